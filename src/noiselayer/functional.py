@@ -1,0 +1,138 @@
+"""The autograd functions beneath the losses: exact in log space, gradients in closed form.
+
+Why not ``log(softmax(z) @ Q.T)`` under autograd: the softmax underflows, so that Q = I is no longer
+``cross_entropy``; ``log Q`` at Q's exact zeros gives 0/0; a clamp against that kills the gradient that would let
+a zero grow again. Both gradients of Eq. 2 are simple:
+
+    d loss / d logits_i = p_i - p(true = i | x, noisy = j)
+    d loss / d Q[j, i]  = -p_i / sum_k Q[j, k] p_k
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+__all__ = ["log_noisy_probs", "noisy_nll"]
+
+
+def noisy_nll(logits: Tensor, labels: Tensor, noise_matrix: Tensor) -> Tensor:
+    """-log sum_i Q[label, i] softmax(logits)_i for every row, shape (B,), in float32 or better.
+
+    Args:
+        logits: Shape (B, K).
+        labels: Shape (B,), integers in 0..K-1; not checked here.
+        noise_matrix: Shape (K, K), columns sum to 1; not checked here.
+
+    >>> noisy_nll(torch.zeros(1, 2), torch.tensor([0]), torch.tensor([[0.8, 0.4], [0.2, 0.6]]))
+    tensor([0.5108])
+    """
+    dtype = torch.promote_types(logits.dtype, torch.float32)
+    loss: Tensor = _NoisyNLL.apply(logits.to(dtype), labels, noise_matrix.to(dtype))
+    return loss
+
+
+class _NoisyNLL(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, z: Tensor, labels: Tensor, Q: Tensor) -> Tensor:
+        B, K = z.shape
+        log_p = torch.log_softmax(z, dim=1)
+        # One row of Q per sample is all that Eq. 2 reads. The logarithm of whichever is smaller.
+        joint = Q.index_select(0, labels).log_() if B < K else Q.log().index_select(0, labels)
+        joint += log_p  # log Q[label, i] p_i
+        log_evidence = joint.logsumexp(dim=1)
+        ctx.save_for_backward(log_p, joint, log_evidence, labels)
+        ctx.num_classes = K
+        return -log_evidence
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, None, Tensor | None]:
+        log_p, joint, log_evidence, labels = ctx.saved_tensors
+        grad_z = grad_Q = None
+        column = grad.unsqueeze(1)
+        evidence = log_evidence.unsqueeze(1)
+        if ctx.needs_input_grad[0]:
+            # A label that Q calls impossible has no posterior; its loss is infinite and moves nothing.
+            possible = evidence > -math.inf
+            posterior = torch.where(possible, joint - evidence, log_p).exp_()
+            grad_z = log_p.exp().sub_(posterior).mul_(column)
+        if ctx.needs_input_grad[2]:
+            grad_rows = _bounded_exp(log_p - evidence).mul_(-column)
+            K = ctx.num_classes
+            grad_Q = grad_rows.new_zeros(K, K).index_add_(0, labels, grad_rows)
+        return grad_z, None, grad_Q
+
+
+def log_noisy_probs(logits: Tensor, noise_matrix: Tensor) -> Tensor:
+    """log sum_i Q[j, i] softmax(logits)_i for every row and every noisy label j, shape (B, K).
+
+    Costs K^2 per row: for the loss of one label a row, :func:`noisy_nll` costs K.
+
+    Args:
+        logits: Shape (B, K).
+        noise_matrix: Shape (K, K), columns sum to 1; not checked here.
+
+    >>> log_noisy_probs(torch.zeros(1, 2), torch.tensor([[0.8, 0.4], [0.2, 0.6]])).exp()
+    tensor([[0.6000, 0.4000]])
+    """
+    dtype = torch.promote_types(logits.dtype, torch.float32)
+    log_probs: Tensor = _LogNoisyProbs.apply(logits.to(dtype), noise_matrix.to(dtype))
+    return log_probs
+
+
+class _LogNoisyProbs(torch.autograd.Function):
+    """One matrix product; entries that underflow in it are computed again in log space."""
+
+    @staticmethod
+    def forward(ctx: Any, z: Tensor, Q: Tensor) -> Tensor:
+        log_p = torch.log_softmax(z, dim=1)
+        noisy = log_p.exp() @ Q.T
+        rows, labels = _underflown(noisy)
+        log_noisy = noisy.log_()
+        if rows.numel():
+            log_noisy[rows, labels] = (log_p[rows] + Q[labels].log()).logsumexp(dim=1)
+        ctx.save_for_backward(log_p, Q, log_noisy)
+        return log_noisy
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor | None]:
+        log_p, Q, log_noisy = ctx.saved_tensors
+        p, noisy = log_p.exp(), log_noisy.exp()
+        rows, labels = _underflown(noisy)
+        ratio = grad / noisy
+        ratio[rows, labels] = 0
+        grad_z = grad_Q = None
+        if ctx.needs_input_grad[0]:
+            grad_log_p = p * (ratio @ Q)  # sum_j grad_j p(true = i | noisy = j)
+            if rows.numel():
+                posterior = log_p[rows] + Q[labels].log() - log_noisy[rows, labels].unsqueeze(1)
+                posterior = posterior.nan_to_num_(nan=-math.inf).exp_()
+                grad_log_p.index_add_(0, rows, posterior.mul_(grad[rows, labels].unsqueeze(1)))
+            grad_z = grad_log_p - p * grad_log_p.sum(dim=1, keepdim=True)
+        if ctx.needs_input_grad[1]:
+            grad_Q = ratio.T @ p
+            if rows.numel():
+                exponent = log_p[rows] - log_noisy[rows, labels].unsqueeze(1)
+                grad_Q.index_add_(0, labels, _bounded_exp(exponent).mul_(grad[rows, labels].unsqueeze(1)))
+        return grad_z, grad_Q
+
+
+def _underflown(probs: Tensor) -> tuple[Tensor, Tensor]:
+    """Where a sum of products is too small to have kept its digits."""
+    rows, labels = (probs < torch.finfo(probs.dtype).tiny * 1e8).nonzero(as_tuple=True)
+    return rows, labels
+
+
+def _bounded_exp(exponent: Tensor) -> Tensor:
+    """exp, kept far enough below overflow that sums over a batch stay finite.
+
+    Only Q's gradient needs it, and only where the model calls a label impossible by more than about e^-44
+    in float32: the direction is kept, and the projection on the simplex would cut the step in any case.
+    """
+    return exponent.clamp_max_(math.log(torch.finfo(exponent.dtype).max) / 2).exp_()

@@ -1,0 +1,152 @@
+"""The noise layer with a matrix that is learned (§3.1, §3.3)."""
+
+from __future__ import annotations
+
+import warnings
+import weakref
+from collections.abc import Iterable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.optim.optimizer import Optimizer, register_optimizer_step_post_hook
+
+from noiselayer.functional import log_noisy_probs
+from noiselayer.loss import noisy_label_loss
+from noiselayer.noise_matrix import check, identity
+from noiselayer.simplex import project
+
+__all__ = ["NoiseLayer"]
+
+
+class NoiseLayer(nn.Module):
+    r"""A linear layer on top of the softmax whose weights are the noise matrix, learned on the simplex.
+
+    .. math:: p(\tilde y = j \mid x) = \sum_i Q_{ji}\, p(y^* = i \mid x)
+
+    Logits in, log-probabilities of the *noisy* labels out (Eq. 1); the logits themselves stay the prediction
+    of the true class. :meth:`loss` is Eq. 2 with K work per sample, where ``forward`` costs K^2.
+
+    After each step of any ``torch.optim`` optimizer that holds the matrix, every column is projected back on
+    the simplex (§3.3). A hook in torch's optimizers does it, so it cannot be forgotten; a matrix changed by
+    other means is projected before its next use.
+
+    Args:
+        num_classes: K, at least 2.
+        noise_matrix: The start, shape (K, K), columns = true classes; the identity if None.
+        trainable: False starts frozen, as in the first phase of §3.4 (see :meth:`freeze`).
+
+    Raises:
+        ValueError: If ``noise_matrix`` is not a noise matrix of ``num_classes`` classes.
+
+    >>> model, layer = nn.Linear(4, 3), NoiseLayer(3)
+    >>> optimizer = torch.optim.SGD([{"params": model.parameters()}, layer.parameter_group(lr=0.01)], lr=0.1)
+    >>> loss = layer.loss(model(torch.randn(8, 4)), torch.tensor([0, 1, 2, 0, 1, 2, 0, 1]))
+    >>> loss.backward()
+    >>> optimizer.step()  # layer.noise_matrix is on the simplex again
+    >>> layer.noise_matrix.detach().sum(dim=0)
+    tensor([1., 1., 1.])
+    """
+
+    noise_matrix: nn.Parameter
+
+    def __init__(
+        self, num_classes: int, noise_matrix: Tensor | None = None, *, trainable: bool = True
+    ) -> None:
+        super().__init__()
+        start = identity(num_classes) if noise_matrix is None else check(noise_matrix, num_classes=num_classes)
+        self.noise_matrix = nn.Parameter(start.detach().clone(), requires_grad=trainable)
+        self.num_classes = num_classes
+        self._remember()
+
+    def forward(self, logits: Tensor) -> Tensor:
+        """Log-probabilities of the noisy labels, shape (N, K), from ``logits`` of shape (N, K)."""
+        if logits.ndim != 2 or logits.shape[1] != self.num_classes:
+            raise ValueError(f"logits must have shape (N, {self.num_classes}); got {tuple(logits.shape)}.")
+        self._before_use()
+        return log_noisy_probs(logits, self.noise_matrix).to(logits.dtype)
+
+    def loss(self, logits: Tensor, noisy_labels: Tensor, **kwargs: Any) -> Tensor:
+        """:func:`noiselayer.noisy_label_loss` through this layer's matrix; the same arguments."""
+        self._before_use()
+        return noisy_label_loss(logits, noisy_labels, self.noise_matrix, **kwargs)
+
+    def freeze(self) -> NoiseLayer:
+        """Keep the matrix as it is: the first phase of §3.4, or a matrix that is known."""
+        self.noise_matrix.requires_grad_(False)
+        self.noise_matrix.grad = None
+        return self
+
+    def unfreeze(self) -> NoiseLayer:
+        """Let the matrix learn with the network: the second phase of §3.4."""
+        self.noise_matrix.requires_grad_(True)
+        return self
+
+    def trace(self) -> Tensor:
+        """tr(Q), between 0 and K; divided by K, the mean share of right labels. Differentiable.
+
+        >>> NoiseLayer(3).trace().item()
+        3.0
+        """
+        return self.noise_matrix.diagonal().sum()
+
+    def parameter_group(self, lr: float | None = None, **options: Any) -> dict[str, Any]:
+        """The matrix as an optimizer group of its own, by default without the optimizer's weight decay.
+
+        Weight decay pulls every column towards uniform; ask for it by name if you want it
+        (``weight_decay=0.05``), so that the network's setting does not leak into the noise matrix.
+        """
+        group: dict[str, Any] = {"params": [self.noise_matrix], "weight_decay": 0.0, **options}
+        if lr is not None:
+            group["lr"] = lr
+        return group
+
+    def extra_repr(self) -> str:
+        """Shown by ``print``."""
+        return f"num_classes={self.num_classes}, trainable={self.noise_matrix.requires_grad}"
+
+    @torch.no_grad()
+    def project_(self) -> None:
+        """Move every column to the nearest point of the simplex, in place."""
+        self.noise_matrix.copy_(project(self.noise_matrix))
+        self._projected_version = self.noise_matrix._version
+
+    def _before_use(self) -> None:
+        Q = self.noise_matrix
+        if Q._version != self._projected_version and not torch.compiler.is_compiling():
+            self.project_()
+        if self.training and Q.requires_grad and torch.is_grad_enabled():
+            self._uses_without_step += 1
+            if self._uses_without_step == _PATIENCE:
+                warnings.warn(
+                    f"NoiseLayer has been used {_PATIENCE} times in training, but no optimizer has stepped its "
+                    "noise_matrix: it is not being learned. Add layer.parameter_group() to the optimizer, or "
+                    "call layer.freeze().",
+                    stacklevel=3,
+                )
+
+    def _remember(self) -> None:
+        self._projected_version = self.noise_matrix._version
+        self._uses_without_step = 0
+        _live_layers.add(self)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        self._remember()  # copies and unpickled layers are projected too
+
+
+_PATIENCE = 200
+_live_layers: weakref.WeakSet[NoiseLayer] = weakref.WeakSet()
+
+
+def _project_after_step(optimizer: Optimizer, args: Iterable[Any], kwargs: dict[str, Any]) -> None:
+    if not _live_layers:
+        return
+    stepped = {id(p) for group in optimizer.param_groups for p in group["params"]}
+    for layer in list(_live_layers):
+        if id(layer.noise_matrix) in stepped and layer.noise_matrix.requires_grad:
+            layer.project_()
+            layer._uses_without_step = 0
+
+
+register_optimizer_step_post_hook(_project_after_step)

@@ -1,0 +1,165 @@
+"""The bottom-up loss (§3.1): a replacement for cross-entropy when the labels are noisy and Q is given."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from noiselayer.functional import noisy_nll
+from noiselayer.noise_matrix import check
+
+__all__ = ["NoisyLabelLoss", "noisy_label_loss"]
+
+
+def noisy_label_loss(
+    logits: Tensor,
+    noisy_labels: Tensor,
+    noise_matrix: Tensor,
+    *,
+    weight: Tensor | None = None,
+    ignore_index: int = -100,
+    reduction: str = "mean",
+) -> Tensor:
+    r"""The negative log-likelihood of noisy labels under a noise matrix (Eq. 2, its sign turned).
+
+    .. math:: \ell_n = -\log \sum_i Q_{\tilde y_n i}\; \mathrm{softmax}(z_n)_i
+
+    With Q = I this is ``torch.nn.functional.cross_entropy``, for logits of any size. Arguments, shapes and
+    reductions are the same as there. The model's own softmax stays the prediction of the *true* class: use
+    ``logits`` as they are at test time.
+
+    Args:
+        logits: Shape (K,), (N, K) or (N, K, d1, ..., dk), any floating type; half types are computed in float32.
+        noisy_labels: Shape (), (N,) or (N, d1, ..., dk), class indices 0..K-1 or ``ignore_index``.
+        noise_matrix: Shape (K, K), ``noise_matrix[j, i] = p(noisy = j | true = i)``, columns sum to 1. It is
+            not checked at every call; :class:`NoisyLabelLoss` checks it once. Gradients flow to it if it
+            requires them, through its exact zeros too.
+        weight: Shape (K,), a factor for every *noisy* class.
+        ignore_index: Labels of this value count for nothing.
+        reduction: "mean" (weighted, as in ``cross_entropy``), "sum" or "none".
+
+    Returns:
+        A scalar, or for "none" the shape of ``noisy_labels``; the dtype of ``logits``. A label that Q calls
+        impossible (a row of zeros) costs infinity.
+
+    Raises:
+        ValueError: If shapes do not fit or ``reduction`` is unknown.
+        TypeError: If labels are not integers.
+        IndexError: If a label is out of range (checked on the CPU; elsewhere the device asserts).
+        RuntimeError: On a second derivative, which is not implemented.
+
+    >>> Q = torch.tensor([[0.8, 0.4], [0.2, 0.6]])
+    >>> logits = torch.tensor([[2.0, 0.0], [0.0, 1.0]])
+    >>> noisy_label_loss(logits, torch.tensor([0, 1]), Q)
+    tensor(0.4965)
+    """
+    logits, labels = _flatten(logits, noisy_labels)
+    K = logits.shape[1]
+    if noise_matrix.shape != (K, K):
+        raise ValueError(
+            f"noise_matrix must have shape ({K}, {K}) for logits of {K} classes; got {tuple(noise_matrix.shape)}."
+        )
+    ignored = labels == ignore_index
+    labels = labels.masked_fill(ignored, 0)
+    _check_range(labels, K, ignore_index)
+    loss = noisy_nll(logits, labels, noise_matrix)
+    counts = (~ignored).to(loss.dtype)
+    if weight is not None:
+        if weight.shape != (K,):
+            raise ValueError(f"weight must have shape ({K},), one factor per class; got {tuple(weight.shape)}.")
+        counts = counts * weight.to(loss.dtype)[labels]
+    # where, not a product: an infinite loss of an ignored sample must not turn into NaN.
+    loss = torch.where(ignored, 0, loss * counts)
+    if reduction == "mean":
+        loss = loss.sum() / counts.sum()
+    elif reduction == "sum":
+        loss = loss.sum()
+    elif reduction == "none":
+        loss = loss.reshape(noisy_labels.shape)
+    else:
+        raise ValueError(f"reduction must be 'mean', 'sum' or 'none'; got {reduction!r}.")
+    return loss.to(logits.dtype)
+
+
+class NoisyLabelLoss(nn.Module):
+    """:func:`noisy_label_loss` with a fixed noise matrix, in the place of ``nn.CrossEntropyLoss``.
+
+    For a matrix that is learned, use :class:`noiselayer.NoiseLayer`.
+
+    Args:
+        noise_matrix: Shape (K, K), ``noise_matrix[j, i] = p(noisy = j | true = i)``. Checked here, copied, and
+            kept as a buffer: it moves with ``.to(device)`` and is saved with the state.
+        weight: Shape (K,), a factor for every noisy class.
+        ignore_index: Labels of this value count for nothing.
+        reduction: "mean", "sum" or "none".
+
+    Raises:
+        ValueError: If ``noise_matrix`` is not one (see :func:`noiselayer.noise_matrix.check`).
+
+    >>> from noiselayer.noise_matrix import pair_flip
+    >>> criterion = NoisyLabelLoss(pair_flip(10, 0.45))  # was: nn.CrossEntropyLoss()
+    >>> criterion(torch.zeros(4, 10), torch.tensor([0, 1, 2, 3]))
+    tensor(2.3026)
+    """
+
+    noise_matrix: Tensor
+    weight: Tensor | None
+
+    def __init__(
+        self,
+        noise_matrix: Tensor,
+        *,
+        weight: Tensor | None = None,
+        ignore_index: int = -100,
+        reduction: str = "mean",
+    ) -> None:
+        super().__init__()
+        self.register_buffer("noise_matrix", check(noise_matrix).detach().clone())
+        self.register_buffer("weight", weight)
+        self.ignore_index = ignore_index
+        self.reduction = reduction
+
+    def forward(self, logits: Tensor, noisy_labels: Tensor) -> Tensor:
+        """The loss of ``logits`` (N, K, ...) against ``noisy_labels`` (N, ...)."""
+        return noisy_label_loss(
+            logits,
+            noisy_labels,
+            self.noise_matrix,
+            weight=self.weight,
+            ignore_index=self.ignore_index,
+            reduction=self.reduction,
+        )
+
+    def extra_repr(self) -> str:
+        """Shown by ``print``."""
+        return f"num_classes={len(self.noise_matrix)}, reduction={self.reduction!r}"
+
+
+def _flatten(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    """Class scores as (B, K) and labels as (B,), from any shape that cross_entropy takes."""
+    if labels.is_floating_point():
+        raise TypeError(f"noisy_labels must be class indices (integers); got {labels.dtype}.")
+    if logits.ndim == 0:
+        raise ValueError("logits must have shape (K,), (N, K) or (N, K, d1, ...); got a single number.")
+    expected = logits.shape[:0] if logits.ndim == 1 else logits.shape[:1] + logits.shape[2:]
+    if labels.shape != expected:
+        raise ValueError(
+            f"noisy_labels must have shape {tuple(expected)} for logits of shape {tuple(logits.shape)}; "
+            f"got {tuple(labels.shape)}."
+        )
+    if logits.ndim == 1:
+        logits = logits.unsqueeze(0)
+    elif logits.ndim > 2:
+        logits = logits.movedim(1, -1).flatten(0, -2)
+    return logits, labels.reshape(-1).long()
+
+
+def _check_range(labels: Tensor, num_classes: int, ignore_index: int) -> None:
+    if labels.device.type != "cpu" or labels.numel() == 0 or torch.compiler.is_compiling():
+        return  # reading a value back would stall the device; its own assertion catches the error there
+    low, high = (int(k) for k in labels.aminmax())
+    if low < 0 or high >= num_classes:
+        raise IndexError(
+            f"noisy_labels must lie in 0..{num_classes - 1} or be ignore_index ({ignore_index}); "
+            f"got {low if low < 0 else high}."
+        )

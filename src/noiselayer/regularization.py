@@ -1,0 +1,54 @@
+"""What pushes a learned noise matrix away from the identity (§3.3), and what each term does on the simplex."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+__all__ = ["log_volume", "trace_penalty", "weight_decay_penalty"]
+
+
+def trace_penalty(noise_matrix: Tensor) -> Tensor:
+    """tr(Q), the regulariser of Theorem 1, a scalar.
+
+    On the simplex its step moves column i along ``-(e_i - 1/K)``: away from the diagonal, at the same speed
+    however small the diagonal has become. Nothing in it stops at the truth; only the likelihood does.
+
+    Args:
+        noise_matrix: Shape (K, K), ``noise_matrix[j, i] = p(noisy = j | true = i)``.
+
+    >>> trace_penalty(torch.tensor([[0.8, 0.4], [0.2, 0.6]]))
+    tensor(1.4000)
+    """
+    return noise_matrix.diagonal().sum()
+
+
+def weight_decay_penalty(noise_matrix: Tensor) -> Tensor:
+    """||Q||^2 / 2, the weight decay that §3.3 uses "in practice" for the trace, a scalar.
+
+    It is another thing: on the simplex its step moves every entry by ``-(q - 1/K)``, towards the uniform
+    column, and stops there. It fills in entries that should be zero, which the trace does not.
+
+    Args:
+        noise_matrix: Shape (K, K), ``noise_matrix[j, i] = p(noisy = j | true = i)``.
+
+    >>> weight_decay_penalty(torch.eye(2))
+    tensor(1.)
+    """
+    return noise_matrix.square().sum() / 2
+
+
+def log_volume(noise_matrix: Tensor) -> Tensor:
+    """log |det Q|, the volume of the simplex that Q's columns span, a scalar (Li et al. 2021).
+
+    0 at the identity, minus infinity when two classes become indistinguishable; its gradient is the inverse
+    transpose, so it pulls hardest on columns that are already close together.
+
+    Args:
+        noise_matrix: Shape (K, K), ``noise_matrix[j, i] = p(noisy = j | true = i)``.
+
+    >>> log_volume(torch.tensor([[0.75, 0.25], [0.25, 0.75]])).exp()
+    tensor(0.5000)
+    """
+    volume: Tensor = torch.linalg.slogdet(noise_matrix).logabsdet
+    return volume
