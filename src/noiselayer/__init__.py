@@ -1,6 +1,7 @@
 """noiselayer: train a classifier on labels you cannot trust, and learn how they are wrong.
 
-The mathematics needs torch alone; names that need more (the scikit-learn estimator) are imported when first used.
+The mathematics needs torch alone; names that need more (the scikit-learn estimator) are imported when first
+used.
 """
 
 from __future__ import annotations

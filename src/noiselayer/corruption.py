@@ -36,17 +36,21 @@ def corrupt_labels(
         raise TypeError(f"labels must be class indices (integers); got {labels.dtype}.")
     K = len(noise_matrix)
     flat = labels.reshape(-1).long()
-    if flat.numel() and not (0 <= int(flat.min()) and int(flat.max()) < K):
-        raise ValueError(
-            f"labels must lie in 0..{K - 1} for a {K} x {K} noise_matrix; got {int(flat.min())}..{int(flat.max())}."
-        )
+    if flat.numel():
+        low, high = (int(k) for k in flat.aminmax())
+        if low < 0 or high >= K:
+            raise ValueError(
+                f"labels must lie in 0..{K - 1} for a {K} x {K} noise_matrix; got {low}..{high}."
+            )
     # Inverse transform sampling: O(log K) per label and no (N, K) table, so millions of labels fit.
-    steps = noise_matrix.to(device=flat.device, dtype=torch.float64).cumsum(dim=0).T.contiguous()
-    steps[:, -1] = 1.0
+    dtype = torch.float32 if flat.device.type == "mps" else torch.float64  # MPS has no float64
+    steps = noise_matrix.detach().to(device=flat.device, dtype=dtype).cumsum(dim=0)
+    # The division takes away rounding and leaves steps of width 0 where Q is 0: no draw falls on them.
+    steps = (steps / steps[-1]).T.contiguous()
     device = generator.device if generator is not None else flat.device
-    draws = torch.rand(len(flat), generator=generator, dtype=torch.float64, device=device).to(flat.device)
+    draws = torch.rand(len(flat), generator=generator, dtype=dtype, device=device).to(flat.device)
     noisy = torch.empty_like(flat)
-    for i in range(K):
-        of_class = flat == i
+    by_class = torch.split(flat.argsort(), flat.bincount(minlength=K).tolist())
+    for i, of_class in enumerate(by_class):
         noisy[of_class] = torch.searchsorted(steps[i], draws[of_class], right=True)
-    return noisy.clamp_max_(K - 1).to(labels.dtype).reshape(labels.shape)
+    return noisy.to(labels.dtype).reshape(labels.shape)

@@ -1,8 +1,8 @@
 """The autograd functions beneath the losses: exact in log space, gradients in closed form.
 
 Why not ``log(softmax(z) @ Q.T)`` under autograd: the softmax underflows, so that Q = I is no longer
-``cross_entropy``; ``log Q`` at Q's exact zeros gives 0/0; a clamp against that kills the gradient that would let
-a zero grow again. Both gradients of Eq. 2 are simple:
+``cross_entropy``; ``log Q`` at Q's exact zeros gives 0/0; a clamp against that kills the gradient that would
+let a zero grow again. Both gradients of Eq. 2 are simple:
 
     d loss / d logits_i = p_i - p(true = i | x, noisy = j)
     d loss / d Q[j, i]  = -p_i / sum_k Q[j, k] p_k
@@ -11,13 +11,14 @@ a zero grow again. Both gradients of Eq. 2 are simple:
 from __future__ import annotations
 
 import math
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-__all__ = ["log_noisy_probs", "noisy_nll"]
+__all__ = ["log_noisy_probs", "noisy_nll", "result_dtype"]
 
 
 def noisy_nll(logits: Tensor, labels: Tensor, noise_matrix: Tensor) -> Tensor:
@@ -62,14 +63,14 @@ class _NoisyNLL(torch.autograd.Function):
             posterior = torch.where(possible, joint - evidence, log_p).exp_()
             grad_z = log_p.exp().sub_(posterior).mul_(column)
         if ctx.needs_input_grad[2]:
-            grad_rows = _bounded_exp(log_p - evidence).mul_(-column)
+            grad_rows = _bounded_ratio(log_p, evidence).mul_(-column)
             K = ctx.num_classes
             grad_Q = grad_rows.new_zeros(K, K).index_add_(0, labels, grad_rows)
         return grad_z, None, grad_Q
 
 
 def log_noisy_probs(logits: Tensor, noise_matrix: Tensor) -> Tensor:
-    """log sum_i Q[j, i] softmax(logits)_i for every row and every noisy label j, shape (B, K).
+    """The log of sum_i Q[j, i] softmax(logits)_i for every row and every noisy label j, shape (B, K).
 
     Costs K^2 per row: for the loss of one label a row, :func:`noisy_nll` costs K.
 
@@ -91,10 +92,11 @@ class _LogNoisyProbs(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, z: Tensor, Q: Tensor) -> Tensor:
         log_p = torch.log_softmax(z, dim=1)
-        noisy = log_p.exp() @ Q.T
-        rows, labels = _underflown(noisy)
+        with _no_autocast(z):
+            noisy = log_p.exp() @ Q.T
+        underflown = _underflown(noisy)
         log_noisy = noisy.log_()
-        if rows.numel():
+        for rows, labels in underflown:
             log_noisy[rows, labels] = (log_p[rows] + Q[labels].log()).logsumexp(dim=1)
         ctx.save_for_backward(log_p, Q, log_noisy)
         return log_noisy
@@ -104,35 +106,70 @@ class _LogNoisyProbs(torch.autograd.Function):
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor | None]:
         log_p, Q, log_noisy = ctx.saved_tensors
         p, noisy = log_p.exp(), log_noisy.exp()
-        rows, labels = _underflown(noisy)
+        underflown = _underflown(noisy)
         ratio = grad / noisy
-        ratio[rows, labels] = 0
+        for rows, labels in underflown:
+            ratio[rows, labels] = 0
         grad_z = grad_Q = None
         if ctx.needs_input_grad[0]:
-            grad_log_p = p * (ratio @ Q)  # sum_j grad_j p(true = i | noisy = j)
-            if rows.numel():
-                posterior = log_p[rows] + Q[labels].log() - log_noisy[rows, labels].unsqueeze(1)
-                posterior = posterior.nan_to_num_(nan=-math.inf).exp_()
+            with _no_autocast(grad):
+                grad_log_p = p * (ratio @ Q)  # sum_j grad_j p(true = i | noisy = j)
+            for rows, labels in underflown:
+                evidence = log_noisy[rows, labels].unsqueeze(1)
+                posterior = log_p[rows] + Q[labels].log() - evidence
+                posterior = posterior.masked_fill_(evidence == -math.inf, -math.inf).exp_()
                 grad_log_p.index_add_(0, rows, posterior.mul_(grad[rows, labels].unsqueeze(1)))
             grad_z = grad_log_p - p * grad_log_p.sum(dim=1, keepdim=True)
         if ctx.needs_input_grad[1]:
-            grad_Q = ratio.T @ p
-            if rows.numel():
-                exponent = log_p[rows] - log_noisy[rows, labels].unsqueeze(1)
-                grad_Q.index_add_(0, labels, _bounded_exp(exponent).mul_(grad[rows, labels].unsqueeze(1)))
+            with _no_autocast(grad):
+                grad_Q = ratio.T @ p
+            for rows, labels in underflown:
+                grad_rows = _bounded_ratio(log_p[rows], log_noisy[rows, labels].unsqueeze(1))
+                grad_Q.index_add_(0, labels, grad_rows.mul_(grad[rows, labels].unsqueeze(1)))
         return grad_z, grad_Q
 
 
-def _underflown(probs: Tensor) -> tuple[Tensor, Tensor]:
-    """Where a sum of products is too small to have kept its digits."""
-    rows, labels = (probs < torch.finfo(probs.dtype).tiny * 1e8).nonzero(as_tuple=True)
-    return rows, labels
+def _underflown(probs: Tensor) -> list[tuple[Tensor, Tensor]]:
+    """Where a sum of products is too small to have kept its digits: (rows, labels), in bearable portions.
 
-
-def _bounded_exp(exponent: Tensor) -> Tensor:
-    """exp, kept far enough below overflow that sums over a batch stay finite.
-
-    Only Q's gradient needs it, and only where the model calls a label impossible by more than about e^-44
-    in float32: the direction is kept, and the projection on the simplex would cut the step in any case.
+    At the identity and a confident model that is nearly every entry, and each needs K numbers in log space.
     """
-    return exponent.clamp_max_(math.log(torch.finfo(exponent.dtype).max) / 2).exp_()
+    rows, labels = (probs < torch.finfo(probs.dtype).tiny * 1e8).nonzero(as_tuple=True)
+    if not rows.numel():
+        return []
+    portion = max(1, 2**22 // probs.shape[1])
+    return list(zip(torch.split(rows, portion), torch.split(labels, portion), strict=True))
+
+
+def _bounded_ratio(log_p: Tensor, log_evidence: Tensor) -> Tensor:
+    """The quotient p / evidence, kept far enough below overflow that sums over a batch stay finite.
+
+    Only Q's gradient needs it, and only where model and Q together call a label impossible by more than about
+    e^-44 in float32: the direction, that of p, is kept, and the projection on the simplex would cut the step
+    in any case.
+    """
+    bound = math.log(torch.finfo(log_p.dtype).max) / 2
+    return (log_p - log_evidence.clamp_min(-bound)).exp_()
+
+
+def result_dtype(logits: Tensor) -> torch.dtype:
+    """The dtype that ``cross_entropy`` answers in: that of ``logits``, but float32 under autocast.
+
+    A loss in float16 would overflow as soon as a ``GradScaler`` multiplies it by its first scale, 65536.
+
+    >>> with torch.autocast("cpu", dtype=torch.bfloat16):
+    ...     result_dtype(torch.zeros(2, 3, dtype=torch.bfloat16))
+    torch.float32
+    """
+    device = logits.device.type
+    if torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device):
+        return torch.promote_types(logits.dtype, torch.float32)
+    return logits.dtype
+
+
+def _no_autocast(like: Tensor) -> AbstractContextManager[Any]:
+    """Keep autocast from doing a matrix product of probabilities in half precision."""
+    device = like.device.type
+    if torch.amp.is_autocast_available(device):
+        return torch.autocast(device, enabled=False)
+    return nullcontext()

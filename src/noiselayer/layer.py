@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim.optimizer import Optimizer, register_optimizer_step_post_hook
 
-from noiselayer.functional import log_noisy_probs
+from noiselayer.functional import log_noisy_probs, result_dtype
 from noiselayer.loss import noisy_label_loss
 from noiselayer.noise_matrix import check, identity
 from noiselayer.simplex import project
@@ -29,7 +29,8 @@ class NoiseLayer(nn.Module):
 
     After each step of any ``torch.optim`` optimizer that holds the matrix, every column is projected back on
     the simplex (§3.3). A hook in torch's optimizers does it, so it cannot be forgotten; a matrix changed by
-    other means is projected before its next use.
+    other means is projected before its next use. (Only what is written into the memory of
+    ``noise_matrix.data`` goes unseen: use ``with torch.no_grad()`` instead, or call :meth:`project_`.)
 
     Args:
         num_classes: K, at least 2.
@@ -49,22 +50,26 @@ class NoiseLayer(nn.Module):
     """
 
     noise_matrix: nn.Parameter
+    _projected: tuple[int, int, int] | None
 
     def __init__(
         self, num_classes: int, noise_matrix: Tensor | None = None, *, trainable: bool = True
     ) -> None:
         super().__init__()
-        start = identity(num_classes) if noise_matrix is None else check(noise_matrix, num_classes=num_classes)
-        self.noise_matrix = nn.Parameter(start.detach().clone(), requires_grad=trainable)
+        if noise_matrix is None:
+            start = identity(num_classes)
+        else:
+            start = project(check(noise_matrix, num_classes=num_classes))
+        self.noise_matrix = nn.Parameter(start, requires_grad=trainable)
         self.num_classes = num_classes
-        self._remember()
+        self._start(projected=_state_of(self.noise_matrix))
 
     def forward(self, logits: Tensor) -> Tensor:
         """Log-probabilities of the noisy labels, shape (N, K), from ``logits`` of shape (N, K)."""
         if logits.ndim != 2 or logits.shape[1] != self.num_classes:
             raise ValueError(f"logits must have shape (N, {self.num_classes}); got {tuple(logits.shape)}.")
         self._before_use()
-        return log_noisy_probs(logits, self.noise_matrix).to(logits.dtype)
+        return log_noisy_probs(logits, self.noise_matrix).to(result_dtype(logits))
 
     def loss(self, logits: Tensor, noisy_labels: Tensor, **kwargs: Any) -> Tensor:
         """:func:`noiselayer.noisy_label_loss` through this layer's matrix; the same arguments."""
@@ -108,35 +113,45 @@ class NoiseLayer(nn.Module):
     @torch.no_grad()
     def project_(self) -> None:
         """Move every column to the nearest point of the simplex, in place."""
-        self.noise_matrix.copy_(project(self.noise_matrix))
-        self._projected_version = self.noise_matrix._version
+        projected = project(self.noise_matrix)
+        if not torch.equal(projected, self.noise_matrix):  # a write would spoil graphs that already hold it
+            self.noise_matrix.copy_(projected)
+        self._projected = _state_of(self.noise_matrix)
 
     def _before_use(self) -> None:
+        if torch.compiler.is_compiling():
+            return  # a counter that changes at every call would have the graph compiled again and again
         Q = self.noise_matrix
-        if Q._version != self._projected_version and not torch.compiler.is_compiling():
+        # A plain tensor stands here under torch.func.functional_call: its caller's business.
+        if isinstance(Q, nn.Parameter) and _state_of(Q) != self._projected:
             self.project_()
         if self.training and Q.requires_grad and torch.is_grad_enabled():
             self._uses_without_step += 1
             if self._uses_without_step == _PATIENCE:
                 warnings.warn(
-                    f"NoiseLayer has been used {_PATIENCE} times in training, but no optimizer has stepped its "
-                    "noise_matrix: it is not being learned. Add layer.parameter_group() to the optimizer, or "
-                    "call layer.freeze().",
+                    f"NoiseLayer has been used {_PATIENCE} times in training, but no optimizer has stepped "
+                    "its noise_matrix: it is not being learned. Add layer.parameter_group() to the "
+                    "optimizer, or call layer.freeze().",
                     stacklevel=3,
                 )
 
-    def _remember(self) -> None:
-        self._projected_version = self.noise_matrix._version
+    def _start(self, projected: tuple[int, int, int] | None = None) -> None:
+        self._projected = projected
         self._uses_without_step = 0
         _live_layers.add(self)
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        super().__setstate__(state)
-        self._remember()  # copies and unpickled layers are projected too
+        super().__setstate__(state)  # type: ignore[no-untyped-call]
+        self._start()  # copies and unpickled layers are projected too
 
 
 _PATIENCE = 200
 _live_layers: weakref.WeakSet[NoiseLayer] = weakref.WeakSet()
+
+
+def _state_of(Q: Tensor) -> tuple[int, int, int]:
+    """What differs as soon as the matrix has been replaced, moved or changed in place."""
+    return id(Q), Q.data_ptr(), -1 if Q.is_inference() else Q._version
 
 
 def _project_after_step(optimizer: Optimizer, args: Iterable[Any], kwargs: dict[str, Any]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from noiselayer.functional import noisy_nll
+from noiselayer.functional import noisy_nll, result_dtype
 from noiselayer.noise_matrix import check
 
 __all__ = ["NoisyLabelLoss", "noisy_label_loss"]
@@ -29,7 +29,8 @@ def noisy_label_loss(
     ``logits`` as they are at test time.
 
     Args:
-        logits: Shape (K,), (N, K) or (N, K, d1, ..., dk), any floating type; half types are computed in float32.
+        logits: Shape (K,), (N, K) or (N, K, d1, ..., dk), any floating type; half types are computed in
+            float32.
         noisy_labels: Shape (), (N,) or (N, d1, ..., dk), class indices 0..K-1 or ``ignore_index``.
         noise_matrix: Shape (K, K), ``noise_matrix[j, i] = p(noisy = j | true = i)``, columns sum to 1. It is
             not checked at every call; :class:`NoisyLabelLoss` checks it once. Gradients flow to it if it
@@ -39,12 +40,12 @@ def noisy_label_loss(
         reduction: "mean" (weighted, as in ``cross_entropy``), "sum" or "none".
 
     Returns:
-        A scalar, or for "none" the shape of ``noisy_labels``; the dtype of ``logits``. A label that Q calls
-        impossible (a row of zeros) costs infinity.
+        A scalar, or for "none" the shape of ``noisy_labels``; the dtype of ``logits``, but float32 under
+        autocast, as in ``cross_entropy``. A label that Q calls impossible (a row of zeros) costs infinity.
 
     Raises:
         ValueError: If shapes do not fit or ``reduction`` is unknown.
-        TypeError: If labels are not integers.
+        TypeError: If labels are not integers or logits are.
         IndexError: If a label is out of range (checked on the CPU; elsewhere the device asserts).
         RuntimeError: On a second derivative, which is not implemented.
 
@@ -53,11 +54,13 @@ def noisy_label_loss(
     >>> noisy_label_loss(logits, torch.tensor([0, 1]), Q)
     tensor(0.4965)
     """
+    dtype = result_dtype(logits)
     logits, labels = _flatten(logits, noisy_labels)
     K = logits.shape[1]
     if noise_matrix.shape != (K, K):
         raise ValueError(
-            f"noise_matrix must have shape ({K}, {K}) for logits of {K} classes; got {tuple(noise_matrix.shape)}."
+            f"noise_matrix must have shape ({K}, {K}) for logits of {K} classes; "
+            f"got {tuple(noise_matrix.shape)}."
         )
     ignored = labels == ignore_index
     labels = labels.masked_fill(ignored, 0)
@@ -66,7 +69,9 @@ def noisy_label_loss(
     counts = (~ignored).to(loss.dtype)
     if weight is not None:
         if weight.shape != (K,):
-            raise ValueError(f"weight must have shape ({K},), one factor per class; got {tuple(weight.shape)}.")
+            raise ValueError(
+                f"weight must have shape ({K},), one factor per class; got {tuple(weight.shape)}."
+            )
         counts = counts * weight.to(loss.dtype)[labels]
     # where, not a product: an infinite loss of an ignored sample must not turn into NaN.
     loss = torch.where(ignored, 0, loss * counts)
@@ -78,7 +83,7 @@ def noisy_label_loss(
         loss = loss.reshape(noisy_labels.shape)
     else:
         raise ValueError(f"reduction must be 'mean', 'sum' or 'none'; got {reduction!r}.")
-    return loss.to(logits.dtype)
+    return loss.to(dtype)
 
 
 class NoisyLabelLoss(nn.Module):
@@ -87,8 +92,8 @@ class NoisyLabelLoss(nn.Module):
     For a matrix that is learned, use :class:`noiselayer.NoiseLayer`.
 
     Args:
-        noise_matrix: Shape (K, K), ``noise_matrix[j, i] = p(noisy = j | true = i)``. Checked here, copied, and
-            kept as a buffer: it moves with ``.to(device)`` and is saved with the state.
+        noise_matrix: Shape (K, K), ``noise_matrix[j, i] = p(noisy = j | true = i)``. Checked here, copied,
+            and kept as a buffer: it moves with ``.to(device)`` and is saved with the state.
         weight: Shape (K,), a factor for every noisy class.
         ignore_index: Labels of this value count for nothing.
         reduction: "mean", "sum" or "none".
@@ -137,6 +142,8 @@ class NoisyLabelLoss(nn.Module):
 
 def _flatten(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
     """Class scores as (B, K) and labels as (B,), from any shape that cross_entropy takes."""
+    if not logits.is_floating_point():
+        raise TypeError(f"logits must be floating-point class scores; got {logits.dtype}.")
     if labels.is_floating_point():
         raise TypeError(f"noisy_labels must be class indices (integers); got {labels.dtype}.")
     if logits.ndim == 0:

@@ -7,6 +7,7 @@ other with :func:`from_transition_matrix`, nothing here does it silently.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import torch
@@ -108,7 +109,9 @@ def class_map(
         if not (0 <= source < num_classes and 0 <= target < num_classes):
             raise ValueError(f"mapping has {source} -> {target}, but classes go from 0 to {num_classes - 1}.")
         if source == target:
-            raise ValueError(f"mapping sends class {source} to itself; leave it out to keep its labels right.")
+            raise ValueError(
+                f"mapping sends class {source} to itself; leave it out to keep its labels right."
+            )
         Q[source, source] = 1 - rate
         Q[target, source] = rate
     return Q
@@ -128,8 +131,8 @@ def random(
         num_classes: K, at least 2.
         rate: The probability that a label is wrong, in [0, 1]; the diagonal is ``1 - rate`` in every column.
         concentration: Of the symmetric Dirichlet distribution that shares ``rate`` among the K - 1 wrong
-            classes, greater than 0. Small: a few wrong classes each; 1: any share is as likely as any
-            other; large: close to :func:`symmetric`.
+            classes, greater than 0 and finite. Small: a few wrong classes each; 1: any share is as likely as
+            any other; large: close to :func:`symmetric`.
         generator: Makes the matrix reproducible.
         dtype: Of the result; torch's default if None.
 
@@ -147,13 +150,15 @@ def random(
     """
     _check_num_classes(num_classes)
     _check_rate(rate)
-    if not concentration > 0:
-        raise ValueError(f"concentration must be greater than 0; got {concentration}.")
+    if not 0 < concentration < math.inf:
+        raise ValueError(f"concentration must be greater than 0 and finite; got {concentration}.")
     K = num_classes
-    # A Dirichlet draw is a normalised vector of gamma draws; torch.distributions takes no generator.
-    shape = torch.full((K - 1, K), concentration, dtype=torch.float64)
-    gammas = torch._standard_gamma(shape, generator=generator).clamp_min(torch.finfo(torch.float64).tiny)
-    wrong = rate * gammas / gammas.sum(dim=0)
+    # A Dirichlet draw is a normalised vector of gamma draws; torch.distributions takes no generator. A gamma
+    # draw of shape a is one of shape a + 1 times u^(1/a): in logarithms it cannot underflow, however small a.
+    shape = torch.full((K - 1, K), concentration + 1, dtype=torch.float64)
+    log_gammas = torch._standard_gamma(shape, generator=generator).log_()
+    log_gammas += (1 - torch.rand(K - 1, K, generator=generator, dtype=torch.float64)).log_() / concentration
+    wrong = rate * log_gammas.softmax(dim=0)
     Q = torch.zeros(K, K, dtype=torch.float64)
     Q[~torch.eye(K, dtype=torch.bool)] = wrong.T.reshape(-1)  # row-major: K - 1 draws for each row of Q^T
     Q = Q.T.contiguous()
@@ -179,7 +184,7 @@ def from_transition_matrix(transition_matrix: Tensor) -> Tensor:
     """
     T = torch.as_tensor(transition_matrix)
     if T.ndim == 2 and T.is_floating_point():
-        sums = T.sum(dim=1)
+        sums = T.detach().sum(dim=1)
         worst = int((sums - 1).abs().argmax()) if sums.numel() else 0
         if sums.numel() and abs(float(sums[worst]) - 1) > _tolerance(T):
             raise ValueError(
@@ -205,13 +210,15 @@ def check(noise_matrix: Tensor, *, num_classes: int | None = None, name: str = "
     >>> check(torch.tensor([[0.9, 0.1], [0.3, 0.7]]))
     Traceback (most recent call last):
     ...
-    ValueError: noise_matrix columns must sum to 1; column 0 sums to 1.2. Its rows do: if rows are true classes,
-    use noiselayer.noise_matrix.from_transition_matrix.
+    ValueError: noise_matrix columns must sum to 1; column 0 sums to 1.2. Its rows do: if rows are true
+    classes, use noiselayer.noise_matrix.from_transition_matrix.
     """
     Q = noise_matrix
     if not isinstance(Q, Tensor) or not Q.is_floating_point():
         kind = Q.dtype if isinstance(Q, Tensor) else type(Q).__name__
-        raise TypeError(f"{name} must be a floating-point tensor; got {kind}. Use torch.as_tensor(...).float().")
+        raise TypeError(
+            f"{name} must be a floating-point tensor; got {kind}. Use torch.as_tensor(...).float()."
+        )
     if Q.ndim != 2 or Q.shape[0] != Q.shape[1] or Q.shape[0] < 2:
         raise ValueError(f"{name} must have shape (K, K) with K >= 2; got {tuple(Q.shape)}.")
     if num_classes is not None and Q.shape[0] != num_classes:
@@ -221,8 +228,8 @@ def check(noise_matrix: Tensor, *, num_classes: int | None = None, name: str = "
         j, i = (int(k) for k in (~torch.isfinite(values)).nonzero()[0])
         raise ValueError(f"{name} must be finite; entry [{j}, {i}] is {float(values[j, i])}.")
     tolerance = _tolerance(values)
-    if bool((values < -tolerance).any()):
-        j, i = (int(k) for k in (values < -tolerance).nonzero()[0])
+    if bool((values < 0).any()):  # however small: the logarithm of -1e-9 is not a number
+        j, i = (int(k) for k in (values < 0).nonzero()[0])
         raise ValueError(
             f"{name} holds probabilities; entry [{j}, {i}] is {float(values[j, i]):.4g}. "
             "Use noiselayer.noise_matrix.project to find the nearest noise matrix."
@@ -237,13 +244,15 @@ def check(noise_matrix: Tensor, *, num_classes: int | None = None, name: str = "
             else "If rows are true classes, use noiselayer.noise_matrix.from_transition_matrix; for counts, "
             "divide every column by its sum."
         )
-        raise ValueError(f"{name} columns must sum to 1; column {worst} sums to {float(sums[worst]):.4g}. {mend}")
+        raise ValueError(
+            f"{name} columns must sum to 1; column {worst} sums to {float(sums[worst]):.4g}. {mend}"
+        )
     return noise_matrix
 
 
 def _tolerance(Q: Tensor) -> float:
     """How far a sum of K rounded numbers may be from 1."""
-    return max(1e-4, 4 * torch.finfo(Q.dtype).eps * Q.shape[0] ** 0.5)
+    return max(1e-4, 4 * torch.finfo(Q.dtype).eps * math.sqrt(Q.shape[0]))
 
 
 def _check_num_classes(num_classes: int) -> None:

@@ -1,4 +1,4 @@
-"""What pushes a learned noise matrix away from the identity (§3.3), and what each term does on the simplex."""
+"""What pushes a learned noise matrix away from the identity (§3.3), and what each does on the simplex."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def weight_decay_penalty(noise_matrix: Tensor) -> Tensor:
 
 
 def log_volume(noise_matrix: Tensor) -> Tensor:
-    """log |det Q|, the volume of the simplex that Q's columns span, a scalar (Li et al. 2021).
+    """The log of |det Q|, the volume of the simplex that Q's columns span, a scalar (Li et al. 2021).
 
     0 at the identity, minus infinity when two classes become indistinguishable; its gradient is the inverse
     transpose, so it pulls hardest on columns that are already close together.
@@ -50,5 +50,6 @@ def log_volume(noise_matrix: Tensor) -> Tensor:
     >>> log_volume(torch.tensor([[0.75, 0.25], [0.25, 0.75]])).exp()
     tensor(0.5000)
     """
-    volume: Tensor = torch.linalg.slogdet(noise_matrix).logabsdet
+    Q = noise_matrix.to(torch.promote_types(noise_matrix.dtype, torch.float32))  # no determinants in half
+    volume: Tensor = torch.linalg.slogdet(Q).logabsdet
     return volume

@@ -12,31 +12,46 @@ def project(matrix: Tensor) -> Tensor:
     r"""The nearest matrix, in Euclidean distance, whose columns are probabilities.
 
     Each column :math:`v` becomes :math:`\max(v - \tau, 0)` with the one :math:`\tau` that makes it sum to 1.
-    The function :math:`f(\tau) = \sum_i \max(v_i - \tau, 0) - 1` is convex, decreasing and piecewise linear, so
-    Newton's method from the left ends at its exact root after finitely many steps, with no sort (Michelot 1986;
-    Condat 2016). Clipping and dividing by the sum, the usual shortcut, is not a projection: under it weight
-    decay does nothing at all.
+    The function :math:`f(\tau) = \sum_i \max(v_i - \tau, 0) - 1` is convex, decreasing and piecewise linear,
+    so Newton's method from the left ends at its exact root after finitely many steps, with no sort (Michelot
+    1986; Condat 2016). Clipping and dividing by the sum, the usual shortcut, is not a projection: under it
+    weight decay does nothing at all. A column that is on the simplex already, to rounding, comes back bit by
+    bit.
 
     Args:
         matrix: Shape (..., K, M), floating point, finite: M columns of K entries, batched at will.
 
     Returns:
-        The same shape and dtype, every column nonnegative and summing to 1.
+        The same shape and dtype, every column nonnegative and summing to 1. No gradient flows through it.
 
     Raises:
-        ValueError: If an entry is not finite or there are fewer than two dimensions.
+        TypeError: If ``matrix`` is not a floating-point tensor.
+        ValueError: If an entry is not finite, there are fewer than two dimensions or no rows.
 
     >>> project(torch.tensor([[0.9, 2.0], [0.5, -1.0]]))
     tensor([[0.7000, 1.0000],
             [0.3000, 0.0000]])
     """
-    if matrix.ndim < 2:
-        raise ValueError(f"matrix must have shape (..., K, M), columns to project; got {tuple(matrix.shape)}.")
+    if not isinstance(matrix, Tensor) or not matrix.is_floating_point():
+        kind = matrix.dtype if isinstance(matrix, Tensor) else type(matrix).__name__
+        raise TypeError(
+            f"matrix must be a floating-point tensor; got {kind}. Use torch.as_tensor(...).float()."
+        )
+    if matrix.ndim < 2 or matrix.shape[-2] == 0:
+        raise ValueError(
+            f"matrix must have shape (..., K, M) with K >= 1, columns to project; got {tuple(matrix.shape)}."
+        )
     v = matrix.detach().to(torch.promote_types(matrix.dtype, torch.float32))
     if not bool(torch.isfinite(v).all()):
-        raise ValueError("matrix must be finite to be projected on the simplex; it has NaN or infinite entries.")
+        raise ValueError(
+            "matrix must be finite to be projected on the simplex; it has NaN or infinite entries."
+        )
+    rounding = torch.finfo(matrix.dtype).eps + 8 * torch.finfo(v.dtype).eps
+    there = (v >= 0).all(-2, keepdim=True) & ((v.sum(-2, keepdim=True) - 1).abs() <= rounding)
+    # A constant added to a column changes nothing. With its largest entry at 0, tau keeps all its digits.
+    v = v - v.amax(-2, keepdim=True)
     # The root lies above max - 1 (one entry alone then holds all) and above (sum - 1) / K (no entry is cut).
-    tau = torch.maximum(v.amax(-2, keepdim=True) - 1, (v.sum(-2, keepdim=True) - 1) / v.shape[-2])
+    tau = ((v.sum(-2, keepdim=True) - 1) / v.shape[-2]).clamp_min(-1)
     for _ in range(v.shape[-2]):
         kept = v > tau
         excess = torch.where(kept, v - tau, 0).sum(-2, keepdim=True) - 1
@@ -45,4 +60,5 @@ def project(matrix: Tensor) -> Tensor:
         if not bool((step > torch.finfo(v.dtype).eps).any()):
             break
     projected = (v - tau).clamp_min_(0)
-    return (projected / projected.sum(-2, keepdim=True)).to(matrix.dtype)  # takes away rounding only
+    projected = (projected / projected.sum(-2, keepdim=True)).to(matrix.dtype)  # takes away rounding only
+    return torch.where(there, matrix.detach(), projected)
