@@ -2,7 +2,7 @@
 
 Why not ``log(softmax(z) @ Q.T)`` under autograd: the softmax underflows, so that Q = I is no longer
 ``cross_entropy``; ``log Q`` at Q's exact zeros gives 0/0; a clamp against that kills the gradient that would
-let a zero grow again. Both gradients of Eq. 2 are simple:
+let a zero grow again. Both gradients of the bottom-up loss are simple:
 
     d loss / d logits_i = p_i - p(true = i | x, noisy = j)
     d loss / d Q[j, i]  = -p_i / sum_k Q[j, k] p_k
@@ -42,7 +42,7 @@ class _NoisyNLL(torch.autograd.Function):
     def forward(ctx: Any, z: Tensor, labels: Tensor, Q: Tensor) -> Tensor:
         B, K = z.shape
         log_p = torch.log_softmax(z, dim=1)
-        # One row of Q per sample is all that Eq. 2 reads. The logarithm of whichever is smaller.
+        # One row of Q per sample is all that the loss reads. The logarithm of whichever is smaller.
         joint = Q.index_select(0, labels).log_() if B < K else Q.log().index_select(0, labels)
         joint += log_p  # log Q[label, i] p_i
         log_evidence = joint.logsumexp(dim=1)
@@ -129,6 +129,9 @@ class _LogNoisyProbs(torch.autograd.Function):
         return grad_z, grad_Q
 
 
+_PORTION = 2**22
+
+
 def _underflown(probs: Tensor) -> list[tuple[Tensor, Tensor]]:
     """Where a sum of products is too small to have kept its digits: (rows, labels), in bearable portions.
 
@@ -137,7 +140,7 @@ def _underflown(probs: Tensor) -> list[tuple[Tensor, Tensor]]:
     rows, labels = (probs < torch.finfo(probs.dtype).tiny * 1e8).nonzero(as_tuple=True)
     if not rows.numel():
         return []
-    portion = max(1, 2**22 // probs.shape[1])
+    portion = max(1, _PORTION // probs.shape[1])
     return list(zip(torch.split(rows, portion), torch.split(labels, portion), strict=True))
 
 

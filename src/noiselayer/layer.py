@@ -25,7 +25,8 @@ class NoiseLayer(nn.Module):
     .. math:: p(\tilde y = j \mid x) = \sum_i Q_{ji}\, p(y^* = i \mid x)
 
     Logits in, log-probabilities of the *noisy* labels out (Eq. 1); the logits themselves stay the prediction
-    of the true class. :meth:`loss` is Eq. 2 with K work per sample, where ``forward`` costs K^2.
+    of the true class. :meth:`loss` is their negative log-likelihood with K work per sample, where ``forward``
+    costs K^2.
 
     After each step of any ``torch.optim`` optimizer that holds the matrix, every column is projected back on
     the simplex (§3.3). A hook in torch's optimizers does it, so it cannot be forgotten; a matrix changed by
