@@ -16,7 +16,6 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 
 __all__ = ["log_noisy_probs", "noisy_nll", "result_dtype"]
 
@@ -51,8 +50,8 @@ class _NoisyNLL(torch.autograd.Function):
         return -log_evidence
 
     @staticmethod
-    @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, None, Tensor | None]:
+        _refuse_second_derivative()
         log_p, joint, log_evidence, labels = ctx.saved_tensors
         grad_z = grad_Q = None
         column = grad.unsqueeze(1)
@@ -102,8 +101,8 @@ class _LogNoisyProbs(torch.autograd.Function):
         return log_noisy
 
     @staticmethod
-    @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor | None]:
+        _refuse_second_derivative()
         log_p, Q, log_noisy = ctx.saved_tensors
         p, noisy = log_p.exp(), log_noisy.exp()
         underflown = _underflown(noisy)
@@ -127,6 +126,15 @@ class _LogNoisyProbs(torch.autograd.Function):
                 grad_rows = _bounded_ratio(log_p[rows], log_noisy[rows, labels].unsqueeze(1))
                 grad_Q.index_add_(0, labels, grad_rows.mul_(grad[rows, labels].unsqueeze(1)))
         return grad_z, grad_Q
+
+
+def _refuse_second_derivative() -> None:
+    """Raise where once_differentiable would drop a term: it stays silent when the loss is a mean or sum."""
+    if torch.is_grad_enabled() and not torch.compiler.is_compiling():
+        raise RuntimeError(
+            "noiselayer's losses have no second derivative: differentiate them without create_graph=True, or, "
+            "if logits are small, take the logarithm of logits.softmax(1) @ noise_matrix.T instead."
+        )
 
 
 _PORTION = 2**22

@@ -47,7 +47,7 @@ def noisy_label_loss(
         ValueError: If shapes do not fit or ``reduction`` is unknown.
         TypeError: If labels are not integers or logits are.
         IndexError: If a label is out of range (checked on the CPU; elsewhere the device asserts).
-        RuntimeError: On a second derivative, which is not implemented.
+        RuntimeError: On ``create_graph=True``: second derivatives are not implemented.
 
     >>> Q = torch.tensor([[0.8, 0.4], [0.2, 0.6]])
     >>> logits = torch.tensor([[2.0, 0.0], [0.0, 1.0]])
