@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from torch import nn
 
@@ -59,6 +60,7 @@ class AlexNet32(nn.Sequential):
         def relu() -> nn.Module:
             return nn.ReLU(inplace=True)
 
+        classifier = nn.Linear(hidden, num_classes)
         super().__init__(
             # Pooling before ReLU gives the same values with a quarter of the work.
             *(nn.Conv2d(channels, f1, 5, padding=2), pool(), relu()),
@@ -68,13 +70,14 @@ class AlexNet32(nn.Sequential):
             *(nn.Conv2d(f4, f5, 3, padding=1), pool(), relu()),
             *(nn.Flatten(), nn.Dropout(dropout)),
             *(nn.Linear(f5 * (height // 8) * (width_px // 8), hidden), relu(), nn.Dropout(dropout)),
-            *(nn.Linear(hidden, hidden), relu(), nn.Linear(hidden, num_classes)),
+            *(nn.Linear(hidden, hidden), relu(), classifier),
         )
-        for layer in self:
+        layers = list(self)
+        for layer, after in pairwise([*layers, nn.Identity()]):
             if isinstance(layer, nn.Conv2d | nn.Linear):
-                if layer is self[-1]:
-                    nn.init.normal_(layer.weight, std=0.01)  # logits start near zero
-                else:
-                    nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+                # A maximum over windows gives back the scale that ReLU takes, and more: no gain for it there.
+                pooled = isinstance(after, nn.MaxPool2d)
+                nn.init.kaiming_normal_(layer.weight, nonlinearity="linear" if pooled else "relu")
                 if layer.bias is not None:
                     nn.init.zeros_(layer.bias)
+        nn.init.zeros_(classifier.weight)  # dropout's scale would make small random logits large

@@ -6,7 +6,6 @@ from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
-from torch.autograd.function import once_differentiable
 from torch.nn.functional import conv2d
 
 __all__ = ["ResponseNorm"]
@@ -110,9 +109,11 @@ class _ResponseNorm(torch.autograd.Function):
         return _power(root, beta).mul_(x)
 
     @staticmethod
-    @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:
         x, root, kernel = ctx.saved_tensors
+        if torch.is_grad_enabled():  # somebody wants to differentiate this gradient: let autograd make it
+            y = x * _weighted_sum(x * x, kernel, bias=x.new_ones(x.shape[1])).pow(-ctx.beta)
+            return *torch.autograd.grad(y, x, grad, create_graph=True), None, None
         direct = _power(root, ctx.beta).mul_(grad)
         pull = (direct * x).mul_(root).mul_(root)  # g y / d
         spread = _weighted_sum(pull, kernel * (-2 * ctx.beta))
