@@ -132,7 +132,7 @@ def _refuse_second_derivative() -> None:
     """Raise where once_differentiable would drop a term: it stays silent when the loss is a mean or sum."""
     if torch.is_grad_enabled() and not torch.compiler.is_compiling():
         raise RuntimeError(
-            "noiselayer's losses have no second derivative: differentiate them without create_graph=True, or, "
+            "noiselayer's losses have no second derivative: differentiate them without create_graph=True or, "
             "if logits are small, take the logarithm of logits.softmax(1) @ noise_matrix.T instead."
         )
 
