@@ -1,0 +1,33 @@
+"""Read data: inputs of one shape, labels as class indices, and where both came from.
+
+:func:`read_data` takes files of any form, :func:`from_arrays` takes arrays; both give :class:`LabeledData`.
+"""
+
+from __future__ import annotations
+
+from noiselayer.data.arrays import ArrayInputs
+from noiselayer.data.encoder import TableEncoder
+from noiselayer.data.images import ImageFileInputs
+from noiselayer.data.inputs import Inputs, SubsetInputs, keep_batch
+from noiselayer.data.labeled import LabeledData, check_for_training, from_arrays
+from noiselayer.data.labels import encode_labels
+from noiselayer.data.read import read_data
+from noiselayer.data.splits import overlap, split_validation
+from noiselayer.data.tables import TableInputs
+
+__all__ = [
+    "ArrayInputs",
+    "ImageFileInputs",
+    "Inputs",
+    "LabeledData",
+    "SubsetInputs",
+    "TableEncoder",
+    "TableInputs",
+    "check_for_training",
+    "encode_labels",
+    "from_arrays",
+    "keep_batch",
+    "overlap",
+    "read_data",
+    "split_validation",
+]

@@ -1,0 +1,134 @@
+"""Inputs that lie in image files."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from noiselayer.data.arrays import ArrayInputs
+from noiselayer.data.decode import ImageCheck, check_images, decode_image, map_chunks
+from noiselayer.data.inputs import Indices, Inputs
+from noiselayer.errors import InputError, list_some
+
+__all__ = ["ImageFileInputs", "ImageSize", "common_size", "height_and_width"]
+
+ImageSize = int | tuple[int, int]
+
+
+class ImageFileInputs(Inputs):
+    """Images in files, decoded when asked for.
+
+    Every file comes out as RGB, uint8, shape (3, height, width): see
+    :func:`~noiselayer.data.decode.decode_image` for scaling, cropping and transparency.
+
+    Args:
+        paths: The files.
+        image_size: Height and width in pixels, or one number for both.
+        ids: A name per file; its path if None.
+
+    Raises:
+        InputError: If there are no paths or ``image_size`` is not positive; when a batch is asked for, also
+            if a file cannot be read. Use :meth:`verify` before a long run.
+
+    >>> import tempfile
+    >>> from PIL import Image
+    >>> path = Path(tempfile.mkdtemp()) / "red.png"
+    >>> Image.new("RGB", (40, 20), "red").save(path)
+    >>> ImageFileInputs([path], image_size=8)[0].shape
+    torch.Size([3, 8, 8])
+    """
+
+    def __init__(
+        self, paths: Sequence[Path | str], image_size: ImageSize, *, ids: Sequence[str] | None = None
+    ) -> None:
+        if not paths:
+            raise InputError("paths must name at least one image file; got none.")
+        self.paths = tuple(Path(path) for path in paths)
+        self.size = height_and_width(image_size)
+        self.kind = "image"
+        self.shape = (3, *self.size)
+        self.dtype = torch.uint8
+        self.ids = tuple(map(str, self.paths)) if ids is None else tuple(ids)
+        if len(self.ids) != len(self.paths):
+            raise InputError(
+                f"ids must name every file: there are {len(self.paths)} paths, {len(self.ids)} ids."
+            )
+
+    def __getitems__(self, indices: Indices) -> Tensor:
+        chosen = np.asarray(indices, dtype=np.int64)
+        batch = np.empty((len(chosen), *self.size, 3), dtype=np.uint8)
+        for row, index in enumerate(chosen):
+            batch[row] = decode_image(self.paths[index], self.size)
+        return torch.from_numpy(np.ascontiguousarray(batch.transpose(0, 3, 1, 2)))
+
+    def verify(self) -> list[ImageCheck]:
+        """Decode every file once and return the ones that cannot be read, each with its path and the reason.
+
+        >>> [check.error for check in ImageFileInputs(["nowhere.png"], 8).verify()]
+        ['no such file']
+        """
+        return [check for check in check_images(self.paths) if check.error is not None]
+
+    def in_memory(self) -> ArrayInputs:
+        """Decode everything now, on all cores: len(self) * 3 * height * width bytes, and no file read again.
+
+        Worth it whenever that fits, for decoding costs more than the training step of a small network.
+
+        Raises:
+            InputError: If a file cannot be read.
+
+        >>> import tempfile
+        >>> from PIL import Image
+        >>> path = Path(tempfile.mkdtemp()) / "red.png"
+        >>> Image.new("RGB", (40, 20), "red").save(path)
+        >>> ImageFileInputs([path], image_size=8).in_memory().shape
+        (3, 8, 8)
+        """
+        images = np.empty((len(self), *self.shape), dtype=np.uint8)
+        start = 0
+        for chunk in map_chunks(self.__getitems__, range(len(self))):
+            images[start : start + len(chunk)] = chunk.numpy()
+            start += len(chunk)
+        return ArrayInputs(images, layout="NCHW", ids=self.ids)
+
+
+def height_and_width(image_size: ImageSize) -> tuple[int, int]:
+    """Height and width in pixels of an ``image_size`` given as one number or as a pair.
+
+    Raises:
+        InputError: If it is neither, or not positive.
+
+    >>> height_and_width(32), height_and_width((32, 48))
+    ((32, 32), (32, 48))
+    """
+    size = (image_size, image_size) if isinstance(image_size, int) else tuple(image_size)
+    if len(size) != 2 or not all(isinstance(side, int) and side > 0 for side in size):
+        raise InputError(
+            f"image_size must be a positive number of pixels, or height and width; got {image_size!r}."
+        )
+    return size[0], size[1]
+
+
+def common_size(checks: Sequence[ImageCheck]) -> tuple[int, int]:
+    """The one (height, width) that all readable files share.
+
+    Raises:
+        InputError: If they differ: somebody has to choose.
+
+    >>> common_size([ImageCheck(Path("a.png"), (32, 48), None), ImageCheck(Path("b.png"), None, "truncated")])
+    (32, 48)
+    """
+    sizes = sorted({check.size for check in checks if check.size is not None})
+    if not sizes:
+        raise InputError(f"none of the {len(checks):,} image files can be read.")
+    if len(sizes) > 1:
+        seen = list_some((f"{height} x {width}" for height, width in sizes), limit=4)
+        raise InputError(
+            f"the images have different sizes (height x width: {seen}); say with image_size which one to "
+            "bring them to."
+        )
+    return sizes[0]

@@ -1,0 +1,193 @@
+"""Inputs with the labels that somebody gave them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from noiselayer.data.arrays import ArrayInputs, Layout
+from noiselayer.data.inputs import Indices, Inputs, SubsetInputs
+from noiselayer.data.labels import check_class_names, encode_labels
+from noiselayer.errors import InputError, list_some
+
+__all__ = ["LabeledData", "check_for_training", "from_arrays"]
+
+_LISTED_CLASSES = 20
+
+
+@dataclass(frozen=True, eq=False)
+class LabeledData:
+    """Inputs, their labels (right or wrong, or none at all), and where they came from.
+
+    Attributes:
+        inputs: The N samples.
+        labels: Shape (N,), int64, class indices 0..K-1; None for samples without labels.
+        class_names: The K names; may be empty if there are no labels.
+        source: In words: the files, keys and columns that were read.
+        skipped: Names of the samples left out because they could not be read.
+
+    Raises:
+        InputError: If labels and inputs differ in number, a label is out of range, or two classes share
+            a name.
+
+    >>> data = from_arrays(np.eye(3), [0, 1, 1], class_names=["cat", "dog"])
+    >>> data.num_classes, data.subset([2, 0]).labels
+    (2, tensor([1, 0]))
+    """
+
+    inputs: Inputs
+    labels: Tensor | None
+    class_names: tuple[str, ...]
+    source: str
+    skipped: tuple[str, ...] = field(default=())
+
+    def __post_init__(self) -> None:
+        if self.labels is None:
+            return
+        check_class_names(self.class_names)
+        if self.labels.shape != (len(self.inputs),):
+            raise InputError(
+                f"labels must be one per sample: {self.source} has {len(self.inputs):,} inputs, but "
+                f"{len(self.labels):,} labels."
+            )
+        if self.labels.dtype != torch.int64:
+            raise InputError(
+                f"labels must be int64 class indices; got {self.labels.dtype}. Use encode_labels."
+            )
+        if len(self.labels) and not (
+            int(self.labels.min()) >= 0 and int(self.labels.max()) < self.num_classes
+        ):
+            raise InputError(
+                f"labels must lie in 0..{self.num_classes - 1} for {self.num_classes} classes; got "
+                f"{int(self.labels.min())}..{int(self.labels.max())}."
+            )
+
+    def __len__(self) -> int:
+        return len(self.inputs)
+
+    @property
+    def num_classes(self) -> int:
+        """K, the number of class names."""
+        return len(self.class_names)
+
+    def counts(self) -> Tensor:
+        """How many samples carry each label, shape (K,); zeros without labels."""
+        labels = torch.empty(0, dtype=torch.int64) if self.labels is None else self.labels
+        return torch.bincount(labels, minlength=self.num_classes)
+
+    def subset(self, indices: Indices) -> LabeledData:
+        """The samples at ``indices``, in that order, with their labels; nothing is copied but the labels.
+
+        Raises:
+            InputError: If an index is out of range.
+        """
+        inputs = SubsetInputs(self.inputs, indices)
+        labels = (
+            None if self.labels is None else self.labels[torch.as_tensor(np.asarray(indices, dtype=np.int64))]
+        )
+        return replace(self, inputs=inputs, labels=labels)
+
+    def summary(self) -> str:
+        """The data in words: how many samples of what, from where, and how many of every class.
+
+        >>> print(from_arrays(np.eye(3), [0, 1, 1], class_names=["cat", "dog"], source="a doctest").summary())
+        3 vectors of 3 numbers from a doctest. 2 classes: cat 1, dog 2.
+        """
+        N, shape = len(self), self.inputs.shape
+        size = {
+            "image": f"{N:,} images of {' x '.join(map(str, shape))} (channels, height, width)",
+            "table": f"{N:,} rows of {shape[0]:,} encoded features",
+            "vector": f"{N:,} vectors of {shape[0]:,} numbers",
+        }[self.inputs.kind]
+        skipped = f" {len(self.skipped):,} unreadable skipped." if self.skipped else ""
+        return f"{size} from {self.source}.{skipped} {self._classes()}"
+
+    def _classes(self) -> str:
+        if self.labels is None:
+            return "No labels."
+        counts = self.counts().tolist()
+        named = sorted(zip(counts, self.class_names, strict=True))
+        if len(counts) <= _LISTED_CLASSES:
+            listed = ", ".join(
+                f"{name} {count:,}" for name, count in zip(self.class_names, counts, strict=True)
+            )
+            return f"{len(counts)} classes: {listed}."
+        (fewest, rare), (most, common) = named[0], named[-1]
+        if fewest == most:
+            return f"{len(counts):,} classes of {most:,} samples each."
+        text = f"{len(counts):,} classes of {fewest:,} ({rare}) to {most:,} ({common}) samples."
+        empty = [name for count, name in named if count == 0]
+        return text + (f" No samples of {list_some(empty)}." if empty else "")
+
+
+def from_arrays(
+    inputs: npt.NDArray[Any] | Tensor,
+    labels: npt.NDArray[Any] | Tensor | Sequence[Any] | None = None,
+    *,
+    class_names: Sequence[str] | None = None,
+    layout: Layout = "auto",
+    source: str = "arrays in memory",
+) -> LabeledData:
+    """Labelled data from arrays.
+
+    Args:
+        inputs: See :class:`~noiselayer.data.arrays.ArrayInputs`.
+        labels: See :func:`~noiselayer.data.labels.encode_labels`; None for none.
+        class_names: The K names, if the labels are indices or a subset of them.
+        layout: "NHWC", "NCHW" or "auto".
+        source: Where they came from, in words.
+
+    Raises:
+        InputError: If inputs or labels are unfit, or their numbers differ.
+
+    >>> from_arrays(np.zeros((2, 8, 8)), ["no", "yes"]).class_names
+    ('no', 'yes')
+    """
+    array = ArrayInputs(inputs, layout=layout)
+    if labels is None:
+        return LabeledData(array, None, tuple(class_names or ()), source)
+    indices, names = encode_labels(labels, class_names)
+    return LabeledData(array, indices, names, source)
+
+
+def check_for_training(data: LabeledData) -> None:
+    """Raise an error if a classifier cannot be trained on ``data``.
+
+    Raises:
+        InputError: If there are no labels, all are of one class, there are fewer samples than classes, or a
+            class has no sample.
+
+    >>> check_for_training(from_arrays(np.eye(3), [0, 1, 1], class_names=["cat", "dog", "bird"]))
+    Traceback (most recent call last):
+    ...
+    noiselayer.errors.InputError: class 'bird' has no samples in arrays in memory. Leave it out of
+    class_names, or add samples of it.
+    """
+    if data.labels is None:
+        raise InputError(f"training needs labels, and {data.source} has none.")
+    counts = data.counts()
+    present = [data.class_names[index] for index in counts.nonzero().flatten().tolist()]
+    if len(present) == 1:
+        raise InputError(
+            f"all {len(data):,} labels in {data.source} are of one class, {present[0]!r}; a classifier needs "
+            "at least two."
+        )
+    if len(data) < data.num_classes:
+        raise InputError(
+            f"{data.source} has fewer samples ({len(data)}) than classes ({data.num_classes}); every class "
+            "needs at least one."
+        )
+    absent = [name for name in data.class_names if name not in set(present)]
+    if absent:
+        which = (
+            f"class {absent[0]!r} has" if len(absent) == 1 else f"classes {list_some(map(repr, absent))} have"
+        )
+        raise InputError(
+            f"{which} no samples in {data.source}. Leave it out of class_names, or add samples of it."
+        )

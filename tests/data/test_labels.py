@@ -1,0 +1,134 @@
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.preprocessing import LabelEncoder
+
+from noiselayer.data import encode_labels
+from noiselayer.data.labels import rename_labels
+from noiselayer.errors import InputError
+
+texts = st.lists(st.text("abcxyz", min_size=1, max_size=3), min_size=2, max_size=40).filter(
+    lambda values: len(set(values)) > 1
+)
+
+
+@given(texts)
+def test_text_is_encoded_as_scikit_learn_does(values: list[str]) -> None:
+    encoder = LabelEncoder().fit(values)
+    labels, names = encode_labels(values)
+    assert labels.dtype == torch.int64
+    assert labels.tolist() == encoder.transform(values).tolist()
+    assert list(names) == encoder.classes_.tolist()
+
+
+@given(st.lists(st.integers(0, 30), min_size=2, max_size=40).filter(lambda values: len(set(values)) > 1))
+def test_integers_are_sorted_by_size_and_names_lead_back(values: list[int]) -> None:
+    labels, names = encode_labels(np.array(values))
+    assert [int(names[label]) for label in labels] == values
+    assert [int(name) for name in names] == sorted(set(values))
+
+
+@given(texts, st.randoms(use_true_random=False))
+def test_given_names_fix_the_order(values: list[str], random: object) -> None:
+    names = sorted(set(values))
+    random.shuffle(names)  # type: ignore[attr-defined]
+    labels, kept = encode_labels(values, names)
+    assert kept == tuple(names)
+    assert [names[label] for label in labels] == values
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        np.array([2, 0, 1], dtype=np.uint8),
+        np.array([2.0, 0.0, 1.0]),
+        np.array([[2], [0], [1]]),
+        torch.tensor([2, 0, 1]),
+        ["2", "0", "1"],
+        ["c", "a", "b"],
+        np.array([b"c", b"a", b"b"]),
+    ],
+)
+def test_indices_and_names_mean_the_same(values: object) -> None:
+    assert encode_labels(values, ["a", "b", "c"])[0].tolist() == [2, 0, 1]  # type: ignore[arg-type]
+
+
+def test_names_that_are_integers_are_names_not_positions() -> None:
+    # A model trained on the labels 1, 5 and 10 meets a test set with 5 and 10 alone.
+    assert encode_labels([10, 5], ["1", "5", "10"])[0].tolist() == [2, 1]
+    with pytest.raises(
+        InputError, match=r"'0' \(row 1, counting from 0\) is not one of the 3 classes 1, 5, 10"
+    ):
+        encode_labels([5, 0], ["1", "5", "10"])
+
+
+def test_booleans() -> None:
+    labels, names = encode_labels(np.array([True, False]))
+    assert (labels.tolist(), names) == ([1, 0], ("False", "True"))
+
+
+@pytest.mark.parametrize("values", [[-1, 1, 1], [1.0, -1.0]])
+def test_minus_one_and_one_are_two_classes(values: list[float]) -> None:
+    assert encode_labels(values)[1] == ("-1", "1")
+
+
+@pytest.mark.parametrize(
+    ("values", "names", "message"),
+    [
+        (
+            [0, 3],
+            ["a", "b", "c"],
+            r"must lie in 0..2 for the 3 classes a, b, c; row 1 \(counting from 0\) is 3",
+        ),
+        ([0, -1], ["a", "b"], r"must lie in 0..1 .* is -1"),
+        ([0, 1, -1], None, r"row 2 \(counting from 0\) is -1, which often means 'no label'"),
+        ([0, 1.5], None, r"row 1 \(counting from 0\) is 1.5, a fraction"),
+        ([0, np.nan, 1], None, r"1 row has no label \(1, counting from 0\)"),
+        ([0, np.inf], None, "1 row has no label"),
+        (["a", "", "b", ""], None, r"2 rows have no label \(1, 3, counting from 0\)"),
+        (
+            ["cat", "dgo"],
+            ["cat", "dog"],
+            "'dgo' (row 1, counting from 0) is not one of the 2 classes cat, dog. Did",
+        ),
+        (["cat", "cat"], None, "one class only, 'cat'"),
+        ([7, 7], None, "one class only, '7'"),
+        ([], None, "at least one label; got none"),
+        (np.eye(3), None, r"shape (3, 3). Turn one-hot rows into class indices with .argmax(axis=1)"),
+        (np.array([object()]), None, "integers or text; got dtype object"),
+        (np.array([1j, 0]), None, "integers or text; got dtype complex128"),
+        (["a", "b"], ["a"], "at least two classes; got a"),
+        (["a", "b"], ["a", "b", "a"], "must differ; 'a' stands there more than once"),
+    ],
+)
+def test_labels_that_are_none(values: object, names: list[str] | None, message: str) -> None:
+    pattern = message if "\\(" in message or ".*" in message else re.escape(message)
+    with pytest.raises(InputError, match=pattern):
+        encode_labels(values, names)  # type: ignore[arg-type]
+
+
+def test_the_message_names_the_labels() -> None:
+    with pytest.raises(InputError, match=r"^labels \(column 'y'\): 1 row"):
+        encode_labels(["a", ""], name="labels (column 'y')")
+
+
+@given(st.permutations(range(5)), st.lists(st.integers(0, 4), min_size=1, max_size=20))
+def test_renaming_keeps_every_name(order: list[int], labels: list[int]) -> None:
+    own = list("abcde")
+    other = [own[index] for index in order]
+    renamed = rename_labels(torch.tensor(labels), own, other)
+    assert [other[label] for label in renamed] == [own[label] for label in labels]
+
+
+def test_renaming_needs_only_the_names_in_use() -> None:
+    assert rename_labels(torch.tensor([0, 0]), ["a", "unused"], ["b", "a"]).tolist() == [1, 1]
+    with pytest.raises(
+        InputError, match=r"of class 'dgo', which is not one of the 2 classes cat, dog\. Did you mean 'dog'"
+    ):
+        rename_labels(torch.tensor([1]), ["cat", "dgo"], ["cat", "dog"])
