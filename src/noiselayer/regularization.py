@@ -27,7 +27,8 @@ def weight_decay_penalty(noise_matrix: Tensor) -> Tensor:
     """||Q||^2 / 2, the weight decay that §3.3 uses "in practice" for the trace, a scalar.
 
     It is another thing: on the simplex its step moves every entry by ``-(q - 1/K)``, towards the uniform
-    column, and stops there. It fills in entries that should be zero, which the trace does not.
+    column, and stops there. Where the trace raises all off-diagonal entries alike, it lowers those above 1/K
+    too, and so levels out which wrong labels are frequent.
 
     Args:
         noise_matrix: Shape (K, K), ``noise_matrix[j, i] = p(noisy = j | true = i)``.
