@@ -185,9 +185,9 @@ def check_for_training(data: LabeledData) -> None:
         )
     absent = [name for name in data.class_names if name not in set(present)]
     if absent:
-        which = (
-            f"class {absent[0]!r} has" if len(absent) == 1 else f"classes {list_some(map(repr, absent))} have"
-        )
+        one = len(absent) == 1
+        which = f"class {absent[0]!r} has" if one else f"classes {list_some(map(repr, absent))} have"
+        it = "it" if one else "them"
         raise InputError(
-            f"{which} no samples in {data.source}. Leave it out of class_names, or add samples of it."
+            f"{which} no samples in {data.source}. Leave {it} out of class_names, or add samples of {it}."
         )
