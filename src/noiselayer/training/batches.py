@@ -1,0 +1,148 @@
+"""Batches that know where every sample comes from: noisy, clean or from outside the classes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import TypeAlias
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from noiselayer.data.inputs import Indices, Inputs
+
+__all__ = ["Batch", "EpochSampler", "JoinedDataset", "Part", "Source", "make_loader"]
+
+Batch: TypeAlias = tuple[Tensor, Tensor, Tensor]
+"""Inputs (B, ...), labels (B,) and sources (B,)."""
+
+
+class Source(IntEnum):
+    """Where a sample's label comes from; it decides which loss the sample meets."""
+
+    NOISY = 0
+    """The label is given through the noise matrix (Eq. 2)."""
+    CLEAN = 1
+    """The label is the true class; it never passes through the noise layer."""
+    OUTSIDE = 2
+    """The sample shows none of the classes; its label is uniform and the number stored means nothing."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """Samples of one source."""
+
+    inputs: Inputs
+    labels: Tensor
+    source: Source
+
+
+class JoinedDataset(Dataset[Batch]):
+    """Several parts, one after the other, as one dataset that fetches whole batches.
+
+    Args:
+        parts: Samples of the same shape.
+
+    >>> from noiselayer.data import ArrayInputs
+    >>> noisy = Part(ArrayInputs(torch.zeros(3, 2)), torch.tensor([0, 1, 1]), Source.NOISY)
+    >>> clean = Part(ArrayInputs(torch.ones(1, 2)), torch.tensor([0]), Source.CLEAN)
+    >>> inputs, labels, sources = JoinedDataset([noisy, clean]).__getitems__([3, 1])
+    >>> labels, sources
+    (tensor([0, 1]), tensor([1, 0]))
+    """
+
+    def __init__(self, parts: Sequence[Part]) -> None:
+        self.parts = list(parts)
+        self.labels = torch.cat([part.labels for part in parts])
+        sizes = torch.tensor([len(part.labels) for part in parts])
+        self.sources = torch.repeat_interleave(torch.tensor([int(part.source) for part in parts]), sizes)
+        self._starts = np.concatenate([[0], sizes.cumsum(0).numpy()])
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __getitem__(self, index: int) -> Batch:
+        return self.__getitems__([index])
+
+    def __getitems__(self, indices: Indices) -> Batch:
+        chosen = np.asarray(indices, dtype=np.int64)
+        where = torch.from_numpy(chosen)
+        return self._inputs(chosen), self.labels[where], self.sources[where]
+
+    def _inputs(self, chosen: np.ndarray[tuple[int], np.dtype[np.int64]]) -> Tensor:
+        if len(self.parts) == 1:
+            return self.parts[0].inputs.__getitems__(chosen)
+        owner = np.searchsorted(self._starts, chosen, side="right") - 1
+        fetched, places = [], []
+        for k in np.unique(owner):
+            of_part = np.flatnonzero(owner == k)
+            fetched.append(self.parts[k].inputs.__getitems__(chosen[of_part] - self._starts[k]))
+            places.append(of_part)
+        if len(fetched) == 1:
+            return fetched[0]
+        order = np.argsort(np.concatenate(places))
+        return torch.cat(fetched)[torch.from_numpy(order)]
+
+
+class EpochSampler(Sampler[int]):
+    """A random order that depends on the seed and the epoch alone, so that a resumed run sees the same batches.
+
+    Args:
+        num_samples: N.
+        seed: Of the order; epoch e shuffles with ``(seed, e)``.
+
+    >>> sampler = EpochSampler(4, seed=0)
+    >>> first = list(sampler)
+    >>> sampler.set_epoch(1)
+    >>> second = list(sampler)
+    >>> sampler.set_epoch(0)
+    >>> first == list(sampler), sorted(second)
+    (True, [0, 1, 2, 3])
+    """
+
+    def __init__(self, num_samples: int, *, seed: int) -> None:
+        self.num_samples = num_samples
+        self.seed = seed
+        self.epoch = 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Called by Lightning at the start of every epoch."""
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        return self.num_samples
+
+    def __iter__(self) -> Iterator[int]:
+        order = np.random.default_rng((self.seed, self.epoch)).permutation(self.num_samples)
+        return iter(order.tolist())
+
+
+def make_loader(
+    parts: Sequence[Part], *, batch_size: int, shuffle_seed: int | None = None, num_workers: int = 0
+) -> DataLoader[Batch]:
+    """A loader of :data:`Batch`; shuffled, and without a last odd batch, if a seed is given.
+
+    >>> from noiselayer.data import ArrayInputs
+    >>> part = Part(ArrayInputs(torch.zeros(5, 2)), torch.zeros(5, dtype=torch.long), Source.NOISY)
+    >>> [len(labels) for _, labels, _ in make_loader([part], batch_size=2)]
+    [2, 2, 1]
+    """
+    dataset = JoinedDataset(parts)
+    shuffle = shuffle_seed is not None
+    return DataLoader(
+        dataset,
+        batch_size=min(batch_size, len(dataset)),
+        sampler=EpochSampler(len(dataset), seed=shuffle_seed) if shuffle_seed is not None else None,
+        # A last batch of a few samples would be a noisy step, and of one a failure in batch norm.
+        drop_last=shuffle,
+        collate_fn=_keep,
+        num_workers=num_workers,
+        persistent_workers=num_workers > 0,
+    )
+
+
+def _keep(batch: Batch) -> Batch:
+    return batch

@@ -1,0 +1,58 @@
+"""One loss for batches of noisy, clean and outside samples (§3.6, §4.2)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn.functional import cross_entropy
+
+from noiselayer.layer import NoiseLayer
+from noiselayer.training.batches import Source
+
+__all__ = ["mixture_loss"]
+
+
+def mixture_loss(
+    logits: Tensor,
+    labels: Tensor,
+    sources: Tensor,
+    noise_layer: NoiseLayer,
+    *,
+    noisy_weight: float = 1.0,
+    outside_weight: float = 1.0,
+) -> Tensor:
+    r"""Clean, noisy and outside samples in one batch, each with its own loss and weight.
+
+    .. math:: \frac{1}{N_c + N_n + N_o} \Big( \sum_{clean} -\log p_{y} + \gamma \sum_{noisy} -\log (Q p)_{\tilde y}
+              + \omega \sum_{outside} -\tfrac{1}{K} \sum_i \log p_i \Big)
+
+    Clean samples never pass through the noise layer; samples from outside the classes have uniform labels.
+
+    Args:
+        logits: Shape (B, K).
+        labels: Shape (B,).
+        sources: Shape (B,), values of :class:`~noiselayer.training.batches.Source`.
+        noise_layer: Holds Q.
+        noisy_weight: gamma.
+        outside_weight: omega.
+
+    Returns:
+        A scalar.
+
+    >>> layer = NoiseLayer(2, trainable=False)
+    >>> mixture_loss(torch.zeros(2, 2), torch.tensor([0, 1]), torch.tensor([0, 1]), layer)
+    tensor(0.6931)
+    """
+    noisy, outside = sources == Source.NOISY, sources == Source.OUTSIDE
+    if noisy.all():  # the usual batch: nothing to take apart
+        return noisy_weight * noise_layer.loss(logits, labels)
+    logits = logits.float()
+    total = logits.new_zeros(())
+    clean = ~(noisy | outside)
+    if clean.any():
+        total = total + cross_entropy(logits[clean], labels[clean], reduction="sum")
+    if noisy.any():
+        total = total + noisy_weight * noise_layer.loss(logits[noisy], labels[noisy], reduction="sum")
+    if outside.any():
+        total = total - outside_weight * torch.log_softmax(logits[outside], dim=1).mean(dim=1).sum()
+    return total / len(labels)

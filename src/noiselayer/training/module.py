@@ -1,0 +1,165 @@
+"""The network, the noise layer and their optimizer as one LightningModule."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import pytorch_lightning as pl
+import torch
+from torch import Tensor, nn
+
+from noiselayer.layer import NoiseLayer
+from noiselayer.regularization import log_volume, trace_penalty, weight_decay_penalty
+from noiselayer.training.batches import Batch
+from noiselayer.training.mixture import mixture_loss
+
+__all__ = ["NoisyLabelModule", "Optimization"]
+
+
+@dataclass(frozen=True)
+class Optimization:
+    """How the network and the noise matrix are optimized.
+
+    Attributes:
+        optimizer: "sgd" (Nesterov momentum 0.9) or "adamw".
+        learning_rate: Of the network, at its peak.
+        weight_decay: Of the network's weights of two or more dimensions; never of the noise matrix.
+        schedule: "one-cycle" (linear warm-up over a quarter of a phase, cosine to zero) or "constant".
+        noise_learning_rate: Of the noise matrix: plain gradient steps, each followed by a projection. A column
+            of Q sees only its own class's samples, so the gradient of a K-class matrix is scaled by K: one
+            value then serves for any number of classes.
+        trace_penalty: Weight of tr(Q) / K in the loss (Theorem 1); adapts Q only while it is learned.
+        noise_weight_decay: Weight of ||Q||^2 / (2 K) in the loss (§3.3 "in practice").
+        volume_penalty: Weight of log |det Q| in the loss (Li et al. 2021).
+    """
+
+    optimizer: Literal["sgd", "adamw"] = "sgd"
+    learning_rate: float = 0.05
+    weight_decay: float = 1e-3
+    schedule: Literal["one-cycle", "constant"] = "one-cycle"
+    noise_learning_rate: float = 0.01
+    trace_penalty: float = 0.0
+    noise_weight_decay: float = 0.0
+    volume_penalty: float = 0.0
+
+
+class NoisyLabelModule(pl.LightningModule):
+    """Trains ``network`` on labels that pass through ``noise_layer`` (Fig. 1).
+
+    The noise layer stands between the network and the loss, in training and in validation on noisy labels.
+    ``forward`` and prediction never see it: they give logits of the true class.
+
+    Args:
+        network: Inputs to logits, (N, ...) -> (N, K).
+        noise_layer: Frozen or not; freezing it is the business of a callback or of the caller.
+        optimization: Optimizer, rates and penalties.
+        noisy_weight: gamma, see :func:`noiselayer.training.mixture.mixture_loss`.
+        outside_weight: Weight of samples that show none of the classes.
+
+    A batch is (inputs, labels, sources); see :class:`noiselayer.training.batches.Source`.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        noise_layer: NoiseLayer,
+        optimization: Optimization | None = None,
+        *,
+        noisy_weight: float = 1.0,
+        outside_weight: float = 1.0,
+    ) -> None:
+        super().__init__()
+        self.network = network
+        self.noise_layer = noise_layer
+        self.optimization = optimization or Optimization()
+        self.noisy_weight = noisy_weight
+        self.outside_weight = outside_weight
+        self.register_buffer("_schedule_span", torch.tensor([0, 0]))  # first and last step of the phase
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Logits of the true class, shape (N, K)."""
+        logits: Tensor = self.network(inputs)
+        return logits
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """The loss of one batch, with the penalties on Q while it is learned."""
+        loss = self._mixture(batch)
+        self.log("train_loss", loss.detach(), on_step=False, on_epoch=True, batch_size=len(batch[1]))
+        if self.noise_layer.noise_matrix.requires_grad:
+            loss = loss + self._penalty()
+        return loss
+
+    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+        """The same likelihood, through Q, on samples held out."""
+        self.log("val_loss", self._mixture(batch), on_epoch=True, sync_dist=True, batch_size=len(batch[1]))
+
+    def predict_step(self, batch: Batch | Tensor, batch_idx: int) -> Tensor:
+        """Logits of the true class; the noise layer is never asked."""
+        return self(batch if isinstance(batch, Tensor) else batch[0]).float()
+
+    def configure_optimizers(self) -> dict[str, Any]:
+        """Three groups: weights, biases and norms without decay, and the noise matrix at its own rate."""
+        o = self.optimization
+        weights = [p for p in self.network.parameters() if p.ndim > 1]
+        others = [p for p in self.network.parameters() if p.ndim <= 1]
+        K = self.noise_layer.num_classes
+        groups: list[dict[str, Any]] = [
+            {"params": weights, "weight_decay": o.weight_decay},
+            {"params": others, "weight_decay": 0.0},
+        ]
+        if o.optimizer == "sgd":
+            # The noise matrix joins with plain projected steps: momentum would push on against the border.
+            groups.append(self.noise_layer.parameter_group(lr=o.noise_learning_rate * K, momentum=0.0, nesterov=False))
+            optimizer: torch.optim.Optimizer = torch.optim.SGD(
+                groups, lr=o.learning_rate, momentum=0.9, nesterov=True
+            )
+        else:
+            groups.append(self.noise_layer.parameter_group(lr=o.noise_learning_rate))
+            optimizer = torch.optim.AdamW(groups, lr=o.learning_rate)
+        self.restart_schedule(0)
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, self._rate_factor)
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    def restart_schedule(self, first_step: int, last_step: int | None = None) -> None:
+        """Run the learning-rate schedule afresh from one step to another: a phase of its own."""
+        total = int(self.trainer.estimated_stepping_batches) if last_step is None else last_step
+        self._schedule_span = torch.tensor([first_step, total], device=self._schedule_span.device)
+
+    def _rate_factor(self, step: int) -> float:
+        if self.optimization.schedule == "constant":
+            return 1.0
+        first, last = (int(s) for s in self._schedule_span)
+        done = (step - first) / max(last - first, 1)
+        if done < _WARM_UP:
+            return 0.1 + 0.9 * done / _WARM_UP
+        return max(0.5 * (1 + math.cos(math.pi * min((done - _WARM_UP) / (1 - _WARM_UP), 1.0))), 1e-3)
+
+    def _mixture(self, batch: Batch) -> Tensor:
+        inputs, labels, sources = batch
+        return mixture_loss(
+            self(inputs),
+            labels,
+            sources,
+            self.noise_layer,
+            noisy_weight=self.noisy_weight,
+            outside_weight=self.outside_weight,
+        )
+
+    def _penalty(self) -> Tensor:
+        o, Q, K = self.optimization, self.noise_layer.noise_matrix, self.noise_layer.num_classes
+        terms: Sequence[tuple[float, Any]] = (
+            (o.trace_penalty / K, trace_penalty),
+            (o.noise_weight_decay / K, weight_decay_penalty),
+            (o.volume_penalty, log_volume),
+        )
+        penalty = Q.new_zeros(())
+        for weight, term in terms:
+            if weight:
+                penalty = penalty + weight * term(Q)
+        return penalty
+
+
+_WARM_UP = 0.25

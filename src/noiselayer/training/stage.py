@@ -1,0 +1,195 @@
+"""One Lightning run: a network trained to its best validation epoch, resumable if it has a folder."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.callbacks import Callback, ModelCheckpoint
+from safetensors.torch import load_file, save_file
+
+from noiselayer.training.batches import Part, make_loader
+from noiselayer.training.curves import CurveRecorder
+from noiselayer.training.module import NoisyLabelModule
+from noiselayer.training.phases import KeepBest, NoisePhases
+
+__all__ = ["Hardware", "StageResult", "run_stage"]
+
+
+@dataclass(frozen=True)
+class Hardware:
+    """What Lightning's Trainer is told about the machine; nothing is chosen by us.
+
+    Attributes:
+        accelerator: "auto", "cpu", "gpu", "mps", ...
+        devices: How many, or "auto".
+        num_nodes: Machines.
+        strategy: "auto", "ddp", "fsdp", ...
+        precision: "32-true", "bf16-mixed", "16-mixed", ...
+        num_workers: Processes that load data; 0 loads in the main one.
+        progress: Show a progress bar.
+        deterministic: Ask torch for deterministic algorithms.
+    """
+
+    accelerator: str = "auto"
+    devices: int | str = "auto"
+    num_nodes: int = 1
+    strategy: str = "auto"
+    precision: Any = "32-true"
+    num_workers: int = 0
+    progress: bool = False
+    deterministic: bool = False
+
+
+@dataclass
+class StageResult:
+    """How a stage went.
+
+    Attributes:
+        name: Of the stage.
+        epochs: Epochs trained.
+        best_epoch: The epoch, from 0, whose weights were kept.
+        best_loss: Its validation loss.
+        switched_at: Epochs finished when Q joined; None if it did not.
+        interrupted: Stopped by the user before its end.
+        seconds: Spent in training.
+        curves: A row per epoch.
+    """
+
+    name: str
+    epochs: int = 0
+    best_epoch: int | None = None
+    best_loss: float = float("nan")
+    switched_at: int | None = None
+    interrupted: bool = False
+    seconds: float = 0.0
+    curves: list[dict[str, float]] = field(default_factory=list)
+
+
+def run_stage(
+    name: str,
+    module: NoisyLabelModule,
+    train: Sequence[Part],
+    validation: Sequence[Part],
+    *,
+    max_epochs: int,
+    batch_size: int = 128,
+    patience: int | None = None,
+    phases: NoisePhases | None = None,
+    seed: int = 0,
+    hardware: Hardware | None = None,
+    folder: Path | None = None,
+    callbacks: Sequence[Callback] = (),
+) -> StageResult:
+    """Train ``module`` and leave it at its best validation epoch.
+
+    Args:
+        name: Names the stage, its folder and its rows in the curves.
+        module: What is trained, in place.
+        train: Samples to train on.
+        validation: Samples to validate on, with the same loss; may be empty, then the last epoch is kept.
+        max_epochs: At most so many passes over the training samples.
+        batch_size: Samples per step.
+        patience: Epochs without improvement that end the stage; ignored when ``phases`` decide.
+        phases: The two phases of §3.4, if Q joins on the way.
+        seed: Of the order of the samples.
+        hardware: See :class:`Hardware`.
+        folder: Where checkpoints go. A stage that has ended there is loaded, one that was stopped goes on.
+        callbacks: More callbacks.
+
+    Returns:
+        A record of the stage.
+    """
+    hardware = hardware or Hardware()
+    where = None if folder is None else folder / name
+    if where is not None and (where / "result.json").exists():
+        module.load_state_dict(load_file(where / "weights.safetensors"))
+        return StageResult(**json.loads((where / "result.json").read_text(encoding="utf-8")))
+    best = KeepBest(patience=None if phases else patience, phases=phases)
+    recorder = CurveRecorder(name, best=best)
+    all_callbacks: list[Callback] = [*([phases] if phases else []), *([best] if validation else []), recorder, *callbacks]
+    if where is not None:
+        # Lightning writes a checkpoint under another name and renames it: a stop leaves the last whole one.
+        all_callbacks.append(ModelCheckpoint(dirpath=where, save_last=True, save_top_k=0, save_on_train_epoch_end=True))
+    checkpoint = None if where is None or not (where / "last.ckpt").exists() else where / "last.ckpt"
+    module.to(memory_format=torch.channels_last)
+    with _quiet(hardware.progress):
+        trainer = pl.Trainer(
+            accelerator=hardware.accelerator,
+            devices=hardware.devices,
+            num_nodes=hardware.num_nodes,
+            strategy=hardware.strategy,
+            precision=hardware.precision,
+            deterministic=hardware.deterministic,
+            max_epochs=max_epochs,
+            callbacks=all_callbacks,
+            logger=False,
+            enable_checkpointing=where is not None,
+            enable_progress_bar=hardware.progress,
+            enable_model_summary=False,
+            num_sanity_val_steps=0,
+            log_every_n_steps=1,
+        )
+        workers = hardware.num_workers
+        trainer.fit(
+            module,
+            make_loader(train, batch_size=batch_size, shuffle_seed=seed, num_workers=workers),
+            make_loader(validation, batch_size=_EVALUATION_BATCH, num_workers=workers) if validation else None,
+            ckpt_path=checkpoint,
+        )
+    result = StageResult(
+        name=name,
+        epochs=trainer.current_epoch,
+        best_epoch=best.best_epoch,
+        best_loss=best.best_loss if best.best_epoch is not None else float("nan"),
+        switched_at=phases.switched_at if phases else None,
+        interrupted=bool(trainer.interrupted),
+        seconds=recorder.seconds,
+        curves=recorder.rows,
+    )
+    if where is not None and not result.interrupted:
+        _finish(where, module, result)
+    return result
+
+
+_EVALUATION_BATCH = 1024
+
+
+def _finish(where: Path, module: NoisyLabelModule, result: StageResult) -> None:
+    """The weights first, the record last: a stage with a record is whole."""
+    where.mkdir(parents=True, exist_ok=True)
+    beside = where / ".weights.safetensors"
+    save_file({k: v.detach().cpu().contiguous() for k, v in module.state_dict().items()}, beside)
+    os.replace(beside, where / "weights.safetensors")
+    beside = where / ".result.json"
+    beside.write_text(json.dumps(asdict(result)), encoding="utf-8")
+    os.replace(beside, where / "result.json")
+    (where / "last.ckpt").unlink(missing_ok=True)
+
+
+@contextmanager
+def _quiet(progress: bool) -> Iterator[None]:
+    """Lightning announces the machine and recommends loader workers at every run; here that is noise."""
+    loggers = [logging.getLogger(n) for n in ("pytorch_lightning.utilities.rank_zero", "pytorch_lightning.accelerators.cuda")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", ".*does not have many workers.*")
+        warnings.filterwarnings("ignore", ".*Checkpoint directory.*exists and is not empty.*")
+        warnings.filterwarnings("ignore", ".*`isinstance\\(treespec, LeafSpec\\)` is deprecated.*")
+        warnings.filterwarnings("ignore", ".*GPU available but not used.*")
+        try:
+            yield
+        finally:
+            for logger, level in zip(loggers, levels, strict=True):
+                logger.setLevel(level)

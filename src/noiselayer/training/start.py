@@ -1,0 +1,109 @@
+"""Where a learned noise matrix starts: found on samples that the warm-up models were not trained on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+
+from noiselayer.data.labeled import LabeledData
+from noiselayer.estimation.from_features import FeatureEstimate, estimate_from_features
+from noiselayer.layer import NoiseLayer
+from noiselayer.simplex import project
+from noiselayer.training.options import TrainingOptions
+from noiselayer.training.predict import features_and_logits
+
+if TYPE_CHECKING:
+    from noiselayer.training.fit import StageRunner
+
+__all__ = ["out_of_fold_confusion", "starting_matrix"]
+
+
+def starting_matrix(
+    train: LabeledData, validation: LabeledData, options: TrainingOptions, runner: StageRunner
+) -> tuple[Tensor, list[FeatureEstimate]] | None:
+    """Train a model per fold with Q = I, look at the samples it has not seen, and average what they say of Q.
+
+    Args:
+        train: Samples and noisy labels, to be cut into folds.
+        validation: Samples that no fold trains on.
+        options: Says how many folds and which kind of start.
+        runner: Trains a stage.
+
+    Returns:
+        The noise matrix to start from, shape (K, K), columns = true classes, and each fold's estimate; None if
+        the user stopped the warm-up.
+    """
+    assert train.labels is not None
+    assert validation.labels is not None
+    K = train.num_classes
+    generator = torch.Generator().manual_seed(options.seed + 1)
+    fold_of = _stratified_folds(train.labels, options.folds, generator)
+    matrices, estimates = [], []
+    for k in range(options.folds):
+        left_out = (fold_of == k).nonzero().flatten()
+        module = runner.run(
+            f"warm-up-{k}",
+            NoiseLayer(K, trainable=False),
+            train.subset((fold_of != k).nonzero().flatten()),
+            validation,
+            max_epochs=options.warm_up_epochs,
+            seed=options.seed + 1000 + k,
+        )
+        if runner.interrupted:
+            return None
+        network: nn.Module = module.network
+        unseen = train.subset(left_out)
+        assert unseen.labels is not None
+        features, logits = features_and_logits(network, unseen.inputs)
+        confusion = out_of_fold_confusion(logits, unseen.labels, K)
+        if options.start == "features":
+            held_features, _ = features_and_logits(network, validation.inputs)
+            estimate = estimate_from_features(
+                features,
+                unseen.labels,
+                K,
+                validation_features=held_features,
+                validation_labels=validation.labels,
+                start=confusion,
+            )
+            estimates.append(estimate)
+            matrices.append(estimate.noise_matrix)
+        else:
+            matrices.append(confusion)
+    return project(torch.stack(matrices).mean(dim=0)), estimates
+
+
+def out_of_fold_confusion(logits: Tensor, noisy_labels: Tensor, num_classes: int) -> Tensor:
+    """How often each noisy label stands where the model says i: a first, blurred guess at Q, shape (K, K).
+
+    The model's own mistakes are in it, so its diagonal is too small; one count is added on the diagonal and
+    spread over the column, so that a class that is never predicted has a column too.
+
+    Args:
+        logits: Shape (N, K), for samples the model was not trained on.
+        noisy_labels: Shape (N,).
+        num_classes: K.
+
+    >>> logits = torch.tensor([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
+    >>> out_of_fold_confusion(logits, torch.tensor([0, 1, 1]), 2)
+    tensor([[0.5833, 0.1250],
+            [0.4167, 0.8750]])
+    """
+    K = num_classes
+    counts = torch.zeros(K, K, dtype=torch.float64)
+    pairs = noisy_labels.cpu().long(), logits.argmax(dim=1).cpu()
+    counts.index_put_(pairs, torch.ones(len(noisy_labels), dtype=torch.float64), accumulate=True)
+    # Half of the added count to the diagonal, half uniform: it decides nothing but a column without samples.
+    counts += 0.5 * torch.eye(K, dtype=torch.float64) + 0.5 / K
+    return (counts / counts.sum(dim=0)).float()
+
+
+def _stratified_folds(labels: Tensor, folds: int, generator: torch.Generator) -> Tensor:
+    """A fold number for every sample, every class dealt out evenly."""
+    order = torch.randperm(len(labels), generator=generator)
+    order = order[labels[order].argsort(stable=True)]
+    fold_of = torch.empty(len(labels), dtype=torch.long)
+    fold_of[order] = torch.arange(len(labels)) % folds
+    return fold_of

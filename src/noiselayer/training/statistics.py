@@ -1,0 +1,40 @@
+"""Mean and spread of the training inputs, for the model's first layer."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from noiselayer.data.inputs import Inputs
+
+__all__ = ["input_statistics"]
+
+
+def input_statistics(inputs: Inputs, *, max_samples: int = 10_000) -> tuple[list[float], list[float]]:
+    """Mean and standard deviation per channel (images) or per feature (vectors), in the inputs' own units.
+
+    Args:
+        inputs: N samples.
+        max_samples: Read at most so many, evenly spaced, so that a set larger than memory costs one short pass.
+
+    Returns:
+        Two lists, of C channels or D features. Encoded tables are standardised already: zeros and ones.
+
+    >>> import numpy as np
+    >>> from noiselayer.data import ArrayInputs
+    >>> input_statistics(ArrayInputs(np.array([[1.0, 2.0], [3.0, 2.0]])))
+    ([2.0, 2.0], [1.0, 0.0])
+    """
+    if inputs.kind == "table":
+        return [0.0] * inputs.shape[0], [1.0] * inputs.shape[0]
+    N = len(inputs)
+    chosen = np.unique(np.linspace(0, N - 1, min(N, max_samples)).astype(np.int64))
+    count, total, squares = 0, 0.0, 0.0
+    for start in range(0, len(chosen), 1024):
+        x = inputs.__getitems__(chosen[start : start + 1024]).double()
+        x = x.movedim(1, -1).reshape(-1, x.shape[1])
+        count += len(x)
+        total = total + x.sum(dim=0)
+        squares = squares + x.square().sum(dim=0)
+    mean = total / count
+    std = (squares / count - mean**2).clamp_min(0).sqrt()
+    return mean.tolist(), std.tolist()
