@@ -1,7 +1,7 @@
 """The functions beneath the losses, against 60-digit decimals, plain autograd and finite differences."""
 
 from collections.abc import Callable
-from decimal import Decimal, localcontext
+from decimal import Context, Decimal, localcontext
 
 import pytest
 import torch
@@ -29,7 +29,7 @@ def in_decimals(
     logits: list[float], Q: list[list[float]], label: int
 ) -> tuple[float, list[float], list[float]]:
     """Loss, its gradient by the logits and by Q[label, :], with 60 digits and exponents of any size."""
-    with localcontext(prec=60, Emin=-(10**12), Emax=10**12):
+    with localcontext(Context(prec=60, Emin=-(10**12), Emax=10**12)):
         z = [Decimal(x) for x in logits]
         exps = [(x - max(z)).exp() for x in z]
         p = [e / sum(exps) for e in exps]

@@ -91,6 +91,15 @@ def test_huge_entries_do_not_lose_the_column(huge: float) -> None:
     torch.testing.assert_close(project(v), expected)
 
 
+@pytest.mark.parametrize("K", [30, 300])
+def test_long_columns_take_as_many_steps_as_they_need(K: int) -> None:
+    spread = torch.randn(K, dtype=torch.float64).exp()  # a few entries far above many
+    ladder = 1 - torch.logspace(0, -6, K, dtype=torch.float64)
+    columns = torch.stack([spread, spread.log(), 0.01 * spread, ladder, -ladder], dim=1)
+    expected = torch.tensor([by_sorting(column.tolist()) for column in columns.T], dtype=torch.float64).T
+    torch.testing.assert_close(project(columns), expected, atol=1e-13, rtol=0)
+
+
 def test_large_matrices_sum_to_one() -> None:
     p = project(torch.randn(3000, 3))
     torch.testing.assert_close(p.sum(dim=0), torch.ones(3))
