@@ -9,9 +9,9 @@ from noiselayer.models import AlexNet32, SmallNet, build_model, count_parameters
 
 
 def test_small_parameters_counted_by_hand() -> None:
-    convolutions = 48 * 64 + 9 * (64 * 64 + 64 * 128 + 128 * 128 + 128 * 256 + 256 * 256)
-    norms = 2 * (64 + 64 + 128 + 128 + 256 + 256)
-    assert count_parameters(SmallNet(10, (3, 32, 32))) == convolutions + norms + 256 * 10 + 10
+    convolutions = 48 * 64 + 9 * (64 * 64 + 64 * 128 + 128 * 128 + 128 * 192 + 192 * 192)
+    norms = 2 * (64 + 64 + 128 + 128 + 192 + 192)
+    assert count_parameters(SmallNet(10, (3, 32, 32))) == convolutions + norms + 192 * 10 + 10
 
 
 def test_alexnet32_parameters_counted_by_hand() -> None:
@@ -57,7 +57,7 @@ def test_small_has_half_a_quarter_and_an_eighth_of_the_size() -> None:
         x = layer(x)
         if isinstance(layer, nn.ReLU):
             seen.append(tuple(x.shape[1:]))
-    assert seen == [(64, 16, 16), (64, 16, 16), (128, 8, 8), (128, 8, 8), (256, 4, 4), (256, 4, 4)]
+    assert seen == [(64, 16, 16), (64, 16, 16), (128, 8, 8), (128, 8, 8), (192, 4, 4), (192, 4, 4)]
 
 
 def test_alexnet32_sizes_are_16_8_and_4() -> None:

@@ -19,7 +19,7 @@ class AlexNet32(nn.Sequential):
     that the two are one family. What the size asks for: conv1 is 5 x 5 with stride 1 instead of 11 x 11 with
     stride 4, pooling covers the border (sizes 32, 16, 8, 4 where the original has 55, 27, 13, 6), and the
     linear layers have 1024 units instead of 4096, in proportion to what they read (4096 values, not 9216).
-    About 240 million multiplications per 32 x 32 image; ``width=0.5`` needs a quarter. Weights are He-normal,
+    About 225 million multiplications per 32 x 32 image; ``width=0.5`` needs a quarter. Weights are He-normal,
     since the original's (normal, 0.01) hardly start without its image scale.
 
     Args:
