@@ -23,9 +23,9 @@ class ResponseNorm(nn.Module):
     - ``over="pixels"``: the window of ``size`` x ``size`` pixels in the same channel, n = ``size**2``. This
       is ``rnorm`` in cuda-convnet, ``WITHIN_CHANNEL`` in Caffe; torch has none.
 
-    Why not torch's own: it pads and pools a five-dimensional copy and calls ``pow``, about ten times as slow on
-    a CPU, and there it has no bfloat16. Both sums are one small convolution with a kernel of zeros and ones (a
-    band between channels, or a box in each), and so is the gradient:
+    Why not torch's own: it pads and pools a five-dimensional copy and calls ``pow``, about ten times as slow
+    on a CPU, and there it has no bfloat16. Both sums are one small convolution with a kernel of zeros and
+    ones (a band between channels, or a box in each), and so is the gradient:
 
         d = 1 + (alpha / n) sum(x x),   y = x d^-beta,
         grad = g d^-beta - 2 (alpha / n) beta x sum(g y / d)
