@@ -32,7 +32,7 @@ class ResponseNorm(nn.Module):
 
     The computation keeps the input's dtype under autocast, except that float16, in which squares overflow,
     goes through float32. In bfloat16 an ``alpha`` as small as the paper's network's makes it exactly the
-    identity.
+    identity for activations near 1.
 
     Args:
         num_channels: C, the channels of the input.
