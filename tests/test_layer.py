@@ -81,6 +81,7 @@ def test_frozen_stays_and_unfrozen_learns() -> None:
     assert not torch.equal(moved, start)
     noise_layer.loss(*batch()).backward()  # a gradient that must not be stepped on once it is frozen
     assert noise_layer.freeze() is noise_layer
+    optimizer.step()
     step()
     assert torch.equal(noise_layer.noise_matrix, moved)
 
