@@ -184,9 +184,7 @@ def test_second_derivatives_are_refused(nll: Nll, skewed: Tensor) -> None:
     z, Q = torch.randn(2, 3, dtype=F64, requires_grad=True), skewed.requires_grad_()
     loss = nll(z, torch.tensor([0, 1]), Q).sum()
     # At once: a gradient that came out as a constant would drop a gradient penalty in silence.
-    with pytest.raises(
-        RuntimeError, match="no second derivative: .* without create_graph=True"
-    ):
+    with pytest.raises(RuntimeError, match="no second derivative: .* without create_graph=True"):
         torch.autograd.grad(loss, z, create_graph=True)
 
 
