@@ -75,8 +75,9 @@ def test_codes_stay_as_they_are_written(tmp_path: Path) -> None:
     train = read_data(tmp_path / "a.csv", categorical_columns=["code"])
     assert isinstance(train.inputs, TableInputs)
     assert train.inputs.encoder.feature_names == ("code = 01", "code = 1")
-    new = read_data(tmp_path / "a.csv", encoder=train.inputs.encoder, with_labels=False)
-    assert new.inputs[0].tolist() == [1, 0]
+    for with_labels in (True, False):
+        new = read_data(tmp_path / "a.csv", encoder=train.inputs.encoder, with_labels=with_labels)
+        assert new.inputs.__getitems__([0, 1]).tolist() == [[1, 0], [0, 1]]
 
 
 def test_labels_in_text_may_look_like_numbers_or_gaps(tmp_path: Path) -> None:

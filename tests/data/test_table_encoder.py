@@ -89,6 +89,7 @@ def test_an_unknown_level_is_zeros_or_the_level_trained_on_gaps() -> None:
     assert sure.transform(pd.DataFrame({"c": ["z", None]})).tolist() == [[0, 0], [0, 0]]
     gappy = TableEncoder.fit(pd.DataFrame({"c": ["x", None]}))
     assert gappy.transform(pd.DataFrame({"c": ["z", None, "x"]})).tolist() == [[0, 1], [0, 1], [1, 0]]
+    assert TableEncoder.fit(pd.DataFrame({"c": ["x", " "]})) == gappy  # a cell read as text may be empty
 
 
 @pytest.mark.parametrize(
@@ -114,6 +115,15 @@ def test_codes_can_be_categories() -> None:
     frame = pd.DataFrame({"zip": [10115, 52062]})
     assert TableEncoder.fit(frame).feature_names == ("zip",)
     assert TableEncoder.fit(frame, categorical=["zip"]).feature_names == ("zip = 10115", "zip = 52062")
+
+
+def test_a_spoiled_cell_does_not_turn_numbers_into_categories() -> None:
+    frame = pd.DataFrame({"a": [*map(str, range(30)), "", "1o", "?"]})
+    with pytest.raises(InputError, match=r"column 'a' holds numbers, but '1o' in row 31 \(counting from 0\)"):
+        TableEncoder.fit(frame)
+    assert len(TableEncoder.fit(frame, categorical=["a"]).feature_names) == 33
+    rooms = pd.DataFrame({"rooms": ["1", "2", "3", "4+"]})  # few numbers: categories
+    assert len(TableEncoder.fit(rooms).feature_names) == 4
 
 
 @pytest.mark.parametrize("value", [0.0, 0.1, 1e9 + 0.1])

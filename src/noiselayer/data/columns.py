@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 __all__ = [
     "CategoricalColumn",
     "NumericColumn",
+    "check_no_numbers",
     "encode_categories",
     "fit_categorical",
     "fit_numeric",
@@ -108,12 +109,41 @@ def fit_categorical(name: str, series: pd.Series[Any], max_levels: int) -> Categ
         mend = (
             f"It looks like paths of images: say image_column={name!r}."
             if images
-            else "Leave it out with feature_columns; if it holds numbers, one cell of it does not."
+            else "Leave it out with feature_columns."
         )
         raise InputError(
             f"column {name!r} has {len(levels):,} different values, more than {max_levels} categories. {mend}"
         )
     return CategoricalColumn(name, tuple(levels), bool((codes < 0).any()))
+
+
+def check_no_numbers(name: str, series: pd.Series[Any]) -> None:
+    """Refuse a column of text that is a column of numbers but for a few cells.
+
+    More than ten different numbers, and fewer other values than numbers: one "n/k" or "12o" must not turn a
+    measurement into categories.
+
+    Raises:
+        InputError: With the first cell that is no number.
+
+    >>> import pandas as pd
+    >>> check_no_numbers("age", pd.Series([*range(20, 40), "4o"]))
+    Traceback (most recent call last):
+    ...
+    noiselayer.errors.InputError: column 'age' holds numbers, but '4o' in row 20 (counting from 0). Mend the
+    cell or leave it empty; if these are codes, name the column in categorical_columns.
+    """
+    import pandas as pd
+
+    texts, codes = _levels(name, series)
+    other = pd.to_numeric(pd.Series(texts, dtype=object), errors="coerce").isna().to_numpy()
+    spoiled = [code for code, text in enumerate(texts) if other[code] and text]
+    if spoiled and int((~other).sum()) > max(10, len(spoiled)):
+        row = int(np.argmax(codes == spoiled[0]))
+        raise InputError(
+            f"column {name!r} holds numbers, but {texts[spoiled[0]]!r} in row {row} (counting from 0). Mend the "
+            "cell or leave it empty; if these are codes, name the column in categorical_columns."
+        )
 
 
 def encode_categories(column: CategoricalColumn, series: pd.Series[Any]) -> npt.NDArray[np.float32]:
@@ -159,13 +189,13 @@ def to_numbers(name: str, series: pd.Series[Any]) -> npt.NDArray[np.float64]:
 
     numbers = pd.to_numeric(series, errors="coerce")
     values = np.asarray(numbers.to_numpy(dtype=np.float64, na_value=np.nan))
-    texts = np.isnan(values) & series.notna().to_numpy() & (series.astype(str).str.strip() != "").to_numpy()
-    if texts.any():
-        row = int(np.argmax(texts))
-        raise InputError(
-            f"column {name!r} must hold numbers, as it did in training; row {row} (counting from 0) holds "
-            f"{series.iloc[row]!r}."
-        )
+    # Only cells that did not turn into numbers are looked at as text: a wide table of numbers has none.
+    for row in np.flatnonzero(np.isnan(values) & series.notna().to_numpy()):
+        if str(series.iloc[row]).strip():
+            raise InputError(
+                f"column {name!r} must hold numbers, as it did in training; row {row} (counting from 0) holds "
+                f"{series.iloc[row]!r}."
+            )
     if np.isinf(values).any():
         row = int(np.argmax(np.isinf(values)))
         raise InputError(f"column {name!r} must be finite; row {row} (counting from 0) holds {values[row]}.")

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from noiselayer.data.columns import (
     CategoricalColumn,
     NumericColumn,
+    check_no_numbers,
     encode_categories,
     fit_categorical,
     fit_numeric,
@@ -75,8 +76,9 @@ class TableEncoder:
                 would be learned by heart.
 
         Raises:
-            InputError: If there are no columns or rows, or a column is of dates or lists, has no value at
-                all, an infinite one, a missing one (unless ``impute_missing``) or too many levels.
+            InputError: If there are no columns or rows, or a column is of dates or lists, of numbers with a
+                few cells of text, has no value at all, an infinite one, a missing one (unless
+                ``impute_missing``) or too many levels.
 
         >>> import pandas as pd
         >>> TableEncoder.fit(pd.DataFrame({"age": [20.0, None]}))
@@ -96,6 +98,8 @@ class TableEncoder:
             if name not in categorical and is_numeric(frame[name]):
                 columns.append(fit_numeric(name, frame[name], impute_missing))
             else:
+                if name not in categorical:
+                    check_no_numbers(name, frame[name])
                 columns.append(fit_categorical(name, frame[name], max_levels))
         return cls(tuple(columns), impute_missing)
 

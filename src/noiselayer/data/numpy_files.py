@@ -35,6 +35,12 @@ def read_npy(path: Path, *, memory_map: bool = False) -> npt.NDArray[Any]:
 
     Raises:
         InputError: If it is damaged or holds Python objects.
+
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "x.npy"
+    >>> np.save(path, np.arange(3))
+    >>> read_npy(path)
+    array([0, 1, 2])
     """
     try:
         array: npt.NDArray[Any] = np.load(path, mmap_mode="r" if memory_map else None, allow_pickle=False)
@@ -48,6 +54,12 @@ def npz_keys(path: Path) -> list[str]:
 
     Raises:
         InputError: If it is not an .npz file or holds no array.
+
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "digits.npz"
+    >>> np.savez(path, x=np.eye(2), y=np.arange(2))
+    >>> npz_keys(path)
+    ['x', 'y']
     """
     try:
         with zipfile.ZipFile(path) as archive:
@@ -65,6 +77,12 @@ def read_npz(path: Path, key: str) -> npt.NDArray[Any]:
     Raises:
         InputError: If there is no such key (the message lists all, with shapes), the file is damaged, or the
             array holds Python objects.
+
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "digits.npz"
+    >>> np.savez(path, images=np.eye(2), y=np.arange(2))
+    >>> read_npz(path, "y")
+    array([0, 1])
     """
     keys = npz_keys(path)
     if key not in keys:
