@@ -1,0 +1,37 @@
+"""Estimate label noise where some labels can be trusted (§3.2): confusion matrices in, a noise matrix out.
+
+Start with :func:`estimate_from_predictions`. The steps beneath it are functions of their own: measure
+(:func:`confusion_matrix`, :class:`ConfusionCounts`), invert (:func:`inverse_noise_matrix`,
+:func:`sparse_inverse_noise_matrix`), apply Bayes' rule (:func:`noise_matrix_from_inverse`), all of it with
+errors (:func:`estimate_noise_matrix`). Where the noisy annotator has labelled the trusted set too:
+:func:`estimate_from_pairs` and :func:`combine_estimates`.
+"""
+
+from noiselayer.estimation.combine import combine_estimates
+from noiselayer.estimation.confusion import ConfusionCounts, confusion_matrix
+from noiselayer.estimation.cross_validation import SparsityPath, select_sparsity
+from noiselayer.estimation.estimate import estimate_noise_matrix
+from noiselayer.estimation.from_predictions import estimate_from_predictions
+from noiselayer.estimation.gold import gold_loss_correction
+from noiselayer.estimation.inverse import inverse_noise_matrix, noise_matrix_from_inverse
+from noiselayer.estimation.metric import relative_l1_error
+from noiselayer.estimation.paired import estimate_from_pairs
+from noiselayer.estimation.result import NoiseEstimate
+from noiselayer.estimation.sparse import sparse_inverse_noise_matrix
+
+__all__ = [
+    "ConfusionCounts",
+    "NoiseEstimate",
+    "SparsityPath",
+    "combine_estimates",
+    "confusion_matrix",
+    "estimate_from_pairs",
+    "estimate_from_predictions",
+    "estimate_noise_matrix",
+    "gold_loss_correction",
+    "inverse_noise_matrix",
+    "noise_matrix_from_inverse",
+    "relative_l1_error",
+    "select_sparsity",
+    "sparse_inverse_noise_matrix",
+]

@@ -1,0 +1,214 @@
+"""What confusion matrices, labels and probabilities must be, and what to say when they are not."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from noiselayer.estimation.precision import to_double
+
+__all__ = [
+    "check_confusion",
+    "check_counts",
+    "check_labels",
+    "check_options",
+    "check_pair",
+    "check_probs",
+    "listing",
+]
+
+_METHODS = ("inverse", "sparse", "auto")
+
+
+def check_confusion(confusion: Tensor, *, name: str, empty_columns: Tensor | None = None) -> None:
+    """Raise unless ``confusion`` has shape (..., K, K) and columns that sum to 1.
+
+    Args:
+        confusion: The matrix.
+        name: What to call it in the message.
+        empty_columns: Shape (K,), bool: columns that nobody will read.
+
+    >>> check_confusion(torch.tensor([[0.9, 0.1], [0.3, 0.7]]), name="clean_confusion")
+    Traceback (most recent call last):
+    ...
+    ValueError: clean_confusion columns must sum to 1 (column = given label); column 0 sums to 1.2. Its rows
+    do: if rows are given labels, as in scikit-learn and torchmetrics, transpose it.
+    """
+    if not isinstance(confusion, Tensor) or not confusion.is_floating_point():
+        kind = confusion.dtype if isinstance(confusion, Tensor) else type(confusion).__name__
+        raise TypeError(
+            f"{name} must be a floating-point tensor of shares; got {kind}. Divide counts by column sums."
+        )
+    if confusion.ndim < 2 or confusion.shape[-1] != confusion.shape[-2] or confusion.shape[-1] < 2:
+        raise ValueError(f"{name} must have shape (K, K) with K >= 2; got {tuple(confusion.shape)}.")
+    values = to_double(confusion)
+    if empty_columns is not None:
+        values = values.masked_fill(empty_columns, 1 / values.shape[-1])
+    if not bool(torch.isfinite(values).all()):
+        column = int((~torch.isfinite(values)).nonzero()[0, -1])
+        raise ValueError(
+            f"{name} must be finite; column {column} is not. A class without samples has no column."
+        )
+    if bool((values < 0).any()):
+        raise ValueError(
+            f"{name} holds shares, none below 0; the smallest entry is {float(values.min()):.4g}."
+        )
+    tolerance = max(1e-4, 4 * torch.finfo(confusion.dtype).eps * values.shape[-1] ** 0.5)
+    off = (values.sum(-2) - 1).abs()
+    if bool((off > tolerance).any()):
+        *_, column = (off > tolerance).nonzero()[0].tolist()
+        total = float(values.sum(-2)[off > tolerance][0])
+        mend = (
+            "Its rows do: if rows are given labels, as in scikit-learn and torchmetrics, transpose it."
+            if bool(((values.sum(-1) - 1).abs() <= tolerance).all())
+            else "Divide counts by their column sums."
+        )
+        raise ValueError(
+            f"{name} columns must sum to 1 (column = given label); column {column} sums to {total:.4g}. "
+            f"{mend}"
+        )
+
+
+def check_labels(labels: Tensor, num_classes: int, *, name: str) -> Tensor:
+    """``labels`` as int64 of shape (N,), or an error that says what is wrong with them.
+
+    >>> check_labels(torch.tensor([0, 3]), 3, name="given_labels")
+    Traceback (most recent call last):
+    ...
+    ValueError: given_labels must lie in 0..2; got 3.
+    """
+    if labels.is_floating_point() or labels.is_complex() or labels.dtype == torch.bool:
+        raise TypeError(f"{name} must be class indices (integers); got {labels.dtype}.")
+    if labels.ndim != 1:
+        raise ValueError(f"{name} must have shape (N,), one class per sample; got {tuple(labels.shape)}.")
+    if labels.numel():
+        low, high = (int(k) for k in labels.aminmax())
+        if low < 0 or high >= num_classes:
+            raise ValueError(f"{name} must lie in 0..{num_classes - 1}; got {low if low < 0 else high}.")
+    return labels.long()
+
+
+def check_probs(probs: Tensor, num_classes: int, *, name: str) -> None:
+    """Raise unless ``probs`` has shape (N, K) and rows that are probabilities.
+
+    >>> check_probs(torch.tensor([[2.0, -1.0]]), 2, name="probs")
+    Traceback (most recent call last):
+    ...
+    ValueError: probs must be probabilities, in 0..1 and rows summing to 1; row 0 is not. If these are logits,
+    apply softmax.
+    """
+    if not probs.is_floating_point():
+        raise TypeError(
+            f"{name} must be a floating-point tensor; got {probs.dtype}. Decisions go to predicted_labels."
+        )
+    if probs.ndim != 2 or probs.shape[1] != num_classes:
+        raise ValueError(
+            f"{name} must have shape (N, {num_classes}), a column per class; got {tuple(probs.shape)}."
+        )
+    values = probs.detach().to(torch.promote_types(probs.dtype, torch.float32))
+    tolerance = max(1e-3, 8 * torch.finfo(probs.dtype).eps * num_classes**0.5)
+    # Written so that NaN fails too.
+    right = ((values >= -tolerance) & (values <= 1 + tolerance)).all(dim=1) & (
+        (values.sum(dim=1) - 1).abs() <= tolerance
+    )
+    if not bool(right.all()):
+        row = int((~right).nonzero()[0])
+        what = "has NaN" if bool(values[row].isnan().any()) else "is not"
+        raise ValueError(
+            f"{name} must be probabilities, in 0..1 and rows summing to 1; row {row} {what}. "
+            "If these are logits, apply softmax."
+        )
+
+
+def listing(classes: list[int]) -> str:
+    """The classes in words, the first eight of them.
+
+    >>> listing([2, 5])
+    'classes 2, 5'
+    """
+    shown = ", ".join(map(str, classes[:8])) + (", ..." if len(classes) > 8 else "")
+    return f"class {shown}" if len(classes) == 1 else f"classes {shown}"
+
+
+def check_options(method: str, sparsity: float | None, num_bootstrap: int, confidence: float) -> None:
+    """Raise on options that mean nothing, before any work is done.
+
+    >>> check_options("ridge", None, 0, 0.95)
+    Traceback (most recent call last):
+    ...
+    ValueError: method must be 'inverse', 'sparse' or 'auto'; got 'ridge'.
+    """
+    if method not in _METHODS:
+        raise ValueError(f"method must be 'inverse', 'sparse' or 'auto'; got {method!r}.")
+    if sparsity is not None and method != "sparse":
+        raise ValueError(
+            f"sparsity is the penalty's weight of method='sparse'; got it with method={method!r}."
+        )
+    if sparsity is not None and not sparsity >= 0:
+        raise ValueError(f"sparsity is the weight of a penalty, at least 0; got {sparsity}.")
+    if num_bootstrap < 0 or num_bootstrap == 1:
+        raise ValueError(f"num_bootstrap must be 0 or at least 2; got {num_bootstrap}.")
+    if not 0 < confidence < 1:
+        raise ValueError(f"confidence must lie between 0 and 1, as in 0.95; got {confidence}.")
+
+
+def check_pair(clean: Tensor, noisy: Tensor, frequencies: Tensor) -> int:
+    """K, if both confusions and the frequencies of noisy labels are of the same K classes, else an error.
+
+    >>> check_pair(torch.eye(2), torch.eye(2), torch.tensor([0.0, 1.0]))
+    Traceback (most recent call last):
+    ...
+    ValueError: all noisy labels are of class 1: labels that are all the same say nothing about noise.
+    """
+    check_confusion(clean, name="clean_confusion")
+    if clean.ndim != 2:
+        raise ValueError(f"clean_confusion must have shape (K, K); got {tuple(clean.shape)}.")
+    K = len(clean)
+    if tuple(noisy.shape) != (K, K):
+        raise ValueError(
+            f"noisy_confusion must have the shape of clean_confusion, ({K}, {K}); got {tuple(noisy.shape)}."
+        )
+    if tuple(frequencies.shape) != (K,) or not frequencies.is_floating_point():
+        raise ValueError(
+            f"noisy_label_frequencies must be {K} shares, one per class; got {frequencies.dtype} of shape "
+            f"{tuple(frequencies.shape)}. Divide counts by their sum."
+        )
+    pi = to_double(frequencies)
+    if not bool((pi >= 0).all()) or abs(float(pi.sum()) - 1) > 1e-3:
+        raise ValueError(
+            "noisy_label_frequencies must be shares that sum to 1, none negative; they sum to "
+            f"{float(pi.sum()):.4g}."
+        )
+    if int((pi > 0).sum()) == 1:
+        raise ValueError(
+            f"all noisy labels are of class {int(pi.argmax())}: labels that are all the same say nothing "
+            "about noise."
+        )
+    check_confusion(noisy, name="noisy_confusion", empty_columns=(pi == 0).to(noisy.device))
+    return K
+
+
+def check_counts(counts: Tensor, num_classes: int, *, name: str, needed: Tensor) -> Tensor:
+    """``counts`` in float64, if there is a sample of every class that is ``needed`` (K, bool), else an error.
+
+    >>> check_counts(torch.tensor([3, 0]), 2, name="clean_counts", needed=torch.tensor([True, True]))
+    Traceback (most recent call last):
+    ...
+    ValueError: clean_counts has no sample of class 1; a column of a confusion matrix needs some.
+    """
+    if tuple(counts.shape) != (num_classes,):
+        raise ValueError(
+            f"{name} must have shape ({num_classes},), the samples behind every column; got "
+            f"{tuple(counts.shape)}."
+        )
+    values = to_double(counts)
+    if not bool((values >= 0).all()):
+        raise ValueError(
+            f"{name} must be numbers of samples, none negative; the smallest is {float(values.min()):.4g}."
+        )
+    empty = ((values.cpu() < 1) & needed).nonzero().flatten().tolist()
+    if empty:
+        raise ValueError(
+            f"{name} has no sample of {listing(empty)}; a column of a confusion matrix needs some."
+        )
+    return values

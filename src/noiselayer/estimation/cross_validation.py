@@ -1,0 +1,141 @@
+"""How sparse is the noise? The weight of Eq. 5's penalty, by cross-validation."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from noiselayer.estimation.checks import check_confusion
+from noiselayer.estimation.evidence import CountEvidence, Evidence, Sample, fixed_generator
+from noiselayer.estimation.precision import to_double
+from noiselayer.estimation.sparse import largest_sparsity, quadratic, solve_columns
+
+__all__ = ["SparsityPath", "choose_sparsity", "select_sparsity"]
+
+_PATH = 12  # weights above 0, a factor of 1.5 apart
+_COLUMNS = 100  # of R that are fitted to judge a weight; beyond that many classes a sample of them is enough
+_TOLERANCE = 1e-6
+
+
+class SparsityPath(NamedTuple):
+    """The outcome of a cross-validation over weights, 0 among them."""
+
+    sparsity: float
+    """The weight with the lowest error."""
+    sparsities: Tensor
+    """All that were tried, shape (P,), ascending from 0."""
+    errors: Tensor
+    """Their errors on held-out samples, shape (P,): only differences mean something, below 0 is possible."""
+
+
+def select_sparsity(
+    clean_confusion: Tensor,
+    noisy_confusion: Tensor,
+    noisy_label_frequencies: Tensor,
+    *,
+    clean_counts: Tensor,
+    noisy_counts: Tensor,
+    refit: bool = True,
+    num_folds: int = 5,
+    generator: torch.Generator | None = None,
+) -> SparsityPath:
+    r"""Choose the weight of :func:`sparse_inverse_noise_matrix` by cross-validation over a path with 0.
+
+    The samples behind both confusions are dealt out to folds (counts are enough for that: which sample is
+    which does not matter). R is fitted to all folds but one and judged on the one left out, by how well the
+    joint distribution of prediction and noisy label is foretold, :math:`\|(C^*_f R - \tilde
+    C_f)\,\mathrm{diag}(\pi)\|^2`.
+
+    The held-out C* has errors of its own, which R multiplies: they add :math:`\sum_i R_{ij}^2 v_i` to column
+    j's error, v_i being the variance of column i of that C*. Uncorrected, this favours an R that spreads its
+    mass, and cross-validation answers "dense" even where there is no noise at all. So its expectation is
+    subtracted.
+
+    Args:
+        clean_confusion: Shape (K, K), C*: column = given (true) label, row = prediction, columns sum to 1.
+        noisy_confusion: Shape (K, K), C~: column = noisy label.
+        noisy_label_frequencies: Shape (K,), p(noisy = j).
+        clean_counts: Shape (K,), the samples behind every column of ``clean_confusion``.
+        noisy_counts: Shape (K,), those behind every column of ``noisy_confusion``.
+        refit: As in :func:`sparse_inverse_noise_matrix`.
+        num_folds: At least 2.
+        generator: Of the deal, on the CPU; a fixed seed if None.
+
+    Returns:
+        The weight, and the path with its errors.
+
+    Raises:
+        ValueError: If a matrix is no confusion matrix or ``num_folds`` is below 2.
+
+    >>> from noiselayer.estimation import sparse_inverse_noise_matrix
+    >>> C = torch.tensor([[0.8, 0.1, 0.1], [0.1, 0.8, 0.1], [0.1, 0.1, 0.8]])
+    >>> counts = torch.tensor([1000, 1000, 1000])
+    >>> path = select_sparsity(C, C, counts / 3000, clean_counts=counts, noisy_counts=counts)  # no noise
+    >>> sparse_inverse_noise_matrix(C, C, path.sparsity).equal(torch.eye(3))
+    True
+    """
+    check_confusion(clean_confusion, name="clean_confusion")
+    check_confusion(noisy_confusion, name="noisy_confusion")
+    n, m = to_double(clean_counts), to_double(noisy_counts)
+    evidence = CountEvidence(Sample(to_double(clean_confusion) * n, n, to_double(noisy_confusion) * m, m))
+    return choose_sparsity(
+        evidence, to_double(noisy_label_frequencies), refit=refit, num_folds=num_folds, generator=generator
+    )
+
+
+def choose_sparsity(
+    evidence: Evidence,
+    frequencies: Tensor,
+    *,
+    refit: bool = True,
+    num_folds: int = 5,
+    generator: torch.Generator | None = None,
+) -> SparsityPath:
+    """:func:`select_sparsity` from any kind of evidence, unchecked but for ``num_folds``."""
+    if num_folds < 2:
+        raise ValueError(f"num_folds must be at least 2; got {num_folds}.")
+    generator = generator or fixed_generator()
+    whole = evidence.whole
+    held_out = evidence.folds(num_folds, generator)
+    kept = Sample(*(total - part for total, part in zip(whole, held_out, strict=True)))
+    clean, noisy = (
+        _confusion(whole.clean_sums, whole.clean_counts),
+        _confusion(whole.noisy_sums, whole.noisy_counts),
+    )
+    # A class whose few samples all fell on one side of the deal borrows its column from the whole.
+    C_fit = _confusion(kept.clean_sums, kept.clean_counts, otherwise=clean)
+    C_test = _confusion(held_out.clean_sums, held_out.clean_counts, otherwise=clean)
+    noisy_fit = _confusion(kept.noisy_sums, kept.noisy_counts, otherwise=noisy)
+    noisy_test = _confusion(held_out.noisy_sums, held_out.noisy_counts, otherwise=noisy)
+    v = (evidence.clean_variance() / held_out.clean_counts).nan_to_num_(nan=0.0, posinf=0.0, neginf=0.0)
+
+    K = len(clean)
+    columns = torch.arange(K)
+    if K > _COLUMNS:
+        columns = torch.randperm(K, generator=generator, device=generator.device)[:_COLUMNS]
+    columns = columns.to(clean.device)
+    noisy_fit, noisy_test, pi = noisy_fit[..., columns], noisy_test[..., columns], frequencies[columns]
+
+    largest = max(largest_sparsity(C_fit, noisy_fit, columns=columns), 1e-12)
+    path = [largest / 1.5**k for k in range(_PATH)] + [0.0]
+    solve = partial(
+        solve_columns, C_fit, noisy_fit, columns=columns, prepared=quadratic(C_fit), tolerance=_TOLERANCE
+    )
+    errors, R = [], None
+    for sparsity in path:
+        R = solve(sparsity, start=R)
+        fitted = solve(0.0, start=R, support=R > 0) if refit and sparsity > 0 else R
+        residual = (C_test @ fitted - noisy_test).square().sum(-2)
+        errors.append(((residual - (fitted.square() * v.unsqueeze(-1)).sum(-2)) * pi.square()).sum(-1).mean())
+    sparsities, scores = torch.tensor(path[::-1], dtype=torch.float64), torch.stack(errors[::-1]).cpu()
+    return SparsityPath(float(sparsities[scores.argmin()]), sparsities, scores)
+
+
+def _confusion(sums: Tensor, counts: Tensor, *, otherwise: Tensor | None = None) -> Tensor:
+    matrix = sums / counts.clamp_min(1).unsqueeze(-2)
+    if otherwise is None:
+        otherwise = torch.full_like(matrix, 1 / matrix.shape[-1])
+    return torch.where((counts > 0).unsqueeze(-2), matrix, otherwise)

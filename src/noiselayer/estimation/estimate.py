@@ -1,0 +1,206 @@
+"""The noise matrix and its errors from two confusion matrices."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from noiselayer.estimation import diagnostics
+from noiselayer.estimation.checks import check_counts, check_options, check_pair
+from noiselayer.estimation.cross_validation import choose_sparsity
+from noiselayer.estimation.evidence import CountEvidence, Evidence, Sample, fixed_generator
+from noiselayer.estimation.inverse import is_singular, noise_matrix_from_inverse, singular_message
+from noiselayer.estimation.precision import like, to_double
+from noiselayer.estimation.result import NoiseEstimate
+from noiselayer.estimation.sparse import fit_columns
+from noiselayer.estimation.uncertainty import first_order, interval
+from noiselayer.simplex import project
+
+__all__ = ["estimate_from_evidence", "estimate_noise_matrix"]
+
+_FLOOR = 1e-6  # of p(true = i): what Eq. 4 may divide by
+
+
+def estimate_noise_matrix(
+    clean_confusion: Tensor,
+    noisy_confusion: Tensor,
+    noisy_label_frequencies: Tensor,
+    *,
+    method: str = "auto",
+    sparsity: float | None = None,
+    clean_counts: Tensor | None = None,
+    noisy_counts: Tensor | None = None,
+    num_bootstrap: int = 0,
+    confidence: float = 0.95,
+    generator: torch.Generator | None = None,
+) -> NoiseEstimate:
+    """Estimate Q from the confusions of one model on trusted and on noisy labels (§3.2).
+
+    The model may be any whose answers tell the classes apart, if it was fitted to neither of the two sets. R
+    is found by one of the methods below, made a probability matrix by Euclidean projection (never by
+    dividing), and turned into Q by Bayes' rule. Whatever had to be mended on the way is in the result.
+
+    - "inverse": :func:`inverse_noise_matrix`, projected.
+    - "sparse": :func:`sparse_inverse_noise_matrix` with ``sparsity``, or if that is None with the weight that
+      :func:`select_sparsity` finds, which may be 0.
+    - "auto": "sparse" with the weight by cross-validation if the counts are given, else with weight 0, which
+      for exact confusions is the inverse.
+
+    Args:
+        clean_confusion: Shape (K, K), C*: column = given (true) label, row = prediction, columns sum to 1.
+        noisy_confusion: Shape (K, K), C~: the same model's on noisy data, column = noisy label. The column of
+            a label that never occurs is not read and may be NaN.
+        noisy_label_frequencies: Shape (K,), p(noisy = j), sums to 1.
+        method: "inverse", "sparse" or "auto".
+        sparsity: The weight of the penalty for "sparse", at least 0.
+        clean_counts: Shape (K,), how many samples are behind every column of ``clean_confusion``. With
+            ``noisy_counts`` they give standard errors and intervals. They are taken as counts of decisions;
+            for averaged probabilities the errors come out too large: :func:`estimate_from_predictions` has
+            them right.
+        noisy_counts: Shape (K,), how many are behind every column of ``noisy_confusion``.
+        num_bootstrap: Draws for ``standard_error``; 0 for the closed form, which costs one matrix inverse.
+        confidence: Of the intervals, between 0 and 1.
+        generator: Of cross-validation and bootstrap, on the CPU; a fixed seed if None.
+
+    Returns:
+        The estimate, in the floating type and on the device of ``clean_confusion``.
+
+    Raises:
+        TypeError: If a matrix is no floating-point tensor.
+        ValueError: If a matrix is no confusion matrix, sizes differ, all noisy labels are of one class, C* is
+            singular and the method is "inverse", a class has a clean count of 0, or an option is unknown.
+
+    >>> C = torch.tensor([[0.8, 0.3], [0.2, 0.7]])
+    >>> noisy = torch.tensor([[0.74, 0.5], [0.26, 0.5]])
+    >>> estimate = estimate_noise_matrix(
+    ...     C, noisy, torch.tensor([0.5, 0.5]),
+    ...     clean_counts=torch.tensor([500, 500]), noisy_counts=torch.tensor([5000, 5000]),
+    ... )
+    >>> estimate.noise_matrix
+    tensor([[0.6875, 0.1667],
+            [0.3125, 0.8333]])
+    >>> estimate.standard_error
+    tensor([[0.0152, 0.0364],
+            [0.0152, 0.0364]])
+    """
+    K = check_pair(clean_confusion, noisy_confusion, noisy_label_frequencies)
+    check_options(method, sparsity, num_bootstrap, confidence)
+    C = to_double(clean_confusion)
+    frequencies = to_double(noisy_label_frequencies).to(C.device)
+    frequencies = frequencies / frequencies.sum()
+    noisy = torch.where(frequencies > 0, to_double(noisy_confusion).to(C.device), 0.0)
+    evidence = None
+    if (clean_counts is None) != (noisy_counts is None):
+        raise ValueError("clean_counts and noisy_counts must be given together: errors come from both sides.")
+    if clean_counts is not None and noisy_counts is not None:
+        n = check_counts(clean_counts, K, name="clean_counts", needed=torch.ones(K, dtype=torch.bool))
+        m = check_counts(noisy_counts, K, name="noisy_counts", needed=(frequencies > 0).cpu())
+        n, m = n.to(C.device), m.to(C.device)
+        evidence = CountEvidence(Sample(C * n, n, noisy * m, m))
+    elif num_bootstrap:
+        raise ValueError("num_bootstrap needs clean_counts and noisy_counts: how many samples to draw again.")
+    return estimate_from_evidence(
+        C,
+        noisy,
+        frequencies,
+        evidence,
+        method=method,
+        sparsity=sparsity,
+        num_bootstrap=num_bootstrap,
+        confidence=confidence,
+        generator=generator,
+        reference=clean_confusion,
+    )
+
+
+def estimate_from_evidence(
+    C: Tensor,
+    noisy: Tensor,
+    frequencies: Tensor,
+    evidence: Evidence | None,
+    *,
+    method: str,
+    sparsity: float | None,
+    num_bootstrap: int,
+    confidence: float,
+    generator: torch.Generator | None,
+    reference: Tensor,
+) -> NoiseEstimate:
+    """:func:`estimate_noise_matrix` on checked float64 matrices; results in the type of ``reference``."""
+    generator = generator or fixed_generator()
+    occurs = frequencies > 0
+    warnings = [] if bool(occurs.all()) else [diagnostics.never_occurs(occurs)]
+    singular = is_singular(C)
+    if singular and method == "inverse":
+        raise ValueError(singular_message(C))
+    warnings += diagnostics.about_condition(C, evidence)
+
+    raw = outside = None
+    if not singular:
+        raw = torch.linalg.solve(C, noisy)
+        outside = float(((project(raw) - raw).abs().sum(0) * occurs).amax())
+    if method == "auto" or (method == "sparse" and sparsity is None):
+        sparsity = 0.0
+        if evidence is not None:
+            sparsity = choose_sparsity(evidence, frequencies, generator=generator).sparsity
+        method = "sparse"
+    R = _solve(C, noisy, sparsity if method == "sparse" else None)
+    Q, prior = noise_matrix_from_inverse(R, frequencies, floor=_FLOOR)
+    R = torch.where(occurs, R, prior.unsqueeze(-1))
+
+    vanished = ((R * frequencies).sum(-1) < _FLOOR).nonzero().flatten().tolist()
+    if vanished:
+        warnings.append(diagnostics.vanished(vanished))
+    error = ends = None
+    if evidence is not None:
+        warnings += diagnostics.about_counts(evidence)
+        if raw is None:
+            error = torch.full_like(Q, torch.inf)
+            ends = (torch.zeros_like(Q), torch.ones_like(Q))
+        else:
+            first = first_order(C, noisy, frequencies, evidence)
+            warnings += diagnostics.about_fit(first, occurs, skip=vanished)
+            error = first.noise_matrix_error
+            low, high = interval(first.noise_matrix, error, confidence)
+            ends = (torch.minimum(low, Q), torch.maximum(high, Q))
+        if num_bootstrap:
+            error = _bootstrap_error(
+                evidence, sparsity if method == "sparse" else None, num_bootstrap, generator
+            )
+    return NoiseEstimate(
+        noise_matrix=like(Q, reference),
+        inverse_noise_matrix=like(R, reference),
+        class_prior=like(prior, reference),
+        method=method,
+        standard_error=None if error is None else like(error, reference),
+        interval=None if ends is None else (like(ends[0], reference), like(ends[1], reference)),
+        confidence=confidence,
+        condition_number=float(torch.linalg.cond(C)),
+        outside_simplex=outside,
+        sparsity=sparsity if method == "sparse" else None,
+        warnings=tuple(warnings),
+    )
+
+
+def _solve(C: Tensor, noisy: Tensor, sparsity: float | None) -> Tensor:
+    """R, projected; None is the plain inverse. Batched."""
+    if sparsity is None:
+        raw, info = torch.linalg.solve_ex(C, noisy)
+        if not bool(info.any()):
+            return project(raw)
+        sparsity = 0.0  # a bootstrap draw came out singular
+    return fit_columns(C, noisy, sparsity)
+
+
+def _bootstrap_error(
+    evidence: Evidence, sparsity: float | None, num_bootstrap: int, generator: torch.Generator
+) -> Tensor:
+    """The standard deviation of Q over new draws of all samples, at the same weight of the penalty."""
+    draws = []
+    for draw in evidence.resample(num_bootstrap, generator):
+        C = draw.clean_sums / draw.clean_counts.unsqueeze(-2)
+        noisy = draw.noisy_sums / draw.noisy_counts.clamp_min(1).unsqueeze(-2)
+        pi = draw.noisy_counts / draw.noisy_counts.sum(-1, keepdim=True)
+        Q, _ = noise_matrix_from_inverse(_solve(C, noisy, sparsity), pi, floor=_FLOOR)
+        draws.append(Q)
+    return torch.cat(draws).std(dim=0)

@@ -1,0 +1,112 @@
+"""The noise matrix from samples that carry both their true and their noisy label."""
+
+from __future__ import annotations
+
+from statistics import NormalDist
+
+import torch
+from torch import Tensor
+
+from noiselayer.estimation.checks import check_labels, listing
+from noiselayer.estimation.result import NoiseEstimate
+
+__all__ = ["estimate_from_pairs"]
+
+
+def estimate_from_pairs(
+    true_labels: Tensor,
+    noisy_labels: Tensor,
+    num_classes: int,
+    *,
+    prior_strength: float = 1.0,
+    confidence: float = 0.95,
+) -> NoiseEstimate:
+    r"""Count pairs: Q where the noisy annotator has labelled the trusted set too.
+
+    A crowd, a heuristic or a language model can often be run on the trusted samples as well. Then no model is
+    needed. A column of Q is a multinomial with a Dirichlet prior of total weight s (``prior_strength``),
+    spread evenly; with n_ji pairs its posterior mean is
+
+    .. math:: q_{ji} = \frac{n_{ji} + s / K}{n_{\cdot i} + s}
+
+    Only the trusted samples count here, so its error is that of n_i draws per column, whatever the model. The
+    confusions of §3.2 use the noisy set as well, but pay for the model's errors: they win when the trusted
+    set is small and the model good, and :func:`combine_estimates` need not choose.
+
+    Args:
+        true_labels: Shape (N,), integers 0..K-1.
+        noisy_labels: Shape (N,), what the annotator said of the same samples.
+        num_classes: K.
+        prior_strength: s, as many imagined samples in every column, at least 0.
+        confidence: Of the intervals, between 0 and 1. They are Wilson's score intervals of the counts, in
+            which the prior has no part (it would claim too much for pairs never seen).
+
+    Returns:
+        The estimate, in the default floating type. Its ``standard_error`` is the posterior standard
+        deviation; ``class_prior`` is that of the trusted set.
+
+    Raises:
+        TypeError: If labels are not integers.
+        ValueError: If labels are out of range, lengths differ, there are none, or a class has no sample and
+            ``prior_strength`` is 0. (With a prior that column is the prior, and a warning says so.)
+
+    >>> estimate = estimate_from_pairs(torch.tensor([0, 0, 0, 1, 1]), torch.tensor([0, 0, 1, 1, 1]), 2)
+    >>> estimate.noise_matrix
+    tensor([[0.6250, 0.1667],
+            [0.3750, 0.8333]])
+    """
+    if num_classes < 2:
+        raise ValueError(f"num_classes must be at least 2; got {num_classes}.")
+    if not prior_strength >= 0:
+        raise ValueError(f"prior_strength is a number of imagined samples, at least 0; got {prior_strength}.")
+    if not 0 < confidence < 1:
+        raise ValueError(f"confidence must lie between 0 and 1, as in 0.95; got {confidence}.")
+    true = check_labels(true_labels, num_classes, name="true_labels").cpu()
+    noisy = check_labels(noisy_labels, num_classes, name="noisy_labels").cpu()
+    if len(true) != len(noisy) or len(true) == 0:
+        raise ValueError(
+            f"true_labels and noisy_labels must be of the same samples, at least one; got {len(true)} and "
+            f"{len(noisy)}."
+        )
+    K, s = num_classes, prior_strength
+    counts = torch.bincount(noisy * K + true, minlength=K * K).reshape(K, K).double()
+    n = counts.sum(dim=0)
+    absent = (n == 0).nonzero().flatten().tolist()
+    warnings: tuple[str, ...] = ()
+    if absent and s == 0:
+        raise ValueError(
+            f"true_labels has no sample of {listing(absent)}, whose column is then unknown. Add some, or "
+            "give a "
+            "prior_strength above 0."
+        )
+    if absent:
+        warnings = (
+            f"No pair with a true label of {listing(absent)}: those columns of noise_matrix are the prior.",
+        )
+    Q = (counts + s / K) / (n + s)
+    error = (Q * (1 - Q) / (n + s + 1)).sqrt()
+    low, high = _wilson(counts, n, confidence)
+    prior = n / n.sum()
+    joint = Q * prior
+    noisy_share = joint.sum(dim=1, keepdim=True)
+    R = torch.where(noisy_share > 0, joint / noisy_share.clamp_min(1e-300), prior).mT
+    dtype = torch.get_default_dtype()
+    return NoiseEstimate(
+        noise_matrix=Q.to(dtype),
+        inverse_noise_matrix=R.to(dtype),
+        class_prior=prior.to(dtype),
+        method="pairs",
+        standard_error=error.to(dtype),
+        interval=(torch.minimum(low, Q).to(dtype), torch.maximum(high, Q).to(dtype)),
+        confidence=confidence,
+        warnings=warnings,
+    )
+
+
+def _wilson(counts: Tensor, n: Tensor, confidence: float) -> tuple[Tensor, Tensor]:
+    """Wilson's (1927) score interval of a share; [0, 1] without samples, exact 0 and 1 at its ends."""
+    z2 = NormalDist().inv_cdf(0.5 + confidence / 2) ** 2
+    centre = (counts + z2 / 2) / (n + z2)
+    half = (z2 * (counts * (n - counts) / n.clamp_min(1) + z2 / 4)).sqrt() / (n + z2)
+    low = torch.where(counts == 0, 0.0, centre - half)
+    return low, torch.where(counts == n, 1.0, centre + half)

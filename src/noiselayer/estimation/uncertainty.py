@@ -1,0 +1,89 @@
+"""Standard errors of an estimated noise matrix in closed form, to first order in those of both confusions."""
+
+from __future__ import annotations
+
+from statistics import NormalDist
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from noiselayer.estimation.evidence import Evidence
+
+__all__ = ["FirstOrder", "first_order", "interval"]
+
+
+class FirstOrder(NamedTuple):
+    """The estimate before it is projected, with its standard errors."""
+
+    inverse: Tensor  # R, (K, K)
+    inverse_error: Tensor  # (K, K)
+    noise_matrix: Tensor  # Q, (K, K)
+    noise_matrix_error: Tensor  # (K, K)
+    class_prior: Tensor  # (K,)
+    class_prior_error: Tensor  # (K,)
+
+
+def first_order(C: Tensor, noisy: Tensor, frequencies: Tensor, evidence: Evidence) -> FirstOrder:
+    r"""Propagate the scatter of both confusions through Eqs. 3 and 4, O(K^3).
+
+    With A = C*^-1, a small error of C* moves R by :math:`-A\, \delta C^* R` and one of C~ by
+    :math:`A\, \delta\tilde C`. Columns are independent samples, so only the variance of A p over the
+    predictions p of one column is needed. One sample of the average column is added to every column before
+    its variance is taken: a class that happened to be predicted without fault is not known to be faultless.
+    """
+    _, n, _, m = evidence.whole
+    A = torch.linalg.inv(C)
+    R = A @ noisy
+    pi = frequencies
+    joint = R * pi  # p(true = i, noisy = j)
+    prior = joint.sum(-1)
+    Q = (joint / prior.unsqueeze(-1)).mT
+
+    second_clean, second_noisy = evidence.second_moments(A)
+    eye = torch.eye(len(C), dtype=C.dtype, device=C.device)
+    clean = _variance(second_clean, eye, n)  # of (A dC*)_ki
+    given = _variance(second_noisy, R, m)  # of (A dC~)_kj
+    M = m.sum()
+
+    inverse_variance = clean @ R.square() + given
+    # dq_ji = [sum_l (A dC*)_il p_l (q_ji - q_jl) + sum_j' dJ_ij' (1[j = j'] - q_ji)] / p_i
+    W = clean * prior.square()
+    q = Q.mT
+    from_clean = W @ q.square() - 2 * (W @ q) * q + W.sum(-1, keepdim=True) * q.square()
+    # dJ_ij = pi_j (A dC~)_ij + R_ij dpi_j, the second a multinomial draw of M labels.
+    G = pi.square() * given + R.square() * pi / M
+    from_noisy = (1 - 2 * q) * G + q.square() * G.sum(-1, keepdim=True)
+    variance = (from_clean + from_noisy) / prior.square().unsqueeze(-1)
+    prior_variance = W.sum(-1) + G.sum(-1) - prior.square() / M
+    # Where no share of the class is left its column is a quotient of two errors.
+    undetermined = (prior <= 0).unsqueeze(-1) | ~variance.isfinite()
+    error = variance.clamp_min(0).sqrt().masked_fill(undetermined, torch.inf).mT
+    return FirstOrder(
+        R, inverse_variance.clamp_min(0).sqrt(), Q, error, prior, prior_variance.clamp_min(0).sqrt()
+    )
+
+
+def interval(estimate: Tensor, error: Tensor, confidence: float) -> tuple[Tensor, Tensor]:
+    """The normal interval cut to [0, 1]; all of it where the error is infinite.
+
+    Cutting keeps its promise: a probability never lies in what is cut off.
+
+    >>> interval(torch.tensor([0.01]), torch.tensor([0.02]), 0.95)
+    (tensor([0.]), tensor([0.0492]))
+    """
+    z = NormalDist().inv_cdf(0.5 + confidence / 2)
+    known = error.isfinite() & estimate.isfinite()
+    low = torch.where(known, estimate - z * error, 0.0).clamp(0, 1)
+    high = torch.where(known, estimate + z * error, 1.0).clamp(0, 1)
+    return low, high
+
+
+def _variance(second: Tensor, first: Tensor, count: Tensor) -> Tensor:
+    """Of the mean of each column, from its first and second moments (K, K) and one average sample more."""
+    weight = count / count.sum()
+    pooled_second = (second * weight).sum(-1, keepdim=True)
+    pooled_first = (first * weight).sum(-1, keepdim=True)
+    second = (second * count + pooled_second) / (count + 1)
+    first = (first * count + pooled_first) / (count + 1)
+    return (second - first.square()).clamp_min(0) / count.clamp_min(1)
