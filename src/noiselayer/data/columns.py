@@ -141,8 +141,8 @@ def check_no_numbers(name: str, series: pd.Series[Any]) -> None:
     if spoiled and int((~other).sum()) > max(10, len(spoiled)):
         row = int(np.argmax(codes == spoiled[0]))
         raise InputError(
-            f"column {name!r} holds numbers, but {texts[spoiled[0]]!r} in row {row} (counting from 0). Mend the "
-            "cell or leave it empty; if these are codes, name the column in categorical_columns."
+            f"column {name!r} holds numbers, but {texts[spoiled[0]]!r} in row {row} (counting from 0). Mend "
+            "the cell or leave it empty; if these are codes, name the column in categorical_columns."
         )
 
 
@@ -190,11 +190,11 @@ def to_numbers(name: str, series: pd.Series[Any]) -> npt.NDArray[np.float64]:
     numbers = pd.to_numeric(series, errors="coerce")
     values = np.asarray(numbers.to_numpy(dtype=np.float64, na_value=np.nan))
     # Only cells that did not turn into numbers are looked at as text: a wide table of numbers has none.
-    for row in np.flatnonzero(np.isnan(values) & series.notna().to_numpy()):
+    for row in np.flatnonzero(np.isnan(values) & series.notna().to_numpy()).tolist():
         if str(series.iloc[row]).strip():
             raise InputError(
-                f"column {name!r} must hold numbers, as it did in training; row {row} (counting from 0) holds "
-                f"{series.iloc[row]!r}."
+                f"column {name!r} must hold numbers, as it did in training; row {row} (counting from 0) "
+                f"holds {series.iloc[row]!r}."
             )
     if np.isinf(values).any():
         row = int(np.argmax(np.isinf(values)))

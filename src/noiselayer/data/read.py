@@ -85,7 +85,7 @@ def read_data(
         encoder: Of a table that a model was trained on: give ``data.inputs.encoder`` of the training data.
         class_names: The K classes in the order of the model's outputs. If None they are the array
             ``class_names`` of the .npz file or else the different labels, sorted.
-        with_labels: Whether to read labels; False for data to predict on.
+        with_labels: Whether to read labels; False for data to predict on, then ``labels`` is ignored.
 
     Raises:
         InputError: If a file, array or column is missing or unfit, an option does not belong to this form of
