@@ -50,7 +50,7 @@ class CurveRecorder(Callback):
         row |= {k: float(v) for k, v in trainer.callback_metrics.items() if k in ("train_loss", "val_loss")}
         for layer in pl_module.modules():
             if isinstance(layer, NoiseLayer):
-                row["noise_trace"] = float(layer.trace()) / layer.num_classes
+                row["noise_trace"] = float(layer.trace().detach()) / layer.num_classes
         row["noise_learning"] = float(self._learning)
         row["learning_rate"] = float(trainer.optimizers[0].param_groups[0]["lr"])
         row["seconds"] = seconds
