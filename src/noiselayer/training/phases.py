@@ -98,6 +98,7 @@ class NoisePhases(Callback):
         self.phase = 1
         self.switched_at: int | None = None
         """Epochs finished when phase 2 began."""
+        self._switched_step = 0
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Freeze Q for phase 1, and make sure that it could learn in phase 2."""
@@ -109,6 +110,9 @@ class NoisePhases(Callback):
                 "noise_layer.parameter_group(lr=...) to the groups in configure_optimizers."
             )
         layer.unfreeze() if self.phase == 2 else layer.freeze()
+        if self.phase == 2 and hasattr(pl_module, "restart_schedule"):
+            # Resumed from a checkpoint: making the optimizer has put the schedule back to phase 1's.
+            pl_module.restart_schedule(self._switched_step)
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Switch phases, or stop, by the validation loss."""
@@ -128,18 +132,24 @@ class NoisePhases(Callback):
                 layer.noise_matrix.copy_(self.start(pl_module))
                 layer.project_()
         layer.unfreeze()
-        self.phase, self.switched_at = 2, finished
+        self.phase, self.switched_at, self._switched_step = 2, finished, trainer.global_step
         self.patience.restart()
         if hasattr(pl_module, "restart_schedule"):
-            pl_module.restart_schedule(trainer.global_step)
+            pl_module.restart_schedule(self._switched_step)
 
     def state_dict(self) -> dict[str, Any]:
         """For checkpoints: a resumed run goes on in the same phase."""
-        return {"phase": self.phase, "switched_at": self.switched_at, "patience": self.patience.state_dict()}
+        return {
+            "phase": self.phase,
+            "switched_at": self.switched_at,
+            "switched_step": self._switched_step,
+            "patience": self.patience.state_dict(),
+        }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """From a checkpoint."""
         self.phase, self.switched_at = state_dict["phase"], state_dict["switched_at"]
+        self._switched_step = state_dict["switched_step"]
         self.patience.load_state_dict(state_dict["patience"])
 
 

@@ -4,10 +4,39 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
+import numpy as np
+import pytorch_lightning as pl
 import torch
+from pytorch_lightning.callbacks import Callback
 
-__all__ = ["seeded"]
+__all__ = ["EpochSeed", "seeded"]
+
+
+class EpochSeed(Callback):
+    """Seeds torch at the start of every epoch, so that a resumed run draws the same dropout masks.
+
+    Checkpoints do not hold the state of the generators. Each process draws its own masks.
+
+    Args:
+        seed: Of the run; epoch e of process r gets a seed made of the three.
+
+    >>> EpochSeed(3).seed
+    3
+    """
+
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+
+    def on_train_batch_start(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
+    ) -> None:
+        """Seed the generators of all devices before the first step: making a loader's iterator draws too."""
+        if batch_idx > 0:
+            return
+        entropy = (self.seed, trainer.current_epoch, trainer.global_rank)
+        torch.manual_seed(int(np.random.SeedSequence(entropy).generate_state(1, np.uint64)[0]))
 
 
 @contextmanager

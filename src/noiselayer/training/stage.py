@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import logging
 import os
@@ -19,8 +20,10 @@ from safetensors.torch import load_file, save_file
 
 from noiselayer.training.batches import Part, make_loader
 from noiselayer.training.curves import CurveRecorder
+from noiselayer.training.interrupt import StopOnInterrupt, TrainingInterrupted, ignore_interrupts
 from noiselayer.training.module import NoisyLabelModule
 from noiselayer.training.phases import KeepBest, NoisePhases
+from noiselayer.training.seeding import EpochSeed
 
 __all__ = ["Hardware", "StageResult", "run_stage"]
 
@@ -107,7 +110,11 @@ def run_stage(
         callbacks: More callbacks.
 
     Returns:
-        A record of the stage.
+        A record of the stage. After Ctrl-C it says ``interrupted``: the module is at its best epoch so far (as it
+        was at the signal, if no epoch was finished), and the folder at the last whole epoch.
+
+    Raises:
+        KeyboardInterrupt: If the user would not wait for the end of a batch and interrupted a second time.
     """
     hardware = hardware or Hardware()
     where = None if folder is None else folder / name
@@ -116,10 +123,27 @@ def run_stage(
         return StageResult(**json.loads((where / "result.json").read_text(encoding="utf-8")))
     best = KeepBest(patience=None if phases else patience, phases=phases)
     recorder = CurveRecorder(name, best=best)
-    all_callbacks: list[Callback] = [*([phases] if phases else []), *([best] if validation else []), recorder, *callbacks]
+    stop = StopOnInterrupt()
+    all_callbacks: list[Callback] = [
+        EpochSeed(seed),
+        *([phases] if phases else []),
+        *([best] if validation else []),
+        recorder,
+        stop,
+        *callbacks,
+    ]
     if where is not None:
         # Lightning writes a checkpoint under another name and renames it: a stop leaves the last whole one.
-        all_callbacks.append(ModelCheckpoint(dirpath=where, save_last=True, save_top_k=0, save_on_train_epoch_end=True))
+        # (Asked for save_last with save_top_k=0 it saves nothing at all.)
+        all_callbacks.append(
+            ModelCheckpoint(
+                dirpath=where,
+                filename="last",
+                save_top_k=1,
+                enable_version_counter=False,
+                save_on_train_epoch_end=True,
+            )
+        )
     checkpoint = None if where is None or not (where / "last.ckpt").exists() else where / "last.ckpt"
     module.to(memory_format=torch.channels_last)
     with _quiet(hardware.progress):
@@ -140,28 +164,43 @@ def run_stage(
             log_every_n_steps=1,
         )
         workers = hardware.num_workers
-        trainer.fit(
-            module,
-            make_loader(train, batch_size=batch_size, shuffle_seed=seed, num_workers=workers),
-            make_loader(validation, batch_size=_EVALUATION_BATCH, num_workers=workers) if validation else None,
-            ckpt_path=checkpoint,
-        )
+        loaders = [make_loader(train, batch_size=batch_size, shuffle_seed=seed, num_workers=workers)]
+        if validation:
+            loaders.append(make_loader(validation, batch_size=_EVALUATION_BATCH, num_workers=workers))
+        for loader in loaders:
+            loader.worker_init_fn = ignore_interrupts
+        interrupted = False
+        try:
+            with stop:
+                trainer.fit(module, *loaders, ckpt_path=checkpoint, **_NO_CODE)
+        except TrainingInterrupted as interruption:
+            if interruption.at_once:
+                raise KeyboardInterrupt from interruption
+            interrupted = True
+            if best.best_weights is not None:
+                module.load_state_dict(best.best_weights)
     result = StageResult(
         name=name,
         epochs=trainer.current_epoch,
         best_epoch=best.best_epoch,
         best_loss=best.best_loss if best.best_epoch is not None else float("nan"),
         switched_at=phases.switched_at if phases else None,
-        interrupted=bool(trainer.interrupted),
+        interrupted=interrupted,
         seconds=recorder.seconds,
         curves=recorder.rows,
     )
-    if where is not None and not result.interrupted:
+    if where is not None and not interrupted and trainer.is_global_zero:
         _finish(where, module, result)
+    # A signal after the last batch: this stage is whole, but no other shall follow.
+    result.interrupted = stop.requested
     return result
 
 
 _EVALUATION_BATCH = 1024
+# A checkpoint holds numbers; where Lightning can be told so, it runs no code that somebody put into one.
+_NO_CODE: dict[str, Any] = (
+    {"weights_only": True} if "weights_only" in inspect.signature(pl.Trainer.fit).parameters else {}
+)
 
 
 def _finish(where: Path, module: NoisyLabelModule, result: StageResult) -> None:
@@ -179,7 +218,10 @@ def _finish(where: Path, module: NoisyLabelModule, result: StageResult) -> None:
 @contextmanager
 def _quiet(progress: bool) -> Iterator[None]:
     """Lightning announces the machine and recommends loader workers at every run; here that is noise."""
-    loggers = [logging.getLogger(n) for n in ("pytorch_lightning.utilities.rank_zero", "pytorch_lightning.accelerators.cuda")]
+    loggers = [
+        logging.getLogger(n)
+        for n in ("pytorch_lightning.utilities.rank_zero", "pytorch_lightning.accelerators.cuda")
+    ]
     levels = [logger.level for logger in loggers]
     for logger in loggers:
         logger.setLevel(logging.ERROR)

@@ -1,0 +1,163 @@
+"""Ctrl-C keeps what there is, and a run that was stopped and resumed equals one that never was."""
+
+import json
+import signal
+import threading
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.callbacks import Callback
+
+import noiselayer.training.fit as fit_module
+from noiselayer.data import LabeledData, from_arrays
+from noiselayer.training import TrainedClassifier, TrainingOptions, default_options, fit_classifier
+from noiselayer.training.interrupt import StopOnInterrupt, TrainingInterrupted
+
+
+class Interrupt(Callback):
+    """Presses Ctrl-C in an epoch, after so many of its batches."""
+
+    def __init__(self, epoch: int, batch: int = 0, times: int = 1) -> None:
+        self.epoch, self.batch, self.times = epoch, batch, times
+
+    def on_train_batch_start(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
+    ) -> None:
+        if (trainer.current_epoch, batch_idx) == (self.epoch, self.batch):
+            for _ in range(self.times):
+                signal.raise_signal(signal.SIGINT)
+
+
+@pytest.fixture
+def data() -> LabeledData:
+    generator = torch.Generator().manual_seed(0)
+    labels = torch.arange(120) % 3
+    centres = torch.tensor([[2.0, 0.0], [0.0, 2.0], [-2.0, -2.0]])
+    return from_arrays(centres[labels] + torch.randn(120, 2, generator=generator), labels)
+
+
+def options(**changes: Any) -> TrainingOptions:
+    small = default_options("vector", max_epochs=4, warm_up_epochs=3, batch_size=16, validation_fraction=0.2)
+    # Dropout draws random numbers in every step: the hardest thing to resume exactly.
+    return replace(small, model_options={"hidden": (8,), "dropout": 0.5}, **changes)
+
+
+def interrupt_stage(monkeypatch: pytest.MonkeyPatch, stage: str, interruption: Interrupt) -> None:
+    original = fit_module.run_stage
+
+    def run_stage(name: str, *args: Any, **kwargs: Any) -> Any:
+        return original(name, *args, callbacks=[interruption] if name == stage else [], **kwargs)
+
+    monkeypatch.setattr(fit_module, "run_stage", run_stage)
+
+
+def assert_same(one: TrainedClassifier, other: TrainedClassifier) -> None:
+    states = one.network.state_dict(), other.network.state_dict()
+    assert states[0].keys() == states[1].keys()
+    for name, weight in states[0].items():
+        assert torch.equal(weight, states[1][name]), name
+    assert torch.equal(one.noise_matrix, other.noise_matrix)
+    for left, right in zip(one.stages, other.stages, strict=True):
+        rows = [[{k: v for k, v in row.items() if k != "seconds"} for row in s.curves] for s in (left, right)]
+        assert rows[0] == rows[1]
+
+
+@pytest.mark.parametrize(
+    ("stage", "epoch", "changes"),
+    [
+        ("main", 2, {"method": "normal", "patience": 2}),
+        ("main", 0, {"method": "normal"}),
+        ("warm-up-1", 1, {"start": "confusion"}),
+        ("main", 5, {"start": "identity"}),  # in phase 2: its schedule began at the switch
+    ],
+)
+def test_stopped_and_resumed_equals_never_stopped(
+    data: LabeledData,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    stage: str,
+    epoch: int,
+    changes: dict[str, Any],
+) -> None:
+    straight = fit_classifier(data, options(**changes))
+    with monkeypatch.context() as patch:
+        interrupt_stage(patch, stage, Interrupt(epoch, batch=1))
+        stopped = fit_classifier(data, options(**changes), folder=tmp_path)
+    assert stopped.interrupted
+    assert stopped.stages[-1].name == stage
+    assert stopped.stages[-1].epochs == epoch
+    assert (tmp_path / stage / "last.ckpt").exists() == (epoch > 0)
+    resumed = fit_classifier(data, options(**changes), folder=tmp_path)
+    assert not resumed.interrupted
+    assert_same(resumed, straight)
+
+
+def test_a_stopped_run_keeps_its_best_weights(
+    data: LabeledData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = fit_classifier(data, options(method="normal", max_epochs=2, optimization=constant_rate()))
+    interrupt_stage(monkeypatch, "main", Interrupt(2))
+    longer = options(method="normal", max_epochs=9, optimization=constant_rate())
+    stopped = fit_classifier(data, longer, folder=tmp_path)
+    assert stopped.stages[0].best_epoch == whole.stages[0].best_epoch
+    for name, weight in whole.network.state_dict().items():
+        assert torch.equal(weight, stopped.network.state_dict()[name])
+    assert (tmp_path / "main" / "last.ckpt").exists()
+    assert not (tmp_path / "main" / "result.json").exists()
+
+
+def constant_rate() -> Any:
+    return replace(default_options("vector").optimization, schedule="constant")
+
+
+def test_a_signal_in_the_last_validation_lets_the_stage_end(
+    data: LabeledData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Late(Interrupt):
+        def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+            if trainer.current_epoch == 2:
+                signal.raise_signal(signal.SIGINT)
+
+    interrupt_stage(monkeypatch, "warm-up-0", Late(epoch=-1))
+    stopped = fit_classifier(data, options(), folder=tmp_path)
+    assert stopped.interrupted
+    assert [stage.name for stage in stopped.stages] == ["warm-up-0"]
+    # The record on the disk is that of a whole stage: the next run does not think it was stopped.
+    assert json.loads((tmp_path / "warm-up-0" / "result.json").read_text())["interrupted"] is False
+
+
+def test_a_second_signal_stops_at_once(data: LabeledData, monkeypatch: pytest.MonkeyPatch) -> None:
+    interrupt_stage(monkeypatch, "main", Interrupt(0, times=2))
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        fit_classifier(data, options(method="normal"))
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_the_handler_goes_with_the_context() -> None:
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(TrainingInterrupted), StopOnInterrupt() as stop:
+        signal.raise_signal(signal.SIGINT)
+        assert stop.requested
+        signal.raise_signal(signal.SIGINT)
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_in_another_thread_it_does_nothing() -> None:
+    errors: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            with StopOnInterrupt():
+                pass
+        except BaseException as error:
+            errors.append(error)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert errors == []
