@@ -110,9 +110,9 @@ class NoisePhases(Callback):
                 "noise_layer.parameter_group(lr=...) to the groups in configure_optimizers."
             )
         layer.unfreeze() if self.phase == 2 else layer.freeze()
-        if self.phase == 2 and hasattr(pl_module, "restart_schedule"):
+        if self.phase == 2:
             # Resumed from a checkpoint: making the optimizer has put the schedule back to phase 1's.
-            pl_module.restart_schedule(self._switched_step)
+            self._restart_schedule(pl_module)
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Switch phases, or stop, by the validation loss."""
@@ -134,8 +134,12 @@ class NoisePhases(Callback):
         layer.unfreeze()
         self.phase, self.switched_at, self._switched_step = 2, finished, trainer.global_step
         self.patience.restart()
-        if hasattr(pl_module, "restart_schedule"):
-            pl_module.restart_schedule(self._switched_step)
+        self._restart_schedule(pl_module)
+
+    def _restart_schedule(self, pl_module: pl.LightningModule) -> None:
+        restart: Any = getattr(pl_module, "restart_schedule", None)
+        if restart is not None:
+            restart(self._switched_step)
 
     def state_dict(self) -> dict[str, Any]:
         """For checkpoints: a resumed run goes on in the same phase."""
@@ -154,7 +158,7 @@ class NoisePhases(Callback):
 
 
 class KeepBest(Callback):
-    """Keeps the weights of the epoch with the lowest validation loss, in memory, and restores them at the end.
+    """Keeps the weights of the epoch with the lowest validation loss in memory, and restores them at the end.
 
     Args:
         monitor: The logged validation loss, lower is better.
@@ -237,7 +241,7 @@ def find_noise_layer(module: torch.nn.Module) -> NoiseLayer:
 def _monitored(trainer: pl.Trainer, monitor: str) -> float:
     if monitor not in trainer.callback_metrics:
         raise RuntimeError(
-            f"validation logged no {monitor!r}; it logged {sorted(trainer.callback_metrics) or 'nothing'}. Call "
-            f"self.log({monitor!r}, ...) in validation_step."
+            f"validation logged no {monitor!r}; it logged {sorted(trainer.callback_metrics) or 'nothing'}. "
+            f"Call self.log({monitor!r}, ...) in validation_step."
         )
     return float(trainer.callback_metrics[monitor])

@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 import json
 import logging
-import os
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -110,8 +109,8 @@ def run_stage(
         callbacks: More callbacks.
 
     Returns:
-        A record of the stage. After Ctrl-C it says ``interrupted``: the module is at its best epoch so far (as it
-        was at the signal, if no epoch was finished), and the folder at the last whole epoch.
+        A record of the stage. After Ctrl-C it says ``interrupted``: the module is at its best epoch so far
+        (as it was at the signal, if no epoch was finished), and the folder at the last whole epoch.
 
     Raises:
         KeyboardInterrupt: If the user would not wait for the end of a batch and interrupted a second time.
@@ -164,15 +163,17 @@ def run_stage(
             log_every_n_steps=1,
         )
         workers = hardware.num_workers
-        loaders = [make_loader(train, batch_size=batch_size, shuffle_seed=seed, num_workers=workers)]
-        if validation:
-            loaders.append(make_loader(validation, batch_size=_EVALUATION_BATCH, num_workers=workers))
-        for loader in loaders:
-            loader.worker_init_fn = ignore_interrupts
+        training = make_loader(train, batch_size=batch_size, shuffle_seed=seed, num_workers=workers)
+        validating = (
+            make_loader(validation, batch_size=_EVALUATION_BATCH, num_workers=workers) if validation else None
+        )
+        for loader in (training, validating):
+            if loader is not None:
+                loader.worker_init_fn = ignore_interrupts
         interrupted = False
         try:
             with stop:
-                trainer.fit(module, *loaders, ckpt_path=checkpoint, **_NO_CODE)
+                trainer.fit(module, training, validating, ckpt_path=checkpoint, **_NO_CODE)
         except TrainingInterrupted as interruption:
             if interruption.at_once:
                 raise KeyboardInterrupt from interruption
@@ -192,7 +193,7 @@ def run_stage(
     if where is not None and not interrupted and trainer.is_global_zero:
         _finish(where, module, result)
     # A signal after the last batch: this stage is whole, but no other shall follow.
-    result.interrupted = stop.requested
+    result.interrupted = interrupted or stop.requested
     return result
 
 
@@ -208,10 +209,10 @@ def _finish(where: Path, module: NoisyLabelModule, result: StageResult) -> None:
     where.mkdir(parents=True, exist_ok=True)
     beside = where / ".weights.safetensors"
     save_file({k: v.detach().cpu().contiguous() for k, v in module.state_dict().items()}, beside)
-    os.replace(beside, where / "weights.safetensors")
+    beside.replace(where / "weights.safetensors")
     beside = where / ".result.json"
     beside.write_text(json.dumps(asdict(result)), encoding="utf-8")
-    os.replace(beside, where / "result.json")
+    beside.replace(where / "result.json")
     (where / "last.ckpt").unlink(missing_ok=True)
 
 
