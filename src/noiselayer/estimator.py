@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 from numbers import Integral
@@ -63,7 +64,8 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
         accelerator: Lightning's: "auto", "cpu", "gpu", "mps"; one device is used.
         layout: Where 4-dimensional X has its channels: "NHWC", "NCHW" or "auto", which refuses to guess when
             both are possible.
-        random_state: An int makes fits bit-identical on one machine; None draws from NumPy's global generator.
+        random_state: An int makes fits bit-identical on one machine's CPU; None draws from NumPy's global
+            generator.
         verbose: Say which stage begins, and show progress.
 
     Attributes:
@@ -134,12 +136,13 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
         """Train on noisy labels.
 
         Args:
-            X: Shape (N, D): an array, a DataFrame of numbers, nested lists. Or images: (N, H, W), (N, H, W, C) or
-                (N, C, H, W), bytes or floats, taken in the units they come in.
+            X: Shape (N, D): an array, a DataFrame of numbers, nested lists. Or images: (N, H, W),
+                (N, H, W, C) or (N, C, H, W), bytes or floats, taken in the units they come in.
             y: Shape (N,), the noisy labels, of any type that sorts.
 
         Returns:
-            The estimator.
+            The estimator. Where every class has one sample only, nothing can be held out: the training
+            samples are validated on, with a warning.
 
         Raises:
             ValueError: If X or y is unfit, a parameter out of range, or ``noise_matrix`` does not suit the
@@ -164,7 +167,7 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
         return _as_array(self._log_proba(X).exp())
 
     def predict_log_proba(self, X: Any) -> npt.NDArray[np.float64]:
-        """log p(true class | x), shape (N, K); finite where the probability is too small for a float."""
+        """Log-probabilities of the true class, shape (N, K); finite where the probability itself is 0."""
         return _as_array(self._log_proba(X))
 
     def noisy_proba(self, X: Any) -> npt.NDArray[np.float64]:
@@ -172,8 +175,8 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
 
         >>> X, y = np.repeat([[-1.0], [1.0]], 20, axis=0), np.repeat([0, 1], 20)
         >>> always_0 = [[1.0, 1.0], [0.0, 0.0]]
-        >>> model = NoisyLabelClassifier("known", noise_matrix=always_0, max_epochs=1, random_state=0).fit(X, y)
-        >>> model.noisy_proba([[1.0]])
+        >>> model = NoisyLabelClassifier("known", noise_matrix=always_0, max_epochs=1)
+        >>> model.fit(X, y).noisy_proba([[1.0]])
         array([[1., 0.]])
         """
         return _as_array(self._log_proba(X).exp() @ torch.from_numpy(self.noise_matrix_).T)
@@ -184,18 +187,27 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
         return tags
 
     def _labeled(self, X: Any, y: Any) -> LabeledData:
-        X, y = validate_data(self, X, y, dtype=_DTYPES, allow_nd=True)
+        with np.errstate(over="ignore"):  # too large for single precision: refused in words, as infinity is
+            X, y = validate_data(self, X, y, dtype=_DTYPES, allow_nd=True)
         check_classification_targets(y)
         self.classes_, codes = np.unique(y, return_inverse=True)
         if len(self.classes_) < 2:
             raise InputError(
-                f"all {len(y):,} labels in y are of one class, {self.classes_.tolist()[0]!r}; a classifier needs "
-                "at least two."
+                f"all {len(y):,} labels in y are of one class, {self.classes_.tolist()[0]!r}; a classifier "
+                "needs at least two."
             )
         inputs = ArrayInputs(X, layout=self.layout, name="X")
         names = tuple(map(str, self.classes_.tolist()))
         self.input_shape_ = inputs.shape
-        return LabeledData(inputs, torch.from_numpy(codes.astype(np.int64)), names, "X and y")
+        data = LabeledData(inputs, torch.from_numpy(codes.astype(np.int64)), names, "X and y")
+        if len(data) > len(self.classes_):
+            return data
+        warnings.warn(
+            f"each of the {len(self.classes_)} classes has one sample only, so that none can be held out; "
+            "the training samples are validated on.",
+            stacklevel=3,
+        )
+        return data.subset(np.repeat(np.arange(len(data)), 2))  # a copy to each side of the split
 
     def _train(self, data: LabeledData) -> TrainedClassifier:
         trained = fit_classifier(
@@ -213,46 +225,48 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
         return trained
 
     def _options(self, kind: Kind) -> TrainingOptions:
-        options = default_options(
-            kind,
-            method=self.method,
-            model_options=dict(self.model_options or {}),
-            validation_fraction=self.validation_fraction,
-            patience=self.patience,
-            start=self.start,
-            fresh_network=self.fresh_network,
-            seed=_seed(self.random_state),
-        )
-        warm_up_epochs = options.warm_up_epochs
+        options = default_options(kind)
+        model = self.model or options.model
+        defaults = options.model_options if model == options.model else {}
+        epochs, warm_up_epochs = options.max_epochs, options.warm_up_epochs
         if self.max_epochs is not None:
-            warm_up_epochs = max(1, round(warm_up_epochs * self.max_epochs / options.max_epochs))
-        rates = {
+            # Searches over a range hand out NumPy's integers, which torch refuses.
+            epochs = int(self.max_epochs)
+            warm_up_epochs = max(1, round(warm_up_epochs * epochs / options.max_epochs))
+        rates: dict[str, Any] = {
             "learning_rate": self.learning_rate,
             "weight_decay": self.weight_decay,
             "noise_learning_rate": self.noise_learning_rate,
             "trace_penalty": self.trace_penalty,
             "noise_weight_decay": self.noise_weight_decay,
         }
+        given = {name: rate for name, rate in rates.items() if rate is not None}
         return replace(
             options,
-            model=self.model or options.model,
-            # Searches over a range hand out NumPy's integers, which torch refuses.
-            max_epochs=options.max_epochs if self.max_epochs is None else int(self.max_epochs),
-            batch_size=options.batch_size if self.batch_size is None else int(self.batch_size),
+            method=self.method,
+            model=model,
+            model_options={**defaults, **(self.model_options or {})},
+            max_epochs=epochs,
             warm_up_epochs=warm_up_epochs,
-            optimization=replace(
-                options.optimization, **{name: rate for name, rate in rates.items() if rate is not None}
-            ),
+            batch_size=options.batch_size if self.batch_size is None else int(self.batch_size),
+            validation_fraction=self.validation_fraction,
+            patience=self.patience,
+            optimization=replace(options.optimization, **given),
+            start=self.start,
+            fresh_network=self.fresh_network,
+            seed=_seed(self.random_state),
         )
 
     def _log_proba(self, X: Any) -> Tensor:
         """Log-probabilities of the true class, shape (N, K), double precision, on the CPU."""
         check_is_fitted(self)
-        X = validate_data(self, X, reset=False, dtype=_DTYPES, allow_nd=True)
+        with np.errstate(over="ignore"):
+            X = validate_data(self, X, reset=False, dtype=_DTYPES, allow_nd=True)
         inputs = ArrayInputs(X, layout=self.layout, name="X")
         if inputs.shape != self.input_shape_:
             raise InputError(
-                f"X must hold samples of shape {self.input_shape_}, as in fit; got samples of shape {inputs.shape}."
+                f"X must hold samples of shape {self.input_shape_}, as in fit; got samples of shape "
+                f"{inputs.shape}."
             )
         if inputs.kind == "vector":
             # Single precision would round differently in batches of other sizes; a small network can afford
@@ -273,9 +287,15 @@ def _as_matrix(noise_matrix: npt.ArrayLike | Tensor | None) -> Tensor | None:
         return None
     if isinstance(noise_matrix, Tensor):
         tensor = noise_matrix.detach().cpu()
-    else:
-        tensor = torch.from_numpy(np.array(noise_matrix))
-    return tensor if tensor.is_floating_point() else tensor.double()
+        return tensor if tensor.is_floating_point() else tensor.double()
+    try:
+        array = np.array(noise_matrix)
+        # Single precision stays, for its columns sum to 1 as well as single precision can.
+        return torch.from_numpy(array if array.dtype == np.float32 else array.astype(np.float64))
+    except (TypeError, ValueError) as error:
+        raise InputError(
+            f"noise_matrix must be an array of numbers of shape (K, K), columns = true classes: {error}"
+        ) from error
 
 
 def _as_array(tensor: Tensor) -> npt.NDArray[np.float64]:
