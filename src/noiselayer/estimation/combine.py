@@ -10,84 +10,97 @@ from torch import Tensor
 from noiselayer.estimation.inverse import noise_matrix_from_inverse
 from noiselayer.estimation.precision import like, to_double
 from noiselayer.estimation.result import NoiseEstimate
-from noiselayer.simplex import project
 
 __all__ = ["combine_estimates"]
 
 
 def combine_estimates(first: NoiseEstimate, second: NoiseEstimate) -> NoiseEstimate:
-    r"""Average two estimates of one noise matrix, every entry by its variances, and project the columns.
+    r"""Average two estimates of one noise matrix, every column by its variances.
 
-    .. math:: \hat q = \frac{a / \sigma_a^2 + b / \sigma_b^2}{1 / \sigma_a^2 + 1 / \sigma_b^2}, \qquad
-              \sigma^{-2} = \sigma_a^{-2} + \sigma_b^{-2}
+    .. math:: \hat q_i = w_i a_i + (1 - w_i) b_i, \qquad
+              w_i = \frac{1 / \sum_j \sigma_{a,ji}^2}{1 / \sum_j \sigma_{a,ji}^2 + 1 / \sum_j \sigma_{b,ji}^2}
 
     The case in mind: confusions on a large noisy set (:func:`estimate_from_predictions`) and pairs on the
     trusted one (:func:`estimate_from_pairs`). Neither always wins. Both may rest on the same trusted samples:
-    what they share, the draw of those samples, enters the one through the model's answers and the other
-    through the annotator's, which are independent given the class.
+    given the class, the model's answers there and the annotator's are taken to be independent.
 
-    A standard error of 0, from a bootstrap in which an entry never left 0, does not silence the other
-    estimate: it counts as the smallest other one of its column.
+    One weight per column, not per entry: an entry that came out small by chance has a small standard error
+    too, and would be believed for it. So a column also stays on the simplex, and no projection is needed.
 
     Args:
-        first: An estimate with standard errors; its ``class_prior`` is the one kept.
+        first: An estimate with standard errors and intervals; its ``class_prior`` is the one kept.
         second: Another, of the same classes.
 
     Returns:
-        The combination; ``method`` is "combined", the warnings are those of both.
+        The combination; ``method`` is "combined", the warnings are those of both. The ends of its intervals
+        are as far from it as the square root of the weighted squares of the two (Zou and Donner 2008).
 
     Raises:
-        ValueError: If an estimate has no standard errors or the numbers of classes differ.
+        ValueError: If an estimate has no standard errors, or the numbers of classes or the
+            confidences differ.
 
     >>> from noiselayer.estimation import estimate_from_pairs
-    >>> few = estimate_from_pairs(torch.tensor([0] * 10 + [1] * 10), torch.tensor([0] * 20), 2)
+    >>> few = estimate_from_pairs(torch.tensor([0] * 10 + [1] * 10), torch.tensor([0] * 12 + [1] * 8), 2)
     >>> many = estimate_from_pairs(torch.tensor([0] * 90 + [1] * 90), torch.tensor([0] * 90 + [1] * 90), 2)
-    >>> combine_estimates(few, many).noise_matrix[:, 1]
-    tensor([0.0208, 0.9792])
+    >>> combine_estimates(few, many).noise_matrix[:, 1]  # 0.23 of one and 0.005 of the other, but few are few
+    tensor([0.0064, 0.9936])
     """
     if first.num_classes != second.num_classes:
         raise ValueError(
-            f"both estimates must be of the same classes; got {first.num_classes} and {second.num_classes} "
-            "classes."
+            "both estimates must be of the same classes; got "
+            f"{first.num_classes} and {second.num_classes} classes."
         )
-    errors = []
-    for name, estimate in (("first", first), ("second", second)):
-        if estimate.standard_error is None:
-            raise ValueError(
-                f"the {name} estimate has no standard_error to weigh it by. Estimate it with clean_counts "
-                "and "
-                "noisy_counts, or from predictions."
-            )
-        errors.append(_floored(to_double(estimate.standard_error)))
-    a, b = to_double(first.noise_matrix), to_double(second.noise_matrix).to(errors[0].device)
-    precision_a, precision_b = errors[0] ** -2, errors[1].to(a.device) ** -2
-    total = precision_a + precision_b
-    known = total > 0
-    # Where neither knows anything, the plain mean.
-    mean = torch.where(known, (a * precision_a + b * precision_b) / total.clamp_min(1e-300), (a + b) / 2)
-    error = total**-0.5
-    Q = project(mean)
-    z = NormalDist().inv_cdf(0.5 + first.confidence / 2)
-    low, high = (mean - z * error).clamp(0, 1), (mean + z * error).clamp(0, 1)
-    prior = to_double(first.class_prior)
-    R, _ = noise_matrix_from_inverse(Q, prior)
+    if first.confidence != second.confidence:
+        raise ValueError(
+            f"both estimates must have intervals of one confidence; got {first.confidence} and "
+            f"{second.confidence}."
+        )
     reference = first.noise_matrix
+    a, a_variance, a_low, a_high = _parts(first, "first", reference)
+    b, b_variance, b_low, b_high = _parts(second, "second", reference)
+    # The other's share of the variance is the weight; two that know nothing share alike.
+    w = (b_variance / (a_variance + b_variance)).nan_to_num(nan=0.5)
+    w = torch.where(a_variance.isinf(), torch.where(b_variance.isinf(), 0.5, 0.0), w)
+    w = torch.where(b_variance.isinf() & a_variance.isfinite(), 1.0, w)
+    Q = w * a + (1 - w) * b
+
+    def together(from_a: Tensor, from_b: Tensor) -> Tensor:
+        return (
+            (w * from_a).nan_to_num(nan=0.0).square() + ((1 - w) * from_b).nan_to_num(nan=0.0).square()
+        ).sqrt()
+
+    assert first.standard_error is not None
+    assert second.standard_error is not None
+    error = together(to_double(first.standard_error), to_double(second.standard_error).to(a.device))
+    low, high = Q - together(a - a_low, b - b_low), Q + together(a_high - a, b_high - b)
+    # Between two estimates that cannot tell an entry from 0, neither can their mean.
+    low = torch.where((a_low <= 0) & (b_low <= 0), 0.0, low)
+    high = torch.where((a_high >= 1) & (b_high >= 1), 1.0, high)
+    R, _ = noise_matrix_from_inverse(Q, to_double(first.class_prior))  # Bayes' rule runs both ways
     return NoiseEstimate(
         noise_matrix=like(Q, reference),
         inverse_noise_matrix=like(R, reference),
         class_prior=first.class_prior,
         method="combined",
         standard_error=like(error, reference),
-        interval=(like(torch.minimum(low, Q), reference), like(torch.maximum(high, Q), reference)),
+        interval=(like(low.clamp(0, 1), reference), like(high.clamp(0, 1), reference)),
         confidence=first.confidence,
         condition_number=first.condition_number,
         warnings=first.warnings + second.warnings,
     )
 
 
-def _floored(error: Tensor) -> Tensor:
-    """Zeros replaced by the smallest other error of their column; columns of zeros alone by 1e-6."""
-    positive = torch.where(error > 0, error, torch.inf)
-    smallest = positive.amin(dim=0, keepdim=True)
-    smallest = torch.where(smallest.isfinite(), smallest, 1e-6)
-    return torch.where(error > 0, error, smallest)
+def _parts(estimate: NoiseEstimate, name: str, reference: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Q, the variance of every column, and both ends of the intervals, in double precision."""
+    if estimate.standard_error is None or estimate.interval is None:
+        raise ValueError(
+            f"the {name} estimate has no standard_error to weigh it by. Estimate it with clean_counts and "
+            "noisy_counts, or from predictions."
+        )
+    home = to_double(reference).device
+    Q, low, high = (to_double(values).to(home) for values in (estimate.noise_matrix, *estimate.interval))
+    variance = to_double(estimate.standard_error).to(home).square().sum(dim=0)
+    # In a bootstrap a column may never have moved. That is no certainty: its intervals know better.
+    z = NormalDist().inv_cdf(0.5 + estimate.confidence / 2)
+    from_intervals = ((high - low) / (2 * z)).square().sum(dim=0)
+    return Q, torch.where(variance > 0, variance, from_intervals), low, high

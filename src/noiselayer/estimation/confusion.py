@@ -25,7 +25,7 @@ def confusion_matrix(
     .. math:: C_{kj} = p(\text{predicted} = k \mid \text{given} = j)
 
     On trusted labels this is the paper's C*, on noisy ones its C~. Either the model's decisions are counted
-    or, with ``probs``, its probabilities averaged. Both serve Eqs. 3 to 5; probabilities need no calibration
+    or, with ``probs``, its probabilities averaged. Both serve every method here; probabilities need no calibration
     there and carry more information, so their errors are smaller. In either case the model must not have been
     fitted to these samples: use predictions out of fold where it was.
 

@@ -1,4 +1,4 @@
-"""How sparse is the noise? The weight of Eq. 5's penalty, by cross-validation."""
+"""How sparse is the noise? The weight of the sparsity penalty, by cross-validation."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def select_sparsity(
     subtracted.
 
     Args:
-        clean_confusion: Shape (K, K), C*: column = given (true) label, row = prediction, columns sum to 1.
+        clean_confusion: Shape (K, K), C*: column = given (true) label, row = prediction.
         noisy_confusion: Shape (K, K), C~: column = noisy label.
         noisy_label_frequencies: Shape (K,), p(noisy = j).
         clean_counts: Shape (K,), the samples behind every column of ``clean_confusion``.

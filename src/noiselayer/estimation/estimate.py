@@ -18,7 +18,7 @@ from noiselayer.simplex import project
 
 __all__ = ["estimate_from_evidence", "estimate_noise_matrix"]
 
-_FLOOR = 1e-6  # of p(true = i): what Eq. 4 may divide by
+_FLOOR = 1e-6  # of p(true = i): what Bayes' rule may divide by
 
 
 def estimate_noise_matrix(
@@ -47,7 +47,7 @@ def estimate_noise_matrix(
       for exact confusions is the inverse.
 
     Args:
-        clean_confusion: Shape (K, K), C*: column = given (true) label, row = prediction, columns sum to 1.
+        clean_confusion: Shape (K, K), C*: column = given (true) label, row = prediction.
         noisy_confusion: Shape (K, K), C~: the same model's on noisy data, column = noisy label. The column of
             a label that never occurs is not read and may be NaN.
         noisy_label_frequencies: Shape (K,), p(noisy = j), sums to 1.
@@ -80,8 +80,8 @@ def estimate_noise_matrix(
     tensor([[0.6875, 0.1667],
             [0.3125, 0.8333]])
     >>> estimate.standard_error
-    tensor([[0.0152, 0.0364],
-            [0.0152, 0.0364]])
+    tensor([[0.0152, 0.0365],
+            [0.0152, 0.0365]])
     """
     K = check_pair(clean_confusion, noisy_confusion, noisy_label_frequencies)
     check_options(method, sparsity, num_bootstrap, confidence)
@@ -196,11 +196,21 @@ def _bootstrap_error(
     evidence: Evidence, sparsity: float | None, num_bootstrap: int, generator: torch.Generator
 ) -> Tensor:
     """The standard deviation of Q over new draws of all samples, at the same weight of the penalty."""
-    draws = []
+    count, mean, squares = (
+        0,
+        torch.zeros(1),
+        torch.zeros(1),
+    )  # running moments: all draws would not fit in memory
     for draw in evidence.resample(num_bootstrap, generator):
         C = draw.clean_sums / draw.clean_counts.unsqueeze(-2)
         noisy = draw.noisy_sums / draw.noisy_counts.clamp_min(1).unsqueeze(-2)
         pi = draw.noisy_counts / draw.noisy_counts.sum(-1, keepdim=True)
         Q, _ = noise_matrix_from_inverse(_solve(C, noisy, sparsity), pi, floor=_FLOOR)
-        draws.append(Q)
-    return torch.cat(draws).std(dim=0)
+        # Chan's update of the mean and the sum of squares about it by a batch.
+        shift = Q.mean(dim=0) - mean.to(Q)
+        total = count + len(Q)
+        squares = (
+            squares.to(Q) + (Q - Q.mean(dim=0)).square().sum(dim=0) + shift.square() * count * len(Q) / total
+        )
+        mean, count = mean.to(Q) + shift * len(Q) / total, total
+    return (squares / (count - 1)).sqrt()

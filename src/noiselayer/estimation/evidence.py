@@ -15,7 +15,7 @@ from torch import Tensor
 
 __all__ = ["CountEvidence", "Evidence", "Sample", "SampleEvidence", "fixed_generator"]
 
-_CHUNK = 1 << 24  # numbers held at once by a resampling step: 128 MB
+_CHUNK = 1 << 22  # numbers in one tensor of a resampling step: 32 MB
 
 
 class Sample(NamedTuple):

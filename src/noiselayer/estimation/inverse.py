@@ -26,8 +26,7 @@ def inverse_noise_matrix(clean_confusion: Tensor, noisy_confusion: Tensor) -> Te
     :func:`noiselayer.noise_matrix.project` takes it to the nearest probability matrix.
 
     Args:
-        clean_confusion: Shape (..., K, K), C*: column = given (true) label, row = prediction, columns sum to
-            1.
+        clean_confusion: Shape (..., K, K), C*: column = given (true) label, row = prediction.
         noisy_confusion: Shape (..., K, K), C~: the same model's on noisy data, column = noisy label.
 
     Returns:
@@ -46,7 +45,7 @@ def inverse_noise_matrix(clean_confusion: Tensor, noisy_confusion: Tensor) -> Te
     check_confusion(noisy_confusion, name="noisy_confusion")
     if clean_confusion.shape[-2:] != noisy_confusion.shape[-2:]:
         raise ValueError(
-            f"clean_confusion and noisy_confusion must be of the same model and classes; got shapes "
+            "clean_confusion and noisy_confusion must be of the same model and classes; got shapes "
             f"{tuple(clean_confusion.shape)} and {tuple(noisy_confusion.shape)}."
         )
     C = to_double(clean_confusion)

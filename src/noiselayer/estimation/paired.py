@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from noiselayer.estimation.checks import check_labels, listing
+from noiselayer.estimation.inverse import noise_matrix_from_inverse
 from noiselayer.estimation.result import NoiseEstimate
 
 __all__ = ["estimate_from_pairs"]
@@ -87,9 +88,7 @@ def estimate_from_pairs(
     error = (Q * (1 - Q) / (n + s + 1)).sqrt()
     low, high = _wilson(counts, n, confidence)
     prior = n / n.sum()
-    joint = Q * prior
-    noisy_share = joint.sum(dim=1, keepdim=True)
-    R = torch.where(noisy_share > 0, joint / noisy_share.clamp_min(1e-300), prior).mT
+    R, _ = noise_matrix_from_inverse(Q, prior)  # Bayes' rule runs both ways
     dtype = torch.get_default_dtype()
     return NoiseEstimate(
         noise_matrix=Q.to(dtype),

@@ -29,7 +29,7 @@ class NoiseEstimate:
         condition_number: Of C*, how many times its relative errors may grow in R; None where no C* was used.
         outside_simplex: How far the raw R lay outside the probability matrices: the largest L1 distance by
             which projection moved a column; None where there was no raw R.
-        sparsity: The weight of the penalty of Eq. 5 that was used; None for other methods.
+        sparsity: The weight of the sparsity penalty that was used; None for other methods.
         warnings: What the user should know before using the matrix, in whole sentences.
     """
 

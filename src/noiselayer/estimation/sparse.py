@@ -25,20 +25,19 @@ def sparse_inverse_noise_matrix(
     The paper writes :math:`\lambda |R|`, but under its own constraint that norm is K whatever R is, and the
     penalty does nothing. What it means to penalise is the off-diagonal: labels that are wrong in many ways.
     Each column is then a nonnegative lasso, and :math:`\lambda = 0` is plain least squares among probability
-    matrices, which is steadier than :math:`C^{*-1} \tilde C` where C* is badly conditioned and equal to its
-    projection where it is not.
+    matrices: it coincides with :math:`C^{*-1} \tilde C` wherever that is a probability matrix, and is
+    steadier than the projection of it where C* is badly conditioned.
 
     The penalty also shrinks the entries that it keeps. So with ``refit`` it only chooses which entries of R
-    are not zero, and these are fitted again without it (the relaxed lasso of Meinshausen 2007). Pair-flip
-    noise of 45 %, ten classes, a classifier of 70 % and 1,000 clean samples: relative L1 error of Q .056 at
-    the best weight without, .028 with it.
+    are not zero, and these are fitted again without it (the relaxed lasso of Meinshausen 2007). With
+    pair-flip noise of 45 %, ten classes, a classifier of 70 %, 1,000 clean and 50,000 noisy samples the
+    relative L1 error of Q is .056 at the best weight without, .028 with it (means of 40 simulations).
 
     The solver is an accelerated projected gradient with the step 1 / ||C*||^2, restarted column by column; it
     has nothing to tune and does all columns at once.
 
     Args:
-        clean_confusion: Shape (..., K, K), C*: column = given (true) label, row = prediction, columns sum to
-            1.
+        clean_confusion: Shape (..., K, K), C*: column = given (true) label, row = prediction.
         noisy_confusion: Shape (..., K, K), the same model's on the noisy data, column = noisy label.
         sparsity: lambda, at least 0. :func:`select_sparsity` chooses it by cross-validation.
         refit: Fit the entries that are left again without the penalty.
@@ -62,7 +61,7 @@ def sparse_inverse_noise_matrix(
     check_confusion(noisy_confusion, name="noisy_confusion")
     if clean_confusion.shape[-2:] != noisy_confusion.shape[-2:]:
         raise ValueError(
-            f"clean_confusion and noisy_confusion must be of the same model and classes; got shapes "
+            "clean_confusion and noisy_confusion must be of the same model and classes; got shapes "
             f"{tuple(clean_confusion.shape)} and {tuple(noisy_confusion.shape)}."
         )
     if not sparsity >= 0:
@@ -97,7 +96,7 @@ def solve_columns(
     tolerance: float = 1e-10,
     max_iterations: int = 20_000,
 ) -> Tensor:
-    """The minimiser of Eq. 5 by FISTA with an adaptive restart in every column, unchecked.
+    """The minimiser of :func:`sparse_inverse_noise_matrix` by FISTA with an adaptive restart in every column, unchecked.
 
     Args:
         C: Shape (..., K, K), clean confusion.
@@ -156,7 +155,7 @@ def quadratic(C: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def largest_sparsity(C: Tensor, noisy: Tensor, *, columns: Tensor | None = None) -> float:
-    """The smallest weight from which on Eq. 5 answers R = I: no noise at all. Arguments as above.
+    """The smallest weight from which on the answer is R = I, no noise at all. Arguments as above.
 
     R = I is optimal when in every column no entry's gradient is lower than the diagonal's.
 

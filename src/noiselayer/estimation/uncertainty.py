@@ -12,6 +12,8 @@ from noiselayer.estimation.evidence import Evidence
 
 __all__ = ["FirstOrder", "first_order", "interval"]
 
+_ADDED = 4  # average samples per column, after Agresti and Coull (1998)
+
 
 class FirstOrder(NamedTuple):
     """The estimate before it is projected, with its standard errors."""
@@ -25,11 +27,11 @@ class FirstOrder(NamedTuple):
 
 
 def first_order(C: Tensor, noisy: Tensor, frequencies: Tensor, evidence: Evidence) -> FirstOrder:
-    r"""Propagate the scatter of both confusions through Eqs. 3 and 4, O(K^3).
+    r"""Propagate the scatter of both confusions through the inverse and Bayes' rule, O(K^3).
 
     With A = C*^-1, a small error of C* moves R by :math:`-A\, \delta C^* R` and one of C~ by
     :math:`A\, \delta\tilde C`. Columns are independent samples, so only the variance of A p over the
-    predictions p of one column is needed. One sample of the average column is added to every column before
+    predictions p of one column is needed. Four samples of the average column are added to every column before
     its variance is taken: a class that happened to be predicted without fault is not known to be faultless.
     """
     _, n, _, m = evidence.whole
@@ -80,10 +82,10 @@ def interval(estimate: Tensor, error: Tensor, confidence: float) -> tuple[Tensor
 
 
 def _variance(second: Tensor, first: Tensor, count: Tensor) -> Tensor:
-    """Of the mean of each column, from its first and second moments (K, K) and one average sample more."""
+    """Of the mean of each column, from its first and second moments (K, K) and a few average samples more."""
     weight = count / count.sum()
     pooled_second = (second * weight).sum(-1, keepdim=True)
     pooled_first = (first * weight).sum(-1, keepdim=True)
-    second = (second * count + pooled_second) / (count + 1)
-    first = (first * count + pooled_first) / (count + 1)
+    second = (second * count + _ADDED * pooled_second) / (count + _ADDED)
+    first = (first * count + _ADDED * pooled_first) / (count + _ADDED)
     return (second - first.square()).clamp_min(0) / count.clamp_min(1)
