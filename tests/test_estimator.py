@@ -199,6 +199,13 @@ def test_log_probabilities_are_finite_where_probabilities_are_zero() -> None:
     np.testing.assert_allclose(np.exp(model.predict_log_proba(X)), model.predict_proba(X))
 
 
+def test_a_sample_alone_gets_the_probabilities_it_gets_in_company() -> None:
+    X, _, y = blobs(200)
+    model = quick().fit(X, y)
+    alone = np.concatenate([model.predict_proba(x[None]) for x in X])
+    np.testing.assert_allclose(alone, model.predict_proba(X), rtol=1e-10)
+
+
 def test_linear_model_agrees_with_logistic_regression() -> None:
     X, truth, _ = blobs(300)
     model = quick(model="linear", max_epochs=30, learning_rate=0.1).fit(X, truth)
