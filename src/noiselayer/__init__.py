@@ -1,21 +1,23 @@
 """noiselayer: train a classifier on labels you cannot trust, and learn how they are wrong.
 
-The mathematics needs torch alone; names that need more (the scikit-learn estimator) are imported when first
-used.
+The mathematics needs torch alone. Every name is imported when it is first used, so that the command line
+answers before torch is there, and nobody pays for the training libraries who brings a loop of their own.
 """
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from noiselayer import noise_matrix, regularization
 from noiselayer._version import __version__
-from noiselayer.corruption import corrupt_labels
-from noiselayer.layer import NoiseLayer
-from noiselayer.loss import NoisyLabelLoss, noisy_label_loss
 
 if TYPE_CHECKING:
+    from noiselayer import noise_matrix, regularization
+    from noiselayer.corruption import corrupt_labels
     from noiselayer.estimator import NoisyLabelClassifier
+    from noiselayer.layer import NoiseLayer
+    from noiselayer.loss import NoisyLabelLoss, noisy_label_loss
+    from noiselayer.runs import load
 
 __all__ = [
     "NoiseLayer",
@@ -23,19 +25,30 @@ __all__ = [
     "NoisyLabelLoss",
     "__version__",
     "corrupt_labels",
+    "load",
     "noise_matrix",
     "noisy_label_loss",
     "regularization",
 ]
 
-_LAZY = {"NoisyLabelClassifier": "noiselayer.estimator"}
+_MODULES = {"noise_matrix", "regularization"}
+_HOMES = {
+    "NoiseLayer": "noiselayer.layer",
+    "NoisyLabelClassifier": "noiselayer.estimator",
+    "NoisyLabelLoss": "noiselayer.loss",
+    "corrupt_labels": "noiselayer.corruption",
+    "load": "noiselayer.runs",
+    "noisy_label_loss": "noiselayer.loss",
+}
 
 
 def __getattr__(name: str) -> Any:
-    if name in _LAZY:
-        from importlib import import_module
-
-        return getattr(import_module(_LAZY[name]), name)
+    if name in _MODULES:
+        return import_module(f"noiselayer.{name}")
+    if name in _HOMES:
+        value = getattr(import_module(_HOMES[name]), name)
+        globals()[name] = value  # found without this function the next time
+        return value
     raise AttributeError(f"module 'noiselayer' has no attribute {name!r}")
 
 

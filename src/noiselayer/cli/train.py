@@ -1,0 +1,254 @@
+"""``noiselayer train``."""
+
+from __future__ import annotations
+
+from enum import Enum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from noiselayer.cli._errors import INTERRUPTED, say
+from noiselayer.cli._parse import parse_devices, parse_list, parse_size
+
+__all__ = ["train"]
+
+_DATA, _MODEL, _NOISE, _HARDWARE, _RUN = "Data", "Model and training", "Noise", "Hardware", "Run"
+
+
+class Method(str, Enum):
+    """How labels are taken."""
+
+    learned = "learned"
+    normal = "normal"
+    known = "known"
+
+
+class Start(str, Enum):
+    """Where a learned noise matrix starts."""
+
+    features = "features"
+    confusion = "confusion"
+    identity = "identity"
+
+
+def train(
+    data: Annotated[
+        str, typer.Argument(help="FILE.npz[:KEY], FILE.npy, a folder of images by class, or a table.")
+    ],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the run.", rich_help_panel=_RUN)],
+    labels: Annotated[
+        str | None,
+        typer.Option(help="Array, column or file with the noisy labels.", rich_help_panel=_DATA),
+    ] = None,
+    label_column: Annotated[
+        str | None, typer.Option(help="Column with the labels.", rich_help_panel=_DATA)
+    ] = None,
+    image_column: Annotated[
+        str | None, typer.Option(help="Column with paths of images.", rich_help_panel=_DATA)
+    ] = None,
+    features: Annotated[
+        str | None, typer.Option(help="Columns to learn from: a,b,c.", rich_help_panel=_DATA)
+    ] = None,
+    categorical: Annotated[
+        str | None,
+        typer.Option(help="Columns of codes to take as categories: a,b.", rich_help_panel=_DATA),
+    ] = None,
+    impute_missing: Annotated[
+        bool, typer.Option("--impute-missing", help="Fill missing numbers.", rich_help_panel=_DATA)
+    ] = False,
+    inputs_key: Annotated[
+        str | None, typer.Option(help="Array of an .npz file with the inputs.", rich_help_panel=_DATA)
+    ] = None,
+    layout: Annotated[
+        str, typer.Option(help="Of image arrays: NHWC, NCHW or auto.", rich_help_panel=_DATA)
+    ] = "auto",
+    image_size: Annotated[
+        str | None, typer.Option(help="Scale image files to this: 32 or 32x48.", rich_help_panel=_DATA)
+    ] = None,
+    class_names: Annotated[
+        str | None, typer.Option(help="Names of the classes 0, 1, ...: a,b,c.", rich_help_panel=_DATA)
+    ] = None,
+    skip_unreadable: Annotated[
+        bool, typer.Option("--skip-unreadable", help="Leave out damaged images.", rich_help_panel=_DATA)
+    ] = False,
+    test: Annotated[
+        str | None,
+        typer.Option(
+            help="Data with trusted labels; their error is read, never used.", rich_help_panel=_DATA
+        ),
+    ] = None,
+    test_labels: Annotated[
+        str | None, typer.Option(help="Where the trusted labels are.", rich_help_panel=_DATA)
+    ] = None,
+    method: Annotated[
+        Method,
+        typer.Option(
+            help="Learn the noise matrix, assume none, or take a known one.", rich_help_panel=_NOISE
+        ),
+    ] = Method.learned,
+    noise_matrix: Annotated[
+        Path | None,
+        typer.Option(help="FILE.csv for --method known; columns are true classes.", rich_help_panel=_NOISE),
+    ] = None,
+    start: Annotated[
+        Start | None, typer.Option(help="Where a learned matrix starts.", rich_help_panel=_NOISE)
+    ] = None,
+    noise_learning_rate: Annotated[
+        float | None, typer.Option(help="Of the noise matrix.", rich_help_panel=_NOISE)
+    ] = None,
+    trace_penalty: Annotated[
+        float | None, typer.Option(help="Weight of tr(Q) / K.", rich_help_panel=_NOISE)
+    ] = None,
+    noise_weight_decay: Annotated[
+        float | None, typer.Option(help="Weight of |Q|^2 / 2K.", rich_help_panel=_NOISE)
+    ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            help="small, paper, paper-wide, alexnet32, mlp, linear, or a classifier of torchvision.",
+            rich_help_panel=_MODEL,
+        ),
+    ] = None,
+    epochs: Annotated[
+        int | None, typer.Option(help="At most, in the main stage.", rich_help_panel=_MODEL)
+    ] = None,
+    warm_up_epochs: Annotated[
+        int | None, typer.Option(help="Before the noise matrix joins.", rich_help_panel=_MODEL)
+    ] = None,
+    batch_size: Annotated[int | None, typer.Option(help="Samples a step.", rich_help_panel=_MODEL)] = None,
+    learning_rate: Annotated[
+        float | None, typer.Option(help="Of the network.", rich_help_panel=_MODEL)
+    ] = None,
+    weight_decay: Annotated[
+        float | None, typer.Option(help="Of the network.", rich_help_panel=_MODEL)
+    ] = None,
+    validation_fraction: Annotated[
+        float | None, typer.Option(help="Share of the noisy samples held out.", rich_help_panel=_MODEL)
+    ] = None,
+    patience: Annotated[
+        int | None,
+        typer.Option(help="Epochs without improvement that end a stage.", rich_help_panel=_MODEL),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of everything random.", rich_help_panel=_MODEL)] = 0,
+    precision: Annotated[
+        str, typer.Option(help="32-true, bf16-mixed, 16-mixed, ...", rich_help_panel=_HARDWARE)
+    ] = "32-true",
+    accelerator: Annotated[
+        str, typer.Option(help="auto, cpu, gpu, mps, ...", rich_help_panel=_HARDWARE)
+    ] = "auto",
+    devices: Annotated[str, typer.Option(help="How many, or auto.", rich_help_panel=_HARDWARE)] = "auto",
+    nodes: Annotated[int, typer.Option(help="Machines.", rich_help_panel=_HARDWARE)] = 1,
+    strategy: Annotated[str, typer.Option(help="auto, ddp, fsdp, ...", rich_help_panel=_HARDWARE)] = "auto",
+    workers: Annotated[
+        int, typer.Option(min=0, help="Processes that load data.", rich_help_panel=_HARDWARE)
+    ] = 0,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with a stopped run.", rich_help_panel=_RUN)
+    ] = False,
+    dry_run: Annotated[
+        bool,
+        typer.Option("--dry-run", help="Check everything, say what would run.", rich_help_panel=_RUN),
+    ] = False,
+    keep_checkpoints: Annotated[
+        bool, typer.Option("--keep-checkpoints", help="Keep finished stages.", rich_help_panel=_RUN)
+    ] = False,
+    no_progress: Annotated[
+        bool, typer.Option("--no-progress", help="No progress bars.", rich_help_panel=_RUN)
+    ] = False,
+) -> None:
+    """Train a classifier on noisy labels.
+
+    Leaves a folder with the weights, the noise matrix, figures, curves and pictures.
+
+    Ctrl-C leaves one that can be used; --resume goes on with it.
+    """
+    import sys
+
+    from noiselayer.runs import Reading, prepare_run
+    from noiselayer.training import Hardware
+
+    chosen = {
+        "method": method.value,
+        "model": model,
+        "max_epochs": epochs,
+        "warm_up_epochs": warm_up_epochs,
+        "batch_size": batch_size,
+        "validation_fraction": validation_fraction,
+        "patience": patience,
+        "start": None if start is None else start.value,
+        "seed": seed,
+    }
+    rates = {
+        "learning_rate": learning_rate,
+        "weight_decay": weight_decay,
+        "noise_learning_rate": noise_learning_rate,
+        "trace_penalty": trace_penalty,
+        "noise_weight_decay": noise_weight_decay,
+    }
+    run = prepare_run(
+        Reading(
+            path=data,
+            labels=labels,
+            label_column=label_column,
+            inputs_key=inputs_key,
+            layout=layout,  # type: ignore[arg-type]  # read_data refuses others
+            image_column=image_column,
+            image_size=parse_size(image_size),
+            skip_unreadable=skip_unreadable,
+            feature_columns=parse_list(features),
+            categorical_columns=parse_list(categorical) or (),
+            impute_missing=impute_missing,
+            class_names=parse_list(class_names),
+        ),
+        out,
+        options={name: value for name, value in chosen.items() if value is not None},
+        optimization={name: value for name, value in rates.items() if value is not None},
+        hardware=Hardware(
+            accelerator=accelerator,
+            devices=parse_devices(devices),
+            num_nodes=nodes,
+            strategy=strategy,
+            precision=precision,
+            num_workers=workers,
+            progress=not no_progress and sys.stderr.isatty(),
+        ),
+        noise_matrix=noise_matrix,
+        test=test,
+        test_labels=test_labels,
+        resume=resume,
+    )
+    if run.finished:
+        say(f"The run in {out} is finished already; nothing to do.")
+        return
+    if dry_run:
+        say(run.plan())
+        return
+    say(run.data.summary())
+    metrics = run.execute(on_stage=say, keep_checkpoints=keep_checkpoints)
+    if metrics is not None:
+        _tell(metrics, out)
+        if not metrics["finished"]:
+            raise typer.Exit(INTERRUPTED)
+
+
+def _tell(metrics: dict[str, Any], out: Path) -> None:
+    """The outcome in words."""
+    loss = metrics["best_validation_loss"]
+    if loss is not None:
+        say(
+            f"Best validation loss {loss:.4f} nats on noisy labels (epoch {metrics['best_epoch'] + 1}); "
+            f"{metrics['seconds']:.0f} seconds of training."
+        )
+    if metrics["method"] != "normal" and metrics["finished"]:
+        say(f"By the noise matrix about {100 * metrics['wrong_labels']:.0f} % of the labels are wrong.")
+    if "test_error" in metrics:
+        error, spread = metrics["test_error"], metrics["test_error_standard_error"]
+        say(
+            f"Test error on {metrics['test_samples']:,} trusted labels: {100 * error:.2f} % "
+            f"(standard error {100 * spread:.2f})."
+        )
+    if metrics["finished"]:
+        say(f"Written to {out}.")
+    else:
+        say(f"Stopped. {out} can be used as it is; --resume goes on after the last whole epoch.")

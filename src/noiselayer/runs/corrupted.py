@@ -1,0 +1,182 @@
+"""True labels in a file -> noisy labels in another, and the noise matrix that made them (§4.1)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from noiselayer import noise_matrix as matrices
+from noiselayer.corruption import corrupt_labels
+from noiselayer.data.frames import TABLE_SUFFIXES, read_columns, read_frame, require_columns
+from noiselayer.data.label_files import is_label_file, label_column_of, labels_of_column, read_label_file
+from noiselayer.data.labels import encode_labels
+from noiselayer.data.numpy_files import split_address
+from noiselayer.errors import InputError, nearest
+from noiselayer.runs.files import whole_file
+from noiselayer.runs.matrix_file import read_noise_matrix, write_noise_matrix
+
+__all__ = ["NOISES", "Corrupted", "corrupt_file"]
+
+NOISES = ("symmetric", "pair-flip", "random")
+_DEFAULT_RATE = 0.4
+
+
+@dataclass(frozen=True)
+class Corrupted:
+    """What was done.
+
+    Attributes:
+        total: Labels.
+        changed: Of them wrong now.
+        matrix_path: The file with the noise matrix.
+    """
+
+    total: int
+    changed: int
+    matrix_path: Path
+
+
+def corrupt_file(
+    labels: str,
+    out: str | Path,
+    *,
+    noise: str = "random",
+    rate: float | None = None,
+    concentration: float = 1.0,
+    label_column: str | None = None,
+    class_names: Sequence[str] | None = None,
+    seed: int = 0,
+    force: bool = False,
+) -> Corrupted:
+    r"""Read true labels, make some wrong, and write them with the noise matrix used.
+
+    Args:
+        labels: ``FILE.npy``, ``FILE.npz:KEY``, or a CSV, TSV or Parquet table.
+        out: Where to write: .npy; .npz with the arrays ``labels``, ``noise_matrix`` and ``class_names``; or a
+            table, with the other columns of ``labels`` if that is one. ``OUT.noise_matrix.csv`` goes beside.
+        noise: One of :data:`NOISES`, or a file with a noise matrix (columns = true classes).
+        rate: The probability that a label becomes wrong, 0.4 if None; not with a file.
+        concentration: Of "random", see :func:`noiselayer.noise_matrix.random`.
+        label_column: The column of a table; the one of a usual name if None.
+        class_names: The K names, where labels are indices or a class has no sample.
+        seed: Of a random matrix and of the draw.
+        force: Write over files.
+
+    Raises:
+        InputError: If anything is unfit; then nothing is written.
+
+    >>> import tempfile
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> _ = (folder / "true.csv").write_text("id,label\na,cat\nb,dog\n")
+    >>> corrupt_file(str(folder / "true.csv"), folder / "noisy.csv", noise="pair-flip", rate=1.0).changed
+    2
+    >>> (folder / "noisy.csv").read_text()
+    'id,label\na,dog\nb,cat\n'
+    """
+    out = Path(out)
+    matrix_path = out.with_name(f"{out.stem}.noise_matrix.csv")
+    _check_output(out, matrix_path, force)
+    frame, column, values = _read(labels, label_column)
+    indices, names = encode_labels(values, class_names)
+    Q = _matrix(noise, rate, concentration, names, seed)
+    # Another stream than the matrix's, so that the draw does not depend on how that was made.
+    noisy = corrupt_labels(indices, Q, generator=torch.Generator().manual_seed(seed + 1))
+    _write(out, noisy, names, values, frame, column, Q)
+    write_noise_matrix(matrix_path, Q, names)
+    return Corrupted(len(noisy), int((noisy != indices).sum()), matrix_path)
+
+
+def _check_output(out: Path, matrix_path: Path, force: bool) -> None:
+    if out.suffix.lower() not in (".npy", ".npz", *TABLE_SUFFIXES):
+        raise InputError(f"noisy labels are written as .npy, .npz, .csv, .tsv or .parquet; got {out}.")
+    if not out.parent.is_dir():
+        raise InputError(f"there is no folder {out.parent} to write {out.name} into.")
+    for path in (out, matrix_path):
+        if path.exists() and not force:
+            raise InputError(f"there is a file {path} already; name another, or write over it with --force.")
+
+
+def _read(labels: str, label_column: str | None) -> tuple[Any, str | None, npt.NDArray[Any]]:
+    """The table and its column, if the labels are in one, and the labels as they are written."""
+    path, _ = split_address(labels)
+    if not is_label_file(labels) or path.suffix.lower() not in TABLE_SUFFIXES:
+        return None, None, read_label_file(labels, label_column)
+    if not path.is_file():
+        raise InputError(f"there is no file of labels {path}.")
+    columns = read_columns(path)
+    column = label_column if label_column is not None else label_column_of(columns, path)
+    require_columns(columns, [column], str(path))
+    # As text, so that the other columns are written as they were read.
+    frame = read_frame(path, text_columns=columns)
+    return frame, column, labels_of_column(frame, column)
+
+
+def _matrix(
+    noise: str, rate: float | None, concentration: float, names: tuple[str, ...], seed: int
+) -> Tensor:
+    if noise not in NOISES:
+        if not Path(noise).is_file():
+            raise InputError(
+                f"noise must be one of {', '.join(NOISES)}, or a file with a noise matrix; got {noise!r}."
+                f"{nearest(noise, NOISES)}"
+            )
+        if rate is not None:
+            raise InputError(f"the rate is in the noise matrix {noise}; leave it out.")
+        return read_noise_matrix(noise, names)
+    K, rate = len(names), _DEFAULT_RATE if rate is None else rate
+    try:
+        if noise == "symmetric":
+            return matrices.symmetric(K, rate)
+        if noise == "pair-flip":
+            return matrices.pair_flip(K, rate)
+        generator = torch.Generator().manual_seed(seed)
+        return matrices.random(K, rate, concentration=concentration, generator=generator)
+    except ValueError as error:
+        raise InputError(str(error)) from error
+
+
+def _write(
+    out: Path,
+    noisy: Tensor,
+    names: tuple[str, ...],
+    values: npt.NDArray[Any],
+    frame: Any,
+    column: str | None,
+    Q: Tensor,
+) -> None:
+    suffix = out.suffix.lower()
+    written = _as_written(noisy, names, values)
+    with whole_file(out) as beside:
+        if suffix == ".npy":
+            np.save(beside, written)
+        elif suffix == ".npz":
+            np.savez(beside, labels=written, noise_matrix=Q.numpy(), class_names=np.array(names))
+        else:
+            import pandas as pd
+
+            table = pd.DataFrame({"label": written}) if frame is None else frame
+            if frame is not None:
+                table[column] = written
+            if suffix == ".parquet":
+                table.to_parquet(beside, index=False)
+            else:
+                table.to_csv(beside, index=False, sep="\t" if suffix == ".tsv" else ",", lineterminator="\n")
+
+
+def _as_written(noisy: Tensor, names: tuple[str, ...], values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Noisy labels as the true ones were written: numbers of the same type, or text."""
+    chosen = noisy.numpy()
+    if values.dtype.kind not in "iubf":
+        text: npt.NDArray[Any] = np.array(names)[chosen]
+        return text
+    whole = values if values.dtype.kind == "b" else values.astype(np.int64)
+    if {str(value) for value in np.unique(whole).tolist()} <= set(names):  # the names are the numbers
+        chosen = np.array([name == "True" if whole.dtype == bool else int(name) for name in names])[chosen]
+    return np.asarray(chosen.astype(values.dtype))

@@ -1,0 +1,200 @@
+"""A run from its folder: weights and JSON alone, so that loading one executes nothing that it contains."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from noiselayer.data import ArrayInputs, Inputs, LabeledData, TableEncoder, TableInputs
+from noiselayer.data.frames import TABLE_SUFFIXES
+from noiselayer.data.numpy_files import split_address
+from noiselayer.errors import InputError
+from noiselayer.models import build_model
+from noiselayer.runs.files import read_json
+from noiselayer.runs.matrix_file import read_noise_matrix
+from noiselayer.runs.predictions import Predictions
+from noiselayer.runs.reading import Reading
+from noiselayer.training import predict_logits
+
+__all__ = ["FORMAT", "LoadedRun", "load"]
+
+FORMAT = 1
+"""Of config.json; another number means that an older program could misread it."""
+
+
+@dataclass(frozen=True, eq=False)
+class LoadedRun:
+    """A trained classifier and what is known of its noise.
+
+    Attributes:
+        folder: Where it was loaded from.
+        network: Inputs to logits of the true class, in evaluation mode, on the CPU.
+        noise_matrix: Shape (K, K), ``noise_matrix[j, i] = p(noisy = j | true = i)``, columns sum to 1.
+        class_names: The K names.
+        config: What was asked for.
+        metrics: How it went.
+        encoder: Of table rows; None if the run was not trained on a table of features.
+    """
+
+    folder: Path
+    network: nn.Module
+    noise_matrix: Tensor
+    class_names: tuple[str, ...]
+    config: dict[str, Any]
+    metrics: dict[str, Any]
+    encoder: TableEncoder | None
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """Of one sample."""
+        return tuple(self.config["inputs"]["shape"])
+
+    def read(self, path: str | Path, **options: Any) -> LabeledData:
+        """Read samples, without labels, as those of the training were read.
+
+        Args:
+            path: Data of any form that :func:`noiselayer.data.read_data` knows.
+            **options: Of that function, where they differ from the training's.
+
+        Raises:
+            InputError: If the data are unfit or of another shape than the run's.
+        """
+        image = self.config["inputs"]["kind"] == "image"
+        trained = Reading.from_dict(self.config["reading"])
+        reading = trained.like_this(
+            str(path),
+            class_names=self.class_names,
+            image_size=self.input_shape[1:] if image else None,  # type: ignore[arg-type]
+        )
+        table = split_address(path)[0].suffix.lower() in TABLE_SUFFIXES
+        encoder = self.encoder if table and reading.image_column is None else None
+        data = replace(reading, **options).read(encoder=encoder, with_labels=False)
+        self._check(data.inputs, data.source)
+        return data
+
+    def predict(
+        self, data: Any, *, batch_size: int = 512, device: torch.device | str | None = None
+    ) -> Predictions:
+        """Ask the network.
+
+        Args:
+            data: A path, :class:`~noiselayer.data.LabeledData`, :class:`~noiselayer.data.Inputs`, an array or
+                tensor of samples, or, for a run on a table, a data frame with its feature columns.
+            batch_size: Samples at a time.
+            device: Where to compute; where the network is if None.
+
+        Raises:
+            InputError: If the samples are unfit or of another shape than the run's.
+        """
+        inputs = self._inputs(data)
+        logits = predict_logits(self.network, inputs, batch_size=batch_size, device=device)
+        return Predictions(tuple(inputs.ids), logits.softmax(dim=1), self.class_names)
+
+    def _inputs(self, data: Any) -> Inputs:
+        if isinstance(data, str | Path):
+            return self.read(data).inputs
+        inputs: Inputs
+        if isinstance(data, LabeledData):
+            inputs = data.inputs
+        elif isinstance(data, Inputs):
+            inputs = data
+        elif isinstance(data, np.ndarray | Tensor):
+            inputs = ArrayInputs(data)
+        elif hasattr(data, "iloc"):
+            if self.encoder is None:
+                raise InputError(f"the run in {self.folder} was not trained on a table; give an array.")
+            inputs = TableInputs(data, self.encoder)
+        else:
+            raise InputError(
+                "data must be a path, LabeledData, Inputs, an array or a data frame; got "
+                f"{type(data).__name__}."
+            )
+        self._check(inputs, "the data")
+        return inputs
+
+    def _check(self, inputs: Inputs, source: str) -> None:
+        if self.encoder is not None and inputs.kind != "table":
+            raise InputError(
+                f"the run in {self.folder} was trained on rows of a table, and {source} is none; its "
+                "features would not be encoded in the same way."
+            )
+        if tuple(inputs.shape) != self.input_shape:
+            raise InputError(
+                f"the run in {self.folder} takes samples of shape {self.input_shape}; {source} has samples "
+                f"of shape {tuple(inputs.shape)}."
+            )
+        dtype = str(inputs.dtype).removeprefix("torch.")
+        if dtype != self.config["inputs"]["dtype"]:
+            raise InputError(
+                f"the run in {self.folder} was trained on inputs of type {self.config['inputs']['dtype']}; "
+                f"{source} is of {dtype}. Bytes (0..255) and floats are scaled differently: convert them."
+            )
+
+
+def load(folder: str | Path) -> LoadedRun:
+    """Load a run that ``noiselayer train`` has left, stopped ones too.
+
+    Nothing in the folder is executed: weights are a safetensors file, the rest JSON and CSV.
+
+    Args:
+        folder: The run's.
+
+    Returns:
+        The network, its noise matrix (columns = true classes) and its class names, ready to predict.
+
+    Raises:
+        InputError: If it is not a run's folder, a file in it is missing or damaged, or a newer version of
+            this program wrote it.
+
+    >>> import noiselayer
+    >>> noiselayer.load("nowhere")
+    Traceback (most recent call last):
+    ...
+    noiselayer.errors.InputError: there is no run in nowhere: it has no config.json.
+    """
+    folder = Path(folder)
+    if not (folder / "config.json").is_file():
+        raise InputError(f"there is no run in {folder}: it has no config.json.")
+    config = read_json(folder / "config.json")
+    if config.get("format") != FORMAT:
+        raise InputError(
+            f"the run in {folder} is of format {config.get('format')}, and this version of noiselayer reads "
+            f"{FORMAT}. Use the version that wrote it."
+        )
+    if not (folder / "metrics.json").is_file():
+        raise InputError(
+            f"the run in {folder} has not come to its end and was not stopped by Ctrl-C; go on with it by "
+            "noiselayer train ... --resume."
+        )
+    try:
+        class_names = tuple(config["class_names"])
+        encoder = None if config["encoder"] is None else TableEncoder.from_dict(config["encoder"])
+        network = build_model(**config["model"])
+    except (KeyError, TypeError) as error:
+        raise InputError(f"{folder / 'config.json'} is damaged: {error!r}.") from error
+    _load_weights(network, folder / "weights.safetensors")
+    return LoadedRun(
+        folder=folder,
+        network=network.eval(),
+        noise_matrix=read_noise_matrix(folder / "noise_matrix.csv", class_names),
+        class_names=class_names,
+        config=config,
+        metrics=read_json(folder / "metrics.json"),
+        encoder=encoder,
+    )
+
+
+def _load_weights(network: nn.Module, path: Path) -> None:
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        network.load_state_dict(load_file(path))
+    except (OSError, SafetensorError, RuntimeError) as error:
+        reason = str(error).strip().split("\n")[0]
+        raise InputError(f"cannot load the weights {path}: {reason}") from error

@@ -1,0 +1,140 @@
+"""Noise matrices in CSV files, with class names and their orientation written in the corner."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from noiselayer.errors import InputError, list_some, nearest
+from noiselayer.noise_matrix import check
+from noiselayer.runs.files import write_rows
+
+__all__ = ["CORNER", "read_noise_matrix", "write_noise_matrix"]
+
+CORNER = "noisy \\ true"
+
+
+def write_noise_matrix(path: str | Path, noise_matrix: Tensor, class_names: Sequence[str]) -> None:
+    r"""Write a noise matrix: a row per noisy label, a column per true class, names on both sides.
+
+    Args:
+        path: A .csv file.
+        noise_matrix: Shape (K, K), ``noise_matrix[j, i] = p(noisy = j | true = i)``, columns sum to 1.
+        class_names: The K names.
+
+    Raises:
+        ValueError: If ``noise_matrix`` is not a noise matrix of K classes.
+
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "noise_matrix.csv"
+    >>> write_noise_matrix(path, torch.tensor([[0.75, 0.0], [0.25, 1.0]]), ["cat", "dog"])
+    >>> print(path.read_text())
+    noisy \ true,cat,dog
+    cat,0.75,0
+    dog,0.25,1
+    <BLANKLINE>
+    """
+    check(noise_matrix, num_classes=len(class_names))
+    # Nine digits give back every float32 exactly, seventeen every float64.
+    digits = 17 if noise_matrix.dtype == torch.float64 else 9
+    rows = [
+        [name, *(f"{q:.{digits}g}" for q in row)]
+        for name, row in zip(class_names, noise_matrix.detach().cpu().double().tolist(), strict=True)
+    ]
+    write_rows(Path(path), [CORNER, *class_names], rows)
+
+
+def read_noise_matrix(path: str | Path, class_names: Sequence[str]) -> Tensor:
+    """Read a noise matrix in the order of ``class_names``.
+
+    Args:
+        path: A file as :func:`write_noise_matrix` writes it, its classes in any order; or K lines of K
+            numbers without names, in the order of ``class_names``.
+        class_names: The K names.
+
+    Returns:
+        Shape (K, K), float32, a column per true class.
+
+    Raises:
+        InputError: If the file cannot be read, names other classes or is not a noise matrix.
+
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "q.csv"
+    >>> write_noise_matrix(path, torch.tensor([[0.75, 0.0], [0.25, 1.0]]), ["cat", "dog"])
+    >>> read_noise_matrix(path, ["dog", "cat"])
+    tensor([[1.0000, 0.2500],
+            [0.0000, 0.7500]])
+    """
+    path = Path(path)
+    cells = _read_cells(path)
+    names = list(class_names)
+    if all(_is_number(cell) for row in cells for cell in row):
+        Q = _numbers(cells, path)
+    else:
+        if _plain(cells[0][0]) == _plain("true \\ noisy"):
+            raise InputError(
+                f"{path} says 'true \\ noisy' in its corner, a row per true class; a noise matrix has a "
+                f"column per true class. Transpose it and write {CORNER!r} there."
+            )
+        columns, rows = cells[0][1:], [row[0] for row in cells[1:]]
+        for where, found in (("header", columns), ("first column", rows)):
+            _check_names(found, names, f"the {where} of {path}")
+        Q = _numbers([row[1:] for row in cells[1:]], path)
+        Q = Q[[rows.index(name) for name in names]][:, [columns.index(name) for name in names]]
+    try:
+        return check(Q, num_classes=len(names), name=f"the noise matrix in {path}")
+    except ValueError as error:
+        raise InputError(str(error)) from error
+
+
+def _read_cells(path: Path) -> list[list[str]]:
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            cells = [[cell.strip() for cell in row] for row in csv.reader(file)]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"cannot read the noise matrix {path}: {error}.") from error
+    cells = [row for row in cells if any(row)]
+    if not cells:
+        raise InputError(f"the noise matrix {path} is empty.")
+    if len({len(row) for row in cells}) > 1:
+        raise InputError(f"the rows of the noise matrix {path} must be of one length; they differ.")
+    return cells
+
+
+def _check_names(found: Sequence[str], class_names: Sequence[str], where: str) -> None:
+    for name in found:
+        if name not in class_names:
+            raise InputError(
+                f"{where} names {name!r}, which is not one of the {len(class_names)} classes "
+                f"{list_some(class_names)}.{nearest(name, class_names)}"
+            )
+    missing = [name for name in class_names if name not in found]
+    if missing or len(found) != len(class_names):
+        raise InputError(
+            f"{where} must name each of the {len(class_names)} classes once; "
+            + (f"{list_some(map(repr, missing))} is missing." if missing else f"it has {len(found)} names.")
+        )
+
+
+def _numbers(cells: Sequence[Sequence[str]], path: Path) -> Tensor:
+    for row in cells:
+        for cell in row:
+            if not _is_number(cell):
+                raise InputError(f"the noise matrix {path} must hold numbers; one cell is {cell!r}.")
+    return torch.tensor([[float(cell) for cell in row] for row in cells])
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return True
+
+
+def _plain(text: str) -> str:
+    return text.replace(" ", "").lower()

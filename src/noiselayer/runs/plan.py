@@ -1,0 +1,126 @@
+"""What a training would do and for how long, found out without doing it."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch.nn.functional import cross_entropy
+
+from noiselayer.data import LabeledData
+from noiselayer.models import build_model
+from noiselayer.training import TrainingOptions
+from noiselayer.training.seeding import seeded
+
+__all__ = ["PlannedStage", "in_words", "planned_stages", "seconds_per_sample"]
+
+
+@dataclass(frozen=True)
+class PlannedStage:
+    """A stage of the training.
+
+    Attributes:
+        name: In words.
+        epochs: At most so many.
+        samples: Trained on in each epoch.
+    """
+
+    name: str
+    epochs: int
+    samples: int
+
+
+def planned_stages(options: TrainingOptions, num_train: int) -> list[PlannedStage]:
+    """The stages that :func:`noiselayer.training.fit_classifier` would run.
+
+    Args:
+        options: Method, epochs, folds.
+        num_train: Samples to train on, those held out not counted.
+
+    >>> [stage.epochs for stage in planned_stages(TrainingOptions(max_epochs=5, warm_up_epochs=2), 100)]
+    [2, 2, 5]
+    """
+    stages = []
+    learned, identity = options.method == "learned", options.start == "identity"
+    if learned and not identity:
+        part = num_train - num_train // options.folds
+        stages += [
+            PlannedStage(f"warm-up {k + 1} of {options.folds}, Q = I", options.warm_up_epochs, part)
+            for k in range(options.folds)
+        ]
+    two_phases = learned and (identity or not options.fresh_network)
+    what = {"normal": "Q = I", "known": "Q given", "learned": "Q from the warm-up"}[options.method]
+    if two_phases:
+        what = "Q = I first, then Q joins"
+    epochs = options.max_epochs + (options.warm_up_epochs if two_phases else 0)
+    return [*stages, PlannedStage(f"main stage, {what}", epochs, num_train)]
+
+
+def seconds_per_sample(
+    data: LabeledData,
+    options: TrainingOptions,
+    device: torch.device,
+    *,
+    precision: Any = "32-true",
+    steps: int = 5,
+) -> float:
+    """Time a few training steps, reading the samples included.
+
+    Args:
+        data: Samples and labels.
+        options: Model and batch size.
+        device: Where to compute.
+        precision: As Lightning calls it.
+        steps: How many; a first one is not counted.
+
+    Raises:
+        InputError: If the model does not suit the data.
+    """
+    assert data.labels is not None
+    with seeded(options.seed):
+        shape = tuple(data.inputs.shape)
+        channels = [0.0] * shape[0], [1.0] * shape[0]
+        network = build_model(
+            options.model,
+            num_classes=data.num_classes,
+            input_shape=shape,
+            mean=channels[0],
+            std=channels[1],
+            **options.model_options,
+        )
+        network.to(device)
+        network.to(memory_format=torch.channels_last)
+        network.train()
+        optimizer = torch.optim.SGD(network.parameters(), lr=1e-4)
+        size = min(options.batch_size, len(data))
+        half = torch.bfloat16 if "bf16" in str(precision) else torch.float16
+        began = time.perf_counter()
+        for step in range(steps + 1):
+            chosen = (torch.arange(size) + step * size) % len(data)
+            x, y = data.inputs.__getitems__(chosen).to(device), data.labels[chosen].to(device)
+            with torch.autocast(device.type, half, enabled="mixed" in str(precision)):
+                loss = cross_entropy(network(x).float(), y)
+            optimizer.zero_grad()
+            torch.autograd.backward(loss)
+            optimizer.step()
+            float(loss.detach())  # waits for the device
+            if step == 0:
+                began = time.perf_counter()
+    return (time.perf_counter() - began) / (steps * size)
+
+
+def in_words(seconds: float) -> str:
+    """A length of time, roughly.
+
+    >>> in_words(0.4), in_words(42), in_words(300), in_words(9000)
+    ('a second', '42 seconds', '5 minutes', '2.5 hours')
+    """
+    if seconds < 1.5:
+        return "a second"
+    if seconds < 90:
+        return f"{seconds:.0f} seconds"
+    if seconds < 5400:
+        return f"{seconds / 60:.0f} minutes"
+    return f"{seconds / 3600:.1f} hours"

@@ -1,0 +1,150 @@
+"""What a run leaves in its folder."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors.torch import save_file
+from torch import Tensor
+
+from noiselayer.data import LabeledData
+from noiselayer.runs.files import whole_file, write_json, write_rows
+from noiselayer.runs.matrix_file import write_noise_matrix
+from noiselayer.training import TrainedClassifier, predict_logits
+
+__all__ = ["noise_floor", "save_run", "summarize", "trusted_error"]
+
+_CURVES = ("epoch", "train_loss", "val_loss", "noise_trace", "noise_learning", "learning_rate", "seconds")
+
+
+def save_run(
+    folder: Path, trained: TrainedClassifier, *, config: dict[str, Any], metrics: dict[str, Any]
+) -> None:
+    """Write everything a run leaves, each file whole, ``metrics.json`` last.
+
+    =======================  ================================================================================
+    weights.safetensors      the network, without Q
+    noise_matrix.csv         Q: a row per noisy label, a column per true class; ``noise_matrix.png`` shows it
+    metrics.json             how it went
+    config.json              what was asked for, and all that is needed to build the network again
+    splits.npz               which samples were trained and validated on
+    curves.csv               an epoch a row, of all stages; ``curves.png`` shows the losses
+    =======================  ================================================================================
+
+    Args:
+        folder: Where; it exists.
+        trained: What training left.
+        config: See :func:`noiselayer.runs.train.run_config`.
+        metrics: See :func:`summarize`.
+    """
+    from noiselayer.report import save_curves, save_noise_matrices
+
+    weights = {
+        name: value.detach().cpu().contiguous() for name, value in trained.network.state_dict().items()
+    }
+    with whole_file(folder / "weights.safetensors") as beside:
+        save_file(weights, beside)
+    write_noise_matrix(folder / "noise_matrix.csv", trained.noise_matrix, trained.class_names)
+    with whole_file(folder / "splits.npz") as beside:
+        splits: dict[str, Any] = {name: indices.numpy() for name, indices in trained.splits.items()}
+        np.savez(beside, **splits)
+    rows = [
+        [stage.name, *(row.get(column) for column in _CURVES)]
+        for stage in trained.stages
+        for row in stage.curves
+    ]
+    write_rows(folder / "curves.csv", ["stage", *_CURVES], rows)
+    title = {"learned": "learned noise matrix", "known": "given noise matrix"}
+    with whole_file(folder / "noise_matrix.png") as beside:
+        name = title.get(trained.options.method, "no noise assumed")
+        save_noise_matrices(beside, {name: trained.noise_matrix}, trained.class_names)
+    with whole_file(folder / "curves.png") as beside:
+        save_curves(beside, trained.stages, noise_floor=metrics["noise_floor"])
+    write_json(folder / "config.json", {**config, "model": trained.model_arguments})
+    write_json(folder / "metrics.json", metrics)
+
+
+def summarize(trained: TrainedClassifier, data: LabeledData, device: torch.device) -> dict[str, Any]:
+    """The figures of a run.
+
+    Args:
+        trained: What training left.
+        data: What it was trained on.
+        device: Where to ask the network for the shares of the classes.
+
+    Returns:
+        Among others ``noise_floor`` (nats, see :func:`noise_floor`) and ``wrong_labels``: the share of wrong
+        labels that Q implies for the classes that the network sees in the validation samples.
+    """
+    last = trained.stages[-1]
+    validation = data.subset(trained.splits["validation"])
+    probs = predict_logits(trained.network, validation.inputs, device=device).softmax(dim=1)
+    trained.network.cpu()
+    shares, Q = probs.double().mean(dim=0), trained.noise_matrix.double()
+    return {
+        "finished": not trained.interrupted,
+        "method": trained.options.method,
+        "best_validation_loss": _finite(last.best_loss),
+        "best_epoch": last.best_epoch,
+        "epochs": last.epochs,
+        "seconds": sum(stage.seconds for stage in trained.stages),
+        "noise_floor": noise_floor(Q, shares),
+        "wrong_labels": float(1 - Q.diagonal() @ shares),
+        "samples": {name: len(indices) for name, indices in trained.splits.items()},
+        "skipped": len(data.skipped),
+        "stages": [
+            {
+                "name": stage.name,
+                "epochs": stage.epochs,
+                "best_epoch": stage.best_epoch,
+                "best_validation_loss": _finite(stage.best_loss),
+                "switched_at": stage.switched_at,
+                "seconds": stage.seconds,
+            }
+            for stage in trained.stages
+        ],
+    }
+
+
+def noise_floor(noise_matrix: Tensor, class_shares: Tensor) -> float:
+    r"""The loss on noisy labels of a classifier that knows every true class, in nats.
+
+    .. math:: \sum_i p(i) \sum_j -Q_{ji} \log Q_{ji}
+
+    A training loss below it says that labels have been learned by heart.
+
+    Args:
+        noise_matrix: Shape (K, K), columns = true classes.
+        class_shares: p(i), shape (K,), sums to 1.
+
+    >>> noise_floor(torch.tensor([[0.5, 0.0], [0.5, 1.0]]), torch.tensor([1.0, 0.0]))
+    0.6931...
+    """
+    return float(torch.special.entr(noise_matrix).sum(dim=0) @ class_shares)
+
+
+def trusted_error(trained: TrainedClassifier, test: LabeledData, device: torch.device) -> dict[str, Any]:
+    """The share of wrong predictions on trusted labels, with its standard error. It has chosen nothing.
+
+    Args:
+        trained: What training left.
+        test: Samples and their trusted labels.
+        device: Where to ask the network.
+    """
+    assert test.labels is not None
+    predicted = predict_logits(trained.network, test.inputs, device=device).argmax(dim=1)
+    trained.network.cpu()
+    error = float((predicted != test.labels).double().mean())
+    return {
+        "test_error": error,
+        "test_error_standard_error": math.sqrt(error * (1 - error) / len(test)),
+        "test_samples": len(test),
+    }
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
