@@ -14,8 +14,9 @@ are not distinguishably worse than the best.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -24,8 +25,11 @@ from noiselayer.functional import noisy_nll
 
 __all__ = ["Candidate", "FeatureEstimate", "estimate_from_features", "smallest_trace_within_one_error"]
 
-RIDGES = (1e-2, 3e-3, 1e-3, 3e-4, 1e-4)
-TRACE_PENALTIES = (0.0,)
+Rule = Literal["best", "one-standard-error"]
+
+RIDGES = (30.0, 10.0, 3.0)
+"""Candidates for the ridge, times N: the data's weight in the loss grows with N, a prior's does not."""
+TRACE_PENALTIES = (0.0, 0.05, 0.1, 0.2)
 
 
 @dataclass(frozen=True)
@@ -33,7 +37,7 @@ class Candidate:
     """One answer on the path of penalties.
 
     Attributes:
-        ridge: Weight of ||W||^2 / 2.
+        ridge: N times the weight of ||W||^2 / 2.
         trace_penalty: Weight of tr(Q) / K.
         noise_matrix: Shape (K, K), columns = true classes.
         trace: tr(Q) / K, the mean share of right labels.
@@ -76,8 +80,10 @@ def estimate_from_features(
     start: Tensor,
     ridges: Sequence[float] = RIDGES,
     trace_penalties: Sequence[float] = TRACE_PENALTIES,
-    max_features: int = 64,
-    max_iterations: int = 150,
+    rule: Rule = "best",
+    max_features: int | None = None,
+    max_samples: int = 20_000,
+    max_iterations: int = 100,
 ) -> FeatureEstimate:
     """Fit a linear classifier and the noise matrix together, on features of noisily labelled samples.
 
@@ -90,14 +96,17 @@ def estimate_from_features(
         validation_labels: Shape (M,), their noisy labels.
         start: Shape (K, K), the noise matrix to start from, columns = true classes. It decides which class is
             which: its diagonal should lead every row.
-        ridges: Candidates for the weight of ||W||^2 / 2.
-        trace_penalties: Candidates for the weight of tr(Q) / K.
-        max_features: Use so many principal components at most.
+        ridges: Candidates for N times the weight of ||W||^2 / 2.
+        trace_penalties: Candidates for the weight of tr(Q) / K. Without any, the ridge's own bias stays: it
+            keeps the classifier unsure of itself, and Q makes up for it by being too clean.
+        rule: "best" takes the candidate of the highest held-out likelihood, "one-standard-error" the
+            smallest trace that cannot be told from it (:func:`smallest_trace_within_one_error`).
+        max_features: Use so many principal components at most; 64, or twice K up to 512, if None.
+        max_samples: Fit to at most so many samples, evenly spaced: more change little and cost time.
         max_iterations: Of L-BFGS, per candidate.
 
     Returns:
-        The candidate of the smallest trace whose held-out likelihood is within one paired standard error of
-        the best, and the whole path.
+        The candidate chosen and the whole path.
 
     Raises:
         ValueError: If shapes do not fit.
@@ -128,14 +137,20 @@ def estimate_from_features(
     if start.shape != (K, K):
         raise ValueError(f"start must have shape ({K}, {K}); got {tuple(start.shape)}.")
     # Double precision, for L-BFGS's line search; on the CPU, since some accelerators have no doubles.
-    f, f_held = _principal(features.detach().cpu().double(), validation_features.detach().cpu().double(), max_features)
-    y, y_held = noisy_labels.cpu().long(), validation_labels.cpu().long()
-    W = torch.zeros(K, f.shape[1] + 1, dtype=torch.float64)
-    A = start.detach().cpu().double().clamp_min(1e-4).log()
+    kept = torch.linspace(0, len(features) - 1, min(len(features), max_samples)).long()
+    f, f_held = _principal(
+        features.detach()[kept].cpu().double(),
+        validation_features.detach().cpu().double(),
+        max_features or max(64, min(2 * K, 512)),
+    )
+    y, y_held = noisy_labels[kept].cpu().long(), validation_labels.cpu().long()
+    W0 = torch.zeros(K, f.shape[1] + 1, dtype=torch.float64)
+    A0 = start.detach().cpu().double().clamp_min(1e-4).log()
     candidates, losses = [], []
-    for ridge in sorted(ridges, reverse=True):  # from stiff to free, each from the last one's answer
-        for trace_weight in sorted(trace_penalties):
-            W, A = _fit(f, y, W, A, ridge, trace_weight, max_iterations)
+    for ridge in ridges:
+        for trace_weight in trace_penalties:
+            # Each from the same start: a stiff classifier drives Q into the identity, where no gradient is left.
+            W, A = _fit(f, y, W0, A0, ridge / len(f), trace_weight, max_iterations)
             Q = A.softmax(dim=0)
             held_out = noisy_nll(_logits(f_held, W), y_held, Q)
             losses.append(held_out)
@@ -143,7 +158,7 @@ def estimate_from_features(
                 Candidate(ridge, trace_weight, Q.float(), float(Q.diagonal().mean()), float(held_out.mean()))
             )
     path = _with_excess(candidates, losses)
-    chosen = smallest_trace_within_one_error(path)
+    chosen = _RULES[rule](path)
     return FeatureEstimate(chosen.noise_matrix, chosen, path)
 
 
@@ -166,25 +181,40 @@ def smallest_trace_within_one_error(candidates: Sequence[Candidate]) -> Candidat
     return min(eligible, key=lambda c: c.trace)
 
 
+def _most_likely(candidates: Sequence[Candidate]) -> Candidate:
+    return min(candidates, key=lambda c: c.held_out_loss)
+
+
+_RULES: dict[str, Callable[[Sequence[Candidate]], Candidate]] = {
+    "best": _most_likely,
+    "one-standard-error": smallest_trace_within_one_error,
+}
+
+
 def _fit(
     f: Tensor, y: Tensor, W: Tensor, A: Tensor, ridge: float, trace_weight: float, iterations: int
 ) -> tuple[Tensor, Tensor]:
     """L-BFGS on W and on A, where Q = softmax of A's columns: unconstrained, and zeros only in the limit."""
     W, A = W.clone().requires_grad_(True), A.clone().requires_grad_(True)
-    optimizer = torch.optim.LBFGS(
-        [W, A], max_iter=iterations, history_size=20, line_search_fn="strong_wolfe", tolerance_change=1e-8
-    )
 
-    def closure() -> Tensor:
-        optimizer.zero_grad()
-        Q = A.softmax(dim=0)
-        loss = noisy_nll(_logits(f, W), y, Q).mean()
-        loss = loss + ridge / 2 * W[:, :-1].square().sum() + trace_weight * Q.diagonal().mean()
-        loss.backward()
-        return loss
+    def minimise(parameters: list[Tensor]) -> None:
+        optimizer = torch.optim.LBFGS(
+            parameters, max_iter=iterations, history_size=20, line_search_fn="strong_wolfe", tolerance_change=1e-8
+        )
+
+        def closure() -> Tensor:
+            optimizer.zero_grad()
+            Q = A.softmax(dim=0)
+            loss = noisy_nll(_logits(f, W), y, Q).mean()
+            loss = loss + ridge / 2 * W[:, :-1].square().sum() + trace_weight * Q.diagonal().mean()
+            loss.backward()
+            return loss
+
+        optimizer.step(closure)
 
     with torch.enable_grad():
-        optimizer.step(closure)
+        minimise([W])  # first the classifier alone: against one that knows nothing, Q would forget its start
+        minimise([W, A])
     return W.detach(), A.detach()
 
 
@@ -194,9 +224,11 @@ def _logits(f: Tensor, W: Tensor) -> Tensor:
 
 def _principal(f: Tensor, held: Tensor, max_features: int) -> tuple[Tensor, Tensor]:
     """Standardised principal components, on one common scale so that one ridge serves them all."""
-    mean, std = f.mean(dim=0), f.std(dim=0)
+    mean, std = f.mean(dim=0), f.std(dim=0, correction=0)
     used = std > 1e-6 * std.max().clamp_min(1e-300)
     f, held = (f - mean)[:, used] / std[used], (held - mean)[:, used] / std[used]
+    if not used.any():  # constant inputs, or one sample: what is left is how often every label stands
+        return f, held
     _, directions = torch.linalg.eigh(f.T @ f)
     directions = directions[:, -max_features:]
     f, held = f @ directions, held @ directions
@@ -211,6 +243,14 @@ def _with_excess(candidates: Sequence[Candidate], losses: Sequence[Tensor]) -> t
         excess = loss - best
         error = float(excess.std() / len(excess) ** 0.5) if len(excess) > 1 else float("inf")
         path.append(
-            Candidate(c.ridge, c.trace_penalty, c.noise_matrix, c.trace, c.held_out_loss, float(excess.mean()), error)
+            Candidate(
+                c.ridge,
+                c.trace_penalty,
+                c.noise_matrix,
+                c.trace,
+                c.held_out_loss,
+                float(excess.mean()),
+                error,
+            )
         )
     return tuple(path)

@@ -146,7 +146,7 @@ def fit_classifier(
         )
     epochs = options.max_epochs + (options.warm_up_epochs if phases else 0)
     say(f"Main stage: {options.model}, at most {epochs} epochs, method {options.method}.")
-    learns = options.method == "learned" and options.noise_trainable
+    learns = options.method == "learned" and (phases is not None or options.noise_trainable)
     module = runner.run(
         "main",
         NoiseLayer(K, torch.eye(K) if phases else start, trainable=learns),
@@ -214,4 +214,6 @@ class StageRunner:
             )
         self.trained.stages.append(result)
         self.trained.interrupted = self.interrupted
+        if result.interrupted:  # even in a warm-up: a stopped run predicts with what it has
+            self.trained.network = module.network.cpu().eval()
         return module

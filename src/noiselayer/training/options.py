@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from noiselayer.data.inputs import Kind
+from noiselayer.estimation.from_features import Rule
 from noiselayer.training.module import Optimization
 
 __all__ = ["METHODS", "Start", "TrainingOptions", "default_options"]
@@ -32,9 +33,11 @@ class TrainingOptions:
             with predictions) or "identity" (the paper's).
         warm_up_epochs: Epochs with Q = I before Q is learned, per fold where there are folds.
         folds: Models trained to get the out-of-fold features; each leaves one part out.
+        rule: How the penalties behind a start from features are chosen: "best" held-out likelihood, or
+            "one-standard-error": the smallest trace that cannot be told from it.
         fresh_network: Train a new network with the Q found (default), or go on with the one that has learned
             the noise in the first phase (the paper's).
-        noise_trainable: Whether Q goes on learning in the main stage.
+        noise_trainable: Whether Q goes on learning with the fresh network of the main stage.
         seed: Of the split, the initial weights and the order of the samples.
     """
 
@@ -49,13 +52,16 @@ class TrainingOptions:
     start: Start = "features"
     warm_up_epochs: int = 10
     folds: int = 2
+    rule: Rule = "best"
     fresh_network: bool = True
-    noise_trainable: bool = True
+    noise_trainable: bool = False
     seed: int = 0
 
     def __post_init__(self) -> None:
         if self.method not in METHODS:
             raise ValueError(f"method must be one of {', '.join(METHODS)}; got {self.method!r}.")
+        if self.start not in get_args(Start):
+            raise ValueError(f"start must be one of {', '.join(get_args(Start))}; got {self.start!r}.")
         for name in ("max_epochs", "warm_up_epochs", "batch_size"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1; got {getattr(self, name)}.")
@@ -82,6 +88,7 @@ def default_options(kind: Kind, **changes: Any) -> TrainingOptions:
     else:
         options = TrainingOptions(
             model="mlp",
+            model_options={"dropout": 0.5},
             max_epochs=60,
             warm_up_epochs=30,
             batch_size=64,

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from noiselayer.data.labeled import LabeledData
 from noiselayer.estimation.from_features import FeatureEstimate, estimate_from_features
@@ -38,11 +38,12 @@ def starting_matrix(
     assert train.labels is not None
     assert validation.labels is not None
     K = train.num_classes
-    generator = torch.Generator().manual_seed(options.seed + 1)
-    fold_of = _stratified_folds(train.labels, options.folds, generator)
-    matrices, estimates = [], []
+    fold_of = _stratified_folds(train.labels, options.folds, torch.Generator().manual_seed(options.seed + 1))
+    seen: list[_View] = []
+    logits = torch.zeros(len(train), K)
     for k in range(options.folds):
         left_out = (fold_of == k).nonzero().flatten()
+        unseen = train.subset(left_out)
         module = runner.run(
             f"warm-up-{k}",
             NoiseLayer(K, trainable=False),
@@ -53,26 +54,43 @@ def starting_matrix(
         )
         if runner.interrupted:
             return None
-        network: nn.Module = module.network
-        unseen = train.subset(left_out)
+        features, logits[left_out] = features_and_logits(module.network, unseen.inputs)
         assert unseen.labels is not None
-        features, logits = features_and_logits(network, unseen.inputs)
-        confusion = out_of_fold_confusion(logits, unseen.labels, K)
-        if options.start == "features":
-            held_features, _ = features_and_logits(network, validation.inputs)
-            estimate = estimate_from_features(
-                features,
-                unseen.labels,
-                K,
-                validation_features=held_features,
-                validation_labels=validation.labels,
-                start=confusion,
-            )
-            estimates.append(estimate)
-            matrices.append(estimate.noise_matrix)
-        else:
-            matrices.append(confusion)
-    return project(torch.stack(matrices).mean(dim=0)), estimates
+        seen.append(_View(features, unseen.labels, features_and_logits(module.network, validation.inputs)[0]))
+    confusion = out_of_fold_confusion(logits, train.labels, K)
+    if options.start == "confusion":
+        return confusion, []
+    views = [seen]
+    if train.inputs.kind != "image" and train.inputs.shape[0] <= _MAX_RAW_FEATURES:
+        # The inputs themselves have not seen a label, so all samples may be used, and nothing is memorised.
+        views.append([_View(_raw(train), train.labels, _raw(validation))])
+    estimates = min(
+        (
+            [
+                estimate_from_features(
+                    view.features,
+                    view.labels,
+                    K,
+                    validation_features=view.held_out,
+                    validation_labels=validation.labels,
+                    start=confusion,
+                    rule=options.rule,
+                )
+                for view in folds
+            ]
+            for folds in views
+        ),
+        key=lambda found: sum(e.chosen.held_out_loss for e in found) / len(found),
+    )
+    return project(torch.stack([e.noise_matrix for e in estimates]).mean(dim=0)), estimates
+
+
+class _View(NamedTuple):
+    """Features of samples, their noisy labels, and the features of the validation samples."""
+
+    features: Tensor
+    labels: Tensor
+    held_out: Tensor
 
 
 def out_of_fold_confusion(logits: Tensor, noisy_labels: Tensor, num_classes: int) -> Tensor:
@@ -98,6 +116,13 @@ def out_of_fold_confusion(logits: Tensor, noisy_labels: Tensor, num_classes: int
     # Half of the added count to the diagonal, half uniform: it decides nothing but a column without samples.
     counts += 0.5 * torch.eye(K, dtype=torch.float64) + 0.5 / K
     return (counts / counts.sum(dim=0)).float()
+
+
+_MAX_RAW_FEATURES = 1024
+
+
+def _raw(data: LabeledData) -> Tensor:
+    return data.inputs.__getitems__(range(len(data))).float()
 
 
 def _stratified_folds(labels: Tensor, folds: int, generator: torch.Generator) -> Tensor:
