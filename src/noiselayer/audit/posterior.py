@@ -1,0 +1,111 @@
+"""The true class behind a noisy label, by Bayes' rule."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from noiselayer.noise_matrix import check
+
+__all__ = ["label_error_probability", "posterior"]
+
+
+def posterior(logits: Tensor, noisy_labels: Tensor, noise_matrix: Tensor) -> Tensor:
+    r"""The probability of every true class, once the sample *and* its noisy label are known.
+
+    .. math:: p(y^* = i \mid x, \tilde y = j) = \frac{Q_{ji}\, p_i(x)}{\sum_k Q_{jk}\, p_k(x)}
+
+    Computed in log space: it holds for logits of any size, where a softmax would have underflown to zero. It
+    is also what moves the logits in training: their gradient under
+    :func:`noiselayer.noisy_label_loss` is softmax minus posterior.
+
+    Args:
+        logits: Shape (N, K), a classifier's scores of the *true* class, floating point. The classifier should
+            have been trained through ``noise_matrix``: one trained to repeat the noisy labels repeats them
+            here. An entry of minus infinity rules a class out.
+        noisy_labels: Shape (N,), integers 0..K-1, the labels that the samples carry.
+        noise_matrix: Shape (K, K), ``noise_matrix[j, i] = p(noisy = j | true = i)``, columns sum to 1.
+
+    Returns:
+        Shape (N, K), rows sum to 1, without gradients; in the wider type of ``logits`` and ``noise_matrix``,
+        float32 at least.
+
+    Raises:
+        TypeError: If logits are not floating point or labels are not integers.
+        ValueError: If shapes do not fit, logits hold NaN or plus infinity, ``noise_matrix`` is not a noise
+            matrix, or a sample carries a label that logits and noise matrix together call impossible.
+        IndexError: If a label is out of range.
+
+    >>> Q = torch.tensor([[0.8, 0.4], [0.2, 0.6]])
+    >>> undecided = torch.zeros(2, 2)
+    >>> posterior(undecided, torch.tensor([0, 1]), Q)
+    tensor([[0.6667, 0.3333],
+            [0.2500, 0.7500]])
+    """
+    log_joint = _log_joint(logits, noisy_labels, noise_matrix)
+    return log_joint.softmax(dim=1)
+
+
+def label_error_probability(logits: Tensor, noisy_labels: Tensor, noise_matrix: Tensor) -> Tensor:
+    """The probability that a sample's label is wrong: the posterior of all other classes together.
+
+    Args:
+        logits: Shape (N, K), as for :func:`posterior`.
+        noisy_labels: Shape (N,), integers 0..K-1.
+        noise_matrix: Shape (K, K), ``noise_matrix[j, i] = p(noisy = j | true = i)``, columns sum to 1.
+
+    Returns:
+        Shape (N,), from 0 to 1. Small ones keep their digits: the other classes are summed, not taken from 1.
+
+    Raises:
+        TypeError: As :func:`posterior`.
+        ValueError: As :func:`posterior`.
+        IndexError: As :func:`posterior`.
+
+    >>> Q = torch.tensor([[0.8, 0.4], [0.2, 0.6]])
+    >>> label_error_probability(torch.zeros(2, 2), torch.tensor([0, 1]), Q)
+    tensor([0.3333, 0.2500])
+    """
+    probs = posterior(logits, noisy_labels, noise_matrix)
+    given = noisy_labels.long().unsqueeze(1).to(probs.device)
+    return probs.scatter(1, given, 0.0).sum(dim=1).clamp_max(1.0)
+
+
+@torch.no_grad()  # log Q has no gradient at Q's zeros; whoever trains wants the loss, not this
+def _log_joint(logits: Tensor, labels: Tensor, Q: Tensor) -> Tensor:
+    """Log Q[label, i] p_i, shape (N, K), every row with a finite entry."""
+    if not logits.is_floating_point():
+        raise TypeError(f"logits must be floating-point class scores; got {logits.dtype}.")
+    if labels.is_floating_point() or labels.dtype == torch.bool:
+        raise TypeError(f"noisy_labels must be class indices (integers); got {labels.dtype}.")
+    if logits.ndim != 2:
+        raise ValueError(f"logits must have shape (N, K); got {tuple(logits.shape)}.")
+    N, K = logits.shape
+    if labels.shape != (N,):
+        raise ValueError(
+            f"noisy_labels must have shape ({N},), one per row of logits; got {tuple(labels.shape)}."
+        )
+    check(Q, num_classes=K)
+    if bool((logits.isnan() | (logits == torch.inf)).any()):
+        row = int((logits.isnan() | (logits == torch.inf)).any(dim=1).nonzero()[0])
+        raise ValueError(f"logits must be numbers below infinity; row {row} holds {logits[row].tolist()}.")
+    labels = labels.long().to(logits.device)
+    if N and not bool(((labels >= 0) & (labels < K)).all()):
+        row = int(((labels < 0) | (labels >= K)).nonzero()[0])
+        raise IndexError(
+            f"noisy_labels must lie in 0..{K - 1}; got {int(labels[row])} at {row}. "
+            "Leave samples without a label out."
+        )
+    dtype = torch.promote_types(torch.promote_types(logits.dtype, Q.dtype), torch.float32)
+    # Rows of Q, then their logarithm: K numbers a sample.
+    log_rows = Q.to(device=logits.device, dtype=dtype).index_select(0, labels).log_()
+    log_joint: Tensor = log_rows.add_(logits.to(dtype).log_softmax(dim=1))
+    impossible = (log_joint == -torch.inf).all(dim=1)
+    if bool(impossible.any()):
+        row = int(impossible.nonzero()[0])
+        raise ValueError(
+            f"noise_matrix and logits must leave every label that is given possible; sample {row} carries "
+            f"label {int(labels[row])}, but noise_matrix gives it no probability under any class that its "
+            "logits allow. Use a matrix whose row for that label is not zero."
+        )
+    return log_joint
