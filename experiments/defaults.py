@@ -42,14 +42,18 @@ CELLS = [
 ]
 
 
-def labels_of(setting: str, seed: int, arrays: dict[str, np.ndarray]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+def labels_of(
+    setting: str, seed: int, arrays: dict[str, np.ndarray]
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Which images, their noisy labels, and the true noise matrix (counted, for human labels)."""
     truth = torch.from_numpy(arrays["y_train"].astype(np.int64))
     generator = torch.Generator().manual_seed(seed)
     chosen = torch.randperm(len(truth), generator=generator)[: 50_000 if setting == "human-worse" else 30_000]
     if setting == "human-worse":
         noisy = torch.from_numpy(arrays["cifar10n_worse"].astype(np.int64))[chosen]
-        counts = torch.zeros(10, 10).index_put_((noisy, truth[chosen]), torch.ones(len(noisy)), accumulate=True)
+        counts = torch.zeros(10, 10).index_put_(
+            (noisy, truth[chosen]), torch.ones(len(noisy)), accumulate=True
+        )
         return chosen, noisy, counts / counts.sum(dim=0)
     rate = 0.5 if setting == "deliberate-50" else 0.0
     Q = noiselayer.noise_matrix.random(10, rate, generator=generator)
@@ -86,15 +90,26 @@ def run(cell: str, data: Path) -> dict[str, object]:
         "epochs": [stage.epochs for stage in trained.stages],
         "best_epochs": [stage.best_epoch for stage in trained.stages],
         "validation_loss": trained.stages[-1].best_loss,
-        "versions": {"noiselayer": noiselayer.__version__, "torch": torch.__version__, "python": platform.python_version()},
+        "versions": {
+            "noiselayer": noiselayer.__version__,
+            "torch": torch.__version__,
+            "python": platform.python_version(),
+        },
         "threads": torch.get_num_threads(),
     }
 
 
 def main() -> None:
     """Run the cells that have no result yet."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, default=os.environ.get("NOISELAYER_DATA"), required="NOISELAYER_DATA" not in os.environ)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--data",
+        type=Path,
+        default=os.environ.get("NOISELAYER_DATA"),
+        required="NOISELAYER_DATA" not in os.environ,
+    )
     parser.add_argument("--cells", nargs="+", default=CELLS, choices=CELLS, metavar="CELL")
     arguments = parser.parse_args()
     RESULTS.mkdir(parents=True, exist_ok=True)

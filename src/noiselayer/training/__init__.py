@@ -1,11 +1,12 @@
 """Training with pytorch-lightning: batches with provenance, the phases of §3.4, and the methods."""
 
 from noiselayer.training.batches import Batch, Part, Source
-from noiselayer.training.fit import TrainedClassifier, fit_classifier
+from noiselayer.training.fit import fit_classifier
 from noiselayer.training.module import NoisyLabelModule, Optimization
-from noiselayer.training.options import METHODS, TrainingOptions, default_options
+from noiselayer.training.options import METHODS, TrainingOptions, choose_method, default_options
 from noiselayer.training.phases import KeepBest, NoisePhases
 from noiselayer.training.predict import features_and_logits, predict_logits
+from noiselayer.training.runner import TrainedClassifier
 from noiselayer.training.stage import Hardware, StageResult, run_stage
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "StageResult",
     "TrainedClassifier",
     "TrainingOptions",
+    "choose_method",
     "default_options",
     "features_and_logits",
     "fit_classifier",

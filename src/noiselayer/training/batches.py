@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from noiselayer.data.inputs import Indices, Inputs
 
-__all__ = ["Batch", "EpochSampler", "JoinedDataset", "Part", "Source", "make_loader"]
+__all__ = ["AlternatingSampler", "Batch", "EpochSampler", "JoinedDataset", "Part", "Source", "make_loader"]
 
 Batch: TypeAlias = tuple[Tensor, Tensor, Tensor]
 """Inputs (B, ...), labels (B,) and sources (B,)."""
@@ -120,10 +120,56 @@ class EpochSampler(Sampler[int]):
         return iter(order.tolist())
 
 
+class AlternatingSampler(EpochSampler):
+    """A batch of clean samples, a batch of the others, and so on (§4.2), until the larger side is used up once.
+
+    The smaller side starts over, in a new order, as often as needed.
+
+    Args:
+        sources: Shape (N,), values of :class:`Source`.
+        batch_size: Samples in each batch.
+        seed: Of the orders.
+
+    >>> sampler = AlternatingSampler(torch.tensor([0, 0, 0, 0, 1, 1]), 2, seed=0)
+    >>> order = list(sampler)
+    >>> sorted(order[:2]), sorted(order[2:4] + order[6:8])
+    ([4, 5], [0, 1, 2, 3])
+    """
+
+    def __init__(self, sources: Tensor, batch_size: int, *, seed: int) -> None:
+        self.clean = (sources == Source.CLEAN).nonzero().flatten().numpy()
+        self.others = (sources != Source.CLEAN).nonzero().flatten().numpy()
+        if not len(self.clean) or not len(self.others):
+            raise ValueError("alternating batches need clean samples and others; use mixing='joined'.")
+        self.batch_size = batch_size
+        self.rounds = max(1, max(len(self.clean), len(self.others)) // batch_size)
+        super().__init__(2 * self.rounds * batch_size, seed=seed)
+
+    def __iter__(self) -> Iterator[int]:
+        generator = np.random.default_rng((self.seed, self.epoch))
+        sides = [self._endless(side, generator) for side in (self.clean, self.others)]
+        for _ in range(self.rounds):
+            for side in sides:
+                yield from (next(side) for _ in range(self.batch_size))
+
+    def _endless(
+        self, side: np.ndarray[Any, np.dtype[np.int64]], generator: np.random.Generator
+    ) -> Iterator[int]:
+        while True:
+            yield from generator.permutation(side).tolist()
+
+
 def make_loader(
-    parts: Sequence[Part], *, batch_size: int, shuffle_seed: int | None = None, num_workers: int = 0
+    parts: Sequence[Part],
+    *,
+    batch_size: int,
+    shuffle_seed: int | None = None,
+    num_workers: int = 0,
+    alternating: bool = False,
 ) -> DataLoader[Batch]:
     """A loader of :data:`Batch`; shuffled, and without a last odd batch, if a seed is given.
+
+    With ``alternating``, shuffled batches are clean and not clean in turn (:class:`AlternatingSampler`).
 
     >>> from noiselayer.data import ArrayInputs
     >>> part = Part(ArrayInputs(torch.zeros(5, 2)), torch.zeros(5, dtype=torch.long), Source.NOISY)
@@ -132,10 +178,16 @@ def make_loader(
     """
     dataset = JoinedDataset(parts)
     shuffle = shuffle_seed is not None
+    size = min(batch_size, len(dataset))
+    sampler: EpochSampler | None = None
+    if shuffle_seed is not None and alternating:
+        sampler = AlternatingSampler(dataset.sources, size, seed=shuffle_seed)
+    elif shuffle_seed is not None:
+        sampler = EpochSampler(len(dataset), seed=shuffle_seed)
     return DataLoader(
         dataset,
-        batch_size=min(batch_size, len(dataset)),
-        sampler=EpochSampler(len(dataset), seed=shuffle_seed) if shuffle_seed is not None else None,
+        batch_size=size,
+        sampler=sampler,
         # A last batch of a few samples would be a noisy step, and of one a failure in batch norm.
         drop_last=shuffle,
         collate_fn=_keep,

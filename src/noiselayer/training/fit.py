@@ -3,74 +3,52 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
+from noiselayer.data.inputs import Inputs
 from noiselayer.data.labeled import LabeledData, check_for_training
 from noiselayer.data.splits import split_validation
-from noiselayer.estimation.from_features import FeatureEstimate
 from noiselayer.layer import NoiseLayer
-from noiselayer.models import build_model
 from noiselayer.noise_matrix import check
-from noiselayer.training.batches import Part, Source
-from noiselayer.training.module import NoisyLabelModule
-from noiselayer.training.options import TrainingOptions
+from noiselayer.training.batches import Part
+from noiselayer.training.measured import measured_matrix
+from noiselayer.training.options import TrainingOptions, choose_method
 from noiselayer.training.phases import NoisePhases
-from noiselayer.training.seeding import seeded
-from noiselayer.training.stage import Hardware, StageResult, run_stage
+from noiselayer.training.runner import StageRunner, TrainedClassifier, clean_part, noisy_part, outside_part
+from noiselayer.training.sources import check_clean, check_outside
+from noiselayer.training.stage import Hardware
 from noiselayer.training.start import starting_matrix
 from noiselayer.training.statistics import input_statistics
 
 __all__ = ["TrainedClassifier", "fit_classifier"]
 
 
-@dataclass
-class TrainedClassifier:
-    """What training leaves.
-
-    Attributes:
-        network: Raw inputs to logits of the true class; never through Q.
-        noise_matrix: Shape (K, K), columns = true classes: learned, known, or the identity.
-        class_names: The K names.
-        options: What was asked for.
-        model_arguments: What :func:`noiselayer.models.build_model` needs to build the network again.
-        stages: A record of every stage, in order.
-        start_matrix: Where a learned Q started; None for other methods.
-        start_estimates: The paths of penalties that the start was chosen from, a fold each.
-        splits: Indices of the samples trained and validated on.
-        interrupted: Stopped by the user before its end.
-    """
-
-    network: nn.Module
-    noise_matrix: Tensor
-    class_names: tuple[str, ...]
-    options: TrainingOptions
-    model_arguments: dict[str, Any]
-    stages: list[StageResult] = field(default_factory=list)
-    start_matrix: Tensor | None = None
-    start_estimates: list[FeatureEstimate] = field(default_factory=list)
-    splits: dict[str, Tensor] = field(default_factory=dict)
-    interrupted: bool = False
-
-
 def fit_classifier(
     data: LabeledData,
     options: TrainingOptions,
     *,
+    clean: LabeledData | None = None,
+    outside: Inputs | None = None,
+    overlapping: Literal["error", "drop"] = "error",
     noise_matrix: Tensor | None = None,
     hardware: Hardware | None = None,
     folder: Path | None = None,
     on_stage: Callable[[str], None] | None = None,
 ) -> TrainedClassifier:
-    """Train a classifier on noisy labels.
+    """Train a classifier on noisy labels, and on clean ones and outside images where there are any.
 
     Args:
         data: Samples and their noisy labels.
-        options: Method, model, rates.
+        options: Method, model, rates, weights.
+        clean: Samples with trusted labels, of the same classes and shape.
+        outside: Samples that show none of the classes; they are trained on with uniform labels.
+        overlapping: What to do with samples that stand in ``data`` and in ``clean``: an "error", or "drop"
+            them from ``data``.
         noise_matrix: Shape (K, K), columns = true classes; for the method "known", and only for it.
         hardware: Devices and precision.
         folder: Where stages leave checkpoints; a run stopped there goes on.
@@ -80,7 +58,7 @@ def fit_classifier(
         The classifier at its best validation epoch, and how it got there.
 
     Raises:
-        InputError: If the data cannot be trained on.
+        InputError: If the data cannot be trained on, or the sets do not fit together.
         ValueError: If ``noise_matrix`` does not suit the method or the classes.
 
     >>> from noiselayer.data.labeled import from_arrays
@@ -91,129 +69,123 @@ def fit_classifier(
     tensor([[1., 0.],
             [0., 1.]])
     """
+    say = on_stage or (lambda message: None)
+    if clean is not None:
+        data = check_clean(data, clean, overlapping=overlapping)
+    if outside is not None:
+        check_outside(data, outside)
     check_for_training(data)
     assert data.labels is not None
     K = data.num_classes
-    if (noise_matrix is not None) != (options.method == "known"):
-        raise ValueError(
-            "method 'known' needs noise_matrix."
-            if options.method == "known"
-            else f"noise_matrix is for method 'known'; method {options.method!r} finds its own."
-        )
-    if noise_matrix is not None:
-        check(noise_matrix, num_classes=K)
-    say = on_stage or (lambda message: None)
-    hardware = hardware or Hardware()
+    if options.method == "auto":
+        method, why = choose_method(len(data), len(clean) if clean is not None else 0, K)
+        say(f"Method {method}: {why}.")
+        options = replace(options, method=method)
+    _check_method(options.method, clean, noise_matrix, K)
     generator = torch.Generator().manual_seed(options.seed)
-    chosen, held_out = split_validation(
-        data.labels, options.validation_fraction, num_classes=K, generator=generator
-    )
-    train, validation = data.subset(chosen), data.subset(held_out)
-    mean, std = input_statistics(train.inputs)
-    model_arguments = {
-        "name": options.model,
-        "num_classes": K,
-        "input_shape": tuple(data.inputs.shape),
-        "mean": mean,
-        "std": std,
-        **options.model_options,
-    }
+
+    def split(of: LabeledData) -> tuple[Tensor, Tensor]:
+        assert of.labels is not None
+        return split_validation(of.labels, options.validation_fraction, num_classes=K, generator=generator)
+
+    chosen, held_out = split(data)
+    noisy, noisy_validation = data.subset(chosen), data.subset(held_out)
+    mean, std = input_statistics(noisy.inputs)
     trained = TrainedClassifier(
         network=nn.Identity(),
         noise_matrix=torch.eye(K),
         class_names=data.class_names,
         options=options,
-        model_arguments=model_arguments,
+        model_arguments={
+            "name": options.model,
+            "num_classes": K,
+            "input_shape": tuple(data.inputs.shape),
+            "mean": mean,
+            "std": std,
+            **options.model_options,
+        },
         splits={"train": chosen, "validation": held_out},
+        sample_counts={"noisy": noisy.counts()},
     )
-    runner = StageRunner(options, hardware, folder, model_arguments, trained)
+    train, validation = [noisy_part(noisy)], [noisy_part(noisy_validation)]
+    trusted = trusted_validation = None
+    if clean is not None:
+        clean_chosen, clean_held_out = split(clean)
+        trusted, trusted_validation = clean.subset(clean_chosen), clean.subset(clean_held_out)
+        trained.splits |= {"clean_train": clean_chosen, "clean_validation": clean_held_out}
+        trained.sample_counts["clean"] = trusted.counts()
+        if options.train_on_clean:
+            train.append(clean_part(trusted))
+            validation.append(clean_part(trusted_validation))
+    if outside is not None:
+        train.append(outside_part(outside))
+    runner = StageRunner(options, hardware or Hardware(), folder, trained)
 
     start = torch.eye(K) if noise_matrix is None else noise_matrix.detach().float().cpu()
-    phases = None
     if options.method == "learned" and options.start != "identity":
         say(f"Warm-up: {options.folds} models with Q = I, each on its folds, to find where Q starts.")
-        found = starting_matrix(train, validation, options, runner)
+        found = starting_matrix(noisy, noisy_validation, options, runner)
         if found is None:
-            trained.interrupted = True
             return trained
         start, trained.start_estimates = found
         trained.start_matrix = start
-    if options.method == "learned" and (options.start == "identity" or not options.fresh_network):
+    if options.method in ("estimated", "refined"):
+        assert trusted is not None
+        assert trusted_validation is not None
+        say(f"Measuring: {options.folds} models, and their confusions on clean and on noisy samples.")
+        trained.estimate = measured_matrix(
+            noisy, noisy_validation, trusted, trusted_validation, options, runner
+        )
+        if trained.estimate is None:
+            return trained
+        start = trained.estimate.noise_matrix.float()
+        trained.noise_matrix = start  # a run that is stopped from here on knows this much
+    return _main_stage(start, train, validation, runner, say)
+
+
+def _main_stage(
+    start: Tensor, train: list[Part], validation: list[Part], runner: StageRunner, say: Callable[[str], None]
+) -> TrainedClassifier:
+    """A fresh network with the noise matrix found, or the two phases of §3.4 in one run."""
+    options, trained, K = runner.options, runner.trained, len(start)
+    phases = None
+    of_paper = options.method == "learned" and (options.start == "identity" or not options.fresh_network)
+    if of_paper:  # phase 1 with the identity; phase 2 starts from what the warm-up found, if there was one
         phases = NoisePhases(
             patience=options.patience or 5,
             phase_epochs=options.warm_up_epochs,
             start=(lambda module: start.to(module.device)) if options.start != "identity" else None,
         )
+    elif options.method == "refined":  # phase 1 with the estimate
+        phases = NoisePhases(patience=options.patience or 5, phase_epochs=options.max_epochs)
+    learns = phases is not None or (options.method == "learned" and options.noise_trainable)
     epochs = options.max_epochs + (options.warm_up_epochs if phases else 0)
     say(f"Main stage: {options.model}, at most {epochs} epochs, method {options.method}.")
-    learns = options.method == "learned" and (phases is not None or options.noise_trainable)
     module = runner.run(
         "main",
-        NoiseLayer(K, torch.eye(K) if phases else start, trainable=learns),
+        NoiseLayer(K, torch.eye(K) if of_paper else start, trainable=learns),
         train,
         validation,
         max_epochs=epochs,
         phases=phases,
         seed=options.seed,
+        alpha=options.alpha if options.method == "top-down" else None,
     )
     trained.network = module.network.cpu().eval()
     trained.noise_matrix = module.noise_layer.noise_matrix.detach().float().cpu()
     return trained
 
 
-class StageRunner:
-    """Builds a fresh network and runs one stage with it; remembers every record."""
-
-    def __init__(
-        self,
-        options: TrainingOptions,
-        hardware: Hardware,
-        folder: Path | None,
-        model_arguments: dict[str, Any],
-        trained: TrainedClassifier,
-    ) -> None:
-        self.options = options
-        self.hardware = hardware
-        self.folder = folder
-        self.model_arguments = model_arguments
-        self.trained = trained
-
-    @property
-    def interrupted(self) -> bool:
-        """Whether the user has stopped a stage."""
-        return any(stage.interrupted for stage in self.trained.stages)
-
-    def run(
-        self,
-        name: str,
-        noise_layer: NoiseLayer,
-        train: LabeledData,
-        validation: LabeledData,
-        *,
-        max_epochs: int,
-        seed: int,
-        phases: NoisePhases | None = None,
-    ) -> NoisyLabelModule:
-        """Train a fresh network; returns the module at its best epoch."""
-        assert train.labels is not None
-        assert validation.labels is not None
-        with seeded(seed):
-            module = NoisyLabelModule(build_model(**self.model_arguments), noise_layer, self.options.optimization)
-            result = run_stage(
-                name,
-                module,
-                [Part(train.inputs, train.labels, Source.NOISY)],
-                [Part(validation.inputs, validation.labels, Source.NOISY)],
-                max_epochs=max_epochs,
-                batch_size=self.options.batch_size,
-                patience=self.options.patience,
-                phases=phases,
-                seed=seed,
-                hardware=self.hardware,
-                folder=self.folder,
-            )
-        self.trained.stages.append(result)
-        self.trained.interrupted = self.interrupted
-        if result.interrupted:  # even in a warm-up: a stopped run predicts with what it has
-            self.trained.network = module.network.cpu().eval()
-        return module
+def _check_method(
+    method: str, clean: LabeledData | None, noise_matrix: Tensor | None, num_classes: int
+) -> None:
+    if method == "known" and noise_matrix is None:
+        raise ValueError("method 'known' needs noise_matrix.")
+    if method != "known" and noise_matrix is not None:
+        raise ValueError(f"noise_matrix is for method 'known'; method {method!r} finds its own.")
+    if method in ("estimated", "refined") and clean is None:
+        raise ValueError(
+            f"method {method!r} measures the noise with trusted labels and needs clean; without any, use 'learned'."
+        )
+    if noise_matrix is not None:
+        check(noise_matrix, num_classes=num_classes)

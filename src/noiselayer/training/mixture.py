@@ -18,8 +18,10 @@ def mixture_loss(
     sources: Tensor,
     noise_layer: NoiseLayer,
     *,
+    clean_weight: float = 1.0,
     noisy_weight: float = 1.0,
     outside_weight: float = 1.0,
+    alpha: float | None = None,
 ) -> Tensor:
     r"""Clean, noisy and outside samples in one batch, each with its own loss and weight.
 
@@ -33,8 +35,11 @@ def mixture_loss(
         labels: Shape (B,).
         sources: Shape (B,), values of :class:`~noiselayer.training.batches.Source`.
         noise_layer: Holds Q.
+        clean_weight: 1, but for batches that alternate between the sources.
         noisy_weight: gamma.
         outside_weight: omega.
+        alpha: If given, noisy labels meet the top-down loss with a uniform conversion (§3.5) in Q's place:
+            label smoothing of ``1 - alpha``.
 
     Returns:
         A scalar.
@@ -43,16 +48,22 @@ def mixture_loss(
     >>> mixture_loss(torch.zeros(2, 2), torch.tensor([0, 1]), torch.tensor([0, 1]), layer)
     tensor(0.6931)
     """
+
+    def loss_of_noisy(logits: Tensor, labels: Tensor) -> Tensor:
+        if alpha is None:
+            return noise_layer.loss(logits, labels, reduction="sum")
+        return cross_entropy(logits.float(), labels, label_smoothing=1 - alpha, reduction="sum")
+
     noisy, outside = sources == Source.NOISY, sources == Source.OUTSIDE
     if noisy.all():  # the usual batch: nothing to take apart
-        return noisy_weight * noise_layer.loss(logits, labels)
+        return noisy_weight * loss_of_noisy(logits, labels) / len(labels)
     logits = logits.float()
     total = logits.new_zeros(())
     clean = ~(noisy | outside)
     if clean.any():
-        total = total + cross_entropy(logits[clean], labels[clean], reduction="sum")
+        total = total + clean_weight * cross_entropy(logits[clean], labels[clean], reduction="sum")
     if noisy.any():
-        total = total + noisy_weight * noise_layer.loss(logits[noisy], labels[noisy], reduction="sum")
+        total = total + noisy_weight * loss_of_noisy(logits[noisy], labels[noisy])
     if outside.any():
         total = total - outside_weight * torch.log_softmax(logits[outside], dim=1).mean(dim=1).sum()
     return total / len(labels)

@@ -56,8 +56,11 @@ class NoisyLabelModule(pl.LightningModule):
         network: Inputs to logits, (N, ...) -> (N, K).
         noise_layer: Frozen or not; freezing it is the business of a callback or of the caller.
         optimization: Optimizer, rates and penalties.
-        noisy_weight: gamma, see :func:`noiselayer.training.mixture.mixture_loss`.
+        noisy_weight: gamma; see :func:`noiselayer.training.mixture.mixture_loss`, as for the next two.
         outside_weight: Weight of samples that show none of the classes.
+        alpha: For the top-down method.
+        source_scale: Factors of clean and of other samples in training, where batches alternate between the
+            two and so do not hold them in their true proportions. Validation does.
 
     A batch is (inputs, labels, sources); see :class:`noiselayer.training.batches.Source`.
     """
@@ -70,6 +73,8 @@ class NoisyLabelModule(pl.LightningModule):
         *,
         noisy_weight: float = 1.0,
         outside_weight: float = 1.0,
+        alpha: float | None = None,
+        source_scale: tuple[float, float] = (1.0, 1.0),
     ) -> None:
         super().__init__()
         self.network = network
@@ -77,6 +82,8 @@ class NoisyLabelModule(pl.LightningModule):
         self.optimization = optimization or Optimization()
         self.noisy_weight = noisy_weight
         self.outside_weight = outside_weight
+        self.alpha = alpha
+        self.source_scale = source_scale
         self.register_buffer("_schedule_span", torch.tensor([0, 0]))  # first and last step of the phase
 
     def forward(self, inputs: Tensor) -> Tensor:
@@ -86,7 +93,7 @@ class NoisyLabelModule(pl.LightningModule):
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """The loss of one batch, with the penalties on Q while it is learned."""
-        loss = self._mixture(batch)
+        loss = self._mixture(batch, *self.source_scale)
         self.log("train_loss", loss.detach(), on_step=False, on_epoch=True, batch_size=len(batch[1]))
         if self.noise_layer.noise_matrix.requires_grad:
             loss = loss + self._penalty()
@@ -112,7 +119,9 @@ class NoisyLabelModule(pl.LightningModule):
         ]
         if o.optimizer == "sgd":
             # The noise matrix joins with plain projected steps: momentum would push on against the border.
-            groups.append(self.noise_layer.parameter_group(lr=o.noise_learning_rate * K, momentum=0.0, nesterov=False))
+            groups.append(
+                self.noise_layer.parameter_group(lr=o.noise_learning_rate * K, momentum=0.0, nesterov=False)
+            )
             optimizer: torch.optim.Optimizer = torch.optim.SGD(
                 groups, lr=o.learning_rate, momentum=0.9, nesterov=True
             )
@@ -137,15 +146,17 @@ class NoisyLabelModule(pl.LightningModule):
             return 0.1 + 0.9 * done / _WARM_UP
         return max(0.5 * (1 + math.cos(math.pi * min((done - _WARM_UP) / (1 - _WARM_UP), 1.0))), 1e-3)
 
-    def _mixture(self, batch: Batch) -> Tensor:
+    def _mixture(self, batch: Batch, clean_scale: float = 1.0, other_scale: float = 1.0) -> Tensor:
         inputs, labels, sources = batch
         return mixture_loss(
             self(inputs),
             labels,
             sources,
             self.noise_layer,
-            noisy_weight=self.noisy_weight,
-            outside_weight=self.outside_weight,
+            clean_weight=clean_scale,
+            noisy_weight=self.noisy_weight * other_scale,
+            outside_weight=self.outside_weight * other_scale,
+            alpha=self.alpha,
         )
 
     def _penalty(self) -> Tensor:

@@ -9,9 +9,11 @@ from noiselayer.data.inputs import Kind
 from noiselayer.estimation.from_features import Rule
 from noiselayer.training.module import Optimization
 
-__all__ = ["METHODS", "Start", "TrainingOptions", "default_options"]
+__all__ = ["METHODS", "Start", "TrainingOptions", "choose_method", "default_options"]
 
-METHODS = ("normal", "known", "learned")
+METHODS = ("auto", "normal", "top-down", "known", "learned", "estimated", "refined")
+Mixing = Literal["joined", "alternating"]
+MeasureWith = Literal["auto", "clean", "noisy"]
 Start = Literal["features", "confusion", "identity"]
 
 
@@ -20,7 +22,9 @@ class TrainingOptions:
     """How a classifier is trained.
 
     Attributes:
-        method: "normal" (ordinary cross-entropy, Q = I), "known" (Q given and fixed) or "learned".
+        method: "normal" (ordinary cross-entropy, Q = I), "top-down" (§3.5), "known" (Q given and fixed),
+            "learned" (from noisy labels alone), "estimated" (from noisy and clean ones, §3.2), "refined"
+            (estimated, then learned further) or "auto" (see :func:`choose_method`).
         model: A name that :func:`noiselayer.models.build_model` knows.
         model_options: Its options.
         max_epochs: Passes over the training samples in the main stage.
@@ -38,6 +42,15 @@ class TrainingOptions:
         fresh_network: Train a new network with the Q found (default), or go on with the one that has learned
             the noise in the first phase (the paper's).
         noise_trainable: Whether Q goes on learning with the fresh network of the main stage.
+        noisy_weight: gamma, the weight of a noisy sample where a clean one has 1 (§3.6).
+        outside_weight: The weight of an image from outside the classes (§4.2).
+        alpha: Of the top-down method: how much of a noisy label is believed (§3.5).
+        mixing: With clean samples, "joined" draws every batch from all of them; "alternating" takes a clean
+            and a noisy batch in turn, as in §4.2, weighted so that ``noisy_weight`` means the same.
+        train_on_clean: Whether the clean samples are trained on too, or serve the estimate alone.
+        measure_with: Which samples train the models whose confusions are measured: "clean" (the paper's),
+            "noisy" (better where the clean set is small), each cross-fitted; "auto" takes "clean" if there are
+            at least a fifth as many clean samples as noisy ones.
         seed: Of the split, the initial weights and the order of the samples.
     """
 
@@ -55,13 +68,32 @@ class TrainingOptions:
     rule: Rule = "best"
     fresh_network: bool = True
     noise_trainable: bool = False
+    noisy_weight: float = 1.0
+    outside_weight: float = 1.0
+    alpha: float = 0.5
+    mixing: Mixing = "joined"
+    train_on_clean: bool = True
+    measure_with: MeasureWith = "auto"
     seed: int = 0
 
     def __post_init__(self) -> None:
         if self.method not in METHODS:
             raise ValueError(f"method must be one of {', '.join(METHODS)}; got {self.method!r}.")
-        if self.start not in get_args(Start):
-            raise ValueError(f"start must be one of {', '.join(get_args(Start))}; got {self.start!r}.")
+        for name, kind in (
+            ("start", Start),
+            ("rule", Rule),
+            ("mixing", Mixing),
+            ("measure_with", MeasureWith),
+        ):
+            if getattr(self, name) not in get_args(kind):
+                raise ValueError(
+                    f"{name} must be one of {', '.join(get_args(kind))}; got {getattr(self, name)!r}."
+                )
+        for name in ("noisy_weight", "outside_weight"):
+            if not 0 <= getattr(self, name) < float("inf"):
+                raise ValueError(f"{name} must be a number from 0 up; got {getattr(self, name)}.")
+        if not 0 <= self.alpha <= 1:
+            raise ValueError(f"alpha must lie between 0 and 1; got {self.alpha}.")
         for name in ("max_epochs", "warm_up_epochs", "batch_size"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1; got {getattr(self, name)}.")
@@ -71,6 +103,36 @@ class TrainingOptions:
             raise ValueError(
                 f"validation_fraction must lie between 0 and 1, both excluded; got {self.validation_fraction}."
             )
+
+
+def choose_method(num_noisy: int, num_clean: int, num_classes: int) -> tuple[str, str]:
+    """What "auto" takes, and why in one line.
+
+    Args:
+        num_noisy: Samples with noisy labels.
+        num_clean: Samples with trusted labels; 0 for none.
+        num_classes: K.
+
+    >>> print(": ".join(choose_method(20_000, 500, 10)))
+    estimated: 500 clean samples, 50 a class, are enough to measure the noise of 20,000 noisy ones
+    """
+    if num_clean == 0:
+        return (
+            "learned",
+            f"there is no clean set, so the noise is learned from the {num_noisy:,} noisy samples alone",
+        )
+    per_class = num_clean // num_classes
+    if per_class < _FEW_PER_CLASS:
+        return "learned", (
+            f"{num_clean:,} clean samples, {per_class} a class, are too few to measure the noise with; it is learned "
+            "from the noisy samples, and the clean ones are trained on"
+        )
+    return "estimated", (
+        f"{num_clean:,} clean samples, {per_class} a class, are enough to measure the noise of {num_noisy:,} noisy ones"
+    )
+
+
+_FEW_PER_CLASS = 10
 
 
 def default_options(kind: Kind, **changes: Any) -> TrainingOptions:

@@ -88,6 +88,7 @@ def run_stage(
     patience: int | None = None,
     phases: NoisePhases | None = None,
     seed: int = 0,
+    alternating: bool = False,
     hardware: Hardware | None = None,
     folder: Path | None = None,
     callbacks: Sequence[Callback] = (),
@@ -104,6 +105,7 @@ def run_stage(
         patience: Epochs without improvement that end the stage; ignored when ``phases`` decide.
         phases: The two phases of §3.4, if Q joins on the way.
         seed: Of the order of the samples.
+        alternating: Clean and other batches in turn, instead of batches drawn from all.
         hardware: See :class:`Hardware`.
         folder: Where checkpoints go. A stage that has ended there is loaded, one that was stopped goes on.
         callbacks: More callbacks.
@@ -163,7 +165,9 @@ def run_stage(
             log_every_n_steps=1,
         )
         workers = hardware.num_workers
-        training = make_loader(train, batch_size=batch_size, shuffle_seed=seed, num_workers=workers)
+        training = make_loader(
+            train, batch_size=batch_size, shuffle_seed=seed, num_workers=workers, alternating=alternating
+        )
         validating = (
             make_loader(validation, batch_size=_EVALUATION_BATCH, num_workers=workers) if validation else None
         )

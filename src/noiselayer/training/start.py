@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -13,11 +13,9 @@ from noiselayer.layer import NoiseLayer
 from noiselayer.simplex import project
 from noiselayer.training.options import TrainingOptions
 from noiselayer.training.predict import features_and_logits
+from noiselayer.training.runner import StageRunner, noisy_part
 
-if TYPE_CHECKING:
-    from noiselayer.training.fit import StageRunner
-
-__all__ = ["out_of_fold_confusion", "starting_matrix"]
+__all__ = ["out_of_fold_confusion", "starting_matrix", "stratified_folds"]
 
 
 def starting_matrix(
@@ -38,7 +36,7 @@ def starting_matrix(
     assert train.labels is not None
     assert validation.labels is not None
     K = train.num_classes
-    fold_of = _stratified_folds(train.labels, options.folds, torch.Generator().manual_seed(options.seed + 1))
+    fold_of = stratified_folds(train.labels, options.folds, torch.Generator().manual_seed(options.seed + 1))
     seen: list[_View] = []
     logits = torch.zeros(len(train), K)
     for k in range(options.folds):
@@ -47,8 +45,8 @@ def starting_matrix(
         module = runner.run(
             f"warm-up-{k}",
             NoiseLayer(K, trainable=False),
-            train.subset((fold_of != k).nonzero().flatten()),
-            validation,
+            [noisy_part(train.subset((fold_of != k).nonzero().flatten()))],
+            [noisy_part(validation)],
             max_epochs=options.warm_up_epochs,
             seed=options.seed + 1000 + k,
         )
@@ -125,8 +123,13 @@ def _raw(data: LabeledData) -> Tensor:
     return data.inputs.__getitems__(range(len(data))).float()
 
 
-def _stratified_folds(labels: Tensor, folds: int, generator: torch.Generator) -> Tensor:
-    """A fold number for every sample, every class dealt out evenly."""
+def stratified_folds(labels: Tensor, folds: int, generator: torch.Generator) -> Tensor:
+    """A fold number for every sample, every class dealt out evenly, shape (N,).
+
+    >>> fold_of = stratified_folds(torch.tensor([0, 0, 1, 1]), 2, torch.Generator().manual_seed(0))
+    >>> fold_of[:2].sort().values, fold_of[2:].sort().values
+    (tensor([0, 1]), tensor([0, 1]))
+    """
     order = torch.randperm(len(labels), generator=generator)
     order = order[labels[order].argsort(stable=True)]
     fold_of = torch.empty(len(labels), dtype=torch.long)

@@ -1,0 +1,125 @@
+"""The noise matrix measured with clean samples (§3.2; Fig. 2b, steps 1 to 3)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from noiselayer.data.labeled import LabeledData
+from noiselayer.estimation.from_predictions import estimate_from_predictions
+from noiselayer.estimation.result import NoiseEstimate
+from noiselayer.layer import NoiseLayer
+from noiselayer.simplex import project
+from noiselayer.training.options import TrainingOptions
+from noiselayer.training.predict import predict_logits
+from noiselayer.training.runner import StageRunner, clean_part, noisy_part
+from noiselayer.training.start import stratified_folds
+
+__all__ = ["measured_matrix"]
+
+
+def measured_matrix(
+    noisy: LabeledData,
+    noisy_validation: LabeledData,
+    clean: LabeledData,
+    clean_validation: LabeledData,
+    options: TrainingOptions,
+    runner: StageRunner,
+) -> NoiseEstimate | None:
+    """Train models, measure their confusions on clean and on noisy samples they have not seen, and solve for Q.
+
+    The models are cross-fitted: each fold's model is measured on samples that it was not trained on, and the
+    folds' answers are averaged. ``options.measure_with`` says on which set they are trained. Models of the
+    clean set are the paper's way. Of a few hundred clean samples they are poor, C* is then ill-conditioned and
+    its errors grow; models of the (many) noisy ones see better, and Eq. 3 asks only that they have not been
+    fitted to the labels they are measured on.
+
+    Args:
+        noisy: Noisy samples to train and measure on.
+        noisy_validation: Noisy samples held out, to stop the models of the noisy set.
+        clean: Clean samples to train and measure on.
+        clean_validation: Clean samples held out, to stop the models of the clean set.
+        options: How.
+        runner: Trains a stage.
+
+    Returns:
+        The estimate; None if the user stopped one of the models.
+    """
+    assert noisy.labels is not None
+    assert clean.labels is not None
+    K = noisy.num_classes
+    of_clean = trained_on_clean(options, len(clean), len(noisy))
+    base, validation = (clean, clean_validation) if of_clean else (noisy, noisy_validation)
+    part = clean_part if of_clean else noisy_part
+    assert base.labels is not None
+    fold_of = stratified_folds(base.labels, options.folds, torch.Generator().manual_seed(options.seed + 2))
+    estimates = []
+    for k in range(options.folds):
+        unseen = base.subset((fold_of == k).nonzero().flatten())
+        module = runner.run(
+            f"measure-{k}",
+            NoiseLayer(K, trainable=False),
+            [part(base.subset((fold_of != k).nonzero().flatten()))],
+            [part(validation)],
+            max_epochs=options.max_epochs if of_clean else options.warm_up_epochs,
+            seed=options.seed + 2000 + k,
+        )
+        if runner.interrupted:
+            return None
+        measured_clean, measured_noisy = (unseen, noisy) if of_clean else (clean, unseen)
+        assert measured_clean.labels is not None
+        assert measured_noisy.labels is not None
+        estimates.append(
+            estimate_from_predictions(
+                _probs(module.network, measured_clean),
+                measured_clean.labels,
+                _probs(module.network, measured_noisy),
+                measured_noisy.labels,
+                generator=torch.Generator().manual_seed(options.seed + k),
+            )
+        )
+    return _average(estimates)
+
+
+def trained_on_clean(options: TrainingOptions, num_clean: int, num_noisy: int) -> bool:
+    """Whether the models that are measured are trained on the clean samples.
+
+    >>> trained_on_clean(TrainingOptions(), 500, 20_000)
+    False
+    """
+    if options.measure_with == "auto":
+        return num_clean >= num_noisy / 5
+    return options.measure_with == "clean"
+
+
+def _probs(network: torch.nn.Module, data: LabeledData) -> Tensor:
+    return predict_logits(network, data.inputs).softmax(dim=1)
+
+
+def _average(estimates: list[NoiseEstimate]) -> NoiseEstimate:
+    """The folds share samples, so their errors do not average out: the mean of the errors stands for them."""
+
+    def mean(name: str) -> Tensor:
+        return torch.stack([getattr(e, name) for e in estimates]).mean(dim=0)
+
+    first = estimates[0]
+    errors = all(e.standard_error is not None for e in estimates)
+    ends = [e.interval for e in estimates if e.interval is not None]
+    return replace(
+        first,
+        noise_matrix=project(mean("noise_matrix")),
+        inverse_noise_matrix=project(mean("inverse_noise_matrix")),
+        class_prior=mean("class_prior"),
+        standard_error=mean("standard_error") if errors else None,
+        interval=(
+            torch.stack([low for low, _ in ends]).mean(dim=0),
+            torch.stack([high for _, high in ends]).mean(dim=0),
+        )
+        if len(ends) == len(estimates)
+        else None,
+        condition_number=max(e.condition_number or 0.0 for e in estimates),
+        outside_simplex=max(e.outside_simplex or 0.0 for e in estimates),
+        warnings=tuple(dict.fromkeys(w for e in estimates for w in e.warnings)),
+    )

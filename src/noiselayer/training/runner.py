@@ -1,0 +1,154 @@
+"""Builds a fresh network for every stage, and keeps the record of all stages."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from noiselayer.data.inputs import Inputs
+from noiselayer.data.labeled import LabeledData
+from noiselayer.estimation.from_features import FeatureEstimate
+from noiselayer.estimation.result import NoiseEstimate
+from noiselayer.layer import NoiseLayer
+from noiselayer.models import build_model
+from noiselayer.training.batches import Part, Source
+from noiselayer.training.module import NoisyLabelModule
+from noiselayer.training.options import TrainingOptions
+from noiselayer.training.phases import NoisePhases
+from noiselayer.training.seeding import seeded
+from noiselayer.training.stage import Hardware, StageResult, run_stage
+
+__all__ = ["StageRunner", "TrainedClassifier", "clean_part", "noisy_part", "outside_part"]
+
+
+@dataclass
+class TrainedClassifier:
+    """What training leaves.
+
+    Attributes:
+        network: Raw inputs to logits of the true class; never through Q.
+        noise_matrix: Shape (K, K), columns = true classes: learned, estimated, known, or the identity.
+        class_names: The K names.
+        options: What was done; "auto" is replaced by the method it chose.
+        model_arguments: What :func:`noiselayer.models.build_model` needs to build the network again.
+        stages: A record of every stage, in order.
+        start_matrix: Where a learned Q started, shape (K, K); None for other methods.
+        start_estimates: The paths of penalties that the start was chosen from.
+        estimate: What was measured with the clean samples; None for other methods.
+        splits: Name -> indices of the samples: "train" and "validation" of the noisy set, "clean_train" and
+            "clean_validation" of the clean one.
+        sample_counts: Name -> how many samples of every class stand behind a column: "noisy" (by noisy label)
+            and, with a clean set, "clean" (by true class).
+        interrupted: Stopped by the user before its end.
+    """
+
+    network: nn.Module
+    noise_matrix: Tensor
+    class_names: tuple[str, ...]
+    options: TrainingOptions
+    model_arguments: dict[str, Any]
+    stages: list[StageResult] = field(default_factory=list)
+    start_matrix: Tensor | None = None
+    start_estimates: list[FeatureEstimate] = field(default_factory=list)
+    estimate: NoiseEstimate | None = None
+    splits: dict[str, Tensor] = field(default_factory=dict)
+    sample_counts: dict[str, Tensor] = field(default_factory=dict)
+    interrupted: bool = False
+
+
+class StageRunner:
+    """Runs stages for one classifier, each with a fresh network.
+
+    Args:
+        options: Model, rates, weights.
+        hardware: Devices and precision.
+        folder: Where stages leave checkpoints, or None.
+        trained: The record that is filled.
+    """
+
+    def __init__(
+        self, options: TrainingOptions, hardware: Hardware, folder: Path | None, trained: TrainedClassifier
+    ) -> None:
+        self.options = options
+        self.hardware = hardware
+        self.folder = folder
+        self.trained = trained
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether the user has stopped a stage."""
+        return self.trained.interrupted
+
+    def run(
+        self,
+        name: str,
+        noise_layer: NoiseLayer,
+        train: Sequence[Part],
+        validation: Sequence[Part],
+        *,
+        max_epochs: int,
+        seed: int,
+        phases: NoisePhases | None = None,
+        alpha: float | None = None,
+    ) -> NoisyLabelModule:
+        """Train a fresh network; returns the module at its best epoch."""
+        o = self.options
+        alternating = o.mixing == "alternating" and len({part.source == Source.CLEAN for part in train}) == 2
+        with seeded(seed):
+            module = NoisyLabelModule(
+                build_model(**self.trained.model_arguments),
+                noise_layer,
+                o.optimization,
+                noisy_weight=o.noisy_weight,
+                outside_weight=o.outside_weight,
+                alpha=alpha,
+                source_scale=_shares(train) if alternating else (1.0, 1.0),
+            )
+            result = run_stage(
+                name,
+                module,
+                train,
+                validation,
+                max_epochs=max_epochs,
+                batch_size=o.batch_size,
+                patience=o.patience,
+                phases=phases,
+                seed=seed,
+                alternating=alternating,
+                hardware=self.hardware,
+                folder=self.folder,
+            )
+        self.trained.stages.append(result)
+        if result.interrupted:  # even in a warm-up: a stopped run predicts with what it has
+            self.trained.interrupted = True
+            self.trained.network = module.network.cpu().eval()
+        return module
+
+
+def noisy_part(data: LabeledData) -> Part:
+    """Samples whose labels pass through the noise matrix."""
+    assert data.labels is not None
+    return Part(data.inputs, data.labels, Source.NOISY)
+
+
+def clean_part(data: LabeledData) -> Part:
+    """Samples whose labels are trusted."""
+    assert data.labels is not None
+    return Part(data.inputs, data.labels, Source.CLEAN)
+
+
+def outside_part(inputs: Inputs) -> Part:
+    """Samples from outside the classes."""
+    return Part(inputs, torch.zeros(len(inputs), dtype=torch.long), Source.OUTSIDE)
+
+
+def _shares(parts: Sequence[Part]) -> tuple[float, float]:
+    """Twice the share of the clean samples and of the others: what undoes a one-to-one alternation."""
+    total = sum(len(part.labels) for part in parts)
+    clean = sum(len(part.labels) for part in parts if part.source == Source.CLEAN)
+    return 2 * clean / total, 2 * (total - clean) / total
