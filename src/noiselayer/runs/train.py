@@ -11,6 +11,7 @@ from typing import Any
 from torch import Tensor
 
 from noiselayer.data import ImageFileInputs, LabeledData, check_for_training
+from noiselayer.data.inputs import Kind
 from noiselayer.errors import InputError
 from noiselayer.models import build_model, count_parameters
 from noiselayer.runs.environment import describe_hardware, evaluation_device, is_first_process, versions
@@ -161,7 +162,7 @@ def prepare_run(
     with _as_input_errors():
         data = reading.read()
         check_for_training(data)
-        chosen = default_options(data.inputs.kind, **(options or {}))
+        chosen = _options(data.inputs.kind, options or {})
         chosen = replace(chosen, optimization=replace(chosen.optimization, **(optimization or {})))
         if (noise_matrix is not None) != (chosen.method == "known"):
             raise InputError(
@@ -217,6 +218,13 @@ def run_config(
         "source": data.source,
         "reading": reading.to_dict(),
     }
+
+
+def _options(kind: Kind, changes: dict[str, Any]) -> TrainingOptions:
+    """The defaults with changes; what the default model is told means nothing to another one."""
+    if changes.get("model", default_options(kind).model) != default_options(kind).model:
+        changes = {"model_options": {}, **changes}
+    return default_options(kind, **changes)
 
 
 def _read_test(reading: Reading, data: LabeledData, path: str, labels: str | None) -> LabeledData:
