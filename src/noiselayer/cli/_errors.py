@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import re
 import warnings
 from collections.abc import Callable, Iterator
@@ -48,7 +49,9 @@ def as_options(message: str) -> str:
 
 
 def say(message: str) -> None:
-    """Print a line of progress on the error stream, which leaves the output to results."""
+    """Print a line of progress on the error stream, which leaves the output to results; one process does."""
+    if any(os.environ.get(name, "0") != "0" for name in ("RANK", "LOCAL_RANK", "NODE_RANK")):
+        return
     _console().print(message, markup=False, highlight=False, soft_wrap=True)
 
 

@@ -63,7 +63,7 @@ def save_run(
         name = title.get(trained.options.method, "no noise assumed")
         save_noise_matrices(beside, {name: trained.noise_matrix}, trained.class_names)
     with whole_file(folder / "curves.png") as beside:
-        save_curves(beside, trained.stages, noise_floor=metrics["noise_floor"])
+        save_curves(beside, trained.stages, noise_floor=metrics["noise_floor"] or None)
     write_json(folder / "config.json", {**config, "model": trained.model_arguments})
     write_json(folder / "metrics.json", metrics)
 
@@ -84,6 +84,7 @@ def summarize(trained: TrainedClassifier, data: LabeledData, device: torch.devic
     validation = data.subset(trained.splits["validation"])
     probs = predict_logits(trained.network, validation.inputs, device=device).softmax(dim=1)
     trained.network.cpu()
+    normal = trained.options.method == "normal"
     shares, Q = probs.double().mean(dim=0), trained.noise_matrix.double()
     return {
         "finished": not trained.interrupted,
@@ -93,7 +94,8 @@ def summarize(trained: TrainedClassifier, data: LabeledData, device: torch.devic
         "epochs": last.epochs,
         "seconds": sum(stage.seconds for stage in trained.stages),
         "noise_floor": noise_floor(Q, shares),
-        "wrong_labels": float(1 - Q.diagonal() @ shares),
+        # A method that assumes Q = I says nothing of how many labels are wrong.
+        "wrong_labels": None if normal else max(0.0, float(1 - Q.diagonal() @ shares)),
         "samples": {name: len(indices) for name, indices in trained.splits.items()},
         "skipped": len(data.skipped),
         "stages": [
