@@ -18,17 +18,22 @@ if TYPE_CHECKING:
     from noiselayer.layer import NoiseLayer
     from noiselayer.loss import NoisyLabelLoss, noisy_label_loss
     from noiselayer.runs import load
+    from noiselayer.top_down import TopDownLoss, inverse_conversion, top_down_loss, uniform_conversion
 
 __all__ = [
     "NoiseLayer",
     "NoisyLabelClassifier",
     "NoisyLabelLoss",
+    "TopDownLoss",
     "__version__",
     "corrupt_labels",
+    "inverse_conversion",
     "load",
     "noise_matrix",
     "noisy_label_loss",
     "regularization",
+    "top_down_loss",
+    "uniform_conversion",
 ]
 
 _MODULES = {"noise_matrix", "regularization"}
@@ -36,9 +41,13 @@ _HOMES = {
     "NoiseLayer": "noiselayer.layer",
     "NoisyLabelClassifier": "noiselayer.estimator",
     "NoisyLabelLoss": "noiselayer.loss",
+    "TopDownLoss": "noiselayer.top_down",
     "corrupt_labels": "noiselayer.corruption",
+    "inverse_conversion": "noiselayer.top_down",
     "load": "noiselayer.runs",
     "noisy_label_loss": "noiselayer.loss",
+    "top_down_loss": "noiselayer.top_down",
+    "uniform_conversion": "noiselayer.top_down",
 }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from noiselayer._shapes import check_range, check_square, check_weight, flatten, reduce_loss
 from noiselayer.functional import noisy_nll, result_dtype
 from noiselayer.noise_matrix import check
 
@@ -55,35 +56,20 @@ def noisy_label_loss(
     tensor(0.4965)
     """
     dtype = result_dtype(logits)
-    logits, labels = _flatten(logits, noisy_labels)
+    logits, labels = flatten(logits, noisy_labels)
     K = logits.shape[1]
-    if noise_matrix.shape != (K, K):
-        raise ValueError(
-            f"noise_matrix must have shape ({K}, {K}) for logits of {K} classes; "
-            f"got {tuple(noise_matrix.shape)}."
-        )
+    check_square(noise_matrix, K, name="noise_matrix")
     ignored = labels == ignore_index
     labels = labels.masked_fill(ignored, 0)
-    _check_range(labels, K, ignore_index)
+    check_range(labels, K, ignore_index)
     loss = noisy_nll(logits, labels, noise_matrix)
     counts = (~ignored).to(loss.dtype)
     if weight is not None:
-        if weight.shape != (K,):
-            raise ValueError(
-                f"weight must have shape ({K},), one factor per class; got {tuple(weight.shape)}."
-            )
+        check_weight(weight, K)
         counts = counts * weight.to(loss.dtype)[labels]
     # where, not a product: an infinite loss of an ignored sample must not turn into NaN.
     loss = torch.where(ignored, 0, loss * counts)
-    if reduction == "mean":
-        loss = loss.sum() / counts.sum()
-    elif reduction == "sum":
-        loss = loss.sum()
-    elif reduction == "none":
-        loss = loss.reshape(noisy_labels.shape)
-    else:
-        raise ValueError(f"reduction must be 'mean', 'sum' or 'none'; got {reduction!r}.")
-    return loss.to(dtype)
+    return reduce_loss(loss, counts, reduction, noisy_labels.shape).to(dtype)
 
 
 class NoisyLabelLoss(nn.Module):
@@ -138,35 +124,3 @@ class NoisyLabelLoss(nn.Module):
     def extra_repr(self) -> str:
         """Shown by ``print``."""
         return f"num_classes={len(self.noise_matrix)}, reduction={self.reduction!r}"
-
-
-def _flatten(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-    """Class scores as (B, K) and labels as (B,), from any shape that cross_entropy takes."""
-    if not logits.is_floating_point():
-        raise TypeError(f"logits must be floating-point class scores; got {logits.dtype}.")
-    if labels.is_floating_point():
-        raise TypeError(f"noisy_labels must be class indices (integers); got {labels.dtype}.")
-    if logits.ndim == 0:
-        raise ValueError("logits must have shape (K,), (N, K) or (N, K, d1, ...); got a single number.")
-    expected = logits.shape[:0] if logits.ndim == 1 else logits.shape[:1] + logits.shape[2:]
-    if labels.shape != expected:
-        raise ValueError(
-            f"noisy_labels must have shape {tuple(expected)} for logits of shape {tuple(logits.shape)}; "
-            f"got {tuple(labels.shape)}."
-        )
-    if logits.ndim == 1:
-        logits = logits.unsqueeze(0)
-    elif logits.ndim > 2:
-        logits = logits.movedim(1, -1).flatten(0, -2)
-    return logits, labels.reshape(-1).long()
-
-
-def _check_range(labels: Tensor, num_classes: int, ignore_index: int) -> None:
-    if labels.device.type != "cpu" or labels.numel() == 0 or torch.compiler.is_compiling():
-        return  # reading a value back would stall the device; its own assertion catches the error there
-    low, high = (int(k) for k in labels.aminmax())
-    if low < 0 or high >= num_classes:
-        raise IndexError(
-            f"noisy_labels must lie in 0..{num_classes - 1} or be ignore_index ({ignore_index}); "
-            f"got {low if low < 0 else high}."
-        )

@@ -1,0 +1,102 @@
+"""What the losses share with ``cross_entropy``: shapes, the range of labels, class weights, reductions."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+__all__ = ["check_range", "check_square", "check_weight", "flatten", "reduce_loss"]
+
+
+def flatten(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    """Class scores as (B, K) and labels as (B,), from any shape that cross_entropy takes.
+
+    >>> logits, labels = flatten(torch.zeros(2, 3, 5), torch.zeros(2, 5, dtype=torch.int32))
+    >>> logits.shape, labels.shape, labels.dtype
+    (torch.Size([10, 3]), torch.Size([10]), torch.int64)
+    """
+    if not logits.is_floating_point():
+        raise TypeError(f"logits must be floating-point class scores; got {logits.dtype}.")
+    if labels.is_floating_point():
+        raise TypeError(f"noisy_labels must be class indices (integers); got {labels.dtype}.")
+    if logits.ndim == 0:
+        raise ValueError("logits must have shape (K,), (N, K) or (N, K, d1, ...); got a single number.")
+    expected = logits.shape[:0] if logits.ndim == 1 else logits.shape[:1] + logits.shape[2:]
+    if labels.shape != expected:
+        raise ValueError(
+            f"noisy_labels must have shape {tuple(expected)} for logits of shape {tuple(logits.shape)}; "
+            f"got {tuple(labels.shape)}."
+        )
+    if logits.ndim == 1:
+        logits = logits.unsqueeze(0)
+    elif logits.ndim > 2:
+        logits = logits.movedim(1, -1).flatten(0, -2)
+    return logits, labels.reshape(-1).long()
+
+
+def check_square(matrix: Tensor, num_classes: int, *, name: str) -> None:
+    """Raise unless ``matrix`` has a row and a column for every class of the logits.
+
+    >>> check_square(torch.eye(2), 3, name="noise_matrix")
+    Traceback (most recent call last):
+    ...
+    ValueError: noise_matrix must have shape (3, 3) for logits of 3 classes; got (2, 2).
+    """
+    K = num_classes
+    if matrix.shape != (K, K):
+        raise ValueError(
+            f"{name} must have shape ({K}, {K}) for logits of {K} classes; got {tuple(matrix.shape)}."
+        )
+
+
+def check_range(labels: Tensor, num_classes: int, ignore_index: int) -> None:
+    """Raise on a label that is no class, where that costs nothing (on the CPU).
+
+    >>> check_range(torch.tensor([0, 3]), 3, -100)
+    Traceback (most recent call last):
+    ...
+    IndexError: noisy_labels must lie in 0..2 or be ignore_index (-100); got 3.
+    """
+    if labels.device.type != "cpu" or labels.numel() == 0 or torch.compiler.is_compiling():
+        return  # reading a value back would stall the device; its own assertion catches the error there
+    low, high = (int(k) for k in labels.aminmax())
+    if low < 0 or high >= num_classes:
+        raise IndexError(
+            f"noisy_labels must lie in 0..{num_classes - 1} or be ignore_index ({ignore_index}); "
+            f"got {low if low < 0 else high}."
+        )
+
+
+def check_weight(weight: Tensor, num_classes: int) -> None:
+    """Raise unless ``weight`` has a factor for every class.
+
+    >>> check_weight(torch.ones(2), 3)
+    Traceback (most recent call last):
+    ...
+    ValueError: weight must have shape (3,), one factor per class; got (2,).
+    """
+    if weight.shape != (num_classes,):
+        raise ValueError(
+            f"weight must have shape ({num_classes},), one factor per class; got {tuple(weight.shape)}."
+        )
+
+
+def reduce_loss(loss: Tensor, counts: Tensor, reduction: str, shape: torch.Size) -> Tensor:
+    """The mean by ``counts``, the sum, or every sample's loss in the shape of the labels.
+
+    Args:
+        loss: Shape (B,), weighted already.
+        counts: Shape (B,), what every sample adds to the divisor of the mean.
+        reduction: "mean", "sum" or "none".
+        shape: Of the labels.
+
+    >>> reduce_loss(torch.tensor([1.0, 4.0]), torch.tensor([1.0, 3.0]), "mean", torch.Size([2]))
+    tensor(1.2500)
+    """
+    if reduction == "mean":
+        return loss.sum() / counts.sum()
+    if reduction == "sum":
+        return loss.sum()
+    if reduction == "none":
+        return loss.reshape(shape)
+    raise ValueError(f"reduction must be 'mean', 'sum' or 'none'; got {reduction!r}.")
