@@ -12,7 +12,7 @@ import pytorch_lightning as pl
 import torch
 from pytorch_lightning.callbacks import Callback
 
-import noiselayer.training.fit as fit_module
+import noiselayer.training.runner as runner_module
 from noiselayer.data import LabeledData, from_arrays
 from noiselayer.training import TrainedClassifier, TrainingOptions, default_options, fit_classifier
 from noiselayer.training.interrupt import StopOnInterrupt, TrainingInterrupted
@@ -47,12 +47,12 @@ def options(**changes: Any) -> TrainingOptions:
 
 
 def interrupt_stage(monkeypatch: pytest.MonkeyPatch, stage: str, interruption: Interrupt) -> None:
-    original = fit_module.run_stage
+    original = runner_module.run_stage
 
     def run_stage(name: str, *args: Any, **kwargs: Any) -> Any:
         return original(name, *args, callbacks=[interruption] if name == stage else [], **kwargs)
 
-    monkeypatch.setattr(fit_module, "run_stage", run_stage)
+    monkeypatch.setattr(runner_module, "run_stage", run_stage)
 
 
 def assert_same(one: TrainedClassifier, other: TrainedClassifier) -> None:

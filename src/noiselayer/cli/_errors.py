@@ -68,10 +68,11 @@ def reports_errors(function: Function) -> Function:
     >>> @reports_errors
     ... def command() -> None:
     ...     raise InputError("there is no file x.npz.")
-    >>> command()
-    Traceback (most recent call last):
-    ...
-    click.exceptions.Exit: 2
+    >>> try:
+    ...     command()
+    ... except typer.Exit as end:
+    ...     print(end.exit_code)
+    2
     """
 
     @functools.wraps(function)

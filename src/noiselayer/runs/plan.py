@@ -43,7 +43,8 @@ def planned_stages(options: TrainingOptions, num_train: int) -> list[PlannedStag
     [2, 2, 5]
     """
     stages = []
-    learned, identity = options.method == "learned", options.start == "identity"
+    # Without a clean set "auto" learns.
+    learned, identity = options.method in ("learned", "auto"), options.start == "identity"
     if learned and not identity:
         part = num_train - num_train // options.folds
         stages += [
@@ -51,7 +52,9 @@ def planned_stages(options: TrainingOptions, num_train: int) -> list[PlannedStag
             for k in range(options.folds)
         ]
     two_phases = learned and (identity or not options.fresh_network)
-    what = {"normal": "Q = I", "known": "Q given", "learned": "Q from the warm-up"}[options.method]
+    what = {"normal": "Q = I", "known": "Q given"}.get(options.method, options.method)
+    if learned:
+        what = "Q from the warm-up"
     if two_phases:
         what = "Q = I first, then Q joins"
     epochs = options.max_epochs + (options.warm_up_epochs if two_phases else 0)

@@ -58,10 +58,10 @@ def save_run(
         for row in stage.curves
     ]
     write_rows(folder / "curves.csv", ["stage", *_CURVES], rows)
-    title = {"learned": "learned noise matrix", "known": "given noise matrix"}
+    method = trained.options.method
+    title = "no noise matrix" if method in ("normal", "top-down") else f"noise matrix, {method}"
     with whole_file(folder / "noise_matrix.png") as beside:
-        name = title.get(trained.options.method, "no noise assumed")
-        save_noise_matrices(beside, {name: trained.noise_matrix}, trained.class_names)
+        save_noise_matrices(beside, {title: trained.noise_matrix}, trained.class_names)
     with whole_file(folder / "curves.png") as beside:
         save_curves(beside, trained.stages, noise_floor=metrics["noise_floor"] or None)
     write_json(folder / "config.json", {**config, "model": trained.model_arguments})
@@ -84,7 +84,7 @@ def summarize(trained: TrainedClassifier, data: LabeledData, device: torch.devic
     validation = data.subset(trained.splits["validation"])
     probs = predict_logits(trained.network, validation.inputs, device=device).softmax(dim=1)
     trained.network.cpu()
-    normal = trained.options.method == "normal"
+    normal = trained.options.method in ("normal", "top-down")
     shares, Q = probs.double().mean(dim=0), trained.noise_matrix.double()
     return {
         "finished": not trained.interrupted,
