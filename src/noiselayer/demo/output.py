@@ -1,0 +1,142 @@
+"""The folder that the demonstration leaves."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from noiselayer.demo.experiment import RATE, Demo
+from noiselayer.demo.page import suspects_page
+from noiselayer.demo.suspects import Suspect, find_suspects, label_errors
+from noiselayer.errors import InputError, list_some
+
+__all__ = ["DemoFolder", "save_demo"]
+
+_MARK = "noiselayer demo"
+_NAMES = [str(digit) for digit in range(10)]
+
+
+class DemoFolder:
+    """A folder that the demonstration may write into: a new one, an empty one, or one of its own.
+
+    Args:
+        path: Where.
+
+    Raises:
+        InputError: If something else lies there, or it cannot be made.
+
+    Attributes:
+        path: Where; it exists, so that nobody waits for the training before learning that it cannot.
+
+    >>> import tempfile
+    >>> folder = DemoFolder(Path(tempfile.mkdtemp()) / "new")
+    >>> folder.path.is_dir(), folder.remove_if_empty(), folder.path.is_dir()
+    (True, None, False)
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        if self.path.exists() and not self.path.is_dir():
+            raise InputError(f"the output folder {self.path} is a file; name another with --out.")
+        content = sorted(file.name for file in self.path.iterdir()) if self.path.is_dir() else []
+        if content and not self._is_a_demo():
+            raise InputError(
+                f"the output folder {self.path} is in use (it holds {list_some(content, 4)}) and no earlier "
+                "demo has made it. Name another with --out."
+            )
+        self._is_new = not self.path.exists()
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise InputError(f"cannot make the output folder {self.path}: {error.strerror}.") from error
+
+    def _is_a_demo(self) -> bool:
+        try:
+            metrics = json.loads((self.path / "metrics.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return False
+        return isinstance(metrics, dict) and metrics.get("made_by") == _MARK
+
+    def remove_if_empty(self) -> None:
+        """After a failure, leave no empty folder that was not there before."""
+        if self._is_new and self.path.is_dir() and not any(self.path.iterdir()):
+            self.path.rmdir()
+
+
+def save_demo(folder: DemoFolder, demo: Demo) -> list[Suspect]:
+    """Write what the demonstration found; files of an earlier one are replaced, each at once.
+
+    =================  ======================================================================================
+    metrics.json       test errors in percent, distances of the matrices, seconds
+    noise_matrix.png   the learned noise matrix beside the true one
+    suspects.csv       the labels most surely wrong; ``suspects.html`` shows their images
+    =================  ======================================================================================
+
+    Args:
+        folder: Where.
+        demo: What was found.
+
+    Returns:
+        The suspects listed.
+    """
+    from noiselayer.report import save_noise_matrices
+    from noiselayer.runs import whole_file, write_json, write_rows
+
+    suspects = find_suspects(demo)
+    # First: with it in place the folder is known as the demo's own, whatever stops the rest.
+    write_json(folder.path / "metrics.json", _metrics(demo, suspects))
+    with whole_file(folder.path / "noise_matrix.png") as beside:
+        save_noise_matrices(
+            beside,
+            {"learned from noisy labels alone": demo.learned_matrix, "true": demo.true_matrix},
+            _NAMES,
+        )
+    write_rows(
+        folder.path / "suspects.csv",
+        ["sample", "given_label", "suggested_label", "probability_wrong", "true_label"],
+        [
+            [s.sample, s.given_label, s.suggested_label, f"{s.probability_wrong:.6f}", s.true_label]
+            for s in suspects
+        ],
+    )
+    remark = (
+        f"In this demonstration the truth is known: {_really_wrong(suspects)} of these {len(suspects)} "
+        f"labels are really wrong, and {100 * demo.wrong_share:.0f} % of all {len(demo.noisy_labels):,}."
+    )
+    with whole_file(folder.path / "suspects.html") as beside:
+        beside.write_text(suspects_page(suspects, demo.images, _NAMES, remark=remark), encoding="utf-8")
+    return suspects
+
+
+def _metrics(demo: Demo, suspects: list[Suspect]) -> dict[str, Any]:
+    from noiselayer.runs import versions
+
+    return {
+        "test_error": demo.test_error,
+        "noise_matrix_l1": demo.noise_matrix_l1(),
+        "seconds": demo.seconds,
+        "units": {
+            "test_error": "percent of the test samples predicted wrong",
+            "noise_matrix_l1": "sum of absolute differences of a column to the true one, mean over columns",
+        },
+        "suspects": {
+            "listed": len(suspects),
+            "really_wrong": _really_wrong(suspects),
+            "suggestion_right": sum(s.suggested_label == s.true_label for s in suspects),
+        },
+        "label_errors": label_errors(demo),
+        "data": {
+            "train_samples": len(demo.noisy_labels),
+            "test_samples": demo.test_samples,
+            "noise": f"pair_flip(10, {RATE})",
+            "wrong_labels": 100 * demo.wrong_share,
+        },
+        "seed": demo.seed,
+        "versions": versions(),
+        "made_by": _MARK,
+    }
+
+
+def _really_wrong(suspects: list[Suspect]) -> int:
+    return sum(s.given_label != s.true_label for s in suspects)
