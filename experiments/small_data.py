@@ -1,0 +1,141 @@
+"""What the defaults rest on, where an experiment takes seconds: digits and two tables, several kinds of noise.
+
+    python experiments/small_data.py [--seeds N]
+
+Data come with scikit-learn. Every row is a mean over seeds (and the spread between them); variants of "learned"
+differ in where Q starts and how its penalties are chosen, "paper" is §3.3 as it stands: Q starts at the identity
+after a first phase and is learned with weight decay 0.1 by the network that has learned the noise.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn.datasets import load_breast_cancer, load_digits, make_classification
+from sklearn.model_selection import train_test_split
+
+import noiselayer
+from noiselayer.data import from_arrays
+from noiselayer.training import TrainingOptions, default_options, fit_classifier, predict_logits
+
+RESULTS = Path(__file__).parent / "results" / "small_data.json"
+VARIANTS: dict[str, dict[str, Any]] = {
+    "normal": {"method": "normal"},
+    "known": {"method": "known"},
+    "learned": {"method": "learned"},
+    "learned, one standard error": {"method": "learned", "rule": "one-standard-error"},
+    "learned, from confusion": {"method": "learned", "start": "confusion"},
+    "paper": {"method": "learned", "start": "identity"},
+}
+
+
+def data_of(name: str, seed: int) -> tuple[np.ndarray, ...]:
+    """Inputs and true labels to train and to test on."""
+    if name == "digits":
+        X, y = load_digits(return_X_y=True)
+    elif name == "breast cancer":
+        X, y = load_breast_cancer(return_X_y=True)
+    else:
+        X, y = make_classification(
+            4000, 20, n_informative=8, n_classes=4, n_clusters_per_class=2, class_sep=1.5, random_state=seed
+        )
+    return tuple(train_test_split(X.astype(np.float32), y, test_size=0.25, random_state=seed, stratify=y))
+
+
+def noise_of(kind: str, num_classes: int, generator: torch.Generator) -> torch.Tensor:
+    """The true noise matrix."""
+    if kind == "none":
+        return noiselayer.noise_matrix.identity(num_classes)
+    if num_classes == 2:  # a pair flip of 45 % each way leaves nothing to learn from
+        return torch.tensor([[0.9, 0.35], [0.1, 0.65]])
+    if kind == "pair flip 45 %":
+        return noiselayer.noise_matrix.pair_flip(num_classes, 0.45)
+    return noiselayer.noise_matrix.random(num_classes, 0.45, generator=generator)
+
+
+def run(name: str, kind: str, variant: str, seed: int) -> dict[str, Any]:
+    """One cell."""
+    X, X_test, y, y_test = data_of(name, seed)
+    generator = torch.Generator().manual_seed(seed)
+    truth = torch.from_numpy(y).long()
+    K = int(truth.max()) + 1
+    Q = noise_of(kind, K, generator)
+    noisy = noiselayer.corrupt_labels(truth, Q, generator=generator)
+    options: TrainingOptions = default_options("vector", seed=seed, **VARIANTS[variant])
+    if variant == "paper":
+        options = replace(options, optimization=replace(options.optimization, noise_weight_decay=0.1))
+    trained = fit_classifier(from_arrays(X, noisy), options, noise_matrix=Q if variant == "known" else None)
+    guesses = predict_logits(trained.network, from_arrays(X_test).inputs).argmax(dim=1)
+    counts = torch.zeros(K, K).index_put_((noisy, truth), torch.ones(len(truth)), accumulate=True)
+    return {
+        "data": name,
+        "noise": kind,
+        "method": variant,
+        "seed": seed,
+        "test_error": 100 * (guesses != torch.from_numpy(y_test)).float().mean().item(),
+        "noise_matrix_error": (trained.noise_matrix - Q).abs().sum(dim=0).mean().item(),
+        "counted_error": (counts / counts.sum(dim=0) - Q).abs().sum(dim=0).mean().item(),
+    }
+
+
+def table(rows: list[dict[str, Any]]) -> str:
+    """The rows as Markdown: mean and standard deviation over seeds."""
+    lines = [
+        "| data | noise | method | test error, % | L1 of Q | counted | seeds |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    keys = dict.fromkeys((row["data"], row["noise"], row["method"]) for row in rows)
+    for key in keys:
+        of_key = [row for row in rows if (row["data"], row["noise"], row["method"]) == key]
+
+        def show(column: str, digits: int, of_key: list[dict[str, Any]] = of_key) -> str:
+            values = np.array([row[column] for row in of_key])
+            return f"{values.mean():.{digits}f} ± {values.std():.{digits}f}"
+
+        cells = [
+            *key,
+            show("test_error", 1),
+            show("noise_matrix_error", 3),
+            show("counted_error", 3),
+            str(len(of_key)),
+        ]
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    """Run the cells that have no row yet; write the rows and their table."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--seeds", type=int, default=3)
+    arguments = parser.parse_args()
+    rows = json.loads(RESULTS.read_text()) if RESULTS.exists() else []
+    done = {(row["data"], row["noise"], row["method"], row["seed"]) for row in rows}
+    for seed in range(arguments.seeds):
+        for name in ("digits", "breast cancer", "made table"):
+            for kind in ("none", "pair flip 45 %", "random 45 %"):
+                if name == "breast cancer" and kind == "random 45 %":
+                    continue
+                for variant in VARIANTS:
+                    if (name, kind, variant, seed) in done:
+                        continue
+                    rows.append(run(name, kind, variant, seed))
+                    print(rows[-1], flush=True)
+                    RESULTS.parent.mkdir(exist_ok=True)
+                    beside = RESULTS.with_suffix(".part")
+                    beside.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+                    os.replace(beside, RESULTS)
+    RESULTS.with_suffix(".md").write_text(table(rows), encoding="utf-8")
+    print(table(rows))
+
+
+if __name__ == "__main__":
+    main()
