@@ -106,5 +106,5 @@ def run_cells(
         )
         beside = path.with_suffix(".part")
         beside.write_text(json.dumps(row, indent=1) + "\n", encoding="utf-8")
-        os.replace(beside, path)
+        beside.replace(path)
         print(f"{cell}: test error {row['test_error']:.2f} %, {time.monotonic() - began:.0f} s", flush=True)

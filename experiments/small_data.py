@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -132,7 +131,7 @@ def main() -> None:
                     RESULTS.parent.mkdir(exist_ok=True)
                     beside = RESULTS.with_suffix(".part")
                     beside.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
-                    os.replace(beside, RESULTS)
+                    beside.replace(RESULTS)
     RESULTS.with_suffix(".md").write_text(table(rows), encoding="utf-8")
     print(table(rows))
 
