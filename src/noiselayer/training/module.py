@@ -132,6 +132,17 @@ class NoisyLabelModule(pl.LightningModule):
         schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, self._rate_factor)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
+    def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
+        """Bound the gradient of every column of Q.
+
+        A single label that the network calls impossible has a gradient of up to 1 / p on Q: one step would
+        throw a whole column on one class, and projection would leave it there.
+        """
+        gradient = self.noise_layer.noise_matrix.grad
+        if gradient is not None:
+            norm = gradient.norm(dim=0, keepdim=True) * self.noise_layer.num_classes
+            gradient.div_((norm / _LARGEST_COLUMN_GRADIENT).clamp_min(1.0))
+
     def restart_schedule(self, first_step: int, last_step: int | None = None) -> None:
         """Run the learning-rate schedule afresh from one step to another: a phase of its own."""
         total = int(self.trainer.estimated_stepping_batches) if last_step is None else last_step
@@ -174,3 +185,4 @@ class NoisyLabelModule(pl.LightningModule):
 
 
 _WARM_UP = 0.25
+_LARGEST_COLUMN_GRADIENT = 5.0  # of K times the mean gradient, which is about 1 for a network that fits
