@@ -94,7 +94,15 @@ class NoisyLabelModule(pl.LightningModule):
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """The loss of one batch, with the penalties on Q while it is learned."""
         loss = self._mixture(batch, *self.source_scale)
-        self.log("train_loss", loss.detach(), on_step=False, on_epoch=True, batch_size=len(batch[1]))
+        # Synchronised at the end of the epoch alone: a sum and a count from every process, none per step.
+        self.log(
+            "train_loss",
+            loss.detach(),
+            on_step=False,
+            on_epoch=True,
+            sync_dist=True,
+            batch_size=len(batch[1]),
+        )
         if self.noise_layer.noise_matrix.requires_grad:
             loss = loss + self._penalty()
         return loss
