@@ -1,0 +1,111 @@
+"""Write the tables of the documentation from the results, between their markers.
+
+    python experiments/tables.py [--check]
+
+``--check`` changes nothing and fails if a table is not what its results say.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import statistics
+import sys
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parent.parent
+RESULTS = Path(__file__).parent / "results"
+PAGES = ("docs/choosing-defaults.md", "docs/gold-set.md", "experiments/README.md")
+MARKED = re.compile(r"(<!-- table: ([\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+Rows = list[dict[str, Any]]
+
+
+def rows_of(experiment: str) -> Rows:
+    """The results of an experiment, a row per cell."""
+    return [
+        json.loads(path.read_text(encoding="utf-8")) for path in sorted((RESULTS / experiment).glob("*.json"))
+    ]
+
+
+def spread(values: list[float], digits: int) -> str:
+    """Mean, and the standard deviation where there is more than one value."""
+    text = f"{statistics.mean(values):.{digits}f}"
+    return text if len(values) == 1 else f"{text} ± {statistics.stdev(values):.{digits}f}"
+
+
+def by_method(experiment: str) -> str:
+    """A row per setting and method, over seeds."""
+    rows = rows_of(experiment)
+    lines = [
+        "| setting | method | test error, % | relative L1 error of Q | mean diagonal of Q | minutes | seeds |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for setting, method in dict.fromkeys((row["setting"], row["method"]) for row in rows):
+        of_cell = [row for row in rows if (row["setting"], row["method"]) == (setting, method)]
+        columns = [("test_error", 1), ("noise_matrix_error", 3), ("mean_diagonal", 3)]
+        figures = [spread([row[name] for row in of_cell], digits) for name, digits in columns]
+        minutes = spread([row["seconds"] / 60 for row in of_cell], 1)
+        lines.append(f"| {setting} | {method} | {' | '.join(figures)} | {minutes} | {len(of_cell)} |")
+    return "\n".join(lines) + "\n"
+
+
+def start_paths() -> str:
+    """The path of penalties behind the start of a learned Q, first fold of every setting."""
+    lines = [
+        "| setting | ridge x N | trace penalty | held-out loss | tr(Q) / K | relative L1 error of Q | chosen |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for row in rows_of("defaults"):
+        if row["seed"] == 0 and row.get("start_paths"):
+            for c in row["start_paths"][0]:
+                lines.append(
+                    f"| {row['setting']} | {c['ridge']:g} | {c['trace_penalty']:g} | {c['held_out_loss']:.4f} "
+                    f"| {c['trace']:.3f} | {c['noise_matrix_error']:.3f} | {'yes' if c['chosen'] else ''} |"
+                )
+    return "\n".join(lines) + "\n"
+
+
+def small_data() -> str:
+    """The table that the experiment on small data writes itself."""
+    return (RESULTS / "small_data.md").read_text(encoding="utf-8")
+
+
+TABLES = {
+    "defaults": lambda: by_method("defaults"),
+    "start-paths": start_paths,
+    "small-data": small_data,
+    "gold-set": lambda: by_method("gold_set"),
+    "table1": lambda: by_method("table1"),
+}
+
+
+def filled(text: str) -> str:
+    """The page with every table made anew."""
+    return MARKED.sub(lambda match: f"{match[1]}{TABLES[match[2]]()}{match[3]}", text)
+
+
+def main() -> None:
+    """Write or check every page."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--check", action="store_true")
+    check = parser.parse_args().check
+    for name in PAGES:
+        page = ROOT / name
+        if not page.exists():
+            continue
+        text = page.read_text(encoding="utf-8")
+        if filled(text) == text:
+            continue
+        if check:
+            sys.exit(f"{name} does not show its results; run: python experiments/tables.py")
+        page.write_text(filled(text), encoding="utf-8")
+        print(f"wrote {name}")
+
+
+if __name__ == "__main__":
+    main()
