@@ -2,7 +2,7 @@
 
     python experiments/gold_set.py --data DIR
 
-CIFAR-10N "worse" (Wei et al. 2022), the small network, default options. The first three methods are what one
+CIFAR-10N "worse" (Wei et al. 2022), the paper's network, otherwise default options. The first three methods are what one
 would do without a noise model: train on the 500 alone, on the 20,000 alone, on both plainly mixed. "auto" is one
 call with both sets; it estimates the noise matrix (§3.2) and trains through it on both.
 """
@@ -33,7 +33,9 @@ def run(cell: str, arrays: Arrays) -> dict[str, Any]:
     true = torch.from_numpy(arrays["y_train"][crowd])
     assert noisy.labels is not None
     counts = torch.zeros(10, 10).index_put_((noisy.labels, true), torch.ones(len(true)), accumulate=True)
-    options = default_options("image", method="auto" if method == "auto" else "normal", seed=int(seed))
+    options = default_options(
+        "image", model="paper", method="auto" if method == "auto" else "normal", seed=int(seed)
+    )
     if method == "clean-only":  # 500 images make 3 steps an epoch: 20 epochs would be no training at all
         options = replace(options, max_epochs=300)
     began = time.monotonic()
