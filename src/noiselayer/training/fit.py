@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
 import torch
+from pytorch_lightning.callbacks import Callback
 from torch import Tensor, nn
 
 from noiselayer.data.inputs import Inputs
@@ -16,11 +17,11 @@ from noiselayer.data.splits import split_validation
 from noiselayer.layer import NoiseLayer
 from noiselayer.noise_matrix import check
 from noiselayer.training.batches import Part
-from noiselayer.training.measured import measured_matrix
+from noiselayer.training.measured import measured_matrix, trained_on_clean
 from noiselayer.training.options import TrainingOptions, choose_method
 from noiselayer.training.phases import NoisePhases
 from noiselayer.training.runner import StageRunner, TrainedClassifier, clean_part, noisy_part, outside_part
-from noiselayer.training.sources import check_clean, check_outside
+from noiselayer.training.sources import check_clean, check_measurable, check_outside
 from noiselayer.training.stage import Hardware
 from noiselayer.training.start import starting_matrix
 from noiselayer.training.statistics import input_statistics
@@ -39,6 +40,7 @@ def fit_classifier(
     hardware: Hardware | None = None,
     folder: Path | None = None,
     on_stage: Callable[[str], None] | None = None,
+    main_callbacks: Callable[[TrainedClassifier], Sequence[Callback]] | None = None,
 ) -> TrainedClassifier:
     """Train a classifier on noisy labels, and on clean ones and outside images where there are any.
 
@@ -53,6 +55,8 @@ def fit_classifier(
         hardware: Devices and precision.
         folder: Where stages leave checkpoints; a run stopped there goes on.
         on_stage: Told in words what begins.
+        main_callbacks: Asked when the main stage begins, with the record so far (its ``splits`` say what is
+            held out), for Lightning callbacks to train it with.
 
     Returns:
         The classifier at its best validation epoch, and how it got there.
@@ -114,6 +118,8 @@ def fit_classifier(
         trusted, trusted_validation = clean.subset(clean_chosen), clean.subset(clean_held_out)
         trained.splits |= {"clean_train": clean_chosen, "clean_validation": clean_held_out}
         trained.sample_counts["clean"] = trusted.counts()
+        if options.method in ("estimated", "refined") and trained_on_clean(options, len(trusted), len(noisy)):
+            check_measurable(trusted, options.folds)
         if options.train_on_clean:
             train.append(clean_part(trusted))
             validation.append(clean_part(trusted_validation))
@@ -140,11 +146,17 @@ def fit_classifier(
             return trained
         start = trained.estimate.noise_matrix.float()
         trained.noise_matrix = start  # a run that is stopped from here on knows this much
-    return _main_stage(start, train, validation, runner, say)
+    callbacks = main_callbacks(trained) if main_callbacks else ()
+    return _main_stage(start, train, validation, runner, say, callbacks)
 
 
 def _main_stage(
-    start: Tensor, train: list[Part], validation: list[Part], runner: StageRunner, say: Callable[[str], None]
+    start: Tensor,
+    train: list[Part],
+    validation: list[Part],
+    runner: StageRunner,
+    say: Callable[[str], None],
+    callbacks: Sequence[Callback],
 ) -> TrainedClassifier:
     """A fresh network with the noise matrix found, or the two phases of §3.4 in one run."""
     options, trained, K = runner.options, runner.trained, len(start)
@@ -170,6 +182,7 @@ def _main_stage(
         phases=phases,
         seed=options.seed,
         alpha=options.alpha if options.method == "top-down" else None,
+        callbacks=callbacks,
     )
     trained.network = module.network.cpu().eval()
     trained.noise_matrix = module.noise_layer.noise_matrix.detach().float().cpu()

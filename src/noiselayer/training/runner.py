@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from pytorch_lightning.callbacks import Callback
 from torch import Tensor, nn
 
 from noiselayer.data.inputs import Inputs
@@ -95,16 +96,20 @@ class StageRunner:
         seed: int,
         phases: NoisePhases | None = None,
         alpha: float | None = None,
+        callbacks: Sequence[Callback] = (),
     ) -> NoisyLabelModule:
         """Train a fresh network; returns the module at its best epoch."""
         o = self.options
         alternating = o.mixing == "alternating" and len({part.source == Source.CLEAN for part in train}) == 2
+        # A weight against other samples means nothing where there are none, as in a warm-up.
+        alone = all(part.source == Source.NOISY for part in train)
+        mixed = len({part.source for part in train}) > 1  # a weight weighs one source against another
         with seeded(seed):
             module = NoisyLabelModule(
                 build_model(**self.trained.model_arguments),
                 noise_layer,
                 o.optimization,
-                noisy_weight=o.noisy_weight,
+                noisy_weight=1.0 if alone else o.noisy_weight,
                 outside_weight=o.outside_weight,
                 alpha=alpha,
                 source_scale=_shares(train) if alternating else (1.0, 1.0),
@@ -122,6 +127,7 @@ class StageRunner:
                 alternating=alternating,
                 hardware=self.hardware,
                 folder=self.folder,
+                callbacks=callbacks,
             )
         self.trained.stages.append(result)
         if result.interrupted:  # even in a warm-up: a stopped run predicts with what it has

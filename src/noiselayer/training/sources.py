@@ -11,7 +11,7 @@ from noiselayer.data.labeled import LabeledData
 from noiselayer.data.splits import overlap
 from noiselayer.errors import InputError, list_some
 
-__all__ = ["check_clean", "check_outside"]
+__all__ = ["check_clean", "check_measurable", "check_outside"]
 
 
 def check_clean(
@@ -24,7 +24,8 @@ def check_clean(
 
     >>> from noiselayer.data.labeled import from_arrays
     >>> noisy = from_arrays(torch.eye(3), [0, 1, 1], class_names=["cat", "dog"])
-    >>> clean = from_arrays(torch.eye(3)[1:] * torch.tensor([1.0, 1.0, 2.0]), [0, 1], class_names=["cat", "dog"])
+    >>> samples = torch.tensor([[0.0, 1.0, 0.0], [2.0, 2.0, 2.0], [3.0, 3.0, 3.0]])
+    >>> clean = from_arrays(samples, [0, 1, 1], class_names=["cat", "dog"])
     >>> len(check_clean(noisy, clean, overlapping="drop"))
     2
     """
@@ -40,8 +41,8 @@ def check_clean(
             if names
         )
         raise InputError(
-            f"the clean and the noisy set must have the same classes in the same order; {where or 'the order differs'}. "
-            "Give class_names to say what they are."
+            "the clean and the noisy set must have the same classes in the same order; "
+            f"{where or 'the order differs'}. Give class_names to say what they are."
         )
     absent = [
         name for name, count in zip(clean.class_names, clean.counts().tolist(), strict=True) if count == 0
@@ -50,6 +51,11 @@ def check_clean(
         raise InputError(
             f"the clean set ({clean.source}) has no samples of {list_some(map(repr, absent))}; the noise of a class "
             "can only be measured with clean samples of it. Add some, or leave the class out of both sets."
+        )
+    if int(clean.counts().amax()) == 1:
+        raise InputError(
+            f"the clean set ({clean.source}) has one sample of each class, so none can be held out for validation; add "
+            "some."
         )
     twice = overlap(data, clean)[:, 0].unique()
     if not len(twice):
@@ -63,6 +69,30 @@ def check_clean(
     kept = torch.ones(len(data), dtype=torch.bool)
     kept[twice] = False
     return data.subset(kept.nonzero().flatten())
+
+
+def check_measurable(trusted: LabeledData, folds: int) -> None:
+    """Raise an error if models of the clean samples cannot be measured on clean samples of every class.
+
+    Args:
+        trusted: The clean samples, without those held out for validation.
+        folds: Each fold's model is measured on the samples it was not trained on.
+
+    >>> from noiselayer.data.labeled import from_arrays
+    >>> check_measurable(from_arrays(torch.eye(3), ["cat", "cat", "dog"]), 2)
+    Traceback (most recent call last):
+    ...
+    noiselayer.errors.InputError: the clean set has too few samples of 'dog' to train models on it and to measure them
+    on the rest: each class needs 2 besides those held out for validation. Add some, or train the models on the noisy
+    set (measure_with='noisy').
+    """
+    few = [n for n, c in zip(trusted.class_names, trusted.counts().tolist(), strict=True) if c < folds]
+    if few:
+        raise InputError(
+            f"the clean set has too few samples of {list_some(map(repr, few))} to train models on it and to measure "
+            f"them on the rest: each class needs {folds} besides those held out for validation. Add some, or train the "
+            "models on the noisy set (measure_with='noisy')."
+        )
 
 
 def check_outside(data: LabeledData, outside: Inputs) -> None:

@@ -1,0 +1,93 @@
+"""Options that would change nothing are refused, so that nobody tunes one of them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from noiselayer.errors import InputError
+from noiselayer.training.options import TrainingOptions
+
+__all__ = ["check_effects", "learns_by_gradient"]
+
+
+def learns_by_gradient(options: TrainingOptions) -> bool:
+    """Whether the noise matrix takes gradient steps at any time.
+
+    >>> learns_by_gradient(TrainingOptions("learned")), learns_by_gradient(TrainingOptions("refined"))
+    (False, True)
+    """
+    if options.method == "learned":
+        return options.start == "identity" or not options.fresh_network or options.noise_trainable
+    return options.method == "refined"
+
+
+def check_effects(
+    options: TrainingOptions, given: Collection[str], *, clean: bool = False, outside: bool = False
+) -> None:
+    """Raise an error if one of the options given would change nothing here.
+
+    Args:
+        options: All of them; the method is not "auto" any more.
+        given: Names of those that somebody has chosen, of the optimization too.
+        clean: Whether there is a clean set.
+        outside: Whether there are samples from outside the classes.
+
+    Raises:
+        InputError: Says where the option acts.
+
+    >>> check_effects(TrainingOptions("learned"), ["trace_penalty"])
+    Traceback (most recent call last):
+    ...
+    noiselayer.errors.InputError: trace_penalty acts only while the noise matrix learns by gradient, which it does not
+    do here (method 'learned', start 'features'). Use method 'refined', or 'learned' with noise_trainable=True,
+    start='identity' or fresh_network=False; or leave it out.
+    """
+    method = options.method
+    measures = method in ("estimated", "refined")
+    trains_on_clean = clean and options.train_on_clean
+    gradient = (
+        "acts only while the noise matrix learns by gradient, which it does not do here (method "
+        f"{method!r}{f', start {options.start!r}' if method == 'learned' else ''}). Use method 'refined', or 'learned' "
+        "with noise_trainable=True, start='identity' or fresh_network=False; or leave it out."
+    )
+    of_learned = f"is for method 'learned'; this is method {method!r}."
+    two_sets = "weighs noisy samples against clean ones or ones from outside, and there are none to train on."
+    rules: dict[str, tuple[bool, str]] = {
+        **dict.fromkeys(
+            ("noise_learning_rate", "trace_penalty", "noise_weight_decay"),
+            (learns_by_gradient(options), gradient),
+        ),
+        **dict.fromkeys(("start", "fresh_network", "noise_trainable"), (method == "learned", of_learned)),
+        "rule": (
+            method == "learned" and options.start == "features",
+            f"is for method 'learned' with start 'features'; this is method {method!r}"
+            f"{f' with start {options.start!r}' if method == 'learned' else ''}.",
+        ),
+        "alpha": (method == "top-down", f"is for method 'top-down'; this is method {method!r}."),
+        "measure_with": (measures, f"is for methods 'estimated' and 'refined'; this is method {method!r}."),
+        "noisy_weight": (trains_on_clean or outside, two_sets),
+        "outside_weight": (outside, "weighs samples from outside the classes, and there are none."),
+        "mixing": (
+            trains_on_clean,
+            "says how clean samples are mixed with noisy ones, and there are none to train on.",
+        ),
+        "train_on_clean": (
+            clean and (measures or options.train_on_clean),
+            f"leaves the clean samples to measuring the noise, and method {method!r} does not measure it."
+            if clean
+            else "is about clean samples, and there are none.",
+        ),
+    }
+    if options.noisy_weight == 0 and not trains_on_clean:
+        raise InputError(
+            "noisy_weight is 0 and no clean samples are trained on, so nothing would be learned."
+        )
+    for name in given:
+        acts, why = rules.get(name, (True, ""))
+        if not acts:
+            raise InputError(f"{_written(name, options)} {why}")
+
+
+def _written(name: str, options: TrainingOptions) -> str:
+    """A switch with its position, for it is the position that is without effect."""
+    return f"{name}={getattr(options, name)}" if name in ("fresh_network", "train_on_clean") else name
