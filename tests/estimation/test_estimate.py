@@ -7,11 +7,10 @@ from hypothesis import strategies as st
 from simulated import F64, counts, exact, measured, problem
 
 from noiselayer import noise_matrix as nm
-from noiselayer.estimation import estimate_noise_matrix, relative_l1_error
+from noiselayer.estimation import estimate_noise_matrix, evidence, relative_l1_error
 from noiselayer.noise_matrix import check
 
 METHODS = ("inverse", "sparse", "auto")
-UNIFORM = torch.full((4,), 0.25, dtype=F64)
 
 
 @given(st.integers(2, 10), st.floats(0, 0.9), st.sampled_from(METHODS), st.integers(0, 2**32 - 1))
@@ -88,6 +87,40 @@ def test_results_are_what_they_say(method: str, generator: torch.Generator) -> N
     assert estimate.outside_simplex > 0.01  # it was projected, and says so
 
 
+def test_intervals_hold_an_entry_that_the_penalty_removed() -> None:
+    """The raw estimate may be sure of an entry that the sparse one has set to 0."""
+    removed = 0
+    for seed in range(6):
+        drawn = problem(
+            6,
+            accuracy=0.7,
+            noise_matrix=nm.symmetric(6, 0.3),
+            num_clean=2000,
+            num_noisy=20_000,
+            generator=torch.Generator().manual_seed(seed),
+        )
+        arguments, numbers = measured(drawn.clean, drawn.noisy), counts(drawn.clean, drawn.noisy)
+        sparse = estimate_noise_matrix(*arguments, method="sparse", sparsity=0.05, **numbers)
+        raw = estimate_noise_matrix(*arguments, method="inverse", **numbers)
+        assert sparse.interval is not None
+        assert raw.interval is not None
+        removed += int(((sparse.noise_matrix == 0) & (raw.interval[0] > 0)).sum())
+        assert (sparse.interval[0] <= sparse.noise_matrix).all()
+        assert (sparse.noise_matrix <= sparse.interval[1]).all()
+    assert removed > 0
+
+
+def test_bootstrap_draws_may_come_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    many = torch.full((3,), 200)
+    arguments = (nm.symmetric(3, 0.2), nm.symmetric(3, 0.4), torch.full((3,), 1 / 3))
+    numbers = {"clean_counts": many, "noisy_counts": many, "num_bootstrap": 400}
+    together = estimate_noise_matrix(*arguments, method="inverse", **numbers).standard_error
+    monkeypatch.setattr(evidence, "_CHUNK", 9)
+    singly = estimate_noise_matrix(*arguments, method="inverse", **numbers).standard_error
+    assert together is not None
+    torch.testing.assert_close(singly, together, rtol=0.2, atol=0)
+
+
 def test_bootstrap_errors_are_those_of_the_whole_procedure(generator: torch.Generator) -> None:
     """Against repeated experiments: a sparse estimate scatters less than a raw one; the bootstrap sees it."""
     Q = nm.pair_flip(4, 0.4)
@@ -128,7 +161,8 @@ def test_a_label_that_never_occurs() -> None:
     C = nm.symmetric(4, 0.2, dtype=F64)
     Q = torch.eye(4, dtype=F64)
     Q[:, 3] = torch.tensor([0.6, 0.4, 0.0, 0.0])
-    noisy, frequencies = exact(C, Q, UNIFORM)
+    prior = torch.tensor([0.4, 0.3, 0.2, 0.1], dtype=F64)
+    noisy, frequencies = exact(C, Q, prior)
     assert noisy[:, 3].isnan().all()
     m = (1000 * frequencies).round()
     for method in METHODS:
@@ -136,7 +170,7 @@ def test_a_label_that_never_occurs() -> None:
             C, noisy, frequencies, method=method, clean_counts=torch.full((4,), 1e6), noisy_counts=m
         )
         torch.testing.assert_close(estimate.noise_matrix, Q, rtol=0, atol=1e-6)
-        torch.testing.assert_close(estimate.inverse_noise_matrix[:, 3], UNIFORM, rtol=0, atol=1e-6)
+        torch.testing.assert_close(estimate.inverse_noise_matrix[:, 3], prior, rtol=0, atol=1e-6)
         assert (
             estimate.warnings[0] == "The noisy labels never say class 3: the row of noise_matrix is 0 there."
         )

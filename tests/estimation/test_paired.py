@@ -67,6 +67,15 @@ def test_wilsons_interval_by_its_definition() -> None:
         assert abs(0.3 - share) == pytest.approx(1.96 * (share * (1 - share) / 10) ** 0.5, rel=1e-4)
 
 
+def test_what_was_never_or_always_seen_may_be_never_or_always() -> None:
+    for n in range(1, 60):
+        same = torch.zeros(n, dtype=torch.int64)
+        estimate = estimate_from_pairs(same, same, 2)
+        assert estimate.interval is not None
+        assert estimate.interval[0][1, 0] == 0
+        assert estimate.interval[1][0, 0] == 1
+
+
 def test_a_class_without_pairs_is_named() -> None:
     true, noisy = torch.tensor([0, 0, 2]), torch.tensor([0, 1, 2])
     estimate = estimate_from_pairs(true, noisy, 3)

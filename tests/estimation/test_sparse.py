@@ -1,5 +1,7 @@
 """The sparse solver against scipy, the conditions of optimality, and the paper's own reading."""
 
+import time
+
 import numpy as np
 import pytest
 import torch
@@ -148,10 +150,15 @@ def test_errors() -> None:
 
 @pytest.mark.slow
 def test_a_thousand_classes_take_seconds() -> None:
-    import time
-
-    K = 1000
-    C, noisy = scattered(K, 0, accuracy=0.7)
-    begin = time.perf_counter()
-    sparse_inverse_noise_matrix(C, noisy, 0.05)
-    assert time.perf_counter() - begin < 60
+    """Of one core's time, so that a busy machine does not fail it; six of them where this was written."""
+    generator = torch.Generator().manual_seed(0)
+    C = nm.random(1000, 0.3, generator=generator, dtype=F64)
+    noisy = C @ nm.random(1000, 0.4, concentration=0.3, generator=generator, dtype=F64).T
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    begin = time.process_time()
+    R = sparse_inverse_noise_matrix(C, noisy / noisy.sum(0), 0.02)
+    seconds = time.process_time() - begin
+    torch.set_num_threads(threads)
+    assert seconds < 30
+    assert (R == 0).any()

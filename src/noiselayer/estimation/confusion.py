@@ -25,9 +25,9 @@ def confusion_matrix(
     .. math:: C_{kj} = p(\text{predicted} = k \mid \text{given} = j)
 
     On trusted labels this is the paper's C*, on noisy ones its C~. Either the model's decisions are counted
-    or, with ``probs``, its probabilities averaged. Both serve every method here; probabilities need no calibration
-    there and carry more information, so their errors are smaller. In either case the model must not have been
-    fitted to these samples: use predictions out of fold where it was.
+    or, with ``probs``, its probabilities averaged. Both serve every method here; probabilities need no
+    calibration there and carry more information, so their errors are smaller. In either case the model must
+    not have been fitted to these samples: use predictions out of fold where it was.
 
     scikit-learn and torchmetrics put the given label in *rows*: divide theirs by its row sums and transpose.
 

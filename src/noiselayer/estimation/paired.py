@@ -103,9 +103,8 @@ def estimate_from_pairs(
 
 
 def _wilson(counts: Tensor, n: Tensor, confidence: float) -> tuple[Tensor, Tensor]:
-    """Wilson's (1927) score interval of a share; [0, 1] without samples, exact 0 and 1 at its ends."""
+    """Wilson's (1927) score interval of a share; [0, 1] without samples."""
     z2 = NormalDist().inv_cdf(0.5 + confidence / 2) ** 2
     centre = (counts + z2 / 2) / (n + z2)
     half = (z2 * (counts * (n - counts) / n.clamp_min(1) + z2 / 4)).sqrt() / (n + z2)
-    low = torch.where(counts == 0, 0.0, centre - half)
-    return low, torch.where(counts == n, 1.0, centre + half)
+    return centre - half, torch.where(counts == n, 1.0, centre + half)

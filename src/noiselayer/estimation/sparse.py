@@ -96,7 +96,7 @@ def solve_columns(
     tolerance: float = 1e-10,
     max_iterations: int = 20_000,
 ) -> Tensor:
-    """The minimiser of :func:`sparse_inverse_noise_matrix` by FISTA with an adaptive restart in every column, unchecked.
+    """What :func:`sparse_inverse_noise_matrix` minimises, by FISTA restarted column by column, unchecked.
 
     Args:
         C: Shape (..., K, K), clean confusion.
