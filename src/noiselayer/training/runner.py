@@ -103,7 +103,6 @@ class StageRunner:
         alternating = o.mixing == "alternating" and len({part.source == Source.CLEAN for part in train}) == 2
         # A weight against other samples means nothing where there are none, as in a warm-up.
         alone = all(part.source == Source.NOISY for part in train)
-        mixed = len({part.source for part in train}) > 1  # a weight weighs one source against another
         with seeded(seed):
             module = NoisyLabelModule(
                 build_model(**self.trained.model_arguments),
