@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from noiselayer.errors import InputError
 
@@ -25,8 +26,8 @@ def whole_file(path: Path) -> Iterator[Path]:
     >>> path.read_text(), [file.name for file in path.parent.iterdir()]
     ('done', ['a.txt'])
     """
-    # The ending stays: what writes the file may choose its format by it.
-    beside = path.with_name(f".{path.stem}.part{path.suffix}")
+    # The ending stays: what writes the file may choose its format by it. Each process has a name of its own.
+    beside = path.with_name(f".{path.stem}.{uuid4().hex[:8]}.part{path.suffix}")
     try:
         yield beside
         beside.replace(path)
