@@ -25,15 +25,25 @@ _OPTIONS = {
     "feature_columns": "--features",
     "categorical_columns": "--categorical",
     "max_epochs": "--epochs",
+    "num_bootstrap": "--bootstrap",
+    # Switches, named with the position that says something.
+    "fresh_network=False": "--no-fresh-network",
+    "train_on_clean=False": "--no-train-on-clean",
+    "noise_trainable=True": "--noise-trainable",
     **{
         name: "--" + name.replace("_", "-")
         for name in (
             *("label_column", "inputs_key", "image_column", "image_size", "class_names", "batch_size"),
             *("impute_missing", "skip_unreadable", "validation_fraction", "warm_up_epochs"),
+            *("noisy_weight", "outside_weight", "measure_with", "noise_trainable", "noise_learning_rate"),
+            *("trace_penalty", "noise_weight_decay", "clean_probs", "noisy_probs", "clean_labels"),
+            *("noisy_labels", "true_labels", "prior_strength"),
         )
     },
 }
-_NAMES = re.compile(rf"(?<![\w'\".:])({'|'.join(_OPTIONS)})(?![\w'\".:])(=?)")
+# Words of every day too: only with a value behind them are they surely the option's name.
+_VALUED = ("overlapping", "start", "mixing", "rule", "method")
+_NAMES = re.compile(rf"(?<![\w'\".:])(?:({'|'.join(_OPTIONS)})(?![\w'\".:])(=?)|({'|'.join(_VALUED)})=(?='))")
 
 
 def as_options(message: str) -> str:
@@ -44,7 +54,9 @@ def as_options(message: str) -> str:
     """
     # A full stop may end a sentence after a name; in "a.label_column" it makes it another name.
     spaced = re.sub(r"\.(\s|$)", r" \0.\1", message)
-    named = _NAMES.sub(lambda found: _OPTIONS[found[1]] + (" " if found[2] else ""), spaced)
+    named = _NAMES.sub(
+        lambda found: f"--{found[3]} " if found[3] else _OPTIONS[found[1]] + (" " if found[2] else ""), spaced
+    )
     return named.replace(" \0.", ".")
 
 

@@ -8,28 +8,15 @@ from typing import Annotated, Any
 
 import typer
 
+from noiselayer.cli._choices import MeasureWith, Method, Mixing, Overlapping, Rule, Start
 from noiselayer.cli._errors import INTERRUPTED, say
+from noiselayer.cli._outcome import tell_outcome
 from noiselayer.cli._parse import parse_devices, parse_list, parse_size
 
 __all__ = ["train"]
 
 _DATA, _MODEL, _NOISE, _HARDWARE, _RUN = "Data", "Model and training", "Noise", "Hardware", "Run"
-
-
-class Method(str, Enum):
-    """How labels are taken."""
-
-    learned = "learned"
-    normal = "normal"
-    known = "known"
-
-
-class Start(str, Enum):
-    """Where a learned noise matrix starts."""
-
-    features = "features"
-    confusion = "confusion"
-    identity = "identity"
+_SETS = "Clean, outside and test data, read as DATA is"
 
 
 def train(
@@ -72,36 +59,129 @@ def train(
     skip_unreadable: Annotated[
         bool, typer.Option("--skip-unreadable", help="Leave out damaged images.", rich_help_panel=_DATA)
     ] = False,
+    clean: Annotated[
+        str | None, typer.Option(help="Data with trusted labels, to train with.", rich_help_panel=_SETS)
+    ] = None,
+    clean_labels: Annotated[
+        str | None, typer.Option(help="Where the labels of --clean are.", rich_help_panel=_SETS)
+    ] = None,
+    overlapping: Annotated[
+        Overlapping,
+        typer.Option(
+            help="Samples that stand in DATA and in --clean: stop, or drop them from DATA.",
+            rich_help_panel=_SETS,
+        ),
+    ] = Overlapping.error,
+    outside: Annotated[
+        str | None,
+        typer.Option(help="Data that show none of the classes; needs no labels.", rich_help_panel=_SETS),
+    ] = None,
     test: Annotated[
         str | None,
         typer.Option(
-            help="Data with trusted labels; their error is read, never used.", rich_help_panel=_DATA
+            help="Data with trusted labels; their error is read, never used.", rich_help_panel=_SETS
         ),
     ] = None,
     test_labels: Annotated[
-        str | None, typer.Option(help="Where the trusted labels are.", rich_help_panel=_DATA)
+        str | None, typer.Option(help="Where the labels of --test are.", rich_help_panel=_SETS)
     ] = None,
     method: Annotated[
         Method,
         typer.Option(
-            help="Learn the noise matrix, assume none, or take a known one.", rich_help_panel=_NOISE
+            help="auto: estimated if there are enough clean samples, else learned. normal: as usual, labels "
+            "are right. top-down: labels are softened. known: --noise-matrix. learned: the noise matrix is "
+            "found from noisy labels alone. estimated: measured with --clean. refined: then learned further.",
+            rich_help_panel=_NOISE,
         ),
-    ] = Method.learned,
+    ] = Method.auto,
+    noisy_weight: Annotated[
+        float | None,
+        typer.Option(
+            help="Weight of a noisy sample where a clean one has 1.",
+            show_default="1",
+            rich_help_panel=_NOISE,
+        ),
+    ] = None,
+    outside_weight: Annotated[
+        float | None,
+        typer.Option(help="Weight of a sample of --outside.", show_default="1", rich_help_panel=_NOISE),
+    ] = None,
+    alpha: Annotated[
+        float | None,
+        typer.Option(
+            help="top-down: how much of a label is believed, 0 to 1.",
+            show_default="0.5",
+            rich_help_panel=_NOISE,
+        ),
+    ] = None,
+    mixing: Annotated[
+        Mixing | None,
+        typer.Option(
+            help="Batches drawn from clean and noisy samples together, or of each in turn.",
+            show_default="joined",
+            rich_help_panel=_NOISE,
+        ),
+    ] = None,
+    measure_with: Annotated[
+        MeasureWith | None,
+        typer.Option(
+            help="estimated, refined: which samples train the models that are measured.",
+            show_default="auto",
+            rich_help_panel=_NOISE,
+        ),
+    ] = None,
+    no_train_on_clean: Annotated[
+        bool,
+        typer.Option(
+            "--no-train-on-clean",
+            help="estimated, refined: use clean samples for measuring only.",
+            rich_help_panel=_NOISE,
+        ),
+    ] = False,
     noise_matrix: Annotated[
         Path | None,
         typer.Option(help="FILE.csv for --method known; columns are true classes.", rich_help_panel=_NOISE),
     ] = None,
     start: Annotated[
-        Start | None, typer.Option(help="Where a learned matrix starts.", rich_help_panel=_NOISE)
+        Start | None,
+        typer.Option(
+            help="learned: where the matrix starts.", show_default="features", rich_help_panel=_NOISE
+        ),
     ] = None,
+    rule: Annotated[
+        Rule | None,
+        typer.Option(
+            help="learned: the start of best held-out likelihood, or of the smallest trace that cannot be "
+            "told from it.",
+            show_default="best",
+            rich_help_panel=_NOISE,
+        ),
+    ] = None,
+    no_fresh_network: Annotated[
+        bool,
+        typer.Option(
+            "--no-fresh-network",
+            help="learned: go on with the network of the first phase, and let the matrix learn with it.",
+            rich_help_panel=_NOISE,
+        ),
+    ] = False,
+    noise_trainable: Annotated[
+        bool,
+        typer.Option(
+            "--noise-trainable",
+            help="learned: the matrix goes on learning in the main stage.",
+            rich_help_panel=_NOISE,
+        ),
+    ] = False,
     noise_learning_rate: Annotated[
-        float | None, typer.Option(help="Of the noise matrix.", rich_help_panel=_NOISE)
+        float | None,
+        typer.Option(help="Of the noise matrix, while it learns by gradient.", rich_help_panel=_NOISE),
     ] = None,
     trace_penalty: Annotated[
-        float | None, typer.Option(help="Weight of tr(Q) / K.", rich_help_panel=_NOISE)
+        float | None, typer.Option(help="Weight of tr(Q) / K, likewise.", rich_help_panel=_NOISE)
     ] = None,
     noise_weight_decay: Annotated[
-        float | None, typer.Option(help="Weight of |Q|^2 / 2K.", rich_help_panel=_NOISE)
+        float | None, typer.Option(help="Weight of |Q|^2 / 2K, likewise.", rich_help_panel=_NOISE)
     ] = None,
     model: Annotated[
         str | None,
@@ -114,7 +194,7 @@ def train(
         int | None, typer.Option(help="At most, in the main stage.", rich_help_panel=_MODEL)
     ] = None,
     warm_up_epochs: Annotated[
-        int | None, typer.Option(help="Before the noise matrix joins.", rich_help_panel=_MODEL)
+        int | None, typer.Option(help="Of models before the main stage, if any.", rich_help_panel=_MODEL)
     ] = None,
     batch_size: Annotated[int | None, typer.Option(help="Samples a step.", rich_help_panel=_MODEL)] = None,
     learning_rate: Annotated[
@@ -157,7 +237,7 @@ def train(
         bool, typer.Option("--no-progress", help="No progress bars.", rich_help_panel=_RUN)
     ] = False,
 ) -> None:
-    """Train a classifier on noisy labels.
+    """Train a classifier on noisy labels, and on clean ones where there are some.
 
     Leaves a folder with the weights, the noise matrix, figures, curves and pictures.
 
@@ -168,15 +248,24 @@ def train(
     from noiselayer.runs import Reading, prepare_run
     from noiselayer.training import Hardware
 
-    chosen = {
-        "method": method.value,
+    chosen: dict[str, Any] = {
+        "method": method,
         "model": model,
         "max_epochs": epochs,
         "warm_up_epochs": warm_up_epochs,
         "batch_size": batch_size,
         "validation_fraction": validation_fraction,
         "patience": patience,
-        "start": None if start is None else start.value,
+        "start": start,
+        "rule": rule,
+        "noisy_weight": noisy_weight,
+        "outside_weight": outside_weight,
+        "alpha": alpha,
+        "mixing": mixing,
+        "measure_with": measure_with,
+        "train_on_clean": False if no_train_on_clean else None,
+        "fresh_network": False if no_fresh_network else None,
+        "noise_trainable": noise_trainable or None,
         "seed": seed,
     }
     rates = {
@@ -202,7 +291,11 @@ def train(
             class_names=parse_list(class_names),
         ),
         out,
-        options={name: value for name, value in chosen.items() if value is not None},
+        options={
+            name: value.value if isinstance(value, Enum) else value
+            for name, value in chosen.items()
+            if value is not None
+        },
         optimization={name: value for name, value in rates.items() if value is not None},
         hardware=Hardware(
             accelerator=accelerator,
@@ -214,6 +307,10 @@ def train(
             progress=not no_progress and sys.stderr.isatty(),
         ),
         noise_matrix=noise_matrix,
+        clean=clean,
+        clean_labels=clean_labels,
+        outside=outside,
+        overlapping=overlapping.value,
         test=test,
         test_labels=test_labels,
         resume=resume,
@@ -224,31 +321,11 @@ def train(
     if dry_run:
         say(run.plan())
         return
-    say(run.data.summary())
+    say(run.sets.summary())
+    if run.choice:
+        say(run.choice)
     metrics = run.execute(on_stage=say, keep_checkpoints=keep_checkpoints)
     if metrics is not None:
-        _tell(metrics, out)
+        tell_outcome(metrics, out)
         if not metrics["finished"]:
             raise typer.Exit(INTERRUPTED)
-
-
-def _tell(metrics: dict[str, Any], out: Path) -> None:
-    """The outcome in words."""
-    loss = metrics["best_validation_loss"]
-    if loss is not None:
-        say(
-            f"Best validation loss {loss:.4f} nats on noisy labels (epoch {metrics['best_epoch'] + 1}); "
-            f"{metrics['seconds']:.0f} seconds of training."
-        )
-    if metrics["method"] != "normal" and metrics["finished"]:
-        say(f"By the noise matrix about {100 * metrics['wrong_labels']:.0f} % of the labels are wrong.")
-    if "test_error" in metrics:
-        error, spread = metrics["test_error"], metrics["test_error_standard_error"]
-        say(
-            f"Test error on {metrics['test_samples']:,} trusted labels: {100 * error:.2f} % "
-            f"(standard error {100 * spread:.2f})."
-        )
-    if metrics["finished"]:
-        say(f"Written to {out}.")
-    else:
-        say(f"Stopped. {out} can be used as it is; --resume goes on after the last whole epoch.")

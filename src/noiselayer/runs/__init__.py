@@ -8,9 +8,10 @@ from noiselayer.runs.folder import RunFolder
 from noiselayer.runs.loaded import LoadedRun, load
 from noiselayer.runs.matrix_file import read_noise_matrix, write_noise_matrix
 from noiselayer.runs.predictions import Predictions
+from noiselayer.runs.prepare import prepare_run
 from noiselayer.runs.reading import Reading
 from noiselayer.runs.saved import noise_floor
-from noiselayer.runs.train import PreparedRun, prepare_run
+from noiselayer.runs.train import PreparedRun
 
 __all__ = [
     "LoadedRun",

@@ -12,7 +12,10 @@ from noiselayer.runs.files import read_json, write_json
 
 __all__ = ["RunFolder"]
 
-_COMPARED = ("options", "inputs", "class_names", "encoder", "data", "known_noise_matrix", "precision")
+_COMPARED = (
+    *("options", "inputs", "class_names", "encoder", "data", "clean", "outside", "known_noise_matrix"),
+    "precision",
+)
 
 
 class RunFolder:

@@ -13,7 +13,7 @@ from noiselayer.errors import InputError, list_some, nearest
 from noiselayer.noise_matrix import check
 from noiselayer.runs.files import write_rows
 
-__all__ = ["CORNER", "read_noise_matrix", "write_noise_matrix"]
+__all__ = ["CORNER", "read_noise_matrix", "write_entries", "write_noise_matrix"]
 
 CORNER = "noisy \\ true"
 
@@ -39,11 +39,31 @@ def write_noise_matrix(path: str | Path, noise_matrix: Tensor, class_names: Sequ
     <BLANKLINE>
     """
     check(noise_matrix, num_classes=len(class_names))
+    write_entries(path, noise_matrix, class_names)
+
+
+def write_entries(path: str | Path, values: Tensor, class_names: Sequence[str]) -> None:
+    r"""Write a value for every entry of a noise matrix, such as its standard error, in the same form.
+
+    Args:
+        path: A .csv file.
+        values: Shape (K, K), row = noisy label, column = true class; infinity is written as inf.
+        class_names: The K names.
+
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "standard_error.csv"
+    >>> write_entries(path, torch.tensor([[0.5, torch.inf], [0.25, 2.0]]), ["cat", "dog"])
+    >>> print(path.read_text())
+    noisy \ true,cat,dog
+    cat,0.5,inf
+    dog,0.25,2
+    <BLANKLINE>
+    """
     # Nine digits give back every float32 exactly, seventeen every float64.
-    digits = 17 if noise_matrix.dtype == torch.float64 else 9
+    digits = 17 if values.dtype == torch.float64 else 9
     rows = [
-        [name, *(f"{q:.{digits}g}" for q in row)]
-        for name, row in zip(class_names, noise_matrix.detach().cpu().double().tolist(), strict=True)
+        [name, *(f"{value:.{digits}g}" for value in row)]
+        for name, row in zip(class_names, values.detach().cpu().double().tolist(), strict=True)
     ]
     write_rows(Path(path), [CORNER, *class_names], rows)
 

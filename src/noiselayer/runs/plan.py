@@ -12,6 +12,7 @@ from torch.nn.functional import cross_entropy
 from noiselayer.data import LabeledData
 from noiselayer.models import build_model
 from noiselayer.training import TrainingOptions
+from noiselayer.training.measured import trained_on_clean
 from noiselayer.training.seeding import seeded
 
 __all__ = ["PlannedStage", "in_words", "planned_stages", "seconds_per_sample"]
@@ -32,33 +33,70 @@ class PlannedStage:
     samples: int
 
 
-def planned_stages(options: TrainingOptions, num_train: int) -> list[PlannedStage]:
+def planned_stages(
+    options: TrainingOptions, num_noisy: int, num_clean: int = 0, num_outside: int = 0
+) -> list[PlannedStage]:
     """The stages that :func:`noiselayer.training.fit_classifier` would run.
 
     Args:
         options: Method, epochs, folds.
-        num_train: Samples to train on, those held out not counted.
+        num_noisy: Noisy samples to train on, those held out not counted.
+        num_clean: Clean samples, likewise.
+        num_outside: Samples from outside the classes.
 
     >>> [stage.epochs for stage in planned_stages(TrainingOptions(max_epochs=5, warm_up_epochs=2), 100)]
     [2, 2, 5]
+    >>> print(planned_stages(TrainingOptions("estimated"), 900, 90)[0])
+    PlannedStage(name='measuring model 1 of 2, trained on noisy samples', epochs=10, samples=450)
     """
-    stages = []
     # Without a clean set "auto" learns.
-    learned, identity = options.method in ("learned", "auto"), options.start == "identity"
+    learned = options.method in ("learned", "auto")
+    identity = options.start == "identity"
+    stages = []
     if learned and not identity:
-        part = num_train - num_train // options.folds
-        stages += [
-            PlannedStage(f"warm-up {k + 1} of {options.folds}, Q = I", options.warm_up_epochs, part)
-            for k in range(options.folds)
-        ]
-    two_phases = learned and (identity or not options.fresh_network)
-    what = {"normal": "Q = I", "known": "Q given"}.get(options.method, options.method)
-    if learned:
-        what = "Q from the warm-up"
-    if two_phases:
+        part = num_noisy - num_noisy // options.folds
+        stages = _folds("warm-up {} of {}, Q = I", part, options.warm_up_epochs, options.folds)
+    if options.method in ("estimated", "refined"):
+        of_clean = trained_on_clean(options, num_clean, num_noisy)
+        base = num_clean if of_clean else num_noisy
+        stages = _folds(
+            f"measuring model {{}} of {{}}, trained on {'clean' if of_clean else 'noisy'} samples",
+            base - base // options.folds,
+            options.max_epochs if of_clean else options.warm_up_epochs,
+            options.folds,
+        )
+    of_paper = learned and (identity or not options.fresh_network)
+    what = {
+        "normal": "Q = I",
+        "known": "Q given",
+        "estimated": "Q as measured",
+        "refined": "Q as measured first, then it learns",
+        "top-down": f"labels smoothed by {1 - options.alpha:g}",
+    }.get(options.method, "Q from the warm-up")
+    if options.method == "learned" and options.noise_trainable:
+        what += ", which goes on learning"
+    if of_paper:
         what = "Q = I first, then Q joins"
+    two_phases = of_paper or options.method == "refined"
     epochs = options.max_epochs + (options.warm_up_epochs if two_phases else 0)
-    return [*stages, PlannedStage(f"main stage, {what}", epochs, num_train)]
+    return [
+        *stages,
+        PlannedStage(
+            f"main stage, {what}", epochs, _main_samples(options, num_noisy, num_clean, num_outside)
+        ),
+    ]
+
+
+def _folds(name: str, samples: int, epochs: int, folds: int) -> list[PlannedStage]:
+    return [PlannedStage(name.format(k + 1, folds), epochs, samples) for k in range(folds)]
+
+
+def _main_samples(options: TrainingOptions, num_noisy: int, num_clean: int, num_outside: int) -> int:
+    """Samples in an epoch of the main stage; batches that alternate go through the smaller side again."""
+    clean, others = (num_clean if options.train_on_clean else 0), num_noisy + num_outside
+    if options.mixing == "alternating" and clean:
+        return 2 * max(clean, others)
+    return clean + others
 
 
 def seconds_per_sample(

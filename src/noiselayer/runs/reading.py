@@ -76,13 +76,17 @@ class Reading:
         ('true', None, 'file')
         """
         suffix = split_address(path)[0].suffix.lower()
-        same = replace(self, path=path, class_names=class_names, image_size=image_size)
-        if suffix not in TABLE_SUFFIXES:
+        arrays, table = suffix in (".npy", ".npz"), suffix in TABLE_SUFFIXES
+        # Arrays are never resized: another size is an error, and is said to be one of the samples.
+        same = replace(self, path=path, class_names=class_names, image_size=None if arrays else image_size)
+        if not table:
             same = replace(
                 same, image_column=None, feature_columns=None, categorical_columns=(), impute_missing=False
             )
-        if suffix not in (".npy", ".npz"):
+        if not arrays:
             same = replace(same, layout="auto")
+        if not (arrays or table):  # a folder has its labels in the names of its folders
+            same = replace(same, labels=None, label_column=None)
         if self.labels is not None and is_label_file(self.labels):  # those were the labels of other samples
             same = replace(same, labels=None)
         if labels is not None:

@@ -12,12 +12,15 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from noiselayer.data import LabeledData
+from noiselayer.runs.confusions import about_estimate, finite
 from noiselayer.runs.files import whole_file, write_json, write_rows
-from noiselayer.runs.matrix_file import write_noise_matrix
+from noiselayer.runs.matrix_file import write_entries, write_noise_matrix
+from noiselayer.runs.sets import RunSets
 from noiselayer.training import TrainedClassifier, predict_logits
 
 __all__ = ["noise_floor", "save_run", "summarize", "trusted_error"]
 
+_THROUGH_Q = ("known", "learned", "estimated", "refined")
 _CURVES = ("epoch", "train_loss", "val_loss", "noise_trace", "noise_learning", "learning_rate", "seconds")
 
 
@@ -26,19 +29,22 @@ def save_run(
 ) -> None:
     """Write everything a run leaves, each file whole, ``metrics.json`` last.
 
-    =======================  ================================================================================
-    weights.safetensors      the network, without Q
-    noise_matrix.csv         Q: a row per noisy label, a column per true class; ``noise_matrix.png`` shows it
-    metrics.json             how it went
-    config.json              what was asked for, and all that is needed to build the network again
-    splits.npz               which samples were trained and validated on
-    curves.csv               an epoch a row, of all stages; ``curves.png`` shows the losses
-    =======================  ================================================================================
+    ===============================  =========================================================================
+    weights.safetensors              the network, without Q
+    noise_matrix.csv                 Q: a row per noisy label, a column per true class; ``noise_matrix.png`` shows it
+    metrics.json                     how it went
+    config.json                      what was asked for, and all that is needed to build the network again
+    splits.npz                       which samples were trained and validated on, of the noisy and of the clean set
+    sample_counts.csv                how many samples are behind every label: noisy ones that carry it, clean ones of it
+    start_matrix.csv                 where a learned Q started
+    noise_matrix_standard_error.csv  of every entry of Q where it was measured (estimated, refined: as measured)
+    curves.csv                       an epoch a row, of all stages; ``curves.png`` shows the losses
+    ===============================  =========================================================================
 
     Args:
         folder: Where; it exists.
         trained: What training left.
-        config: See :func:`noiselayer.runs.train.run_config`.
+        config: See :func:`noiselayer.runs.prepare.run_config`.
         metrics: See :func:`summarize`.
     """
     from noiselayer.report import save_curves, save_noise_matrices
@@ -52,6 +58,12 @@ def save_run(
     with whole_file(folder / "splits.npz") as beside:
         splits: dict[str, Any] = {name: indices.numpy() for name, indices in trained.splits.items()}
         np.savez(beside, **splits)
+    write_rows(folder / "sample_counts.csv", ["class", "noisy", "clean"], _counts(trained))
+    if trained.start_matrix is not None:
+        write_noise_matrix(folder / "start_matrix.csv", trained.start_matrix, trained.class_names)
+    if trained.estimate is not None and trained.estimate.standard_error is not None:
+        path = folder / "noise_matrix_standard_error.csv"
+        write_entries(path, trained.estimate.standard_error, trained.class_names)
     rows = [
         [stage.name, *(row.get(column) for column in _CURVES)]
         for stage in trained.stages
@@ -63,53 +75,63 @@ def save_run(
     with whole_file(folder / "noise_matrix.png") as beside:
         save_noise_matrices(beside, {title: trained.noise_matrix}, trained.class_names)
     with whole_file(folder / "curves.png") as beside:
-        save_curves(beside, trained.stages, noise_floor=metrics["noise_floor"] or None)
+        # The floor is one of noisy labels; a loss with clean or outside samples in it has another.
+        floor = metrics["noise_floor"] if trained.options.method in _THROUGH_Q and not metrics["mixed"] else 0
+        save_curves(beside, trained.stages, noise_floor=floor or None)
     write_json(folder / "config.json", {**config, "model": trained.model_arguments})
     write_json(folder / "metrics.json", metrics)
 
 
-def summarize(trained: TrainedClassifier, data: LabeledData, device: torch.device) -> dict[str, Any]:
+def summarize(trained: TrainedClassifier, sets: RunSets, device: torch.device) -> dict[str, Any]:
     """The figures of a run.
 
     Args:
         trained: What training left.
-        data: What it was trained on.
+        sets: What it was trained on.
         device: Where to ask the network for the shares of the classes.
 
     Returns:
         Among others ``noise_floor`` (nats, see :func:`noise_floor`) and ``wrong_labels``: the share of wrong
-        labels that Q implies for the classes that the network sees in the validation samples.
+        labels that Q implies for the classes that the network sees in the validation samples, and, where the
+        noise was measured, ``estimate``: how, and what is to be known before its matrix is used.
     """
-    last = trained.stages[-1]
-    validation = data.subset(trained.splits["validation"])
+    last, options = trained.stages[-1], trained.options
+    validation = sets.noisy.subset(trained.splits["validation"])
     probs = predict_logits(trained.network, validation.inputs, device=device).softmax(dim=1)
     trained.network.cpu()
-    normal = trained.options.method in ("normal", "top-down")
+    samples = {name: len(indices) for name, indices in trained.splits.items()}
+    if sets.outside is not None:
+        samples["outside"] = len(sets.outside)
     shares, Q = probs.double().mean(dim=0), trained.noise_matrix.double()
-    return {
+    figures = {
         "finished": not trained.interrupted,
-        "method": trained.options.method,
-        "best_validation_loss": _finite(last.best_loss),
+        "method": options.method,
+        "best_validation_loss": finite(last.best_loss),
         "best_epoch": last.best_epoch,
         "epochs": last.epochs,
         "seconds": sum(stage.seconds for stage in trained.stages),
         "noise_floor": noise_floor(Q, shares),
         # A method that assumes Q = I says nothing of how many labels are wrong.
-        "wrong_labels": None if normal else max(0.0, float(1 - Q.diagonal() @ shares)),
-        "samples": {name: len(indices) for name, indices in trained.splits.items()},
-        "skipped": len(data.skipped),
+        "wrong_labels": max(0.0, float(1 - Q.diagonal() @ shares)) if options.method in _THROUGH_Q else None,
+        "samples": samples,
+        "mixed": sets.outside is not None or (sets.clean is not None and options.train_on_clean),
+        "dropped": sets.dropped,
+        "skipped": len(sets.noisy.skipped),
         "stages": [
             {
                 "name": stage.name,
                 "epochs": stage.epochs,
                 "best_epoch": stage.best_epoch,
-                "best_validation_loss": _finite(stage.best_loss),
+                "best_validation_loss": finite(stage.best_loss),
                 "switched_at": stage.switched_at,
                 "seconds": stage.seconds,
             }
             for stage in trained.stages
         ],
     }
+    if trained.estimate is not None:
+        figures["estimate"] = about_estimate(trained.estimate, trained.class_names)
+    return figures
 
 
 def noise_floor(noise_matrix: Tensor, class_shares: Tensor) -> float:
@@ -148,5 +170,8 @@ def trusted_error(trained: TrainedClassifier, test: LabeledData, device: torch.d
     }
 
 
-def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None
+def _counts(trained: TrainedClassifier) -> list[list[Any]]:
+    """A row per class: its name, training samples with its noisy label, and clean ones of it."""
+    none = torch.zeros(len(trained.class_names), dtype=torch.int64)
+    columns = [trained.sample_counts.get(name, none).tolist() for name in ("noisy", "clean")]
+    return [list(row) for row in zip(trained.class_names, *columns, strict=True)]

@@ -1,0 +1,64 @@
+"""What options choose between, in words of our own: help must not import what computes."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+__all__ = ["EstimateMethod", "MeasureWith", "Method", "Mixing", "Overlapping", "Rule", "Start"]
+
+
+class Method(str, Enum):
+    """How labels are taken."""
+
+    auto = "auto"
+    normal = "normal"
+    top_down = "top-down"
+    known = "known"
+    learned = "learned"
+    estimated = "estimated"
+    refined = "refined"
+
+
+class Start(str, Enum):
+    """Where a learned noise matrix starts."""
+
+    features = "features"
+    confusion = "confusion"
+    identity = "identity"
+
+
+class Rule(str, Enum):
+    """How a start from features is chosen."""
+
+    best = "best"
+    one_standard_error = "one-standard-error"
+
+
+class Mixing(str, Enum):
+    """How clean and noisy samples share batches."""
+
+    joined = "joined"
+    alternating = "alternating"
+
+
+class MeasureWith(str, Enum):
+    """Which samples train the models that are measured."""
+
+    auto = "auto"
+    clean = "clean"
+    noisy = "noisy"
+
+
+class Overlapping(str, Enum):
+    """What becomes of samples that stand in two sets."""
+
+    error = "error"
+    drop = "drop"
+
+
+class EstimateMethod(str, Enum):
+    """How an inverse noise matrix is found."""
+
+    auto = "auto"
+    inverse = "inverse"
+    sparse = "sparse"

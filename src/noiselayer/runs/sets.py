@@ -1,0 +1,169 @@
+"""The sets of samples that a run is made of: noisy, clean, from outside the classes, and for the test."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from noiselayer.data import ImageFileInputs, LabeledData, check_for_training
+from noiselayer.data.inputs import Inputs, SubsetInputs
+from noiselayer.errors import InputError
+from noiselayer.runs.reading import Reading, fingerprint, table_encoder
+from noiselayer.training.sources import check_clean, check_outside
+
+__all__ = ["Overlapping", "RunSets", "read_sets"]
+
+Overlapping = Literal["error", "drop"]
+
+_IN_MEMORY = 2 << 30  # bytes of decoded images that are kept instead of read again in every epoch
+
+
+@dataclass(frozen=True)
+class RunSets:
+    """What was read.
+
+    Attributes:
+        noisy: Samples and noisy labels, without those that stand in ``clean`` too.
+        clean: Samples and trusted labels to train with, or None.
+        outside: Samples from outside the classes, or None; without labels.
+        test: Samples with trusted labels, for reading only, or None.
+        dropped: How many of the noisy samples were left out because they stand in ``clean``.
+    """
+
+    noisy: LabeledData
+    clean: LabeledData | None = None
+    outside: LabeledData | None = None
+    test: LabeledData | None = None
+    dropped: int = 0
+
+    def rows(self) -> npt.NDArray[np.int64]:
+        """Where each of the noisy samples stood in what was read, counted from 0."""
+        inputs = self.noisy.inputs
+        return inputs.indices if isinstance(inputs, SubsetInputs) else np.arange(len(inputs))
+
+    def summary(self) -> str:
+        """All sets that are trained on, in words, a line each."""
+        lines = [self.noisy.summary()]
+        if self.dropped:
+            lines.append(f"{self.dropped:,} noisy samples that stand in the clean set too are left out.")
+        if self.clean is not None:
+            lines.append(f"Clean: {self.clean.summary()}")
+        if self.outside is not None:
+            lines.append(f"Outside the classes: {self.outside.summary()}")
+        return "\n".join(lines)
+
+    def identity(self) -> dict[str, Any]:
+        """What tells these sets from others, as plain types."""
+        named = {"data": self.noisy, "clean": self.clean, "outside": self.outside}
+        return {
+            name: None if data is None else {"samples": len(data), "fingerprint": fingerprint(data)}
+            for name, data in named.items()
+        }
+
+
+def read_sets(
+    reading: Reading,
+    *,
+    clean: str | None = None,
+    clean_labels: str | None = None,
+    outside: str | None = None,
+    overlapping: Overlapping = "error",
+    test: str | None = None,
+    test_labels: str | None = None,
+) -> RunSets:
+    """Read all sets and check that they fit together.
+
+    Args:
+        reading: Where the noisy data are, and how to read them; the other sets are read as they are.
+        clean: Data with trusted labels to train with.
+        clean_labels: Where those labels are; under the same name if None.
+        outside: Data from outside the classes; labels in it are not read.
+        overlapping: What to do with samples that stand in the noisy and in the clean set.
+        test: Data with trusted labels, for reading only.
+        test_labels: Where those labels are; under the same name if None.
+
+    Raises:
+        InputError: If one cannot be read, or they do not fit together.
+
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> np.savez(folder / "noisy.npz", x=np.eye(5), y=[0, 0, 1, 1, 1], class_names=["cat", "dog"])
+    >>> np.savez(folder / "clean.npz", x=np.eye(5)[3:] * [[1], [9]], y=[0, 0])
+    >>> read_sets(Reading(str(folder / "noisy.npz")), clean=str(folder / "clean.npz"))
+    Traceback (most recent call last):
+    ...
+    noiselayer.errors.InputError: the clean set (...) has no samples of 'dog'; the noise of a class can only be
+    measured with clean samples of it. Add some, or leave the class out of both sets.
+    """
+    for labels, data, name in ((clean_labels, clean, "clean"), (test_labels, test, "test")):
+        if labels is not None and data is None:
+            raise InputError(f"--{name}-labels says where the labels of --{name} are; give that too.")
+    if overlapping == "drop" and clean is None:
+        raise InputError(
+            "overlapping='drop' is about samples of a clean set, and there is none; give --clean."
+        )
+    noisy = _in_memory(reading.read())
+    check_for_training(noisy)
+    total, trusted = len(noisy), None
+    if clean is not None:
+        trusted = _in_memory(_read_like(reading, noisy, clean, "clean", labels=clean_labels))
+        noisy = check_clean(noisy, trusted, overlapping=overlapping)
+        check_for_training(noisy)
+    strangers = None
+    if outside is not None:
+        strangers = _in_memory(_read_like(reading, noisy, outside, "outside", with_labels=False))
+        check_outside(noisy, strangers.inputs)
+    return RunSets(
+        noisy,
+        trusted,
+        strangers,
+        None if test is None else _read_like(reading, noisy, test, "test", labels=test_labels),
+        dropped=total - len(noisy),
+    )
+
+
+def _read_like(
+    reading: Reading,
+    noisy: LabeledData,
+    path: str,
+    name: str,
+    *,
+    labels: str | None = None,
+    with_labels: bool = True,
+) -> LabeledData:
+    """Another set for the same model."""
+    image = noisy.inputs.kind == "image"
+    other = reading.like_this(
+        path,
+        class_names=noisy.class_names,
+        image_size=(noisy.inputs.shape[1], noisy.inputs.shape[2]) if image else None,
+        labels=labels,
+    )
+    try:
+        data = other.read(encoder=table_encoder(noisy.inputs), with_labels=with_labels)
+    except InputError as error:
+        raise InputError(f"the {name} set {path}: {error}") from error
+    _check_like(noisy.inputs, data.inputs, name)
+    return data
+
+
+def _check_like(noisy: Inputs, other: Inputs, name: str) -> None:
+    if (other.shape, other.dtype) != (noisy.shape, noisy.dtype):
+        raise InputError(
+            f"the {name} samples must be like the noisy ones, of shape {noisy.shape} and type {noisy.dtype}; got "
+            f"{other.shape}, {other.dtype}."
+        )
+
+
+def _in_memory(data: LabeledData) -> LabeledData:
+    """Images that fit are decoded once and not in every epoch."""
+    if not isinstance(data.inputs, ImageFileInputs):
+        return data
+    channels, height, width = data.inputs.shape
+    if len(data) * channels * height * width > _IN_MEMORY:
+        return data
+    return replace(data, inputs=data.inputs.in_memory())
