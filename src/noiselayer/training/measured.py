@@ -33,7 +33,7 @@ def measured_matrix(
     The models are cross-fitted: each fold's model is measured on samples that it was not trained on, and the
     folds' answers are averaged. ``options.measure_with`` says on which set they are trained. Models of the
     clean set are the paper's way. Of a few hundred clean samples they are poor, C* is then ill-conditioned and
-    its errors grow; models of the (many) noisy ones see better, and Eq. 3 asks only that they have not been
+    its errors grow; models of the (many) noisy ones see better, and the equations ask only that they have not been
     fitted to the labels they are measured on.
 
     Args:
