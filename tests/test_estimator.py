@@ -42,7 +42,7 @@ def blobs(size: int = 60, noise_matrix: Array | None = None) -> tuple[Array, Arr
 # What scikit-learn asks of every estimator. Nothing is expected to fail.
 
 
-@parametrize_with_checks([quick(), quick("learned")])
+@parametrize_with_checks([quick(), quick("auto")])
 def test_keeps_scikit_learns_conventions(estimator: NoisyLabelClassifier, check: Any) -> None:
     check(estimator)
 
@@ -289,7 +289,10 @@ def test_unfit_data_are_refused(X: Any, y: Any, message: str) -> None:
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [
-        ({"method": "clean"}, "method must be one of normal, known, learned"),
+        (
+            {"method": "clean"},
+            "method must be one of auto, normal, top-down, known, learned, estimated, refined",
+        ),
         ({"start": "middle"}, "start must be one of features, confusion, identity; got 'middle'"),
         ({"model": "small"}, r"\(channels, height, width\).*'mlp'"),
         ({"model": "resnet"}, "there is no model 'resnet'"),

@@ -4,27 +4,35 @@ from __future__ import annotations
 
 import copy
 import warnings
-from collections.abc import Sequence
 from dataclasses import replace
-from numbers import Integral
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.utils import check_random_state
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import Tensor
 
+from noiselayer._estimator_inputs import DTYPES, as_matrix, codes_of, prediction_device, seed_of
 from noiselayer.data.arrays import ArrayInputs, Layout
 from noiselayer.data.inputs import Kind
 from noiselayer.data.labeled import LabeledData
 from noiselayer.errors import InputError
+from noiselayer.estimation.from_features import Rule
+from noiselayer.training.effects import check_effects
 from noiselayer.training.fit import TrainedClassifier, fit_classifier
-from noiselayer.training.options import Start, TrainingOptions, default_options
+from noiselayer.training.options import (
+    MeasureWith,
+    Mixing,
+    Start,
+    TrainingOptions,
+    choose_method,
+    default_options,
+)
 from noiselayer.training.predict import predict_logits
+from noiselayer.training.sources import Overlapping
 from noiselayer.training.stage import Hardware
 
 __all__ = ["NoisyLabelClassifier"]
@@ -33,12 +41,17 @@ __all__ = ["NoisyLabelClassifier"]
 class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """A neural network that learns from wrong labels, with scikit-learn's interface.
 
-    ``fit`` takes labels of which many may be wrong; ``predict`` gives true classes. With ``method="learned"``
-    the noise matrix is found on the way and stands in ``noise_matrix_``.
+    ``fit`` takes labels of which many may be wrong, and trusted ones where there are some; ``predict`` gives
+    true classes. The noise matrix is found on the way and stands in ``noise_matrix_``.
+
+    A parameter that says which method it is for is ignored by the others, or refused where that could pass
+    unnoticed: whatever weighs, mixes or penalises something raises an error if it would change nothing.
 
     Args:
-        method: "learned" (the noise matrix is unknown), "known" (it is given) or "normal" (ordinary training,
-            which takes every label as right).
+        method: "auto" ("estimated" with enough clean samples, else "learned"), "learned" (from noisy labels
+            alone), "estimated" (measured with clean samples), "refined" (then learned further), "known" (the
+            matrix is given), "top-down" (labels are softened) or "normal" (ordinary training, which takes
+            every label as right). All train on the clean samples too, if there are any.
         model: A name that :func:`noiselayer.models.build_model` knows; None takes "mlp" for two-dimensional X
             and "small" for images.
         model_options: The model's own, such as ``{"hidden": (256, 256)}`` for the mlp.
@@ -53,13 +66,26 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
         validation_fraction: Share of the samples held out, of every label alike, whose likelihood chooses the
             best epoch and how free the noise matrix is. Their labels are as noisy as the others.
         patience: Epochs without improvement that end a stage; None runs every stage to its end.
-        start: Where a learned noise matrix starts: "features", "confusion" or "identity", see
+        start: For "learned", where the noise matrix starts: "features", "confusion" or "identity", see
             :class:`~noiselayer.training.TrainingOptions`.
-        fresh_network: Train a new network with the matrix found, or go on with the one that has learned the
-            noise.
-        noise_learning_rate: Of the noise matrix.
+        rule: For "learned" with a start from features: the start of "best" held-out likelihood, or by
+            "one-standard-error" the one of smallest trace that cannot be told from it.
+        fresh_network: For "learned": train a new network with the matrix found, or go on with the one that
+            has learned the noise.
+        noise_trainable: For "learned": the matrix goes on learning with the fresh network.
+        noise_learning_rate: Of the noise matrix while it learns by gradient, as do the next two: with "refined",
+            or with "learned" if ``noise_trainable``, ``start="identity"`` or not ``fresh_network``. Refused
+            otherwise.
         trace_penalty: Weight of tr(Q) / K in the loss while Q learns; pulls the diagonal down.
         noise_weight_decay: Weight of ||Q||^2 / (2 K) while Q learns; pulls columns to uniform.
+        noisy_weight: Weight of a noisy sample where a clean one has 1.
+        outside_weight: Weight of a sample of ``X_outside``.
+        alpha: For "top-down", how much of a label is believed, 0 to 1.
+        mixing: "joined" draws batches from clean and noisy samples together, "alternating" of each in turn.
+        measure_with: For "estimated" and "refined": the samples, "clean" or "noisy", that train the models
+            which are measured; "auto" takes "clean" if there are at least a fifth as many.
+        train_on_clean: Whether clean samples are trained on too, or serve the measuring alone.
+        overlapping: Samples that stand in X and in ``X_clean``: an "error", or "drop" them from X.
         precision: Lightning's: "32-true", "bf16-mixed", "16-mixed".
         accelerator: Lightning's: "auto", "cpu", "gpu", "mps"; one device is used.
         layout: Where 4-dimensional X has its channels: "NHWC", "NCHW" or "auto", which refuses to guess when
@@ -70,7 +96,10 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
 
     Attributes:
         classes_: Shape (K,), the different labels, sorted, of whatever type they came in.
-        noise_matrix_: Shape (K, K), columns = true classes: learned, given, or the identity.
+        method_: What "auto" has chosen, or ``method``.
+        noise_matrix_: Shape (K, K), columns = true classes: learned, estimated, given, or the identity.
+        estimate_: A :class:`~noiselayer.estimation.NoiseEstimate` with the standard errors of the matrix as it
+            was measured, and warnings; None for methods that do not measure it.
         start_matrix_: Where the learned matrix started, shape (K, K); None for other methods and starts.
         network_: A ``torch.nn.Module``: raw inputs to logits of the true class.
         history_: A dict for every epoch of every stage: its stage, losses, tr(Q) / K, rate, seconds.
@@ -89,7 +118,7 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
 
     def __init__(
         self,
-        method: str = "learned",
+        method: str = "auto",
         *,
         model: str | None = None,
         model_options: dict[str, Any] | None = None,
@@ -101,10 +130,19 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
         validation_fraction: float = 0.1,
         patience: int | None = None,
         start: Start = "features",
+        rule: Rule = "best",
         fresh_network: bool = True,
+        noise_trainable: bool = False,
         noise_learning_rate: float | None = None,
         trace_penalty: float = 0.0,
         noise_weight_decay: float = 0.0,
+        noisy_weight: float = 1.0,
+        outside_weight: float = 1.0,
+        alpha: float = 0.5,
+        mixing: Mixing = "joined",
+        measure_with: MeasureWith = "auto",
+        train_on_clean: bool = True,
+        overlapping: Overlapping = "error",
         precision: str = "32-true",
         accelerator: str = "auto",
         layout: Layout = "auto",
@@ -122,35 +160,61 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
         self.validation_fraction = validation_fraction
         self.patience = patience
         self.start = start
+        self.rule = rule
         self.fresh_network = fresh_network
+        self.noise_trainable = noise_trainable
         self.noise_learning_rate = noise_learning_rate
         self.trace_penalty = trace_penalty
         self.noise_weight_decay = noise_weight_decay
+        self.noisy_weight = noisy_weight
+        self.outside_weight = outside_weight
+        self.alpha = alpha
+        self.mixing = mixing
+        self.measure_with = measure_with
+        self.train_on_clean = train_on_clean
+        self.overlapping = overlapping
         self.precision = precision
         self.accelerator = accelerator
         self.layout = layout
         self.random_state = random_state
         self.verbose = verbose
 
-    def fit(self, X: Any, y: Any) -> NoisyLabelClassifier:
-        """Train on noisy labels.
+    def fit(
+        self, X: Any, y: Any, *, X_clean: Any = None, y_clean: Any = None, X_outside: Any = None
+    ) -> NoisyLabelClassifier:
+        """Train on noisy labels, and on clean ones where there are some.
 
         Args:
             X: Shape (N, D): an array, a DataFrame of numbers, nested lists. Or images: (N, H, W),
                 (N, H, W, C) or (N, C, H, W), bytes or floats, taken in the units they come in.
             y: Shape (N,), the noisy labels, of any type that sorts.
+            X_clean: Samples like X whose labels can be trusted. A pipeline does not transform them.
+            y_clean: Their labels, each among those of y; there must be some of every class.
+            X_outside: Samples like X that show none of the classes.
 
         Returns:
             The estimator. Where every class has one sample only, nothing can be held out: the training
             samples are validated on, with a warning.
 
         Raises:
-            ValueError: If X or y is unfit, a parameter out of range, or ``noise_matrix`` does not suit the
-                method or the classes.
+            ValueError: If X or y is unfit, the clean or outside samples do not suit them, a parameter is out
+                of range or would change nothing, or ``noise_matrix`` does not suit the method or the classes.
         """
-        trained = self._train(self._labeled(X, y))
+        data = self._labeled(X, y)
+        if (X_clean is None) != (y_clean is None):
+            raise InputError("X_clean and y_clean must be given together: samples and their trusted labels.")
+        clean = outside = None
+        if X_clean is not None:
+            inputs, y_clean = self._like(X_clean, "X_clean", y_clean)
+            codes = codes_of(y_clean, self.classes_)
+            clean = LabeledData(inputs, codes, data.class_names, "X_clean and y_clean")
+        if X_outside is not None:
+            outside, _ = self._like(X_outside, "X_outside")
+        trained = self._train(data, clean, outside)
+        self.method_ = trained.options.method
         self.network_ = trained.network
         self.noise_matrix_ = trained.noise_matrix.double().numpy()
+        self.estimate_ = trained.estimate
         start = trained.start_matrix
         self.start_matrix_ = None if start is None else start.double().numpy()
         self.history_ = [{"stage": stage.name, **row} for stage in trained.stages for row in stage.curves]
@@ -188,7 +252,7 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
 
     def _labeled(self, X: Any, y: Any) -> LabeledData:
         with np.errstate(over="ignore"):  # too large for single precision: refused in words, as infinity is
-            X, y = validate_data(self, X, y, dtype=_DTYPES, allow_nd=True)
+            X, y = validate_data(self, X, y, dtype=DTYPES, allow_nd=True)
         check_classification_targets(y)
         self.classes_, codes = np.unique(y, return_inverse=True)
         if len(self.classes_) < 2:
@@ -209,11 +273,32 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
         )
         return data.subset(np.repeat(np.arange(len(data)), 2))  # a copy to each side of the split
 
-    def _train(self, data: LabeledData) -> TrainedClassifier:
+    def _like(self, X: Any, name: str, y: Any = "no_validation") -> tuple[ArrayInputs, Any]:
+        """More samples of the form of the X that is fitted, and their labels if they have any."""
+        with np.errstate(over="ignore"):
+            checked = validate_data(self, X, y, reset=False, dtype=DTYPES, allow_nd=True)
+        X, y = checked if isinstance(checked, tuple) else (checked, None)
+        return ArrayInputs(X, layout=self.layout, name=name), y
+
+    def _train(
+        self, data: LabeledData, clean: LabeledData | None, outside: ArrayInputs | None
+    ) -> TrainedClassifier:
+        options = self._options(data.inputs.kind)
+        if options.method == "auto":
+            num_clean = len(clean) if clean is not None else 0
+            method, why = choose_method(len(data), num_clean, data.num_classes)
+            options = replace(options, method=method)
+            if self.verbose:
+                print(f"Method {method}: {why}.")  # noqa: T201
+        given = [name for name, default in _REFUSED.items() if getattr(self, name) != default]
+        check_effects(options, given, clean=clean is not None, outside=outside is not None)
         trained = fit_classifier(
             data,
-            self._options(data.inputs.kind),
-            noise_matrix=_as_matrix(self.noise_matrix),
+            options,
+            clean=clean,
+            outside=outside,
+            overlapping=self.overlapping,
+            noise_matrix=as_matrix(self.noise_matrix),
             # One device: a second process would need the caller's script to be written for it.
             hardware=Hardware(
                 accelerator=self.accelerator, devices=1, precision=self.precision, progress=bool(self.verbose)
@@ -253,15 +338,23 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
             patience=self.patience,
             optimization=replace(options.optimization, **given),
             start=self.start,
+            rule=self.rule,
             fresh_network=self.fresh_network,
-            seed=_seed(self.random_state),
+            noise_trainable=self.noise_trainable,
+            noisy_weight=self.noisy_weight,
+            outside_weight=self.outside_weight,
+            alpha=self.alpha,
+            mixing=self.mixing,
+            measure_with=self.measure_with,
+            train_on_clean=self.train_on_clean,
+            seed=seed_of(self.random_state),
         )
 
     def _log_proba(self, X: Any) -> Tensor:
         """Log-probabilities of the true class, shape (N, K), double precision, on the CPU."""
         check_is_fitted(self)
         with np.errstate(over="ignore"):
-            X = validate_data(self, X, reset=False, dtype=_DTYPES, allow_nd=True)
+            X = validate_data(self, X, reset=False, dtype=DTYPES, allow_nd=True)
         inputs = ArrayInputs(X, layout=self.layout, name="X")
         if inputs.shape != self.input_shape_:
             raise InputError(
@@ -273,45 +366,24 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
             # double, which also leaves nothing for an accelerator to win.
             logits = predict_logits(copy.deepcopy(self.network_).double(), inputs)
         else:
-            logits = predict_logits(self.network_, inputs, device=_device(self.accelerator))
+            logits = predict_logits(self.network_, inputs, device=prediction_device(self.accelerator))
             self.network_.cpu()  # an estimator pickled here opens on a machine without an accelerator
         return logits.double().log_softmax(dim=1)
 
 
-_DTYPES: Sequence[Any] = (np.float32, np.uint8)
-"""What networks are fed; anything else becomes the first."""
-
-
-def _as_matrix(noise_matrix: npt.ArrayLike | Tensor | None) -> Tensor | None:
-    if noise_matrix is None:
-        return None
-    if isinstance(noise_matrix, Tensor):
-        tensor = noise_matrix.detach().cpu()
-        return tensor if tensor.is_floating_point() else tensor.double()
-    try:
-        array = np.array(noise_matrix)
-        # Single precision stays, for its columns sum to 1 as well as single precision can.
-        return torch.from_numpy(array if array.dtype == np.float32 else array.astype(np.float64))
-    except (TypeError, ValueError) as error:
-        raise InputError(
-            f"noise_matrix must be an array of numbers of shape (K, K), columns = true classes: {error}"
-        ) from error
+# What would change nothing is refused where it differs from its default.
+_REFUSED: dict[str, Any] = {
+    **{
+        "noise_learning_rate": None,
+        "trace_penalty": 0.0,
+        "noise_weight_decay": 0.0,
+        "noise_trainable": False,
+    },
+    **{"noisy_weight": 1.0, "outside_weight": 1.0, "alpha": 0.5, "mixing": "joined", "measure_with": "auto"},
+    "train_on_clean": True,
+}
 
 
 def _as_array(tensor: Tensor) -> npt.NDArray[np.float64]:
     array: npt.NDArray[np.float64] = tensor.numpy()
     return array
-
-
-def _seed(random_state: int | np.random.RandomState | None) -> int:
-    generator = check_random_state(random_state)
-    return int(random_state) if isinstance(random_state, Integral) else int(generator.randint(2**31 - 1))
-
-
-def _device(accelerator: str) -> str:
-    """Where to predict: Lightning's choice for training, if this machine has it."""
-    if accelerator in ("auto", "gpu", "cuda") and torch.cuda.is_available():
-        return "cuda"
-    if accelerator in ("auto", "gpu", "mps") and torch.backends.mps.is_available():
-        return "mps"
-    return "cpu"

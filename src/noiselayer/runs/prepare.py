@@ -18,11 +18,12 @@ from noiselayer.runs.folder import RunFolder
 from noiselayer.runs.loaded import FORMAT
 from noiselayer.runs.matrix_file import read_noise_matrix
 from noiselayer.runs.reading import Reading, table_encoder
-from noiselayer.runs.sets import Overlapping, RunSets, read_sets
+from noiselayer.runs.sets import RunSets, read_sets
 from noiselayer.runs.train import PreparedRun
 from noiselayer.training import Hardware, TrainingOptions, choose_method, default_options
 from noiselayer.training.effects import check_effects
 from noiselayer.training.seeding import seeded
+from noiselayer.training.sources import Overlapping
 
 __all__ = ["prepare_run", "run_config"]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -12,11 +12,9 @@ from noiselayer.data import ImageFileInputs, LabeledData, check_for_training
 from noiselayer.data.inputs import Inputs, SubsetInputs
 from noiselayer.errors import InputError
 from noiselayer.runs.reading import Reading, fingerprint, table_encoder
-from noiselayer.training.sources import check_clean, check_outside
+from noiselayer.training.sources import Overlapping, check_clean, check_outside
 
-__all__ = ["Overlapping", "RunSets", "read_sets"]
-
-Overlapping = Literal["error", "drop"]
+__all__ = ["RunSets", "read_sets"]
 
 _IN_MEMORY = 2 << 30  # bytes of decoded images that are kept instead of read again in every epoch
 

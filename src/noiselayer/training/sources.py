@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 
@@ -11,16 +11,17 @@ from noiselayer.data.labeled import LabeledData
 from noiselayer.data.splits import overlap
 from noiselayer.errors import InputError, list_some
 
-__all__ = ["check_clean", "check_measurable", "check_outside"]
+__all__ = ["Overlapping", "check_clean", "check_measurable", "check_outside"]
+
+Overlapping = Literal["error", "drop"]
 
 
-def check_clean(
-    data: LabeledData, clean: LabeledData, *, overlapping: Literal["error", "drop"] = "error"
-) -> LabeledData:
+def check_clean(data: LabeledData, clean: LabeledData, *, overlapping: Overlapping = "error") -> LabeledData:
     """Return the noisy samples, without those that stand in the clean set too if they are to be dropped.
 
     Raises:
         InputError: If shapes or class names differ, the clean set lacks a class, or the sets overlap.
+        ValueError: If ``overlapping`` is neither of the two.
 
     >>> from noiselayer.data.labeled import from_arrays
     >>> noisy = from_arrays(torch.eye(3), [0, 1, 1], class_names=["cat", "dog"])
@@ -29,6 +30,8 @@ def check_clean(
     >>> len(check_clean(noisy, clean, overlapping="drop"))
     2
     """
+    if overlapping not in get_args(Overlapping):
+        raise ValueError(f"overlapping must be 'error' or 'drop'; got {overlapping!r}.")
     _check_shape(data, clean.inputs, "clean")
     if clean.labels is None:
         raise InputError(f"the clean set needs labels, and {clean.source} has none.")

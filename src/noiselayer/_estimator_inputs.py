@@ -1,0 +1,82 @@
+"""What the estimator is given, in the form that training takes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from numbers import Integral
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from sklearn.utils import check_random_state
+from torch import Tensor
+
+from noiselayer.errors import InputError, list_some
+
+__all__ = ["DTYPES", "as_matrix", "codes_of", "prediction_device", "seed_of"]
+
+DTYPES: Sequence[Any] = (np.float32, np.uint8)
+"""What networks are fed; anything else becomes the first."""
+
+
+def as_matrix(noise_matrix: npt.ArrayLike | Tensor | None) -> Tensor | None:
+    """A noise matrix in any form as a tensor.
+
+    >>> as_matrix([[1, 0], [0, 1]]).dtype
+    torch.float64
+    """
+    if noise_matrix is None:
+        return None
+    if isinstance(noise_matrix, Tensor):
+        tensor = noise_matrix.detach().cpu()
+        return tensor if tensor.is_floating_point() else tensor.double()
+    try:
+        array = np.array(noise_matrix)
+        # Single precision stays, for its columns sum to 1 as well as single precision can.
+        return torch.from_numpy(array if array.dtype == np.float32 else array.astype(np.float64))
+    except (TypeError, ValueError) as error:
+        raise InputError(
+            f"noise_matrix must be an array of numbers of shape (K, K), columns = true classes: {error}"
+        ) from error
+
+
+def codes_of(y_clean: npt.NDArray[Any], classes: npt.NDArray[Any]) -> Tensor:
+    """Trusted labels as positions in ``classes``, shape (N,), int64.
+
+    >>> codes_of(np.array(["dog", "cat"]), np.array(["bird", "cat", "dog"]))
+    tensor([2, 1])
+    """
+    position = {label: code for code, label in enumerate(classes.tolist())}
+    distinct, inverse = np.unique(y_clean, return_inverse=True)
+    unknown = [label for label in distinct.tolist() if label not in position]
+    if unknown:
+        raise InputError(
+            f"y_clean must hold labels that y has too, {list_some(map(repr, position))}; it has "
+            f"{list_some(map(repr, unknown))} besides."
+        )
+    codes = np.array([position[label] for label in distinct.tolist()], dtype=np.int64)
+    return torch.from_numpy(codes[inverse])
+
+
+def seed_of(random_state: int | np.random.RandomState | None) -> int:
+    """A number for everything random.
+
+    >>> seed_of(7)
+    7
+    """
+    generator = check_random_state(random_state)
+    return int(random_state) if isinstance(random_state, Integral) else int(generator.randint(2**31 - 1))
+
+
+def prediction_device(accelerator: str) -> str:
+    """Where to predict: Lightning's choice for training, if this machine has it.
+
+    >>> prediction_device("cpu")
+    'cpu'
+    """
+    if accelerator in ("auto", "gpu", "cuda") and torch.cuda.is_available():
+        return "cuda"
+    if accelerator in ("auto", "gpu", "mps") and torch.backends.mps.is_available():
+        return "mps"
+    return "cpu"
