@@ -23,7 +23,13 @@ from torch import Tensor
 
 from noiselayer.functional import noisy_nll
 
-__all__ = ["Candidate", "FeatureEstimate", "estimate_from_features", "smallest_trace_within_one_error"]
+__all__ = [
+    "Candidate",
+    "FeatureEstimate",
+    "estimate_from_features",
+    "lost_classes",
+    "smallest_trace_within_one_error",
+]
 
 Rule = Literal["best", "one-standard-error"]
 
@@ -63,11 +69,13 @@ class FeatureEstimate:
         noise_matrix: Shape (K, K), float32, columns = true classes.
         chosen: The candidate it comes from.
         path: All candidates.
+        warning: What the user should know before using the matrix; empty if nothing.
     """
 
     noise_matrix: Tensor
     chosen: Candidate
     path: tuple[Candidate, ...]
+    warning: str = ""
 
 
 def estimate_from_features(
@@ -158,8 +166,39 @@ def estimate_from_features(
                 Candidate(ridge, trace_weight, Q.float(), float(Q.diagonal().mean()), float(held_out.mean()))
             )
     path = _with_excess(candidates, losses)
-    chosen = _RULES[rule](path)
+    eligible = [k for k, c in enumerate(path) if not lost_classes(c.noise_matrix)]
+    if not eligible:
+        lost = lost_classes(_most_likely(path).noise_matrix)
+        identity = Candidate(float("nan"), 0.0, torch.eye(K), 1.0, float("nan"))
+        return FeatureEstimate(
+            identity.noise_matrix,
+            identity,
+            path,
+            f"the noise cannot be told from the network's own mistakes: classes {lost} would be labelled as "
+            "others more often than as themselves, so Q stays at the identity. Train the warm-up longer, or give "
+            "some clean samples.",
+        )
+    best = _with_excess([candidates[k] for k in eligible], [losses[k] for k in eligible])
+    chosen = _RULES[rule](best)
     return FeatureEstimate(chosen.noise_matrix, chosen, path)
+
+
+def lost_classes(noise_matrix: Tensor) -> list[int]:
+    """Classes that a noise matrix has lost: neither is i the commonest label of class i, nor class i of label i.
+
+    Both conditions follow from those of Theorem 1 and from its mirror image; where both fail, the classes have
+    most likely changed places, which noisy labels alone cannot tell.
+
+    Args:
+        noise_matrix: Shape (K, K), ``noise_matrix[j, i] = p(noisy = j | true = i)``.
+
+    >>> lost_classes(torch.tensor([[0.2, 0.7, 0.0], [0.8, 0.3, 0.0], [0.0, 0.0, 1.0]]))
+    [0, 1]
+    """
+    Q = noise_matrix
+    own = Q.diagonal()
+    lost = (own < Q.amax(dim=0)) & (own < Q.amax(dim=1))
+    return [int(k) for k in lost.nonzero().flatten()]
 
 
 def smallest_trace_within_one_error(candidates: Sequence[Candidate]) -> Candidate:
@@ -199,7 +238,11 @@ def _fit(
 
     def minimise(parameters: list[Tensor]) -> None:
         optimizer = torch.optim.LBFGS(
-            parameters, max_iter=iterations, history_size=20, line_search_fn="strong_wolfe", tolerance_change=1e-8
+            parameters,
+            max_iter=iterations,
+            history_size=20,
+            line_search_fn="strong_wolfe",
+            tolerance_change=1e-8,
         )
 
         def closure() -> Tensor:

@@ -135,6 +135,8 @@ def fit_classifier(
             return trained
         start, trained.start_estimates = found
         trained.start_matrix = start
+        for warning in dict.fromkeys(e.warning for e in trained.start_estimates if e.warning):
+            warnings.warn(warning[0].upper() + warning[1:], stacklevel=2)
     if options.method in ("estimated", "refined"):
         assert trusted is not None
         assert trusted_validation is not None

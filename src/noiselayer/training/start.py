@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -78,9 +80,18 @@ def starting_matrix(
             ]
             for folds in views
         ),
-        key=lambda found: sum(e.chosen.held_out_loss for e in found) / len(found),
+        key=_mean_loss,
     )
+    if any(e.warning for e in estimates):  # half an answer is none: train as if there were no noise
+        return torch.eye(K), estimates
     return project(torch.stack([e.noise_matrix for e in estimates]).mean(dim=0)), estimates
+
+
+def _mean_loss(estimates: Sequence[FeatureEstimate]) -> float:
+    """Held-out loss of the folds; infinite where a fold found nothing to use."""
+    if any(e.warning for e in estimates):
+        return math.inf
+    return sum(e.chosen.held_out_loss for e in estimates) / len(estimates)
 
 
 class _View(NamedTuple):
