@@ -61,7 +61,8 @@ def result_of(
                     "noise_matrix_error": round(
                         ((c.noise_matrix - truth).abs().sum() / truth.abs().sum()).item(), 4
                     ),
-                    "chosen": c is estimate.chosen,
+                    "chosen": (c.ridge, c.trace_penalty)
+                    == (estimate.chosen.ridge, estimate.chosen.trace_penalty),
                 }
                 for c in estimate.path
             ]
