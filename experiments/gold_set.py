@@ -2,8 +2,8 @@
 
     python experiments/gold_set.py --data DIR
 
-CIFAR-10N "worse" (Wei et al. 2022), the paper's network, otherwise default options. The first three methods are what one
-would do without a noise model: train on the 500 alone, on the 20,000 alone, on both plainly mixed. "auto" is one
+CIFAR-10N "worse" (Wei et al. 2022), the paper's network, otherwise default options. The first three methods are what
+one would do without a noise model: train on the 500 alone, on the 20,000 alone, on both plainly mixed. "auto" is one
 call with both sets; it estimates the noise matrix (§3.2) and trains through it on both.
 """
 
