@@ -13,6 +13,7 @@ from noiselayer._version import __version__
 
 if TYPE_CHECKING:
     from noiselayer import noise_matrix, regularization
+    from noiselayer.checks import check_noise_model, noise_floor
     from noiselayer.corruption import corrupt_labels
     from noiselayer.estimator import NoisyLabelClassifier
     from noiselayer.layer import NoiseLayer
@@ -26,9 +27,11 @@ __all__ = [
     "NoisyLabelLoss",
     "TopDownLoss",
     "__version__",
+    "check_noise_model",
     "corrupt_labels",
     "inverse_conversion",
     "load",
+    "noise_floor",
     "noise_matrix",
     "noisy_label_loss",
     "regularization",
@@ -42,9 +45,11 @@ _HOMES = {
     "NoisyLabelClassifier": "noiselayer.estimator",
     "NoisyLabelLoss": "noiselayer.loss",
     "TopDownLoss": "noiselayer.top_down",
+    "check_noise_model": "noiselayer.checks",
     "corrupt_labels": "noiselayer.corruption",
     "inverse_conversion": "noiselayer.top_down",
     "load": "noiselayer.runs",
+    "noise_floor": "noiselayer.checks",
     "noisy_label_loss": "noiselayer.loss",
     "top_down_loss": "noiselayer.top_down",
     "uniform_conversion": "noiselayer.top_down",

@@ -1,0 +1,110 @@
+"""How small an honest loss on noisy labels can be."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from noiselayer.checks.finding import Finding
+from noiselayer.checks.statistics import normal_tail
+from noiselayer.estimation.precision import to_double
+from noiselayer.noise_matrix import check
+
+__all__ = ["check_prior", "memorising", "noise_floor"]
+
+
+def noise_floor(noise_matrix: Tensor, class_prior: Tensor | None = None) -> float:
+    r"""The smallest mean loss on noisy labels that a network reaches without memorising them, in nats.
+
+    .. math:: F = -\sum_i p(y^* = i) \sum_j q_{ji} \log q_{ji}
+
+    It is the entropy of the noisy label of a sample whose true class is known: what the noise layer leaves
+    to chance. A network that predicts every true class with certainty has this loss on average; one whose
+    *training* loss lies below memorises labels. In §3.4's terms: stop, or start again with the matrix found.
+
+    Args:
+        noise_matrix: Shape (K, K), ``noise_matrix[j, i] = p(noisy = j | true = i)``, columns sum to 1.
+        class_prior: Shape (K,), p(true = i), sums to 1; all classes alike if None.
+
+    Returns:
+        F in nats, the unit of ``cross_entropy``; between 0 (labels all right) and log K.
+
+    Raises:
+        TypeError: If an argument is not a floating-point tensor.
+        ValueError: If ``noise_matrix`` is not one or ``class_prior`` no distribution over its classes.
+
+    >>> from noiselayer.noise_matrix import pair_flip, symmetric
+    >>> round(noise_floor(symmetric(10, 0.5)), 3), round(noise_floor(pair_flip(10, 0.45)), 3)
+    (1.792, 0.688)
+    """
+    mean, _ = _moments(noise_matrix, class_prior)
+    return mean
+
+
+def memorising(
+    noise_matrix: Tensor, class_prior: Tensor | None, training_loss: float, num_training: int
+) -> Finding:
+    """The test of a training loss against the floor, before any adjustment of its p-value.
+
+    A network that does not know the labels has a mean loss above the floor, up to the scatter of the labels'
+    own log-probabilities, which Q gives.
+
+    >>> finding = memorising(torch.tensor([[0.8, 0.2], [0.2, 0.8]]), None, 0.45, 50_000)
+    >>> finding.p_value < 0.001
+    True
+    """
+    floor, variance = _moments(noise_matrix, class_prior)
+    scatter = (variance / num_training) ** 0.5
+    below = floor - training_loss
+    # Without scatter all labels have the same probability, and every shortfall beyond rounding is one.
+    p_value = normal_tail(below / max(scatter, 1e-6 * max(floor, 1.0)))
+    return Finding(
+        "memorising",
+        f"The training loss on noisy labels, {training_loss:.4g} nats, lies below the noise floor of "
+        f"{floor:.4g} nats that noise_matrix sets (standard error {scatter:.2g}): the network memorises "
+        "single labels. Stop at the best noisy validation loss, regularise, or train a fresh network "
+        "with this noise_matrix fixed. If the network cannot have memorised, noise_matrix claims too much noise.",
+        below,
+        p_value=p_value,
+    )
+
+
+def check_prior(class_prior: Tensor, num_classes: int) -> Tensor:
+    """``class_prior`` in float64 if it is a distribution over the classes, else an error.
+
+    >>> check_prior(torch.tensor([0.5, 0.6]), 2)
+    Traceback (most recent call last):
+    ...
+    ValueError: class_prior must be 2 probabilities that sum to 1; they sum to 1.1.
+    """
+    if not isinstance(class_prior, Tensor) or not class_prior.is_floating_point():
+        kind = class_prior.dtype if isinstance(class_prior, Tensor) else type(class_prior).__name__
+        raise TypeError(
+            f"class_prior must be a floating-point tensor; got {kind}. Divide counts by their sum."
+        )
+    if class_prior.shape != (num_classes,):
+        raise ValueError(
+            f"class_prior must have shape ({num_classes},), one share per class; got "
+            f"{tuple(class_prior.shape)}."
+        )
+    prior = to_double(class_prior)
+    total = float(prior.sum())
+    if not bool((prior >= 0).all()) or not abs(total - 1) < 1e-3:
+        raise ValueError(
+            f"class_prior must be {num_classes} probabilities that sum to 1; they sum to {total:.4g}."
+        )
+    return prior / total
+
+
+def _moments(noise_matrix: Tensor, class_prior: Tensor | None) -> tuple[float, float]:
+    """Mean and variance of -log q over noisy labels of known true classes."""
+    Q = to_double(check(noise_matrix))
+    K = len(Q)
+    prior = (
+        torch.full((K,), 1 / K, dtype=torch.float64) if class_prior is None else check_prior(class_prior, K)
+    )
+    prior = prior.to(Q.device)
+    information = -torch.where(Q > 0, Q, 1.0).log()  # -log q, and 0 for what never happens
+    mean = float(((Q * information).sum(dim=0) * prior).sum())
+    square = float(((Q * information.square()).sum(dim=0) * prior).sum())
+    return mean, max(square - mean**2, 0.0)

@@ -1,0 +1,212 @@
+"""Noisy labels that no mixture of the noise matrix's columns explains: what can be tested without clean data.
+
+Without true labels a poor model and input-dependent noise look alike: whatever p(noisy | x) is, if it is a
+mixture of Q's columns there is a p(true | x) that explains it. What remains is that it must be one. Among
+samples that were put together by their inputs alone, the noisy labels must be distributed as Q r for some
+distribution r over the classes, whatever the model and its calibration. Where noise is rarer on easy samples
+than Q says, no r does that.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from noiselayer.checks.finding import Finding
+from noiselayer.checks.statistics import bins_within, chi2_tail
+
+__all__ = ["about_mixtures", "outside_hull"]
+
+_FEWEST = 30  # samples in a bin
+_EXPECTED = 5.0
+_ROUNDS, _STEPS = 20, 10
+_TINY = 1e-300
+_PORTION = 2**22
+_MEND = (
+    "Use a matrix that was estimated on data like these; if it was, noise depends on the input: down-weight "
+    "these samples or give their group a matrix of its own."
+)
+
+
+def about_mixtures(
+    Q: Tensor, error: Tensor | None, probs: Tensor, noisy: Tensor, groups: Tensor | None
+) -> list[Finding]:
+    """Tests of bins of noisy samples against the hull of Q's columns, p-values adjusted for the bins only.
+
+    Bins are thirds by confidence within each predicted class and, if given, the groups. The least sure thirds
+    are tested apart: strange labels there speak of images from outside the classes.
+
+    Args:
+        Q: Shape (K, K), float64.
+        error: Standard errors of Q, or None: Q is then taken as exact.
+        probs: Shape (N, K), float64, of a model that has not seen ``noisy``.
+        noisy: Shape (N,), noisy labels.
+        groups: Shape (N,), integers from 0, or None.
+    """
+    K = len(Q)
+    confidence, predicted = probs.max(dim=1)
+    third = bins_within(confidence, predicted, 3)
+    unsure = third == 0
+    findings = []
+    # The surer two thirds: bin = predicted class and third.
+    found = _worst(Q, error, (predicted * 2 + third - 1)[~unsure], noisy[~unsure], torch.arange(2 * K) // 2)
+    if found is not None:
+        statistic, p, b, seen, fitted = found
+        findings.append(
+            Finding(
+                "input_dependent_noise",
+                f"Where the model predicts class {b // 2} with {('medium', 'high')[b % 2]} confidence, "
+                f"{_figures(seen, fitted, statistic)}. {_MEND}",
+                statistic,
+                p_value=p,
+            )
+        )
+    found = _worst(Q, error, predicted[unsure], noisy[unsure], torch.arange(K))
+    if found is not None:
+        statistic, p, b, seen, fitted = found
+        findings.append(
+            Finding(
+                "outside_images",
+                f"Among the samples that the model calls class {b} but is least sure of, "
+                f"{_figures(seen, fitted, statistic)}. They may show none of the "
+                "classes: look at them, and use top_down_loss with uniform_conversion or uniform labels for "
+                "outside images. If they do show the classes, noise depends on the input.",
+                statistic,
+                p_value=p,
+            )
+        )
+    if groups is not None:
+        names, parts = torch.unique(groups, return_inverse=True)  # numbers without samples cost memory
+        # Rare labels of a group are pooled by the class that it is most often taken for.
+        votes = torch.bincount(parts * K + predicted, minlength=len(names) * K)
+        found = _worst(Q, error, parts, noisy, votes.reshape(-1, K).argmax(dim=1))
+        if found is not None:
+            statistic, p, b, seen, fitted = found
+            findings.append(
+                Finding(
+                    "input_dependent_noise",
+                    f"In group {int(names[b])}, {_figures(seen, fitted, statistic)}. {_MEND}",
+                    statistic,
+                    p_value=p,
+                )
+            )
+    return findings
+
+
+def _figures(seen: Tensor, fitted: Tensor, statistic: float) -> str:
+    """The label that is farthest from its fitted share, in words."""
+    label = int((seen - fitted).abs().argmax())
+    return (
+        f"{float(seen[label]):.1%} of noisy labels are {label}; the mixture of noise_matrix's columns that "
+        f"comes closest gives {float(fitted[label]):.1%} (likelihood ratio {statistic:.1f})"
+    )
+
+
+def _worst(
+    Q: Tensor, error: Tensor | None, bins: Tensor, noisy: Tensor, columns: Tensor
+) -> tuple[float, float, int, Tensor, Tensor] | None:
+    """The bin farthest outside: statistic, p-value for all bins, bin, and label shares seen and fitted."""
+    K = len(Q)
+    counts = torch.bincount(bins * K + noisy, minlength=len(columns) * K).reshape(-1, K).double()
+    large = (counts.sum(dim=1) >= _FEWEST).nonzero().flatten()
+    if not len(large):
+        return None
+    statistic, degrees, fitted = outside_hull(Q, error, counts[large], columns[large])
+    p = chi2_tail(statistic, degrees)
+    # Of several p-values that underflow to 0, the one with the largest statistic.
+    k = int(torch.where(p == p.min(), statistic, -1.0).argmax())
+    b = int(large[k])
+    return (
+        float(statistic[k]),
+        min(1.0, float(p[k]) * len(large)),
+        b,
+        counts[b] / counts[b].sum(),
+        Q @ fitted[k],
+    )
+
+
+def outside_hull(
+    Q: Tensor, error: Tensor | None, counts: Tensor, columns: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    """The likelihood ratio of label counts against the best mixture of Q's columns.
+
+    If the truth is a mixture, the statistic is at most that of the true mixture, which is chi-square: the
+    test errs on the safe side. It is a lower bound also where the search for the best mixture has not ended.
+    Labels that column ``columns[b]`` of Q expects fewer than five times are pooled beforehand.
+
+    Args:
+        Q: Shape (K, K), float64, columns sum to 1.
+        error: Standard errors of Q, shape (K, K), or None. The columns then count as samples of that
+            precision, and entries below their error are raised to it.
+        counts: Shape (B, K), noisy labels of each bin.
+        columns: Shape (B,), the class that each bin is mostly of.
+
+    Returns:
+        The statistic, its degrees of freedom, and the mixture r, of shapes (B,), (B,) and (B, K).
+
+    >>> Q = torch.tensor([[0.7, 0.2], [0.3, 0.8]], dtype=torch.float64)
+    >>> counts, columns = torch.tensor([[50.0, 50.0], [90.0, 10.0]]), torch.tensor([0, 0])
+    >>> statistic, degrees, mixture = outside_hull(Q, None, counts, columns)
+    >>> [round(value, 2) for value in statistic.tolist()], degrees.tolist()
+    ([0.0, 23.26], [1, 1])
+    """
+    precision = None
+    if error is not None:
+        variance = error.square().sum(dim=0)
+        precision = (1 - Q.square().sum(dim=0)) / variance.clamp_min(1e-12)  # samples behind each column
+        Q = torch.maximum(Q, error)
+        Q = Q / Q.sum(dim=0)
+    size = max(1, _PORTION // Q.numel())
+    parts = [
+        _portion(Q, precision, *both)
+        for both in zip(torch.split(counts, size), torch.split(columns, size), strict=True)
+    ]
+    statistic, degrees, mixture = (torch.cat(part) for part in zip(*parts, strict=True))
+    return statistic, degrees, mixture
+
+
+def _portion(
+    Q: Tensor, precision: Tensor | None, counts: Tensor, columns: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    counts = counts.double()
+    n = counts.sum(dim=1, keepdim=True)
+    place = _pooling(Q, n, columns)
+    B, width = len(counts), int(place.max()) + 1
+    pooled = torch.zeros(B, width, dtype=torch.float64).scatter_add_(1, place, counts)
+    A = torch.zeros(B, width, len(Q), dtype=torch.float64)
+    A.scatter_add_(1, place.unsqueeze(-1).expand(-1, -1, len(Q)), Q.expand(B, -1, -1))
+    f = pooled / n
+    degrees = place.amax(dim=1)  # columns left, less one
+    impossible = ((A.sum(dim=2) == 0) & (f > 0)).any(dim=1)
+
+    size = n.squeeze(1)
+    f, r = f.unsqueeze(-1), torch.full((B, len(Q), 1), 1 / len(Q), dtype=torch.float64)
+    for _ in range(_ROUNDS):
+        for _ in range(_STEPS):  # expectation-maximisation for the shares of a mixture; they keep their sum
+            r = r * (A.mT @ (f / (A @ r).clamp_min_(_TINY)))
+        ratio = f / (A @ r).clamp_min_(_TINY)
+        statistic = 2 * size * torch.xlogy(f, ratio).sum(dim=(1, 2))
+        # No mixture has a log-likelihood larger by more than n log(max gain).
+        gap = 2 * size * (A.mT @ ratio).amax(dim=(1, 2)).clamp_min(1).log()
+        if bool(((gap < 0.01) | (statistic < degrees)).all()):
+            break
+    r = r.squeeze(-1)
+    statistic = (statistic - gap).clamp_min(0)
+    if precision is not None:
+        # Q's own scatter adds to that of the counts: the same distance, measured with fewer samples.
+        statistic = statistic / (1 + size * (r.square() / precision).sum(dim=1))
+    return torch.where(impossible, torch.inf, statistic), degrees, r
+
+
+def _pooling(Q: Tensor, n: Tensor, columns: Tensor) -> Tensor:
+    """Where each label is counted, shape (B, K): common ones on their own, the rest together."""
+    expected = n * Q.T[columns]
+    enough = expected >= _EXPECTED
+    common = enough | (Q.sum(dim=1) == 0)  # what no class is ever called must not hide among others
+    place = common.long().cumsum(dim=1) - 1
+    num_common = common.sum(dim=1, keepdim=True)
+    rest = torch.where(common, 0.0, expected).sum(dim=1, keepdim=True)
+    # A rest that is rare itself joins the rarest of the common labels.
+    rarest = torch.where(enough, expected, torch.inf).argmin(dim=1, keepdim=True)
+    shared = torch.where(rest >= _EXPECTED, num_common, place.gather(1, rarest).clamp_min(0))
+    return torch.where(common, place, shared)

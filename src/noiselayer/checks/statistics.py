@@ -1,0 +1,117 @@
+"""The statistics beneath the checks: tails, ranks within strata, a stratified test, Holm's adjustment."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+__all__ = ["bins_within", "chi2_tail", "holm", "normal_tail", "ranks_within", "stratified_score_test"]
+
+
+def chi2_tail(statistic: Tensor, degrees: Tensor) -> Tensor:
+    """p(X > statistic) for a chi-square distribution; 1 where it has no degrees of freedom.
+
+    >>> chi2_tail(torch.tensor([3.841, 7.0]), torch.tensor([1, 0]))
+    tensor([0.0500, 1.0000], dtype=torch.float64)
+    """
+    statistic, degrees = statistic.double().clamp_min(0), degrees.double()
+    tail = torch.special.gammaincc(degrees.clamp_min(1) / 2, statistic / 2)
+    tail = torch.where(statistic == math.inf, 0.0, tail)
+    return torch.where(degrees > 0, tail, 1.0)
+
+
+def normal_tail(z: float) -> float:
+    """p(Z > z) for a standard normal variable.
+
+    >>> round(normal_tail(1.645), 3)
+    0.05
+    """
+    return 0.5 * math.erfc(z / math.sqrt(2))
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Holm's (1979) adjustment: rejecting what is at most 5 % errs once in twenty families, whatever depends.
+
+    >>> holm([0.01, 0.5, 0.02])
+    [0.03, 0.5, 0.04]
+    """
+    adjusted = [0.0] * len(p_values)
+    highest = 0.0
+    for place, k in enumerate(sorted(range(len(p_values)), key=p_values.__getitem__)):
+        highest = max(highest, min(1.0, (len(p_values) - place) * p_values[k]))
+        adjusted[k] = highest
+    return adjusted
+
+
+def ranks_within(values: Tensor, strata: Tensor) -> Tensor:
+    """The rank of every value among those of its stratum, scaled to (0, 1); ties share their mean rank.
+
+    >>> ranks_within(torch.tensor([0.3, 0.9, 0.3, 7.0]), torch.tensor([0, 0, 0, 1]))
+    tensor([0.3333, 0.8333, 0.3333, 0.5000], dtype=torch.float64)
+    """
+    if not len(values):
+        return values.double()
+    order = values.argsort(stable=True)
+    order = order[strata[order].argsort(stable=True)]
+    value, stratum = values[order], strata[order]
+    new = torch.ones(len(order), dtype=torch.bool)
+    new[1:] = (value[1:] != value[:-1]) | (stratum[1:] != stratum[:-1])
+    run = new.long().cumsum(0) - 1
+    position = torch.arange(len(order), dtype=torch.float64)
+    length = torch.bincount(run)
+    middle = torch.zeros(len(length), dtype=torch.float64).index_add_(0, run, position) / length
+    sizes = torch.bincount(stratum)
+    start = (sizes.cumsum(0) - sizes)[stratum]
+    ranks = torch.empty(len(order), dtype=torch.float64)
+    ranks[order] = (middle[run] - start + 0.5) / sizes[stratum]
+    return ranks
+
+
+def bins_within(values: Tensor, strata: Tensor, num_bins: int) -> Tensor:
+    """Every value's quantile bin, 0..num_bins-1, within its stratum; ties share a bin.
+
+    >>> bins_within(torch.tensor([0.1, 0.2, 0.3, 0.4, 9.0]), torch.tensor([0, 0, 0, 0, 1]), 2)
+    tensor([0, 0, 1, 1, 1])
+    """
+    return (ranks_within(values, strata) * num_bins).long().clamp_max(num_bins - 1)
+
+
+def stratified_score_test(scores: Tensor, hits: Tensor, strata: Tensor) -> float | None:
+    """Do the samples marked in ``hits`` have larger scores than the others of their stratum?
+
+    The sum of their scores, less its mean under all reorderings within strata, over its standard deviation:
+    with ranks as scores it is van Elteren's test, with 0 and 1 as scores Mantel and Haenszel's. It needs many
+    samples in all, not in every stratum.
+
+    Args:
+        scores: Shape (N,).
+        hits: Shape (N,), bool.
+        strata: Shape (N,), integers from 0.
+
+    Returns:
+        z, standard normal if the hits are a random choice within strata. None if fewer than ten samples on
+        either side could have been otherwise.
+
+    >>> scores, hits = torch.arange(40.0), torch.arange(40) >= 20
+    >>> round(stratified_score_test(scores, hits, torch.zeros(40, dtype=torch.long)), 2)
+    5.41
+    """
+    if not len(scores):
+        return None
+    num_strata = int(strata.max()) + 1
+
+    def total(values: Tensor) -> Tensor:
+        return torch.zeros(num_strata, dtype=torch.float64).index_add_(0, strata, values.double())
+
+    n, h = torch.bincount(strata, minlength=num_strata).double(), total(hits)
+    centred = scores.double() - (total(scores) / n.clamp_min(1))[strata]
+    spread = total(centred.square())
+    variance = h * (n - h) / (n * (n - 1)).clamp_min(1) * spread
+    informs = variance > 0
+    few = min(float(h[informs].sum()), float((n - h)[informs].sum()))
+    if few < 10:
+        return None
+    return float(total(centred * hits)[informs].sum() / variance[informs].sum().sqrt())
