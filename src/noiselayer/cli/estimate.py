@@ -119,9 +119,12 @@ def estimate(
     )
     for warning in found.warnings:
         say(f"Note: {warning}")
-    if show:
-        _print_table(found, show)
-    say(f"By this matrix about {100 * found.wrong_labels:.0f} % of the noisy labels are wrong.")
+    if found.determined:
+        if show:
+            _print_table(found, show)
+        say(f"By this matrix about {100 * found.wrong_labels:.0f} % of the noisy labels are wrong.")
+    else:
+        say("These data say nothing about the noise: every standard error is infinite.")
     say(f"Written to {out}.")
 
 

@@ -163,7 +163,7 @@ def estimate_from_evidence(
             error = first.noise_matrix_error
             low, high = interval(first.noise_matrix, error, confidence)
             ends = (torch.minimum(low, Q), torch.maximum(high, Q))
-        if num_bootstrap:
+        if num_bootstrap and not singular:  # of one of many that fit, the scatter says nothing
             error = _bootstrap_error(
                 evidence, sparsity if method == "sparse" else None, num_bootstrap, generator
             )

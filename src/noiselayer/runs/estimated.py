@@ -51,6 +51,12 @@ class Estimated:
         return [name_classes(warning, self.class_names) for warning in self.estimate.warnings]
 
     @property
+    def determined(self) -> bool:
+        """Whether the data say anything about any entry."""
+        error = self.estimate.standard_error
+        return error is None or bool(error.isfinite().any())
+
+    @property
     def wrong_labels(self) -> float:
         """The share of noisy labels that are wrong, by this matrix and its class prior."""
         return float(1 - self.estimate.noise_matrix.diagonal() @ self.estimate.class_prior)
@@ -176,6 +182,9 @@ def _read(
     known = [table.class_names for table in tables.values() if table.class_names is not None]
     if class_names is None and known:
         class_names = known[0]
+    if class_names is not None:
+        for table in tables.values():
+            table.ordered(class_names)  # of other classes: said before it looks like a wrong label
     columns = next((table.values.shape[1] for table in tables.values()), None)
     labels, names = encode_together(written, class_names, num_classes=columns)
     for one, other in (("clean_probs", "clean_labels"), ("noisy_probs", "noisy_labels"), _OF_PAIRS):

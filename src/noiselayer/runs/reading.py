@@ -85,7 +85,7 @@ class Reading:
             )
         if not arrays:
             same = replace(same, layout="auto")
-        if not (arrays or table):  # a folder has its labels in the names of its folders
+        if suffix != ".npz" and not table:  # these have no array or column of that name
             same = replace(same, labels=None, label_column=None)
         if self.labels is not None and is_label_file(self.labels):  # those were the labels of other samples
             same = replace(same, labels=None)
