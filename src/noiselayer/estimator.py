@@ -130,7 +130,7 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
         validation_fraction: float = 0.1,
         patience: int | None = None,
         start: Start = "features",
-        rule: Rule = "best",
+        rule: Rule = "one-standard-error",
         fresh_network: bool = True,
         noise_trainable: bool = False,
         noise_learning_rate: float | None = None,

@@ -88,7 +88,7 @@ def estimate_from_features(
     start: Tensor,
     ridges: Sequence[float] = RIDGES,
     trace_penalties: Sequence[float] = TRACE_PENALTIES,
-    rule: Rule = "best",
+    rule: Rule = "one-standard-error",
     max_features: int | None = None,
     max_samples: int = 20_000,
     max_iterations: int = 100,
@@ -284,7 +284,7 @@ def _with_excess(candidates: Sequence[Candidate], losses: Sequence[Tensor]) -> t
     path = []
     for c, loss in zip(candidates, losses, strict=True):
         excess = loss - best
-        error = float(excess.std() / len(excess) ** 0.5) if len(excess) > 1 else float("inf")
+        error = float(excess.std() / len(excess) ** 0.5) if len(excess) > 1 else 0.0
         path.append(
             Candidate(
                 c.ridge,

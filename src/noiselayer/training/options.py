@@ -65,7 +65,7 @@ class TrainingOptions:
     start: Start = "features"
     warm_up_epochs: int = 10
     folds: int = 2
-    rule: Rule = "best"
+    rule: Rule = "one-standard-error"
     fresh_network: bool = True
     noise_trainable: bool = False
     noisy_weight: float = 1.0
