@@ -42,6 +42,7 @@ clean:
 	rm -rf "$(VENV)" .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 $(BIN)/python:
+	@echo "Setting up $(VENV); PyTorch is large, this takes minutes."
 	$(PYTHON) -m venv "$(VENV)"
 
 # A stamp is older than pyproject.toml: its dependencies may have changed, so they are installed again.

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -102,12 +103,13 @@ def run_demo(seed: int = 0, *, on_step: Callable[[str], None] | None = None, **o
     learned_matrix = learned_logits = torch.empty(0)
     for method in METHODS:
         say(f"Training: {method}")
-        trained = fit_classifier(
-            data,
-            default_options("vector", method=method, seed=seed, **options),
-            noise_matrix=Q if method == "known" else None,
-            hardware=Hardware(devices=1),  # too small a job to share out
-        )
+        with _one_thread():
+            trained = fit_classifier(
+                data,
+                default_options("vector", method=method, seed=seed, **options),
+                noise_matrix=Q if method == "known" else None,
+                hardware=Hardware(devices=1),
+            )
         if trained.interrupted:
             raise KeyboardInterrupt
         predictions = predict_logits(trained.network, test_inputs).argmax(dim=1)
@@ -129,6 +131,17 @@ def run_demo(seed: int = 0, *, on_step: Callable[[str], None] | None = None, **o
         learned_logits=learned_logits,
         seconds=time.perf_counter() - began,
     )
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Networks this small gain nothing from more, and waste much where other programs want the processor."""
+    usual = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(usual)
 
 
 def _count(true_labels: Tensor, noisy_labels: Tensor, num_classes: int = 10) -> Tensor:
