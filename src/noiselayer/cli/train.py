@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from enum import Enum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from noiselayer.cli._choices import MeasureWith, Method, Mixing, Overlapping, Rule, Start
 from noiselayer.cli._errors import INTERRUPTED, say
 from noiselayer.cli._outcome import tell_outcome
-from noiselayer.cli._parse import parse_devices, parse_list, parse_size
+from noiselayer.cli._prepared import prepared
 
 __all__ = ["train"]
 
@@ -153,7 +152,7 @@ def train(
         typer.Option(
             help="learned: the start of best held-out likelihood, or of the smallest trace that cannot be "
             "told from it.",
-            show_default="best",
+            show_default="one-standard-error",
             rich_help_panel=_NOISE,
         ),
     ] = None,
@@ -243,78 +242,7 @@ def train(
 
     Ctrl-C leaves one that can be used; --resume goes on with it.
     """
-    import sys
-
-    from noiselayer.runs import Reading, prepare_run
-    from noiselayer.training import Hardware
-
-    chosen: dict[str, Any] = {
-        "method": method,
-        "model": model,
-        "max_epochs": epochs,
-        "warm_up_epochs": warm_up_epochs,
-        "batch_size": batch_size,
-        "validation_fraction": validation_fraction,
-        "patience": patience,
-        "start": start,
-        "rule": rule,
-        "noisy_weight": noisy_weight,
-        "outside_weight": outside_weight,
-        "alpha": alpha,
-        "mixing": mixing,
-        "measure_with": measure_with,
-        "train_on_clean": False if no_train_on_clean else None,
-        "fresh_network": False if no_fresh_network else None,
-        "noise_trainable": noise_trainable or None,
-        "seed": seed,
-    }
-    rates = {
-        "learning_rate": learning_rate,
-        "weight_decay": weight_decay,
-        "noise_learning_rate": noise_learning_rate,
-        "trace_penalty": trace_penalty,
-        "noise_weight_decay": noise_weight_decay,
-    }
-    run = prepare_run(
-        Reading(
-            path=data,
-            labels=labels,
-            label_column=label_column,
-            inputs_key=inputs_key,
-            layout=layout,  # type: ignore[arg-type]  # read_data refuses others
-            image_column=image_column,
-            image_size=parse_size(image_size),
-            skip_unreadable=skip_unreadable,
-            feature_columns=parse_list(features),
-            categorical_columns=parse_list(categorical) or (),
-            impute_missing=impute_missing,
-            class_names=parse_list(class_names),
-        ),
-        out,
-        options={
-            name: value.value if isinstance(value, Enum) else value
-            for name, value in chosen.items()
-            if value is not None
-        },
-        optimization={name: value for name, value in rates.items() if value is not None},
-        hardware=Hardware(
-            accelerator=accelerator,
-            devices=parse_devices(devices),
-            num_nodes=nodes,
-            strategy=strategy,
-            precision=precision,
-            num_workers=workers,
-            progress=not no_progress and sys.stderr.isatty(),
-        ),
-        noise_matrix=noise_matrix,
-        clean=clean,
-        clean_labels=clean_labels,
-        outside=outside,
-        overlapping=overlapping.value,
-        test=test,
-        test_labels=test_labels,
-        resume=resume,
-    )
+    run = prepared(locals())
     if run.finished:
         say(f"The run in {out} is finished already; nothing to do.")
         return
