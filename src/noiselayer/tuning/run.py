@@ -1,0 +1,280 @@
+"""Search: train with many values, each on the same split and from the same start, and compare what is held out."""
+
+from __future__ import annotations
+
+import math
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import optuna
+from optuna.trial import TrialState
+from torch import Tensor
+
+from noiselayer.data.inputs import Inputs
+from noiselayer.data.labeled import LabeledData, check_for_training
+from noiselayer.errors import InputError
+from noiselayer.runs import RunFolder, evaluation_device
+from noiselayer.runs.sets import RunSets
+from noiselayer.training import Hardware, TrainedClassifier, TrainingOptions, choose_method, fit_classifier
+from noiselayer.training.effects import check_effects
+from noiselayer.training.sources import check_clean, check_outside
+from noiselayer.tuning.objective import Objective, ObjectiveName, choose_objective, held_out_samples
+from noiselayer.tuning.pruning import ReportObjective
+from noiselayer.tuning.report import save_report
+from noiselayer.tuning.result import TuningResult, records
+from noiselayer.tuning.search import SearchRange, apply_values, default_search, with_grid
+from noiselayer.tuning.study import check_same, open_study, queue_again, quiet, remaining, sampler_of, suggest
+
+__all__ = ["tune"]
+
+_COMPARED = ("options", "data", "clean", "outside", "known_noise_matrix", "tuning")
+_TRIALS = 20
+
+
+def tune(
+    data: LabeledData,
+    options: TrainingOptions,
+    *,
+    search: Sequence[SearchRange] = (),
+    clean: LabeledData | None = None,
+    outside: Inputs | None = None,
+    overlapping: Literal["error", "drop"] = "error",
+    noise_matrix: Tensor | None = None,
+    trials: int | None = None,
+    grid: Sequence[float] | None = None,
+    objective: ObjectiveName | None = None,
+    prune: bool = True,
+    out: str | Path | None = None,
+    storage: str | None = None,
+    resume: bool = False,
+    heartbeat: int = 60,
+    hardware: Hardware | None = None,
+    config: Mapping[str, Any] | None = None,
+    train_arguments: Sequence[str] = ("noiselayer", "train"),
+    on_event: Callable[[str], None] | None = None,
+) -> TuningResult:
+    """Choose options by samples held out: alpha, gamma, penalties on Q.
+
+    Every trial trains on the same samples from the same initial weights, so that trials differ by the values
+    alone, and is measured on the samples that training holds out (``validation_fraction``): the clean ones if
+    there is a clean set (error and likelihood); else noisy ones, by their likelihood through Q, or for methods
+    without Q by the error against them, which ranks values rightly if the noise is diagonally dominant. What
+    comes before the main stage does not depend on what is searched, and is done once per worker.
+
+    Args:
+        data: Samples and their noisy labels.
+        options: Everything that is not searched; ``seed`` is of the search too.
+        search: What to search; if empty, what the method has: see
+            :func:`noiselayer.tuning.default_search`.
+        clean: Samples with trusted labels.
+        outside: Samples that show none of the classes.
+        overlapping: As for :func:`noiselayer.training.fit_classifier`.
+        noise_matrix: Shape (K, K), columns = true classes, for the method "known".
+        trials: Trials that this call adds; 20 if None, or what is left of a grid. 0 only reports.
+        grid: The values to try of the one option searched, instead of a search by optuna's TPE.
+        objective: With a clean set, "error" (default) or "loss".
+        prune: Stop trials that are worse than the median of the others at the same epoch.
+        out: Folder for ``trials.csv``, ``best.json`` and ``curve.png``.
+        storage: Where trials are kept, "sqlite:///FILE" say; ``study.db`` in ``out`` if None, or the memory
+            without ``out``. Several processes may share one: each calls ``tune`` with ``resume``.
+        resume: Go on with trials that lie there already.
+        heartbeat: Seconds between signs of life; a trial without one for twice as long is done again.
+        hardware: One device and its precision; several devices are used by as many workers.
+        config: What else identifies the search, for ``config.json``.
+        train_arguments: The beginning of the command line in ``best.json``.
+        on_event: Told in words about every trial.
+
+    Returns:
+        All trials and what they say.
+
+    Raises:
+        InputError: If the data, the search or the folder is unfit. Nothing has been written.
+
+    >>> from noiselayer.data.labeled import from_arrays
+    >>> from noiselayer.training import default_options
+    >>> import torch
+    >>> data = from_arrays(torch.eye(2).repeat(20, 1), torch.tensor([0, 1]).repeat(20))
+    >>> options = default_options("vector", method="top-down", max_epochs=1)
+    >>> result = tune(data, options, grid=[0.5, 1.0])
+    >>> sorted(trial.values["alpha"] for trial in result.trials)
+    [0.5, 1.0]
+    """
+    say = on_event or (lambda message: None)
+    if trials is not None and trials < 0:
+        raise InputError(f"trials must be 0 or more; got {trials}.")
+    check_for_training(data)
+    if clean is not None:
+        data = check_clean(data, clean, overlapping=overlapping)
+    if outside is not None:
+        check_outside(data, outside)
+    if options.method == "auto":
+        method, why = choose_method(len(data), len(clean) if clean is not None else 0, data.num_classes)
+        say(f"Method {method}: {why}.")
+        options = replace(options, method=method)
+    ranges = tuple(search) or default_search(options, clean=clean is not None)
+    names = [each.name for each in ranges]
+    if len(set(names)) < len(names):
+        raise InputError(f"each option can be searched once; got {', '.join(names)}.")
+    if grid is not None:
+        ranges = with_grid(ranges, grid)
+    check_effects(
+        replace(options, noisy_weight=1.0), names, clean=clean is not None, outside=outside is not None
+    )
+    aim = choose_objective(options, clean=clean is not None, wanted=objective)
+    trainer = _Trials(
+        data, options, ranges, aim, clean, outside, noise_matrix, _one_device(hardware or Hardware()), say
+    )
+    described = {**(config or trainer.identity()), "tuning": trainer.description()}
+    folder = None if out is None else RunFolder(out, resume=resume)
+    if folder is not None and folder.config is not None and "tuning" not in folder.config:
+        raise InputError(
+            f"the folder {folder.path} holds a run of training, not a search; name another with --out."
+        )
+    # The folder has its description before its storage: another worker may look at any moment.
+    if folder is not None and folder.config is None:
+        folder.begin(described)
+    try:
+        if storage is None and folder is not None:
+            storage = f"sqlite:///{folder.path / 'study.db'}"
+        with quiet():
+            study = open_study(
+                storage,
+                search=ranges,
+                seed=options.seed,
+                prune=prune,
+                heartbeat=heartbeat,
+                resume=resume,
+            )
+            check_same(study, {key: described.get(key) for key in _COMPARED})
+            interrupted = trainer.run(study, trials)
+    except BaseException:
+        if folder is not None and folder.config is None and not (folder.path / "study.db").exists():
+            folder.abandon()
+        raise
+    result = TuningResult(ranges, aim, records(study), options, interrupted)
+    if folder is not None:
+        save_report(folder.path, result, train_arguments=train_arguments)
+    return result
+
+
+def _one_device(hardware: Hardware) -> Hardware:
+    if hardware.num_nodes > 1 or hardware.devices not in ("auto", 1, "1"):
+        raise InputError(
+            f"a trial is trained on one device; got devices {hardware.devices}, nodes {hardware.num_nodes}. Start the "
+            "command once for each device, on one storage and with --resume."
+        )
+    return replace(hardware, devices=1, strategy="auto")
+
+
+@dataclass(frozen=True)
+class _Trials:
+    """Trains and measures one trial after another."""
+
+    data: LabeledData
+    options: TrainingOptions
+    search: tuple[SearchRange, ...]
+    objective: Objective
+    clean: LabeledData | None
+    outside: Inputs | None
+    noise_matrix: Tensor | None
+    hardware: Hardware
+    say: Callable[[str], None]
+
+    def identity(self) -> dict[str, Any]:
+        """What tells this search from others, as plain types."""
+        outside = None if self.outside is None else LabeledData(self.outside, None, (), "outside")
+        Q = self.noise_matrix
+        return {
+            "options": asdict(self.options),
+            **RunSets(self.data, self.clean, outside).identity(),
+            "known_noise_matrix": None if Q is None else Q.tolist(),
+        }
+
+    def description(self) -> dict[str, Any]:
+        """What is searched and by what."""
+        return {
+            "objective": asdict(self.objective),
+            "search": {s.name: {"low": s.low, "high": s.high, "log": s.log} for s in self.search},
+            "grid": list(self.search[0].values),
+        }
+
+    def run(self, study: optuna.Study, trials: int | None) -> bool:
+        """Run trials until there are enough; True if the user stopped them."""
+        with tempfile.TemporaryDirectory(prefix="noiselayer-") as scratch:
+            begun: list[int] = []
+
+            def objective(trial: optuna.Trial) -> float:
+                begun.append(trial.number)
+                if not self.search[0].values:  # a grid's value is settled by now
+                    study.sampler = sampler_of(self.search, self.options.seed, trial.number)
+                return self._trial(trial, Path(scratch))
+
+            while True:
+                left = remaining(study, self.search)
+                enough = (
+                    len(begun) >= trials if trials is not None else left is None and len(begun) >= _TRIALS
+                )
+                if enough or left == 0:
+                    return False
+                study.sampler = sampler_of(self.search, self.options.seed, len(study.trials))
+                try:
+                    study.optimize(objective, n_trials=1)
+                except KeyboardInterrupt:
+                    for trial in study.get_trials():
+                        if trial.number in begun[-1:] and trial.state == TrialState.FAIL:
+                            queue_again(study, trial)
+                    return True
+
+    def _trial(self, trial: optuna.Trial, scratch: Path) -> float:
+        values = suggest(trial, self.search)
+        named = ", ".join(f"{s.title} {values[s.name]:.4g}" for s in self.search)
+        began = time.monotonic()
+        watch: list[ReportObjective] = []
+
+        def callbacks(trained: TrainedClassifier) -> list[ReportObjective]:
+            held_out = held_out_samples(self.objective, trained, self.data, self.clean)
+            watch.append(ReportObjective(trial, held_out, self.objective.name))
+            return watch
+
+        shutil.rmtree(scratch / "main", ignore_errors=True)  # the stages before it are every trial's
+        trained = fit_classifier(
+            self.data,
+            apply_values(self.options, values),
+            clean=self.clean,
+            outside=self.outside,
+            noise_matrix=self.noise_matrix,
+            hardware=self.hardware,
+            folder=scratch,
+            main_callbacks=callbacks,
+        )
+        if trained.interrupted:
+            raise KeyboardInterrupt
+        reporter = watch[0]
+        found = reporter.held_out.score(
+            trained.network, trained.noise_matrix, device=evaluation_device(self.hardware)
+        )
+        value, spread = found.of(self.objective.name)
+        epochs = trained.stages[-1].epochs
+        finite = {k: v if math.isfinite(v) else None for k, v in (("objective", value), ("loss", found.loss))}
+        trial.set_user_attr(
+            "measured",
+            {
+                **finite,
+                "standard_error": spread if math.isfinite(spread) else None,
+                "error": found.error,
+                "samples": found.samples,
+                "epochs": epochs,
+                "seconds": round(time.monotonic() - began, 3),
+            },
+        )
+        stopped = reporter.pruned or not math.isfinite(value)
+        words = "stopped early" if stopped else f"{self.objective.name} {value:.4f} ± {spread:.4f}"
+        self.say(f"Trial {trial.number}: {named}: {words} ({epochs} epochs).")
+        if stopped:
+            raise optuna.TrialPruned
+        return value
