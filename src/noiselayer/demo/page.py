@@ -27,7 +27,7 @@ body { margin: 0 auto; padding: 1.5rem 1rem 3rem; max-width: 64rem; background: 
 h1 { font-size: 1.5rem; line-height: 1.2; margin: 0 0 .5rem; }
 p { max-width: 42rem; margin: 0 0 1rem; }
 ol { list-style: none; margin: 1.5rem 0 0; padding: 0; display: grid; gap: .75rem;
-  grid-template-columns: repeat(auto-fill, minmax(8.5rem, 1fr)); }
+  grid-template-columns: repeat(auto-fill, minmax(10.5rem, 1fr)); }
 li { border: 1px solid var(--line); border-radius: .5rem; padding: .75rem; }
 img { display: block; width: 5rem; aspect-ratio: 1; margin: 0 auto; padding: .25rem; background: #fff;
   border-radius: .25rem; image-rendering: pixelated; }
