@@ -29,7 +29,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "normal": {"method": "normal"},
     "known": {"method": "known"},
     "learned": {"method": "learned"},
-    "learned, one standard error": {"method": "learned", "rule": "one-standard-error"},
+    "learned, best likelihood": {"method": "learned", "rule": "best"},
     "learned, from confusion": {"method": "learned", "start": "confusion"},
     "paper": {"method": "learned", "start": "identity"},
 }
