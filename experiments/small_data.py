@@ -96,7 +96,9 @@ def table(rows: list[dict[str, Any]]) -> str:
 
         def show(column: str, digits: int, of_key: list[dict[str, Any]] = of_key) -> str:
             values = np.array([row[column] for row in of_key])
-            return f"{values.mean():.{digits}f} ± {values.std():.{digits}f}"
+            return f"{values.mean():.{digits}f}" + (
+                f" ± {values.std(ddof=1):.{digits}f}" if len(values) > 1 else ""
+            )
 
         cells = [
             *key,
