@@ -222,8 +222,11 @@ def test_a_singular_confusion_is_a_note_where_an_answer_exists(run: Run, files: 
 
 
 def test_force_writes_over(run: Run, files: Path) -> None:
-    for more in ((), ("--force",)):
-        assert run("estimate", *PAIRS, "--out", "out", *more).exit_code == 0
+    Path("out").mkdir()
+    Path("out/noise_matrix.csv").write_text("old")
+    assert run("estimate", *PAIRS, "--out", "out").exit_code == 2
+    assert run("estimate", *PAIRS, "--out", "out", "--force").exit_code == 0
+    assert Path("out/noise_matrix.csv").read_text().startswith("noisy \\ true,bird,cat,dog")
 
 
 def test_confusions_are_the_largest_entries_off_the_diagonal() -> None:

@@ -51,6 +51,7 @@ def test_learned_with_a_test_set(run: Run, vectors: Path, tmp_path: Path) -> Non
 def test_options_reach_the_run(run: Run, vectors: Path, tmp_path: Path) -> None:
     result = run(
         *("train", vectors, "--labels", "y", "--out", tmp_path / "run", *SHORT, "--start", "confusion"),
+        "--noise-trainable",
         *("--model", "linear", "--learning-rate", 0.01, "--weight-decay", 0.1, "--patience", 7, "--seed", 5),
         *("--validation-fraction", 0.3, "--noise-learning-rate", 0.02, "--trace-penalty", 0.03),
         *("--noise-weight-decay", 0.04, "--keep-checkpoints", "--no-progress"),
@@ -59,6 +60,7 @@ def test_options_reach_the_run(run: Run, vectors: Path, tmp_path: Path) -> None:
     options = json.loads((tmp_path / "run" / "config.json").read_text())["options"]
     rates = options.pop("optimization")
     asked = {"model": "linear", "patience": 7, "seed": 5, "validation_fraction": 0.3, "start": "confusion"}
+    asked |= {"noise_trainable": True}
     asked |= {"max_epochs": 2, "warm_up_epochs": 1, "batch_size": 16, "method": "learned"}
     assert asked.items() <= options.items()
     asked_rates = {"learning_rate": 0.01, "weight_decay": 0.1, "noise_learning_rate": 0.02}
