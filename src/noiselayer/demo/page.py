@@ -27,13 +27,14 @@ body { margin: 0 auto; padding: 1.5rem 1rem 3rem; max-width: 64rem; background: 
 h1 { font-size: 1.5rem; line-height: 1.2; margin: 0 0 .5rem; }
 p { max-width: 42rem; margin: 0 0 1rem; }
 ol { list-style: none; margin: 1.5rem 0 0; padding: 0; display: grid; gap: .75rem;
-  grid-template-columns: repeat(auto-fill, minmax(10.5rem, 1fr)); }
+  grid-template-columns: repeat(auto-fill, minmax(9rem, 1fr)); }
 li { border: 1px solid var(--line); border-radius: .5rem; padding: .75rem; }
 img { display: block; width: 5rem; aspect-ratio: 1; margin: 0 auto; padding: .25rem; background: #fff;
   border-radius: .25rem; image-rendering: pixelated; }
-dl { display: grid; grid-template-columns: auto 1fr; gap: 0 .5rem; margin: .6rem 0 0; font-size: .9rem; }
+dl { margin: .6rem 0 0; font-size: .9rem; }
+dl div { display: flex; justify-content: space-between; }
 dt { color: var(--soft); }
-dd { margin: 0; text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
+dd { margin: 0; white-space: nowrap; font-variant-numeric: tabular-nums; }
 dd.label { font-weight: 700; }
 """
 
@@ -84,9 +85,9 @@ def _card(suspect: Suspect, images: Tensor, class_names: Sequence[str]) -> str:
     )
     return (
         f'<li><img src="{_data_uri(images[suspect.place])}" alt="Training image {suspect.sample}">'
-        f'<dl><dt>given</dt><dd class="label">{given}</dd>'
-        f'<dt>suggested</dt><dd class="label">{suggested}</dd>'
-        f"<dt>wrong</dt><dd>{escape(_percent(suspect.probability_wrong))}</dd></dl></li>"
+        f'<dl><div><dt>given</dt><dd class="label">{given}</dd></div>'
+        f'<div><dt>suggested</dt><dd class="label">{suggested}</dd></div>'
+        f"<div><dt>wrong</dt><dd>{escape(_percent(suspect.probability_wrong))}</dd></div></dl></li>"
     )
 
 
