@@ -52,17 +52,17 @@ def mixture_loss(
     def loss_of_noisy(logits: Tensor, labels: Tensor) -> Tensor:
         if alpha is None:
             return noise_layer.loss(logits, labels, reduction="sum")
-        return cross_entropy(logits.float(), labels, label_smoothing=1 - alpha, reduction="sum")
+        return cross_entropy(logits, labels, label_smoothing=1 - alpha, reduction="sum")
 
+    logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
     noisy, outside = sources == Source.NOISY, sources == Source.OUTSIDE
-    if noisy.all():  # the usual batch: nothing to take apart
+    if noisy_weight > 0 and noisy.all():  # the usual batch: nothing to take apart
         return noisy_weight * loss_of_noisy(logits, labels) / len(labels)
-    logits = logits.float()
-    total = logits.new_zeros(())
+    total = logits[:0].sum()  # 0, but with a gradient: a batch may hold nothing that has a weight
     clean = ~(noisy | outside)
     if clean.any():
         total = total + clean_weight * cross_entropy(logits[clean], labels[clean], reduction="sum")
-    if noisy.any():
+    if noisy_weight > 0 and noisy.any():  # 0 times an infinite loss would be NaN
         total = total + noisy_weight * loss_of_noisy(logits[noisy], labels[noisy])
     if outside.any():
         total = total - outside_weight * torch.log_softmax(logits[outside], dim=1).mean(dim=1).sum()

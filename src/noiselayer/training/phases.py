@@ -191,9 +191,10 @@ class KeepBest(Callback):
         if self.phases is not None and self.phases.switched_at is not None:
             phase = 2 if trainer.current_epoch + 1 > self.phases.switched_at else 1
         if phase > self._phase_of_best:
-            self.best_loss = float("inf")
+            self.best_loss, self._phase_of_best = float("inf"), phase
+            self.patience.restart()
         if loss < self.best_loss:
-            self.best_loss, self.best_epoch, self._phase_of_best = loss, trainer.current_epoch, phase
+            self.best_loss, self.best_epoch = loss, trainer.current_epoch
             self.best_weights = copy.deepcopy(pl_module.state_dict())
         if self.patience.exhausted_by(loss):
             trainer.should_stop = True
