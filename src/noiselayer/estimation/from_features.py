@@ -21,6 +21,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from noiselayer.estimation.linear import LinearFit, linear_logits
 from noiselayer.functional import noisy_nll
 
 __all__ = [
@@ -152,15 +153,17 @@ def estimate_from_features(
         max_features or max(64, min(2 * K, 512)),
     )
     y, y_held = noisy_labels[kept].cpu().long(), validation_labels.cpu().long()
-    W0 = torch.zeros(K, f.shape[1] + 1, dtype=torch.float64)
     A0 = start.detach().cpu().double().clamp_min(1e-4).log()
+    fit = LinearFit(f, y, K, iterations=max_iterations)
     candidates, losses = [], []
     for ridge in ridges:
+        # First the classifier alone: against one that knows nothing, Q would forget its start.
+        W0 = fit.classifier(A0, ridge=ridge / len(f))
         for trace_weight in trace_penalties:
             # Each from the same start: a stiff classifier drives Q into the identity, where no gradient is left.
-            W, A = _fit(f, y, W0, A0, ridge / len(f), trace_weight, max_iterations)
+            W, A = fit.both(W0, A0, ridge=ridge / len(f), trace_weight=trace_weight)
             Q = A.softmax(dim=0)
-            held_out = noisy_nll(_logits(f_held, W), y_held, Q)
+            held_out = noisy_nll(linear_logits(f_held, W), y_held, Q)
             losses.append(held_out)
             candidates.append(
                 Candidate(ridge, trace_weight, Q.float(), float(Q.diagonal().mean()), float(held_out.mean()))
@@ -228,41 +231,6 @@ _RULES: dict[str, Callable[[Sequence[Candidate]], Candidate]] = {
     "best": _most_likely,
     "one-standard-error": smallest_trace_within_one_error,
 }
-
-
-def _fit(
-    f: Tensor, y: Tensor, W: Tensor, A: Tensor, ridge: float, trace_weight: float, iterations: int
-) -> tuple[Tensor, Tensor]:
-    """L-BFGS on W and on A, where Q = softmax of A's columns: unconstrained, and zeros only in the limit."""
-    W, A = W.clone().requires_grad_(True), A.clone().requires_grad_(True)
-
-    def minimise(parameters: list[Tensor]) -> None:
-        optimizer = torch.optim.LBFGS(
-            parameters,
-            max_iter=iterations,
-            history_size=20,
-            line_search_fn="strong_wolfe",
-            tolerance_change=1e-8,
-        )
-
-        def closure() -> Tensor:
-            optimizer.zero_grad()
-            Q = A.softmax(dim=0)
-            loss = noisy_nll(_logits(f, W), y, Q).mean()
-            loss = loss + ridge / 2 * W[:, :-1].square().sum() + trace_weight * Q.diagonal().mean()
-            loss.backward()
-            return loss
-
-        optimizer.step(closure)
-
-    with torch.enable_grad():
-        minimise([W])  # first the classifier alone: against one that knows nothing, Q would forget its start
-        minimise([W, A])
-    return W.detach(), A.detach()
-
-
-def _logits(f: Tensor, W: Tensor) -> Tensor:
-    return torch.addmm(W[:, -1], f, W[:, :-1].T)
 
 
 def _principal(f: Tensor, held: Tensor, max_features: int) -> tuple[Tensor, Tensor]:

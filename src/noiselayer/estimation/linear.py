@@ -1,0 +1,119 @@
+r"""A linear classifier and a noise matrix fitted together by L-BFGS, with gradients in closed form.
+
+On a few hundred samples the time goes into calls and not into arithmetic, so there is no autograd here: one
+exponential an entry gives the likelihood and both its gradients,
+
+.. math:: \frac{\partial \ell}{\partial z_i} = p_i - \frac{Q_{\tilde y i}\, p_i}{\sum_k Q_{\tilde y k}\, p_k}, \qquad
+          \frac{\partial \ell}{\partial Q_{\tilde y i}} = - \frac{p_i}{\sum_k Q_{\tilde y k}\, p_k}.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+__all__ = ["LinearFit", "linear_logits"]
+
+
+class LinearFit:
+    """Fits the logits ``W f + b`` of the true class, and Q, to noisy labels.
+
+    Args:
+        features: Shape (N, D), float64.
+        noisy_labels: Shape (N,), integers 0..K-1.
+        num_classes: K.
+        iterations: Of L-BFGS, for each of the two minimisations.
+
+    >>> features = torch.tensor([[-1.0], [1.0]], dtype=torch.float64).repeat(50, 1)
+    >>> fit = LinearFit(features, torch.tensor([0, 1]).repeat(50), 2, iterations=50)
+    >>> A = torch.tensor([[0.9, 0.1], [0.1, 0.9]], dtype=torch.float64).log()
+    >>> W = fit.classifier(A, ridge=0.01)
+    >>> bool(linear_logits(features[:1], W).argmax() == 0), W.shape
+    (True, torch.Size([2, 2]))
+    """
+
+    def __init__(self, features: Tensor, noisy_labels: Tensor, num_classes: int, *, iterations: int) -> None:
+        self.f = torch.cat([features, features.new_ones(len(features), 1)], dim=1)
+        self.given = torch.nn.functional.one_hot(noisy_labels, num_classes).to(features)
+        self.iterations = iterations
+
+    def classifier(self, A: Tensor, *, ridge: float, start: Tensor | None = None) -> Tensor:
+        """W, shape (K, D + 1) with b last, for a noise matrix that stays ``A.softmax(0)``.
+
+        Args:
+            A: Shape (K, K), logits of Q's columns.
+            ridge: Weight of ||W||^2 / 2; b is left alone.
+            start: Where W starts; zero if None.
+        """
+        shape = len(A), self.f.shape[1]
+        Q = A.softmax(dim=0)
+
+        def value(x: Tensor) -> tuple[Tensor, Tensor]:
+            loss, grad_W, _ = self._likelihood(W := x.view(shape), Q)
+            return self._with_ridge(loss, grad_W, W, ridge), grad_W.flatten()
+
+        start = self.f.new_zeros(shape) if start is None else start
+        return _minimise(value, start.flatten(), self.iterations).view(shape)
+
+    def both(self, W: Tensor, A: Tensor, *, ridge: float, trace_weight: float) -> tuple[Tensor, Tensor]:
+        """W and A from a start of both; ``trace_weight`` times tr(Q) / K is added to the loss."""
+        K, size = len(A), W.numel()
+
+        def value(x: Tensor) -> tuple[Tensor, Tensor]:
+            W_, Q = x[:size].view_as(W), x[size:].view_as(A).softmax(dim=0)
+            loss, grad_W, grad_Q = self._likelihood(W_, Q)
+            loss = self._with_ridge(loss, grad_W, W_, ridge) + trace_weight * Q.diagonal().mean()
+            grad_Q.diagonal().add_(trace_weight / K)
+            grad_A = Q * (grad_Q - (Q * grad_Q).sum(dim=0))
+            return loss, torch.cat([grad_W.flatten(), grad_A.flatten()])
+
+        x = _minimise(value, torch.cat([W.flatten(), A.flatten()]), self.iterations)
+        return x[:size].view_as(W), x[size:].view_as(A)
+
+    def _likelihood(self, W: Tensor, Q: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Mean loss, and its gradients with respect to W and Q."""
+        z = self.f @ W.T
+        p = z.sub_(z.amax(dim=1, keepdim=True)).exp_()  # up to a factor, which cancels in the gradients
+        joint = self.given @ Q
+        joint *= p
+        total = p.sum(dim=1, keepdim=True)
+        # Q is a softmax and the largest p is 1: this is above 0, unless a column's logits are 700 apart.
+        evidence = joint.sum(dim=1, keepdim=True).clamp_min_(1e-300)
+        loss = (total / evidence).log_().mean()
+        share = p / evidence
+        grad_Q = (self.given.T @ share).div_(-len(p))
+        grad_z = p.div_(total).sub_(joint.div_(evidence))
+        return loss, (grad_z.T @ self.f).div_(len(p)), grad_Q
+
+    @staticmethod
+    def _with_ridge(loss: Tensor, grad_W: Tensor, W: Tensor, ridge: float) -> Tensor:
+        """Add the ridge to the loss, and to its gradient in place."""
+        weights = W[:, :-1]
+        grad_W[:, :-1].add_(weights, alpha=ridge)
+        return loss + ridge / 2 * weights.square().sum()
+
+
+def linear_logits(features: Tensor, W: Tensor) -> Tensor:
+    """Logits, shape (N, K), of a classifier of shape (K, D + 1), its last column the biases.
+
+    >>> linear_logits(torch.ones(1, 2), torch.tensor([[1.0, 2.0, 3.0]]))
+    tensor([[6.]])
+    """
+    return torch.addmm(W[:, -1], features, W[:, :-1].T)
+
+
+def _minimise(value: Callable[[Tensor], tuple[Tensor, Tensor]], start: Tensor, iterations: int) -> Tensor:
+    """L-BFGS on one flat vector, from a function that gives the loss and its gradient."""
+    x = start.clone()
+    optimizer = torch.optim.LBFGS(
+        [x], max_iter=iterations, history_size=20, line_search_fn="strong_wolfe", tolerance_change=1e-8
+    )
+
+    def closure() -> Tensor:
+        loss, x.grad = value(x)
+        return loss
+
+    optimizer.step(closure)
+    return x
