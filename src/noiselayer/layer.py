@@ -57,10 +57,11 @@ class NoiseLayer(nn.Module):
         self, num_classes: int, noise_matrix: Tensor | None = None, *, trainable: bool = True
     ) -> None:
         super().__init__()
-        if noise_matrix is None:
-            start = identity(num_classes)
-        else:
-            start = project(check(noise_matrix, num_classes=num_classes))
+        start = (
+            identity(num_classes)
+            if noise_matrix is None
+            else project(check(noise_matrix, num_classes=num_classes))
+        )
         self.noise_matrix = nn.Parameter(start, requires_grad=trainable)
         self.num_classes = num_classes
         self._start(projected=_state_of(self.noise_matrix))
