@@ -1,0 +1,92 @@
+"""Trials in a storage: dead workers' are done again, workers do not repeat each other."""
+
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import optuna
+import pandas as pd
+import pytest
+
+from noiselayer.tuning import SearchRange, parse_search, with_grid
+from noiselayer.tuning.result import records
+from noiselayer.tuning.study import open_study, quiet, remaining, sampler_of, suggest
+
+GRID = with_grid([parse_search("alpha")], [0.0, 0.5, 1.0])
+RANGE = (SearchRange("trace_penalty", 0.001, 1.0, log=True),)
+
+
+@pytest.mark.parametrize("search", [GRID, RANGE], ids=["grid", "range"])
+def test_a_dead_workers_trial_is_done_again(tmp_path: Path, search: tuple[SearchRange, ...]) -> None:
+    storage = f"sqlite:///{tmp_path / 'study.db'}"
+    with quiet():
+        dead = open_study(storage, search=search, seed=0)
+        with pytest.warns(UserWarning, match="Heartbeat"):  # it expects Study.optimize, which would not die
+            trial = dead.ask()
+        begun = suggest(trial, search)
+        dead._storage.record_heartbeat(trial._trial_id)  # type: ignore[attr-defined]
+        other = open_study(storage, search=search, seed=0, resume=True)
+        if search is GRID:
+            assert remaining(other, search) == 2, "the worker may still live"
+        with sqlite3.connect(tmp_path / "study.db") as database:
+            database.execute("UPDATE trial_heartbeats SET heartbeat = datetime('now', '-1 day')")
+        database.close()
+        if search is GRID:
+            assert remaining(other, search) == 3
+        done: list[dict[str, float]] = []
+
+        def objective(trial: optuna.Trial) -> float:
+            done.append(suggest(trial, search))
+            return 0.0
+
+        other.optimize(objective, n_trials=1)
+    assert done == [begun]
+    assert [trial.state for trial in records(other)] == ["failed", "complete"]
+
+
+def test_proposals_depend_on_the_trials_and_not_on_the_process() -> None:
+    def proposals(seed: int, sessions: tuple[int, ...]) -> list[float]:
+        study = open_study(None, search=RANGE, seed=seed)
+        for trials in sessions:
+            for _ in range(trials):
+                study.sampler = sampler_of(RANGE, seed, len(study.trials))
+                trial = study.ask()
+                study.tell(trial, suggest(trial, RANGE)["trace_penalty"])
+        return [trial.params["trace_penalty"] for trial in study.trials]
+
+    with quiet():
+        once = proposals(0, (14,))
+        assert proposals(0, (5, 9)) == once
+        assert len(set(once)) == 14
+        assert proposals(1, (14,)) != once
+    assert all(0.001 <= value <= 1 for value in once)
+    assert min(once[10:]) < sorted(once[:10])[3], "after ten random ones the search goes where it is low"
+
+
+@pytest.mark.slow
+def test_two_workers_share_a_storage(tmp_path: Path) -> None:
+    script = """
+import sys, numpy as np
+from noiselayer.data import from_arrays
+from noiselayer.training import Hardware, default_options
+from noiselayer.tuning import tune
+g = np.random.default_rng(0)
+y = np.arange(90) % 3
+data = from_arrays((np.eye(3)[y] + g.normal(size=(90, 3))).astype("float32"), y)
+options = default_options("vector", method="top-down", model="linear", model_options={}, max_epochs=2)
+tune(data, options, trials=4, out=sys.argv[1], resume=True, hardware=Hardware(accelerator="cpu"))
+"""
+    workers = [
+        subprocess.Popen([sys.executable, "-c", script, str(tmp_path / "out")], stderr=subprocess.PIPE)
+        for _ in range(2)
+    ]
+    for worker in workers:
+        _, errors = worker.communicate(timeout=600)
+        assert worker.returncode == 0, errors.decode()
+    study = open_study(f"sqlite:///{tmp_path / 'out' / 'study.db'}", search=RANGE, seed=0, resume=True)
+    trials = records(study)
+    assert [trial.state for trial in trials] == ["complete"] * 8
+    assert len({trial.values["alpha"] for trial in trials}) == 8
+    table = pd.read_csv(tmp_path / "out" / "trials.csv")  # of the one that ended last
+    assert sorted(table["trial"]) == list(range(8))
