@@ -7,6 +7,9 @@ import pytest
 import torch
 from hypothesis import settings
 
+# With --doctest-modules pytest would import every conftest.py as a module of that one name, and stumble.
+collect_ignore_glob = ["*conftest.py"]
+
 # The same examples at every run: a failure in somebody's pull request is about that pull request.
 settings.register_profile("noiselayer", derandomize=True, deadline=None, max_examples=60, database=None)
 settings.load_profile("noiselayer")

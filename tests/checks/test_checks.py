@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 import torch
-from simulated import input_dependent, obeying
+from obedient import input_dependent, obeying
 from torch import Tensor
 
 from noiselayer import corrupt_labels

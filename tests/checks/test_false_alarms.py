@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 import torch
-from simulated import Simulated, input_dependent, obeying, open_set
+from obedient import Simulated, input_dependent, obeying, open_set
 
 from noiselayer.checks import Finding, check_noise_model
 
