@@ -241,6 +241,7 @@ def test_unclear_layout_is_told() -> None:
 # Tiny and unfit data.
 
 
+@pytest.mark.filterwarnings("ignore:The noise cannot be told from")
 @pytest.mark.parametrize("start", ["features", "confusion", "identity"])
 @pytest.mark.parametrize(
     ("X", "y"),

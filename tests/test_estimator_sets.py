@@ -72,6 +72,18 @@ def test_weight_0_leaves_the_clean_samples_alone_whatever_labels_are_called(
     assert np.mean(model.predict(sets["X"]) == right) > 0.9
 
 
+def test_the_weight_of_noisy_samples_does_not_reach_models_of_noisy_samples_alone(
+    sets: dict[str, Array],
+) -> None:
+    found = [
+        quick("estimated", measure_with="noisy", noisy_weight=weight, max_epochs=2)
+        .fit(sets["X"], sets["y"], **clean_of(sets))
+        .estimate_.noise_matrix
+        for weight in (0.0, 1.0)
+    ]
+    assert torch.equal(*found)
+
+
 def test_outside_samples_teach_doubt(sets: dict[str, Array]) -> None:
     outside = np.random.default_rng(0).normal([0.0, -9.0], 1.0, (60, 2))
     plain = quick(max_epochs=8).fit(sets["X"], sets["truth"])

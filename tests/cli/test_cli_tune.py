@@ -26,17 +26,8 @@ SHORT = (
 
 def test_from_a_search_to_the_command_that_trains(run: Run, vectors: Path, tmp_path: Path) -> None:
     out = tmp_path / "tuned"
-    arguments = (
-        "tune",
-        vectors,
-        "--method",
-        "top-down",
-        "--class-names",
-        "a cat,dog,bird",
-        *SHORT,
-        "--out",
-        out,
-    )
+    data = vectors.rename(tmp_path / "my data.npz")
+    arguments = ("tune", data, "--labels", "y", "--method", "top-down", *SHORT, "--out", out)
     result = run(*arguments, "--grid", "0.5,1,0.1", "--seed", 3)
     assert result.exit_code == 0, result.output
     assert {path.name for path in out.iterdir()} == {
@@ -55,9 +46,9 @@ def test_from_a_search_to_the_command_that_trains(run: Run, vectors: Path, tmp_p
     command = best["train_command"]
     assert command in result.stdout
     words = shlex.split(command)
-    assert words[:3] == ["noiselayer", "train", str(vectors)]
+    assert words[:3] == ["noiselayer", "train", str(data)]
     assert words[-2:] == ["--alpha", repr(chosen)]
-    assert words[words.index("--class-names") + 1] == "a cat,dog,bird"
+    assert words[words.index("--labels") + 1] == "y"
     assert "--grid" not in words
     trained = run(*words[1:])
     assert trained.exit_code == 0, trained.output

@@ -50,7 +50,8 @@ def interrupt_stage(monkeypatch: pytest.MonkeyPatch, stage: str, interruption: I
     original = runner_module.run_stage
 
     def run_stage(name: str, *args: Any, **kwargs: Any) -> Any:
-        return original(name, *args, callbacks=[interruption] if name == stage else [], **kwargs)
+        kwargs["callbacks"] = [interruption] if name == stage else []
+        return original(name, *args, **kwargs)
 
     monkeypatch.setattr(runner_module, "run_stage", run_stage)
 

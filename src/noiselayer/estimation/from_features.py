@@ -236,7 +236,7 @@ _RULES: dict[str, Callable[[Sequence[Candidate]], Candidate]] = {
 def _principal(f: Tensor, held: Tensor, max_features: int) -> tuple[Tensor, Tensor]:
     """Standardised principal components, on one common scale so that one ridge serves them all."""
     mean, std = f.mean(dim=0), f.std(dim=0, correction=0)
-    used = std > 1e-6 * std.max().clamp_min(1e-300)
+    used = std > 1e-9 * mean.abs()  # a constant, but for rounding; whatever the other features' units are
     f, held = (f - mean)[:, used] / std[used], (held - mean)[:, used] / std[used]
     if not used.any():  # constant inputs, or one sample: what is left is how often every label stands
         return f, held

@@ -22,7 +22,7 @@ from noiselayer.training.measured import measured_matrix, trained_on_clean
 from noiselayer.training.options import TrainingOptions, choose_method
 from noiselayer.training.phases import NoisePhases
 from noiselayer.training.runner import StageRunner, TrainedClassifier, clean_part, noisy_part, outside_part
-from noiselayer.training.sources import check_clean, check_measurable, check_outside
+from noiselayer.training.sources import check_measurable, check_outside, kept_rows
 from noiselayer.training.stage import Hardware
 from noiselayer.training.start import starting_matrix
 from noiselayer.training.statistics import input_statistics
@@ -75,8 +75,10 @@ def fit_classifier(
             [0., 1.]])
     """
     say = on_stage or (lambda message: None)
+    rows = torch.arange(len(data))
     if clean is not None:
-        data = check_clean(data, clean, overlapping=overlapping)
+        rows = kept_rows(data, clean, overlapping=overlapping)
+        data = data if len(rows) == len(data) else data.subset(rows)
     if outside is not None:
         check_outside(data, outside)
     check_for_training(data)
@@ -109,7 +111,7 @@ def fit_classifier(
             "std": std,
             **options.model_options,
         },
-        splits={"train": chosen, "validation": held_out},
+        splits={"train": rows[chosen], "validation": rows[held_out]},
         sample_counts={"noisy": noisy.counts()},
     )
     train, validation = [noisy_part(noisy)], [noisy_part(noisy_validation)]

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
+from dataclasses import dataclass, fields
+from typing import Any, Literal, get_args
 
 import pytorch_lightning as pl
 import torch
+from pytorch_lightning.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 
 from noiselayer.layer import NoiseLayer
@@ -17,6 +18,9 @@ from noiselayer.training.batches import Batch
 from noiselayer.training.mixture import mixture_loss
 
 __all__ = ["NoisyLabelModule", "Optimization"]
+
+Optimizer = Literal["sgd", "adamw"]
+Schedule = Literal["one-cycle", "constant"]
 
 
 @dataclass(frozen=True)
@@ -36,14 +40,25 @@ class Optimization:
         volume_penalty: Weight of log |det Q| in the loss (Li et al. 2021).
     """
 
-    optimizer: Literal["sgd", "adamw"] = "sgd"
+    optimizer: Optimizer = "sgd"
     learning_rate: float = 0.05
     weight_decay: float = 1e-3
-    schedule: Literal["one-cycle", "constant"] = "one-cycle"
+    schedule: Schedule = "one-cycle"
     noise_learning_rate: float = 0.01
     trace_penalty: float = 0.0
     noise_weight_decay: float = 0.0
     volume_penalty: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name, kind in (("optimizer", Optimizer), ("schedule", Schedule)):
+            if getattr(self, name) not in get_args(kind):
+                raise ValueError(
+                    f"{name} must be one of {', '.join(get_args(kind))}; got {getattr(self, name)!r}."
+                )
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, (int, float)) and not 0 <= value < math.inf:
+                raise ValueError(f"{field.name} must be a number from 0 up; got {value}.")
 
 
 class NoisyLabelModule(pl.LightningModule):
@@ -64,6 +79,8 @@ class NoisyLabelModule(pl.LightningModule):
 
     A batch is (inputs, labels, sources); see :class:`noiselayer.training.batches.Source`.
     """
+
+    _schedule_span: Tensor
 
     def __init__(
         self,
@@ -113,9 +130,10 @@ class NoisyLabelModule(pl.LightningModule):
 
     def predict_step(self, batch: Batch | Tensor, batch_idx: int) -> Tensor:
         """Logits of the true class; the noise layer is never asked."""
-        return self(batch if isinstance(batch, Tensor) else batch[0]).float()
+        logits: Tensor = self(batch if isinstance(batch, Tensor) else batch[0])
+        return logits.float()
 
-    def configure_optimizers(self) -> dict[str, Any]:
+    def configure_optimizers(self) -> OptimizerLRScheduler:
         """Three groups: weights, biases and norms without decay, and the noise matrix at its own rate."""
         o = self.optimization
         weights = [p for p in self.network.parameters() if p.ndim > 1]

@@ -97,6 +97,8 @@ class TrainingOptions:
         for name in ("max_epochs", "warm_up_epochs", "batch_size"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1; got {getattr(self, name)}.")
+        if self.patience is not None and self.patience < 1:
+            raise ValueError(f"patience must be at least 1 epoch, or None for no limit; got {self.patience}.")
         if self.folds < 2:
             raise ValueError(f"folds must be at least 2, so that each leaves a part out; got {self.folds}.")
         if not 0 < self.validation_fraction < 1:

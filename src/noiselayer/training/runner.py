@@ -41,8 +41,8 @@ class TrainedClassifier:
         start_matrix: Where a learned Q started, shape (K, K); None for other methods.
         start_estimates: The paths of penalties that the start was chosen from.
         estimate: What was measured with the clean samples; None for other methods.
-        splits: Name -> indices of the samples: "train" and "validation" of the noisy set, "clean_train" and
-            "clean_validation" of the clean one.
+        splits: Name -> indices of the samples: "train" and "validation" of the noisy set as it was given,
+            "clean_train" and "clean_validation" of the clean one.
         sample_counts: Name -> how many samples of every class stand behind a column: "noisy" (by noisy label)
             and, with a clean set, "clean" (by true class).
         interrupted: Stopped by the user before its end.

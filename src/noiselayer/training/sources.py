@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Literal, get_args
 
 import torch
+from torch import Tensor
 
 from noiselayer.data.inputs import Inputs
 from noiselayer.data.labeled import LabeledData
 from noiselayer.data.splits import overlap
 from noiselayer.errors import InputError, list_some
 
-__all__ = ["Overlapping", "check_clean", "check_measurable", "check_outside"]
+__all__ = ["Overlapping", "check_clean", "check_measurable", "check_outside", "kept_rows"]
 
 Overlapping = Literal["error", "drop"]
 
@@ -29,6 +30,19 @@ def check_clean(data: LabeledData, clean: LabeledData, *, overlapping: Overlappi
     >>> clean = from_arrays(samples, [0, 1, 1], class_names=["cat", "dog"])
     >>> len(check_clean(noisy, clean, overlapping="drop"))
     2
+    """
+    rows = kept_rows(data, clean, overlapping=overlapping)
+    return data if len(rows) == len(data) else data.subset(rows)
+
+
+def kept_rows(data: LabeledData, clean: LabeledData, *, overlapping: Overlapping = "error") -> Tensor:
+    """The numbers of the noisy samples that :func:`check_clean` keeps, ascending; it raises the same errors.
+
+    >>> from noiselayer.data.labeled import from_arrays
+    >>> noisy = from_arrays(torch.eye(3), [0, 1, 1])
+    >>> samples = torch.tensor([[0.0, 1.0, 0.0], [2.0, 2.0, 2.0], [3.0, 3.0, 3.0]])
+    >>> kept_rows(noisy, from_arrays(samples, [0, 1, 1]), overlapping="drop")
+    tensor([0, 2])
     """
     if overlapping not in get_args(Overlapping):
         raise ValueError(f"overlapping must be 'error' or 'drop'; got {overlapping!r}.")
@@ -61,9 +75,7 @@ def check_clean(data: LabeledData, clean: LabeledData, *, overlapping: Overlappi
             "some."
         )
     twice = overlap(data, clean)[:, 0].unique()
-    if not len(twice):
-        return data
-    if overlapping == "error":
+    if len(twice) and overlapping == "error":
         names = [data.inputs.ids[int(i)] for i in twice[:3]]
         raise InputError(
             f"{len(twice):,} samples stand in the noisy and in the clean set (such as {', '.join(names)}): they would "
@@ -71,7 +83,7 @@ def check_clean(data: LabeledData, clean: LabeledData, *, overlapping: Overlappi
         )
     kept = torch.ones(len(data), dtype=torch.bool)
     kept[twice] = False
-    return data.subset(kept.nonzero().flatten())
+    return kept.nonzero().flatten()
 
 
 def check_measurable(trusted: LabeledData, folds: int) -> None:

@@ -1,0 +1,92 @@
+"""Options out of range are refused in words, and "auto" chooses as documented."""
+
+import math
+from typing import Any
+
+import pytest
+
+from noiselayer.training import METHODS, Optimization, TrainingOptions, choose_method, default_options
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (
+            {"method": "forward"},
+            "method must be one of auto, normal, top-down, known, learned, estimated, refined; got 'forward'.",
+        ),
+        ({"start": "random"}, "start must be one of features, confusion, identity; got 'random'."),
+        ({"rule": "worst"}, "rule must be one of best, one-standard-error; got 'worst'."),
+        ({"mixing": "shuffled"}, "mixing must be one of joined, alternating; got 'shuffled'."),
+        ({"measure_with": "both"}, "measure_with must be one of auto, clean, noisy; got 'both'."),
+        ({"noisy_weight": -0.1}, "noisy_weight must be a number from 0 up; got -0.1."),
+        ({"noisy_weight": math.nan}, "noisy_weight must be a number from 0 up; got nan."),
+        ({"outside_weight": math.inf}, "outside_weight must be a number from 0 up; got inf."),
+        ({"alpha": 1.01}, "alpha must lie between 0 and 1; got 1.01."),
+        ({"max_epochs": 0}, "max_epochs must be at least 1; got 0."),
+        ({"warm_up_epochs": 0}, "warm_up_epochs must be at least 1; got 0."),
+        ({"batch_size": -4}, "batch_size must be at least 1; got -4."),
+        ({"patience": 0}, "patience must be at least 1 epoch, or None for no limit; got 0."),
+        ({"folds": 1}, "folds must be at least 2, so that each leaves a part out; got 1."),
+        (
+            {"validation_fraction": 1},
+            "validation_fraction must lie between 0 and 1, both excluded; got 1.",
+        ),
+    ],
+)
+def test_training_options_refuse(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError) as error:  # noqa: PT011 - compared in full
+        TrainingOptions(**options)
+    assert str(error.value) == message
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"optimizer": "adam"}, "optimizer must be one of sgd, adamw; got 'adam'."),
+        ({"schedule": "cosine"}, "schedule must be one of one-cycle, constant; got 'cosine'."),
+        ({"learning_rate": -0.1}, "learning_rate must be a number from 0 up; got -0.1."),
+        ({"weight_decay": math.inf}, "weight_decay must be a number from 0 up; got inf."),
+        ({"noise_learning_rate": math.nan}, "noise_learning_rate must be a number from 0 up; got nan."),
+        ({"trace_penalty": -1}, "trace_penalty must be a number from 0 up; got -1."),
+        ({"noise_weight_decay": -1.0}, "noise_weight_decay must be a number from 0 up; got -1.0."),
+        ({"volume_penalty": -1.0}, "volume_penalty must be a number from 0 up; got -1.0."),
+    ],
+)
+def test_optimization_refuses(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError) as error:  # noqa: PT011 - compared in full
+        Optimization(**options)
+    assert str(error.value) == message
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("kind", ["image", "table", "vector"])
+def test_defaults_pass_their_own_checks(method: str, kind: Any) -> None:
+    options = default_options(kind, method=method, seed=3)
+    assert (options.method, options.seed) == (method, 3)
+    assert options.model == ("small" if kind == "image" else "mlp")
+
+
+@pytest.mark.parametrize(
+    ("num_clean", "num_classes", "method", "why"),
+    [
+        (
+            0,
+            10,
+            "learned",
+            "there is no clean set, so the noise is learned from the 5,000 noisy samples alone",
+        ),
+        (99, 10, "learned", "99 clean samples, 9 a class, are too few to measure the noise with"),
+        (
+            100,
+            10,
+            "estimated",
+            "100 clean samples, 10 a class, are enough to measure the noise of 5,000 noisy",
+        ),
+        (1999, 200, "learned", "1,999 clean samples, 9 a class, are too few"),
+    ],
+)
+def test_auto_looks_at_the_clean_set(num_clean: int, num_classes: int, method: str, why: str) -> None:
+    chosen, reason = choose_method(5000, num_clean, num_classes)
+    assert chosen == method
+    assert reason.startswith(why)

@@ -1,0 +1,64 @@
+"""Out-of-fold confusion and folds: what must hold for any labels."""
+
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from noiselayer.training.start import out_of_fold_confusion, stratified_folds
+
+LABELS = st.lists(st.integers(0, 3), min_size=1, max_size=40)
+
+
+@given(labels=LABELS, data=st.data(), seed=st.integers(0, 100))
+def test_confusion_counts_labels_under_predictions(labels: list[int], data: st.DataObject, seed: int) -> None:
+    K = 4
+    predicted = data.draw(st.lists(st.integers(0, 3), min_size=len(labels), max_size=len(labels)))
+    generator = torch.Generator().manual_seed(seed)
+    logits = torch.rand(len(labels), K, generator=generator)
+    logits[torch.arange(len(labels)), predicted] += 1
+    confusion = out_of_fold_confusion(logits, torch.tensor(labels), K)
+    torch.testing.assert_close(confusion.sum(dim=0), torch.ones(K))
+    assert float(confusion.min()) > 0
+    for i in range(K):
+        n = predicted.count(i)
+        for j in range(K):
+            count = sum(given == j and guess == i for given, guess in zip(labels, predicted, strict=True))
+            added = 0.5 * (i == j) + 0.5 / K
+            torch.testing.assert_close(confusion[j, i].item(), (count + added) / (n + 1), rtol=0, atol=1e-6)
+
+
+@given(labels=LABELS, permutation=st.permutations(range(4)))
+def test_relabelling_the_classes_relabels_the_confusion(labels: list[int], permutation: list[int]) -> None:
+    logits = torch.randn(len(labels), 4, generator=torch.Generator().manual_seed(1))
+    to = torch.tensor(permutation)
+    moved = torch.empty_like(logits)
+    moved[:, to] = logits
+    confusion = out_of_fold_confusion(logits, torch.tensor(labels), 4)
+    again = out_of_fold_confusion(moved, to[torch.tensor(labels)], 4)
+    torch.testing.assert_close(again[to][:, to], confusion)
+
+
+def test_a_class_never_predicted_starts_at_itself() -> None:
+    confusion = out_of_fold_confusion(torch.tensor([[1.0, 0.0]] * 9), torch.tensor([0, 1] * 4 + [0]), 2)
+    torch.testing.assert_close(confusion[:, 1], torch.tensor([0.25, 0.75]))
+
+
+@given(labels=LABELS, folds=st.integers(2, 5), seed=st.integers(0, 1000))
+def test_every_class_is_dealt_out_evenly(labels: list[int], folds: int, seed: int) -> None:
+    given_labels = torch.tensor(labels)
+    fold_of = stratified_folds(given_labels, folds, torch.Generator().manual_seed(seed))
+    assert set(fold_of.tolist()) <= set(range(folds))
+    for of_class in (given_labels == k for k in set(labels)):
+        shares = torch.bincount(fold_of[of_class], minlength=folds)
+        assert int(shares.max() - shares.min()) <= 1
+    shares = torch.bincount(fold_of, minlength=folds)
+    assert int(shares.max() - shares.min()) <= 1
+    again = stratified_folds(given_labels, folds, torch.Generator().manual_seed(seed))
+    assert torch.equal(fold_of, again)
+
+
+def test_folds_are_drawn_by_chance() -> None:
+    labels = torch.zeros(40).long()
+    one, other = (stratified_folds(labels, 2, torch.Generator().manual_seed(seed)) for seed in (0, 1))
+    assert not torch.equal(one, other)
+    assert not torch.equal(one, torch.arange(40) % 2)
