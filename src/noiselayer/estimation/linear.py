@@ -11,6 +11,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -115,5 +117,6 @@ def _minimise(value: Callable[[Tensor], tuple[Tensor, Tensor]], start: Tensor, i
         loss, x.grad = value(x)
         return loss
 
-    optimizer.step(closure)
+    step: Any = optimizer.step  # torch leaves its closure form untyped
+    step(closure)
     return x

@@ -74,7 +74,7 @@ def kept_rows(data: LabeledData, clean: LabeledData, *, overlapping: Overlapping
             f"the clean set ({clean.source}) has one sample of each class, so none can be held out for validation; add "
             "some."
         )
-    twice = overlap(data, clean)[:, 0].unique()
+    twice = torch.tensor(sorted(set(overlap(data, clean)[:, 0].tolist())), dtype=torch.long)
     if len(twice) and overlapping == "error":
         names = [data.inputs.ids[int(i)] for i in twice[:3]]
         raise InputError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import torch
 
 from noiselayer.data.inputs import Inputs
 
@@ -28,7 +29,7 @@ def input_statistics(inputs: Inputs, *, max_samples: int = 10_000) -> tuple[list
         return [0.0] * inputs.shape[0], [1.0] * inputs.shape[0]
     N = len(inputs)
     chosen = np.unique(np.linspace(0, N - 1, min(N, max_samples)).astype(np.int64))
-    count, total, squares = 0, 0.0, 0.0
+    count, total, squares = 0, torch.zeros(1), torch.zeros(1)
     for start in range(0, len(chosen), 1024):
         x = inputs.__getitems__(chosen[start : start + 1024]).double()
         x = x.movedim(1, -1).reshape(-1, x.shape[1])
