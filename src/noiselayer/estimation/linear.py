@@ -10,7 +10,6 @@ exponential an entry gives the likelihood and both its gradients,
 from __future__ import annotations
 
 from collections.abc import Callable
-
 from typing import Any
 
 import torch
