@@ -75,8 +75,8 @@ def test_relabelling_the_classes_permutes_the_answer(seed: int, order: list[int]
 def test_it_is_exact_where_a_softmax_has_underflown(size: float) -> None:
     # p = (1, 0, 0) in float32, but label 2 can only come from classes 1 and 2, of which 2 is likelier by e.
     Q = torch.tensor([[1.0, 0.0, 0.0], [0.0, 0.5, 0.5], [0.0, 0.5, 0.5]])
-    got = posterior(torch.tensor([[size, 0.0, 0.0]]), torch.tensor([2]), Q)
-    torch.testing.assert_close(got, torch.tensor([[0.0, 0.5, 0.5]]))
+    got = posterior(torch.tensor([[size, 0.0, 1.0]]), torch.tensor([2]), Q)
+    torch.testing.assert_close(got, torch.tensor([[0.0, 1 / (1 + math.e), math.e / (1 + math.e)]]))
 
 
 def test_without_noise_the_label_is_the_truth() -> None:
@@ -158,6 +158,7 @@ def test_no_gradient_and_no_samples() -> None:
             r"row 0 holds \[0\.0, nan, 0\.0\]",
         ),
         (torch.tensor([[0, torch.inf, 0]]), torch.tensor([0]), ValueError, "must be numbers below infinity"),
+        (torch.full((1, 3), -torch.inf), torch.tensor([0]), ValueError, "sample 0 carries label 0, but"),
         (
             torch.tensor([[0.0, 0.0, 0.0], [-torch.inf, 0.0, -torch.inf]]),
             torch.tensor([0, 0]),

@@ -73,7 +73,7 @@ def label_error_probability(logits: Tensor, noisy_labels: Tensor, noise_matrix: 
 
 @torch.no_grad()  # log Q has no gradient at Q's zeros; whoever trains wants the loss, not this
 def _log_joint(logits: Tensor, labels: Tensor, Q: Tensor) -> Tensor:
-    """Log Q[label, i] p_i, shape (N, K), every row with a finite entry."""
+    """The log of Q[label, i] p_i but for a constant of the row, shape (N, K); a finite entry in every row."""
     if not logits.is_floating_point():
         raise TypeError(f"logits must be floating-point class scores; got {logits.dtype}.")
     if labels.is_floating_point() or labels.dtype == torch.bool:
@@ -99,7 +99,9 @@ def _log_joint(logits: Tensor, labels: Tensor, Q: Tensor) -> Tensor:
     dtype = torch.promote_types(torch.promote_types(logits.dtype, Q.dtype), torch.float32)
     # Rows of Q, then their logarithm: K numbers a sample.
     log_rows = Q.to(device=logits.device, dtype=dtype).index_select(0, labels).log_()
-    log_joint: Tensor = log_rows.add_(logits.to(dtype).log_softmax(dim=1))
+    # Logits, not log p: what they lack is the same for all classes, and taking the largest off them would cost
+    # the others, which may be all that the label leaves, their digits.
+    log_joint: Tensor = log_rows.add_(logits.to(dtype))
     impossible = (log_joint == -torch.inf).all(dim=1)
     if bool(impossible.any()):
         row = int(impossible.nonzero()[0])
