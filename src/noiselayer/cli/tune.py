@@ -187,7 +187,7 @@ def _show(result: TuningResult, out: Path, command: Sequence[str]) -> None:
     console = Console()
     table = Table(title=f"{result.objective.words[0].upper()}{result.objective.words[1:]}")
     for search in result.search:
-        table.add_column(search.title, justify="right")
+        table.add_column(search.title, justify="right", no_wrap=True)
     for title in (result.objective.name, "standard error", "epochs", "trial", ""):
         table.add_column(title, justify="right" if title else "left")
     first: SearchRange = result.search[0]

@@ -126,8 +126,9 @@ def _draw_panel(ax: Axes, panel: CurvePanel) -> None:
             markerfacecolor="none",
             markeredgecolor=_GOLD,
             markeredgewidth=2,
-            label=f"chosen: {panel.chosen:.4g}",
+            label="chosen",
         )
+        ax.set_title(f"chosen: {panel.chosen:.4g}", fontsize=9)
     ax.set_xlabel(panel.title)
 
 

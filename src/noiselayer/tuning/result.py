@@ -144,8 +144,9 @@ class TuningResult:
         value, spread = self.in_words(best.objective), self.in_words(best.standard_error, unit=False)
         named = " and ".join(f"{s.title} = {best.values[s.name]:.4g}" for s in self.search)
         tried = len(self.complete)
+        verb = "has" if len(self.search) == 1 else "have"
         lines = [
-            f"{named} has the smallest {self.objective.words} of {tried} complete trial{'s' * (tried > 1)}: {value} "
+            f"{named} {verb} the smallest {self.objective.words} of {tried} complete trial{'s' * (tried > 1)}: {value} "
             f"(standard error {spread}, {best.samples:,} samples)."
         ]
         if tried > 1:

@@ -78,7 +78,8 @@ def tune(
         trials: Trials that this call adds; 20 if None, or what is left of a grid. 0 only reports.
         grid: The values to try of the one option searched, instead of a search by optuna's TPE.
         objective: With a clean set, "error" (default) or "loss".
-        prune: Stop trials that are worse than the median of the others at the same epoch.
+        prune: Stop trials that are worse than the median of the others at the same epoch, after the first
+            quarter of their epochs and once five trials have ended.
         out: Folder for ``trials.csv``, ``best.json`` and ``curve.png``.
         storage: Where trials are kept, "sqlite:///FILE" say; ``study.db`` in ``out`` if None, or the memory
             without ``out``. Several processes may share one: each calls ``tune`` with ``resume``.
@@ -147,6 +148,7 @@ def tune(
                 search=ranges,
                 seed=options.seed,
                 prune=prune,
+                spared=options.max_epochs // 4,  # while the learning rate rises, nothing is settled
                 heartbeat=heartbeat,
                 resume=resume,
             )

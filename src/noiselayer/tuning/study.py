@@ -30,6 +30,7 @@ def open_study(
     search: Sequence[SearchRange],
     seed: int,
     prune: bool = True,
+    spared: int = 0,
     heartbeat: int = 60,
     resume: bool = False,
 ) -> optuna.Study:
@@ -40,6 +41,7 @@ def open_study(
         search: What is searched.
         seed: Of the sampler.
         prune: Stop trials that are worse than the median of the others at the same epoch.
+        spared: Epochs in which no trial is stopped.
         heartbeat: Seconds between the signs of life of a running trial. Without one for twice as long its
             worker counts as dead, and another one does the trial again.
         resume: Whether trials may lie there already.
@@ -55,7 +57,11 @@ def open_study(
         study_name=STUDY,
         storage=None if storage is None else _storage(storage, heartbeat),
         sampler=sampler_of(search, seed, 0),
-        pruner=optuna.pruners.MedianPruner(n_startup_trials=5) if prune else optuna.pruners.NopPruner(),
+        pruner=(
+            optuna.pruners.MedianPruner(n_startup_trials=5, n_warmup_steps=spared)
+            if prune
+            else optuna.pruners.NopPruner()
+        ),
         direction="minimize",
         load_if_exists=True,
     )
