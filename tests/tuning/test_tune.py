@@ -39,8 +39,12 @@ def test_a_grid_chooses_by_what_is_held_out(
     assert worst.values != result.best.values
     alone = fit_classifier(misleading, apply_values(options, worst.values), clean=trusted, hardware=CPU)
     held_out = trusted.subset(alone.splits["clean_validation"])
-    wrong = predict_logits(alone.network, held_out.inputs).argmax(dim=1) != held_out.labels
+    assert held_out.labels is not None
+    logits = predict_logits(alone.network, held_out.inputs)
+    wrong = logits.argmax(dim=1) != held_out.labels
     assert worst.objective == worst.error == pytest.approx(float(wrong.double().mean()))
+    picked = logits.log_softmax(dim=1)[range(len(held_out)), held_out.labels]
+    assert worst.loss == pytest.approx(-float(picked.double().mean()), rel=1e-6)
     assert (worst.samples, worst.epochs) == (30, 4)
 
 
