@@ -176,7 +176,7 @@ def test_samples_from_outside_lower_the_confidence_there() -> None:
 @pytest.mark.parametrize("mixing", ["joined", "alternating"])
 def test_clean_samples_help_where_there_are_few_noisy_ones(mixing: str) -> None:
     clean = clean_data(400)
-    mixed = fit("known", noise_matrix=Q, clean=clean, mixing=mixing, noisy_weight=0.5)
+    mixed = fit("known", noise_matrix=Q, clean=clean, mixing=mixing, noisy_weight=0.5, max_epochs=6)
     assert error_of(mixed) < error_of(fitted("known")) + 0.02
     assert mixed.sample_counts["clean"].sum() == len(mixed.splits["clean_train"])
 
@@ -201,7 +201,7 @@ def test_auto_says_what_it_chose(num_clean: int | None, method: str, said: str) 
     lines: list[str] = []
     trained = fit_classifier(
         noisy_data(),
-        options("auto", start="confusion", max_epochs=1),
+        options("auto", start="confusion", max_epochs=1, warm_up_epochs=1),
         clean=None if num_clean is None else clean_data(num_clean),
         on_stage=lines.append,
     )
