@@ -216,4 +216,4 @@ def _show(result: TuningResult, out: Path, command: Sequence[str]) -> None:
     say(f"Written to {out}. " + ("Stopped; " if result.interrupted else "") + "--resume adds trials.")
 
 
-_STATES = {"complete": "", "pruned": "stopped early", "failed": "failed, queued again"}
+_STATES = {"complete": "", "pruned": "stopped early", "failed": "not finished"}
