@@ -21,15 +21,15 @@ from noiselayer.training.interrupt import StopOnInterrupt, TrainingInterrupted
 class Interrupt(Callback):
     """Presses Ctrl-C in an epoch, after so many of its batches."""
 
-    def __init__(self, epoch: int, batch: int = 0, times: int = 1) -> None:
-        self.epoch, self.batch, self.times = epoch, batch, times
+    def __init__(self, epoch: int, batch: int = 0, times: int = 1, number: int = signal.SIGINT) -> None:
+        self.epoch, self.batch, self.times, self.number = epoch, batch, times, number
 
     def on_train_batch_start(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
     ) -> None:
         if (trainer.current_epoch, batch_idx) == (self.epoch, self.batch):
             for _ in range(self.times):
-                signal.raise_signal(signal.SIGINT)
+                signal.raise_signal(self.number)
 
 
 @pytest.fixture
@@ -163,3 +163,25 @@ def test_in_another_thread_it_does_nothing() -> None:
     thread.start()
     thread.join()
     assert errors == []
+
+
+def test_termination_is_no_success_and_can_be_resumed(
+    data: LabeledData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    interrupt_stage(monkeypatch, "main", Interrupt(2, number=signal.SIGTERM))
+    with pytest.raises(SystemExit) as stopped:
+        fit_classifier(data, options(method="normal"), folder=tmp_path)
+    assert stopped.value.code == 143
+    monkeypatch.undo()
+    resumed = fit_classifier(data, options(method="normal"), folder=tmp_path)
+    assert_same(resumed, fit_classifier(data, options(method="normal")))
+
+
+def test_each_phase_has_a_schedule_of_its_own(data: LabeledData) -> None:
+    stage = fit_classifier(data, options(method="learned", start="identity", patience=9)).stages[-1]
+    rates = [row["learning_rate"] for row in stage.curves]
+    peak = options().optimization.learning_rate
+    assert stage.switched_at == 3
+    assert rates[2] < 0.01 * peak  # phase 1 has cooled down
+    assert max(rates[3:]) > 0.5 * peak  # phase 2 warms up again
+    assert rates[-1] < 0.01 * peak

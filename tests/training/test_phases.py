@@ -112,14 +112,14 @@ def test_the_second_phase_starts_where_it_is_told() -> None:
 
 def test_a_schedule_is_restarted_at_the_switch() -> None:
     class Scheduled(Ordinary):
-        restarted: tuple[int, ...] = ()
+        restarted: tuple[tuple[int, ...], ...] = ()
 
-        def restart_schedule(self, first_step: int) -> None:
-            self.restarted += (first_step,)
+        def restart_schedule(self, *steps: int) -> None:
+            self.restarted += (steps,)
 
     module = Scheduled(NEVER)
     train(module, [NoisePhases(patience=None, phase_epochs=2)], max_epochs=4)
-    assert module.restarted == (4,)  # two epochs of two steps
+    assert module.restarted == ((0, 4), (4,))  # two epochs of two steps, then to the end
 
 
 def test_an_optimizer_without_the_matrix_is_refused() -> None:

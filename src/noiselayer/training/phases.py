@@ -64,6 +64,9 @@ class NoisePhases(Callback):
     improving. Phase 2: Q learns with the network, until the validation loss, measured through Q by the
     module's own ``validation_step``, stops improving; then training stops.
 
+    A module that has ``restart_schedule(first_step, last_step=end)`` is told the steps of each phase, so that its
+    learning rate rises and falls within both.
+
     Args:
         monitor: The logged validation loss, lower is better.
         patience: Epochs without improvement that end a phase; None leaves ``phase_epochs`` to do it.
@@ -110,9 +113,12 @@ class NoisePhases(Callback):
                 "noise_layer.parameter_group(lr=...) to the groups in configure_optimizers."
             )
         layer.unfreeze() if self.phase == 2 else layer.freeze()
+        # Making the optimizer has run the schedule over both phases, also when a run is resumed in the second.
         if self.phase == 2:
-            # Resumed from a checkpoint: making the optimizer has put the schedule back to phase 1's.
-            self._restart_schedule(pl_module)
+            self._restart_schedule(pl_module, self._switched_step)
+        elif self.phase_epochs is not None and trainer.max_epochs is not None and trainer.max_epochs > 0:
+            share = min(self.phase_epochs / trainer.max_epochs, 1.0)
+            self._restart_schedule(pl_module, 0, round(trainer.estimated_stepping_batches * share))
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Switch phases, or stop, by the validation loss."""
@@ -134,12 +140,13 @@ class NoisePhases(Callback):
         layer.unfreeze()
         self.phase, self.switched_at, self._switched_step = 2, finished, trainer.global_step
         self.patience.restart()
-        self._restart_schedule(pl_module)
+        self._restart_schedule(pl_module, self._switched_step)
 
-    def _restart_schedule(self, pl_module: pl.LightningModule) -> None:
+    def _restart_schedule(self, pl_module: pl.LightningModule, *steps: int) -> None:
+        """Tell a module that has a schedule which steps it spans: from one to another, or to the end."""
         restart: Any = getattr(pl_module, "restart_schedule", None)
         if restart is not None:
-            restart(self._switched_step)
+            restart(*steps)
 
     def state_dict(self) -> dict[str, Any]:
         """For checkpoints: a resumed run goes on in the same phase."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 import logging
+import signal
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ from typing import Any
 import pytorch_lightning as pl
 import torch
 from pytorch_lightning.callbacks import Callback, ModelCheckpoint
+from pytorch_lightning.utilities.exceptions import SIGTERMException
 from safetensors.torch import load_file, save_file
 
 from noiselayer.training.batches import Part, make_loader
@@ -116,6 +118,7 @@ def run_stage(
 
     Raises:
         KeyboardInterrupt: If the user would not wait for the end of a batch and interrupted a second time.
+        SystemExit: With code 143, if the process was told to terminate (SIGTERM).
     """
     hardware = hardware or Hardware()
     where = None if folder is None else folder / name
@@ -184,6 +187,9 @@ def run_stage(
             interrupted = True
             if best.best_weights is not None:
                 module.load_state_dict(best.best_weights)
+        except SIGTERMException as terminated:
+            # Lightning leaves with code 0, as if all were done. The folder holds the last whole epoch.
+            raise SystemExit(128 + signal.SIGTERM) from terminated
     result = StageResult(
         name=name,
         epochs=trainer.current_epoch,
