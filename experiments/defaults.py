@@ -2,7 +2,8 @@
 
     python experiments/defaults.py --data DIR [--cells deliberate-50/learned/0 ...]
 
-Settings:
+DIR holds cifar10.npz: x_train (50000, 32, 32, 3) and x_test (10000, 32, 32, 3) as bytes, y_train and y_test in the
+order of torchvision's CIFAR10, and cifar10n_worse, the "worse_label" of the authors' CIFAR-10_human.pt. Settings:
 
     deliberate-50   30,000 images, deliberate asymmetric noise of 50 % (§4.1): 3,000 held out for validation
     human-worse     50,000 images with the labels of CIFAR-10N "worse" (40 % wrong, Wei et al. 2022)
