@@ -1,0 +1,13 @@
+"""The data sets of the experiments: readers of their real files, and the loosely labelled sets made of them.
+
+What each file is, where it comes from and under which licence: ``docs/datasets.md``.
+"""
+
+from __future__ import annotations
+
+from noiselayer.datasets.cifar10 import CIFAR10_CLASSES, Cifar10, load_cifar10
+from noiselayer.datasets.fashion_mnist import load_fashion_mnist
+from noiselayer.datasets.image_set import ImageSet
+from noiselayer.datasets.outside32 import load_outside32
+
+__all__ = ["CIFAR10_CLASSES", "Cifar10", "ImageSet", "load_cifar10", "load_fashion_mnist", "load_outside32"]
