@@ -1,0 +1,231 @@
+"""The folder that an audit leaves: what was found, in files that anything can read."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from noiselayer._version import __version__
+from noiselayer.checks import Finding
+from noiselayer.errors import InputError, list_some
+from noiselayer.runs.files import read_json, whole_file, write_json
+from noiselayer.runs.matrix_file import read_noise_matrix, write_entries, write_noise_matrix
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["FORMAT", "LABEL_COLUMNS", "SavedAudit", "load_audit", "save_audit"]
+
+FORMAT = 1
+"""Of audit.json; another number means that an older program could misread it."""
+
+LABEL_COLUMNS = {
+    "sample": "int64",
+    "id": "str",
+    "given_label": "int64",
+    "suggested_label": "int64",
+    "error_probability": "float32",
+    "is_error": "bool",
+    "rank": "int64",
+}
+"""The columns of labels.parquet and their types; rank counts from 0, the label most likely wrong."""
+
+
+@dataclass(frozen=True, eq=False)
+class SavedAudit:
+    """The content of an audit's folder.
+
+    Attributes:
+        class_names: The K names.
+        probs_of: What the probabilities were of: "true" classes or "noisy" labels.
+        num_samples: How many labels were audited; ``labels`` may have fewer rows.
+        threshold: The error probability above which a label is called wrong.
+        counts: ``{"all": {"expected", "low", "high", "flagged"}, "per_class": [{"class", "labels",
+            "expected", "low", "high"}, ...]}``: wrong labels, by the label that is given.
+        labels: The rows that were asked for, columns as in ``LABEL_COLUMNS``, by rank.
+        noise_matrix: Shape (K, K), ``noise_matrix[j, i] = p(noisy = j | true = i)``, columns sum to 1.
+        standard_error: Of its entries, shape (K, K), or None.
+        findings: What contradicts the noise model.
+        temperature: What the logits were divided by; None if they were taken as they are.
+        source: ``{"path": ..., "reading": {...}}``: the data, and the arguments that read them.
+        folds: How many models were cross-fitted; None if the probabilities came from elsewhere.
+        warnings: What is to be known before the figures are used.
+        made_by: The program and its version.
+    """
+
+    class_names: tuple[str, ...]
+    probs_of: str
+    num_samples: int
+    threshold: float
+    counts: dict[str, Any]
+    labels: pd.DataFrame
+    noise_matrix: Tensor
+    standard_error: Tensor | None = None
+    findings: tuple[Finding, ...] = ()
+    temperature: float | None = None
+    source: dict[str, Any] = field(default_factory=dict)
+    folds: int | None = None
+    warnings: tuple[str, ...] = ()
+    made_by: str = f"noiselayer {__version__}"
+
+
+def save_audit(folder: str | Path, audit: SavedAudit) -> None:
+    """Write an audit's folder; ``audit.json`` comes last, so where it is, all is.
+
+    ===================================  =====================================================================
+    ``audit.json``                       counts, findings, how it was done
+    ``labels.parquet``                   a row per label that was asked for, see ``LABEL_COLUMNS``
+    ``noise_matrix.csv``                 columns are true classes
+    ``noise_matrix_standard_error.csv``  of every entry, where it is known
+    ===================================  =====================================================================
+
+    Args:
+        folder: Where; made if it is not there.
+        audit: What to write.
+
+    Raises:
+        InputError: If the folder cannot be written to.
+
+    >>> import tempfile
+    >>> import pandas as pd
+    >>> row = [[7, "a.png", 0, 1, 0.75, True, 0]]
+    >>> audit = SavedAudit(
+    ...     class_names=("cat", "dog"),
+    ...     probs_of="noisy",
+    ...     num_samples=10,
+    ...     threshold=0.5,
+    ...     counts={"all": {"expected": 1.5, "low": 0.5, "high": 3.0, "flagged": 1}, "per_class": []},
+    ...     labels=pd.DataFrame(row, columns=list(LABEL_COLUMNS)),
+    ...     noise_matrix=torch.tensor([[0.75, 0.0], [0.25, 1.0]]),
+    ... )
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> save_audit(folder, audit)
+    >>> back = load_audit(folder)
+    >>> back.labels["id"].tolist(), back.counts["all"]["expected"], back.noise_matrix[1, 0]
+    (['a.png'], 1.5, tensor(0.2500))
+    """
+    folder = Path(folder)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with whole_file(folder / "labels.parquet") as beside:
+            _typed(audit.labels).to_parquet(beside, index=False)
+        write_noise_matrix(folder / "noise_matrix.csv", audit.noise_matrix, audit.class_names)
+        errors = folder / "noise_matrix_standard_error.csv"
+        if audit.standard_error is not None:
+            write_entries(errors, audit.standard_error, audit.class_names)
+        else:
+            errors.unlink(missing_ok=True)  # of an audit that lay here before
+        write_json(folder / "audit.json", _plain(audit))
+    except OSError as error:
+        raise InputError(f"cannot write to the folder {folder}: {error.strerror}.") from error
+
+
+def load_audit(folder: str | Path) -> SavedAudit:
+    """Read the folder that ``noiselayer audit`` has left.
+
+    Raises:
+        InputError: If there is no audit, a file in it is missing or damaged, or a newer version of this
+            program wrote it.
+
+    >>> load_audit("nowhere")
+    Traceback (most recent call last):
+    ...
+    noiselayer.errors.InputError: there is no audit in nowhere: it has no audit.json.
+    """
+    import pandas as pd
+
+    folder = Path(folder)
+    if not (folder / "audit.json").is_file():
+        raise InputError(f"there is no audit in {folder}: it has no audit.json.")
+    content = read_json(folder / "audit.json")
+    if content.get("format") != FORMAT:
+        raise InputError(
+            f"the audit in {folder} is of format {content.get('format')}, and this version of noiselayer reads "
+            f"{FORMAT}. Use the version that wrote it."
+        )
+    try:
+        labels = pd.read_parquet(folder / "labels.parquet")
+    except (OSError, ValueError) as error:
+        raise InputError(f"cannot read {folder / 'labels.parquet'}: {error}.") from error
+    missing = [name for name in LABEL_COLUMNS if name not in labels.columns]
+    if missing:
+        raise InputError(f"{folder / 'labels.parquet'} is damaged: it lacks {list_some(missing)}.")
+    try:
+        class_names = tuple(content["class_names"])
+        findings = tuple(
+            Finding(
+                one["name"],
+                one["message"],
+                math.nan if one["statistic"] is None else one["statistic"],
+                p_value=one["p_value"],
+            )
+            for one in content["findings"]
+        )
+        plain = {
+            name: content[name]
+            for name in ("probs_of", "num_samples", "threshold", "counts", "temperature", "folds", "made_by")
+        }
+        source, warnings = content["source"], tuple(content["warnings"])
+    except (KeyError, TypeError) as error:
+        raise InputError(f"{folder / 'audit.json'} is damaged: {error!r}.") from error
+    return SavedAudit(
+        **plain,
+        class_names=class_names,
+        labels=_typed(labels),
+        noise_matrix=read_noise_matrix(folder / "noise_matrix.csv", class_names),
+        standard_error=_read_standard_error(folder / "noise_matrix_standard_error.csv", len(class_names)),
+        findings=findings,
+        source=source,
+        warnings=warnings,
+    )
+
+
+def _plain(audit: SavedAudit) -> dict[str, Any]:
+    return {
+        "made_by": audit.made_by,
+        "format": FORMAT,
+        "class_names": list(audit.class_names),
+        "probs_of": audit.probs_of,
+        "num_samples": audit.num_samples,
+        "threshold": audit.threshold,
+        "counts": audit.counts,
+        "findings": [
+            {
+                "name": finding.name,
+                "message": finding.message,
+                # JSON has no infinity: a likelihood ratio is infinite where a label was impossible.
+                "statistic": finding.statistic if math.isfinite(finding.statistic) else None,
+                "p_value": finding.p_value,
+            }
+            for finding in audit.findings
+        ],
+        "temperature": audit.temperature,
+        "source": audit.source,
+        "folds": audit.folds,
+        "warnings": list(audit.warnings),
+    }
+
+
+def _typed(labels: pd.DataFrame) -> pd.DataFrame:
+    """The columns that the format has, in its order and types."""
+    kinds = {name: kind for name, kind in LABEL_COLUMNS.items() if kind != "str"}
+    typed: pd.DataFrame = labels[list(LABEL_COLUMNS)].astype({**kinds, "id": object})
+    return typed.reset_index(drop=True)
+
+
+def _read_standard_error(path: Path, num_classes: int) -> Tensor | None:
+    if not path.is_file():
+        return None
+    import csv
+
+    with path.open(encoding="utf-8", newline="") as file:
+        rows = [[float(cell) for cell in row[1:]] for row in list(csv.reader(file))[1:]]
+    errors = torch.tensor(rows)
+    if errors.shape != (num_classes, num_classes):
+        raise InputError(f"{path} is damaged: it must hold {num_classes} x {num_classes} numbers.")
+    return errors
