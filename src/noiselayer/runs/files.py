@@ -4,35 +4,14 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 from noiselayer.errors import InputError
+from noiselayer.whole_file import whole_file
 
 __all__ = ["read_json", "whole_file", "write_json", "write_rows"]
-
-
-@contextmanager
-def whole_file(path: Path) -> Iterator[Path]:
-    """A path beside ``path`` to write to, renamed to it at the end; after an error nothing is left.
-
-    >>> import tempfile
-    >>> path = Path(tempfile.mkdtemp()) / "a.txt"
-    >>> with whole_file(path) as beside:
-    ...     _ = beside.write_text("done")
-    >>> path.read_text(), [file.name for file in path.parent.iterdir()]
-    ('done', ['a.txt'])
-    """
-    # The ending stays: what writes the file may choose its format by it. Each process has a name of its own.
-    beside = path.with_name(f".{path.stem}.{uuid4().hex[:8]}.part{path.suffix}")
-    try:
-        yield beside
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
 
 
 def write_json(path: Path, content: dict[str, Any]) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import json
 import logging
 import signal
 import warnings
@@ -17,9 +16,9 @@ import pytorch_lightning as pl
 import torch
 from pytorch_lightning.callbacks import Callback, ModelCheckpoint
 from pytorch_lightning.utilities.exceptions import SIGTERMException
-from safetensors.torch import load_file, save_file
 
 from noiselayer.training.batches import Part, make_loader
+from noiselayer.training.checkpoints import StageFolder, WholeCheckpoints, stage_identity
 from noiselayer.training.curves import CurveRecorder
 from noiselayer.training.interrupt import StopOnInterrupt, TrainingInterrupted, ignore_interrupts
 from noiselayer.training.module import NoisyLabelModule
@@ -117,14 +116,21 @@ def run_stage(
         (as it was at the signal, if no epoch was finished), and the folder at the last whole epoch.
 
     Raises:
+        InputError: If the folder holds the checkpoint of another stage or a damaged one, or cannot be written.
         KeyboardInterrupt: If the user would not wait for the end of a batch and interrupted a second time.
         SystemExit: With code 143, if the process was told to terminate (SIGTERM).
     """
     hardware = hardware or Hardware()
-    where = None if folder is None else folder / name
-    if where is not None and (where / "result.json").exists():
-        module.load_state_dict(load_file(where / "weights.safetensors"))
-        return StageResult(**json.loads((where / "result.json").read_text(encoding="utf-8")))
+    where = None
+    if folder is not None:
+        identity = stage_identity(
+            *(name, module, train, validation),
+            **{"max_epochs": max_epochs, "batch_size": batch_size, "seed": seed, "alternating": alternating},
+        )
+        where = StageFolder(folder / name, identity)
+        record = where.record(module)
+        if record is not None:
+            return StageResult(**record)
     best = KeepBest(patience=None if phases else patience, phases=phases)
     recorder = CurveRecorder(name, best=best)
     stop = StopOnInterrupt()
@@ -137,18 +143,17 @@ def run_stage(
         *callbacks,
     ]
     if where is not None:
-        # Lightning writes a checkpoint under another name and renames it: a stop leaves the last whole one.
         # (Asked for save_last with save_top_k=0 it saves nothing at all.)
         all_callbacks.append(
             ModelCheckpoint(
-                dirpath=where,
+                dirpath=where.path,
                 filename="last",
                 save_top_k=1,
                 enable_version_counter=False,
                 save_on_train_epoch_end=True,
             )
         )
-    checkpoint = None if where is None or not (where / "last.ckpt").exists() else where / "last.ckpt"
+    checkpoint = None if where is None else where.checkpoint()
     module.to(memory_format=torch.channels_last)
     with _quiet(hardware.progress):
         trainer = pl.Trainer(
@@ -162,6 +167,7 @@ def run_stage(
             callbacks=all_callbacks,
             logger=False,
             enable_checkpointing=where is not None,
+            plugins=None if where is None else WholeCheckpoints(where.identity),
             enable_progress_bar=hardware.progress,
             enable_model_summary=False,
             num_sanity_val_steps=0,
@@ -201,7 +207,7 @@ def run_stage(
         curves=recorder.rows,
     )
     if where is not None and not interrupted and trainer.is_global_zero:
-        _finish(where, module, result)
+        where.finish(module, asdict(result))
     # A signal after the last batch: this stage is whole, but no other shall follow.
     result.interrupted = interrupted or stop.requested
     return result
@@ -212,18 +218,6 @@ _EVALUATION_BATCH = 1024
 _NO_CODE: dict[str, Any] = (
     {"weights_only": True} if "weights_only" in inspect.signature(pl.Trainer.fit).parameters else {}
 )
-
-
-def _finish(where: Path, module: NoisyLabelModule, result: StageResult) -> None:
-    """The weights first, the record last: a stage with a record is whole."""
-    where.mkdir(parents=True, exist_ok=True)
-    beside = where / ".weights.safetensors"
-    save_file({k: v.detach().cpu().contiguous() for k, v in module.state_dict().items()}, beside)
-    beside.replace(where / "weights.safetensors")
-    beside = where / ".result.json"
-    beside.write_text(json.dumps(asdict(result)), encoding="utf-8")
-    beside.replace(where / "result.json")
-    (where / "last.ckpt").unlink(missing_ok=True)
 
 
 @contextmanager

@@ -1,0 +1,218 @@
+"""The folder of a stage: its last whole epoch, or its result; nothing in it is executed, nothing is half written."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import pickle
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from pytorch_lightning.plugins.io import TorchCheckpointIO
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from noiselayer.errors import InputError, list_some
+from noiselayer.training.batches import Part
+from noiselayer.whole_file import whole_file, writing
+
+__all__ = ["FORMAT", "StageFolder", "WholeCheckpoints", "stage_identity"]
+
+FORMAT = 1
+"""Of a stage's files; another number means that this version could misread them."""
+
+_KEY = "noiselayer"
+
+
+class StageFolder:
+    """Where a stage leaves its checkpoint while it runs, and its weights and record at the end.
+
+    Args:
+        path: The folder; made when something is written.
+        identity: Plain types that tell this stage from others; see :func:`stage_identity`.
+
+    >>> import tempfile
+    >>> folder = StageFolder(Path(tempfile.mkdtemp()) / "main", {"stage": "main"})
+    >>> network = nn.Linear(2, 3)
+    >>> folder.record(network) is None, folder.checkpoint() is None
+    (True, True)
+    >>> folder.finish(network, {"epochs": 3})
+    >>> folder.record(nn.Linear(2, 3))
+    {'epochs': 3}
+    """
+
+    def __init__(self, path: Path, identity: dict[str, Any]) -> None:
+        self.path = path
+        self.identity = {"format": FORMAT, **identity}
+
+    @property
+    def last(self) -> Path:
+        """The checkpoint of the last whole epoch."""
+        return self.path / "last.ckpt"
+
+    def record(self, module: nn.Module) -> dict[str, Any] | None:
+        """What :meth:`finish` kept, with the weights loaded into ``module``; None if the stage has not ended.
+
+        Raises:
+            InputError: If the files are damaged, or those of another stage.
+        """
+        path = self.path / "result.json"
+        if not path.exists():
+            return None
+        try:
+            record = json.loads(path.read_text(encoding="utf-8"))
+            identity = record.pop("identity", {})
+        except (OSError, ValueError, AttributeError, TypeError) as error:
+            raise self._damaged(path, error) from error
+        self._check(path, identity)
+        weights = self.path / "weights.safetensors"
+        try:
+            module.load_state_dict(load_file(weights))
+        except (OSError, SafetensorError, RuntimeError) as error:
+            raise self._damaged(weights, error) from error
+        return dict(record)
+
+    def checkpoint(self) -> Path | None:
+        """The checkpoint to go on from, or None; it has been looked at, without executing anything in it.
+
+        Raises:
+            InputError: If it is damaged, holds anything but numbers and plain types, or is of another stage.
+        """
+        if not self.last.exists():
+            return None
+        try:
+            found = torch.load(self.last, map_location="cpu", weights_only=True, mmap=True)
+            identity = found.get(_KEY, {})
+        except pickle.UnpicklingError as error:
+            if "weights_only" not in str(error) and "Weights only" not in str(error):
+                raise self._damaged(self.last, error) from error
+            raise InputError(
+                f"{self.last} holds more than numbers and names, so it is not one of this program's checkpoints; it "
+                f"has not been loaded, because that could run code. Remove {self.path} to train this stage from its "
+                "beginning."
+            ) from error
+        except Exception as error:  # what damaged files raise has no base in common
+            raise self._damaged(self.last, error) from error
+        self._check(self.last, identity)
+        return self.last
+
+    def finish(self, module: nn.Module, record: dict[str, Any]) -> None:
+        """Keep the weights first, the record last: a stage with a record is whole.
+
+        Raises:
+            InputError: If the disk is full, say; the checkpoint is still there then.
+        """
+        with writing(str(self.path), _GO_ON):
+            self.path.mkdir(parents=True, exist_ok=True)
+            with whole_file(self.path / "weights.safetensors") as beside:
+                save_file({k: v.detach().cpu().contiguous() for k, v in module.state_dict().items()}, beside)
+            with whole_file(self.path / "result.json") as beside:
+                beside.write_text(json.dumps({**record, "identity": self.identity}), encoding="utf-8")
+            self.last.unlink(missing_ok=True)
+
+    def _check(self, path: Path, identity: Any) -> None:
+        found = identity if isinstance(identity, dict) else {}
+        if found.get("format") != FORMAT:
+            raise InputError(
+                f"{path} was written by another version of noiselayer (format {found.get('format')}, this one has "
+                f"{FORMAT}). Go on with the version that wrote it, or remove {self.path} to train this stage again."
+            )
+        differing = [key for key in self.identity if found.get(key) != self.identity[key]]
+        if differing:
+            listed = list_some(
+                (f"{key} was {found.get(key)}, now {self.identity[key]}" for key in differing), 4
+            )
+            raise InputError(
+                f"{path} was left by another run: {listed}. Start the run as it was, or remove {self.path} to train "
+                "this stage again."
+            )
+
+    def _damaged(self, path: Path, error: Exception) -> InputError:
+        reason = str(error).strip().split("\n")[0] or type(error).__name__
+        return InputError(
+            f"{path} is damaged ({reason}). Remove {self.path} to train this stage again; finished stages beside it are "
+            "kept."
+        )
+
+
+_GO_ON = "What was written before is whole: make room, and go on with the same command and --resume."
+
+
+class WholeCheckpoints(TorchCheckpointIO):
+    """Lightning's checkpoints: written beside their place and renamed, marked with an identity, read without code.
+
+    Lightning's own go through a temporary file in another folder; where that is another disk, they are copied,
+    and a kill in the middle leaves half a checkpoint in place of the last good one.
+
+    Args:
+        identity: Plain types that tell the stage from others.
+
+    >>> WholeCheckpoints({"stage": "main"}).identity
+    {'stage': 'main'}
+    """
+
+    def __init__(self, identity: dict[str, Any]) -> None:
+        self.identity = identity
+
+    def save_checkpoint(
+        self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any | None = None
+    ) -> None:
+        """Write the file whole.
+
+        Raises:
+            InputError: If it cannot be written; the last one is still there then.
+        """
+        with writing(str(path), _GO_ON):
+            Path(path).parent.mkdir(parents=True, exist_ok=True)
+            with whole_file(Path(path)) as beside:
+                torch.save({**checkpoint, _KEY: self.identity}, beside)
+
+    def load_checkpoint(
+        self,
+        path: str | Path,
+        map_location: Callable[..., Any] | None = lambda storage, _: storage,
+        weights_only: bool | None = True,
+    ) -> dict[str, Any]:
+        """Read numbers and plain types, whatever Lightning's version asks for."""
+        loaded: dict[str, Any] = torch.load(path, map_location=map_location, weights_only=True)
+        return loaded
+
+
+def stage_identity(
+    name: str, module: nn.Module, train: Sequence[Part], validation: Sequence[Part], **numbers: int | bool
+) -> dict[str, Any]:
+    """What tells a stage from others whose checkpoint it must not go on from, as plain types.
+
+    Args:
+        name: Of the stage.
+        module: What is trained; names and shapes of its parameters count, not their values.
+        train: Samples to train on; their number, labels and shape count.
+        validation: Samples to validate on, likewise.
+        **numbers: Epochs, batch size, seed and the like.
+
+    >>> part = Part([torch.zeros(2)], torch.tensor([1]), 0)
+    >>> one, other = (stage_identity("main", nn.Linear(2, 2), [part], [], seed=s) for s in (0, 1))
+    >>> [key for key in one if one[key] != other[key]]
+    ['seed']
+    """
+    shapes = {name: list(value.shape) for name, value in module.state_dict().items()}
+    network = hashlib.blake2b(json.dumps(shapes, sort_keys=True).encode(), digest_size=8).hexdigest()
+    return {
+        "stage": name,
+        **numbers,
+        "training_samples": _samples(train),
+        "validation_samples": _samples(validation),
+        "network": network,
+    }
+
+
+def _samples(parts: Sequence[Part]) -> str:
+    """How many, and a hash of their labels and sources."""
+    digest = hashlib.blake2b(digest_size=8)
+    for part in parts:
+        digest.update(f"{int(part.source)} {len(part.labels)} ".encode())
+        digest.update(part.labels.cpu().contiguous().numpy().tobytes())
+    return f"{sum(len(part.labels) for part in parts)} ({digest.hexdigest()})"

@@ -1,0 +1,95 @@
+"""Files that are whole or not there."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from uuid import uuid4
+
+from noiselayer.errors import InputError
+
+__all__ = ["remove_unfinished", "whole_file", "writing"]
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[Path]:
+    """A path beside ``path`` to write to, renamed to it at the end; after an error nothing is left.
+
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "a.txt"
+    >>> with whole_file(path) as beside:
+    ...     _ = beside.write_text("done")
+    >>> path.read_text(), [file.name for file in path.parent.iterdir()]
+    ('done', ['a.txt'])
+    """
+    # The ending stays: what writes the file may choose its format by it. Each process has a name of its own.
+    beside = path.with_name(f".{path.stem}.{uuid4().hex[:8]}.part{path.suffix}")
+    try:
+        yield beside
+        beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+@contextmanager
+def writing(what: str, then: str) -> Iterator[None]:
+    """Turn a full disk or a folder that nobody may write into into an error that says what to do.
+
+    Args:
+        what: What is written: a file or folder.
+        then: The end of the message: what is still whole, and how to go on.
+
+    Raises:
+        InputError: If it cannot be written.
+
+    >>> with writing("run/last.ckpt", "Make room and go on."):
+    ...     raise OSError(errno.ENOSPC, "No space left on device")
+    Traceback (most recent call last):
+    ...
+    noiselayer.errors.InputError: cannot write run/last.ckpt: No space left on device. Make room and go on.
+    """
+    try:
+        yield
+    except Exception as error:
+        reason = _no_room(error)
+        if reason is None:
+            raise
+        raise InputError(f"cannot write {what}: {reason}. {then}") from error
+
+
+_OF_THE_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.EFBIG}
+
+
+def _no_room(error: BaseException | None) -> str | None:
+    """What the system says against writing, if that is behind the error.
+
+    torch and safetensors write through libraries whose errors name the system's reason in their text alone.
+    """
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in _OF_THE_DISK:
+            return str(error.strerror)
+        for reason in (
+            "No space left on device",
+            "Read-only file system",
+            "Disk quota exceeded",
+            "disk is full",
+        ):
+            if reason in str(error):
+                return reason
+        error = error.__cause__ or error.__context__
+    return None
+
+
+def remove_unfinished(folder: Path) -> None:
+    """Remove what :func:`whole_file` was writing when its process was killed; none may be writing there now.
+
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / ".weights.0123abcd.part.safetensors"
+    >>> _ = path.write_text("half")
+    >>> remove_unfinished(path.parent); path.exists()
+    False
+    """
+    for file in folder.rglob(".*.????????.part*"):
+        file.unlink(missing_ok=True)
