@@ -7,7 +7,25 @@ from __future__ import annotations
 
 from noiselayer.datasets.cifar10 import CIFAR10_CLASSES, Cifar10, load_cifar10
 from noiselayer.datasets.fashion_mnist import load_fashion_mnist
+from noiselayer.datasets.guesser import pixel_guesser
 from noiselayer.datasets.image_set import ImageSet
+from noiselayer.datasets.loose import LooseSet, guess_labels, label_shares, random_outside, web_like_extra
 from noiselayer.datasets.outside32 import load_outside32
+from noiselayer.datasets.weak import noisy_by_weak_model, split_clean_noisy
 
-__all__ = ["CIFAR10_CLASSES", "Cifar10", "ImageSet", "load_cifar10", "load_fashion_mnist", "load_outside32"]
+__all__ = [
+    "CIFAR10_CLASSES",
+    "Cifar10",
+    "ImageSet",
+    "LooseSet",
+    "guess_labels",
+    "label_shares",
+    "load_cifar10",
+    "load_fashion_mnist",
+    "load_outside32",
+    "noisy_by_weak_model",
+    "pixel_guesser",
+    "random_outside",
+    "split_clean_noisy",
+    "web_like_extra",
+]

@@ -68,13 +68,11 @@ def _read(path: Path, reader: Callable[[str], Tensor]) -> Tensor:
     try:
         if path.suffix != ".gz":
             return reader(str(path))
-        with tempfile.NamedTemporaryFile(suffix=".idx", delete=False) as unpacked:
-            with gzip.open(path) as packed:
-                shutil.copyfileobj(packed, unpacked)
-        try:
-            return reader(unpacked.name)
-        finally:
-            Path(unpacked.name).unlink()
+        with tempfile.TemporaryDirectory() as folder:
+            unpacked = Path(folder, path.stem)
+            with gzip.open(path) as packed, unpacked.open("wb") as file:
+                shutil.copyfileobj(packed, file)
+            return reader(str(unpacked))
     except (OSError, EOFError, AssertionError, TypeError, ValueError, IndexError, RuntimeError) as error:
         reason = str(error) or type(error).__name__
         raise InputError(f"cannot read {path}: it is damaged or not an IDX file ({reason}).") from error
