@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+import fnmatch
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,7 +12,7 @@ from uuid import uuid4
 
 from noiselayer.errors import InputError
 
-__all__ = ["remove_unfinished", "whole_file", "writing"]
+__all__ = ["is_unfinished", "remove_unfinished", "whole_file", "whole_files", "writing"]
 
 
 @contextmanager
@@ -31,6 +33,32 @@ def whole_file(path: Path) -> Iterator[Path]:
         beside.replace(path)
     finally:
         beside.unlink(missing_ok=True)
+
+
+@contextmanager
+def whole_files(folder: Path, last: str) -> Iterator[Path]:
+    """A folder to write several files to, which are moved to ``folder`` together at the end, or not at all.
+
+    Args:
+        folder: Where they go; files of the same names are replaced.
+        last: The file whose presence says that all are there: the old one goes first, the new one comes last.
+
+    >>> import tempfile
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> with whole_files(folder, "b.txt") as beside:
+    ...     _ = (beside / "a.txt").write_text("1"), (beside / "b.txt").write_text("2")
+    >>> sorted(file.name for file in folder.iterdir())
+    ['a.txt', 'b.txt']
+    """
+    beside = folder / f".all.{uuid4().hex[:8]}.part"
+    try:
+        beside.mkdir()
+        yield beside
+        (folder / last).unlink(missing_ok=True)
+        for file in sorted(beside.iterdir(), key=lambda file: file.name == last):
+            file.replace(folder / file.name)
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
 
 
 @contextmanager
@@ -91,5 +119,20 @@ def remove_unfinished(folder: Path) -> None:
     >>> remove_unfinished(path.parent); path.exists()
     False
     """
-    for file in folder.rglob(".*.????????.part*"):
-        file.unlink(missing_ok=True)
+    for file in list(folder.rglob(_UNFINISHED)):
+        if file.is_dir():
+            shutil.rmtree(file, ignore_errors=True)
+        else:
+            file.unlink(missing_ok=True)
+
+
+def is_unfinished(name: str) -> bool:
+    """Whether a file's name is one that :func:`whole_file` gives to what it has not finished.
+
+    >>> is_unfinished(".weights.0123abcd.part.safetensors"), is_unfinished("weights.safetensors")
+    (True, False)
+    """
+    return fnmatch.fnmatchcase(name, _UNFINISHED)
+
+
+_UNFINISHED = ".*.????????.part*"

@@ -244,6 +244,7 @@ def train(
     """
     run = prepared(locals())
     if run.finished:
+        run.tidy(keep_checkpoints=keep_checkpoints)
         say(f"The run in {out} is finished already; nothing to do.")
         return
     if dry_run:

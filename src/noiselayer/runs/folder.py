@@ -9,6 +9,7 @@ from typing import Any
 
 from noiselayer.errors import InputError, list_some
 from noiselayer.runs.files import read_json, write_json
+from noiselayer.whole_file import is_unfinished, remove_unfinished
 
 __all__ = ["RunFolder"]
 
@@ -45,6 +46,7 @@ class RunFolder:
         if self.path.exists() and not self.path.is_dir():
             raise InputError(f"the output folder {self.path} is a file; name another with --out.")
         content = sorted(file.name for file in self.path.iterdir()) if self.path.is_dir() else []
+        content = [name for name in content if not is_unfinished(name)]  # killed before it had begun
         if not content:
             return
         if not resume:
@@ -78,6 +80,12 @@ class RunFolder:
         """
         if self.config is None:
             return
+        if self.config.get("format") != config.get("format"):
+            raise InputError(
+                f"the run in {self.path} was begun by another version of noiselayer (format "
+                f"{self.config.get('format')}, this one writes {config.get('format')}). Go on with the version that "
+                "began it, or name another folder with --out."
+            )
         before, now = _flat(_compared(self.config)), _flat(_compared(json.loads(json.dumps(config))))
         differing = [key for key in sorted(before.keys() | now.keys()) if before.get(key) != now.get(key)]
         if differing:
@@ -90,7 +98,7 @@ class RunFolder:
             )
 
     def begin(self, config: dict[str, Any]) -> None:
-        """Make the folder, if need be, and write what the run is.
+        """Make the folder, if need be, and write what the run is; a run that goes on keeps what is written there.
 
         Raises:
             InputError: If the folder cannot be made or written to.
@@ -99,7 +107,9 @@ class RunFolder:
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             self._made = missing[-1] if missing else None
-            write_json(self.path / "config.json", config)
+            remove_unfinished(self.path)
+            if self.config is None:
+                write_json(self.path / "config.json", config)
         except OSError as error:
             raise InputError(f"cannot write to the output folder {self.path}: {error.strerror}.") from error
 

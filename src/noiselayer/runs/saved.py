@@ -17,6 +17,7 @@ from noiselayer.runs.files import whole_file, write_json, write_rows
 from noiselayer.runs.matrix_file import write_entries, write_noise_matrix
 from noiselayer.runs.sets import RunSets
 from noiselayer.training import TrainedClassifier, predict_logits
+from noiselayer.whole_file import whole_files
 
 __all__ = ["noise_floor", "save_run", "summarize", "trusted_error"]
 
@@ -27,7 +28,7 @@ _CURVES = ("epoch", "train_loss", "val_loss", "noise_trace", "noise_learning", "
 def save_run(
     folder: Path, trained: TrainedClassifier, *, config: dict[str, Any], metrics: dict[str, Any]
 ) -> None:
-    """Write everything a run leaves, each file whole, ``metrics.json`` last.
+    """Write everything a run leaves, all of it or nothing, ``metrics.json`` last.
 
     ===============================  =========================================================================
     weights.safetensors              the network, without Q
@@ -47,6 +48,13 @@ def save_run(
         config: See :func:`noiselayer.runs.prepare.run_config`.
         metrics: See :func:`summarize`.
     """
+    with whole_files(folder, "metrics.json") as together:
+        _write_all(together, trained, config, metrics)
+
+
+def _write_all(
+    folder: Path, trained: TrainedClassifier, config: dict[str, Any], metrics: dict[str, Any]
+) -> None:
     from noiselayer.report import save_curves, save_noise_matrices
 
     weights = {

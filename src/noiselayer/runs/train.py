@@ -16,6 +16,7 @@ from noiselayer.runs.plan import in_words, planned_stages, seconds_per_sample
 from noiselayer.runs.saved import save_run, summarize, trusted_error
 from noiselayer.runs.sets import RunSets
 from noiselayer.training import Hardware, TrainingOptions, fit_classifier
+from noiselayer.whole_file import writing
 
 __all__ = ["PreparedRun"]
 
@@ -53,6 +54,11 @@ class PreparedRun:
     def finished(self) -> bool:
         """Whether this very run lies in the folder already, at its end."""
         return self.folder.config is not None and self.folder.finished
+
+    def tidy(self, *, keep_checkpoints: bool = False) -> None:
+        """Remove what a finished run that was killed in its last moment has left."""
+        if not keep_checkpoints:
+            self.folder.remove_stages()
 
     def plan(self) -> str:
         """What would run, in words, and for about how long; a few steps are timed for that."""
@@ -133,7 +139,10 @@ class PreparedRun:
         # In the files' own numbering, where samples were dropped from the noisy set.
         rows = torch.from_numpy(sets.rows())
         trained.splits |= {name: rows[trained.splits[name]] for name in ("train", "validation")}
-        save_run(self.folder.path, trained, config=self.config, metrics=metrics)
+        with writing(
+            str(self.folder.path), "The training is done and kept: make room, and run it again with --resume."
+        ):
+            save_run(self.folder.path, trained, config=self.config, metrics=metrics)
         if metrics["finished"] and not keep_checkpoints:
             self.folder.remove_stages()
         return metrics

@@ -133,8 +133,8 @@ class StageFolder:
     def _damaged(self, path: Path, error: Exception) -> InputError:
         reason = str(error).strip().split("\n")[0] or type(error).__name__
         return InputError(
-            f"{path} is damaged ({reason}). Remove {self.path} to train this stage again; finished stages beside it are "
-            "kept."
+            f"{path} is damaged ({reason}). Remove {self.path} to train this stage again; finished stages beside it "
+            "are kept."
         )
 
 
