@@ -6,26 +6,39 @@ What each file is, where it comes from and under which licence: ``docs/datasets.
 from __future__ import annotations
 
 from noiselayer.datasets.cifar10 import CIFAR10_CLASSES, Cifar10, load_cifar10
+from noiselayer.datasets.contrast import local_contrast_normalization
+from noiselayer.datasets.duplicates import Duplicates, remove_duplicates
 from noiselayer.datasets.fashion_mnist import load_fashion_mnist
 from noiselayer.datasets.guesser import pixel_guesser
 from noiselayer.datasets.image_set import ImageSet
 from noiselayer.datasets.loose import LooseSet, guess_labels, label_shares, random_outside, web_like_extra
 from noiselayer.datasets.outside32 import load_outside32
+from noiselayer.datasets.path_set import PathSet, read_class_folders, read_file_list
+from noiselayer.datasets.svhn import load_svhn
+from noiselayer.datasets.tiny_images import load_tiny_images
 from noiselayer.datasets.weak import noisy_by_weak_model, split_clean_noisy
 
 __all__ = [
     "CIFAR10_CLASSES",
     "Cifar10",
+    "Duplicates",
     "ImageSet",
     "LooseSet",
+    "PathSet",
     "guess_labels",
     "label_shares",
     "load_cifar10",
     "load_fashion_mnist",
     "load_outside32",
+    "load_svhn",
+    "load_tiny_images",
+    "local_contrast_normalization",
     "noisy_by_weak_model",
     "pixel_guesser",
     "random_outside",
+    "read_class_folders",
+    "read_file_list",
+    "remove_duplicates",
     "split_clean_noisy",
     "web_like_extra",
 ]

@@ -79,4 +79,5 @@ def pixel_guesser(
 def _shrunk(images: Pixels, pixels: int) -> npt.NDArray[np.float32]:
     N, H, W, C = images.shape
     blocks = images.reshape(N, pixels, H // pixels, pixels, W // pixels, C)
-    return blocks.mean(axis=(2, 4), dtype=np.float32).reshape(N, -1)
+    shrunk: npt.NDArray[np.float32] = blocks.mean(axis=(2, 4), dtype=np.float32).reshape(N, -1)
+    return shrunk
