@@ -92,6 +92,44 @@ def test_gradcheck_inside_the_simplex(nll: Nll, batch: int) -> None:
     assert torch.autograd.gradcheck(lambda z, Q: nll(z, labels, Q), (logits, Q))
 
 
+@pytest.mark.parametrize("K", [3, 70])  # short and long rows have a softmax each
+def test_a_batch_in_portions_is_the_same(K: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    z = torch.randn(7, K, dtype=F64)
+    z[2, 0] = 1e4  # its evidence underflows, so that one portion takes logarithms
+    Q = project(torch.eye(K, dtype=F64) + 0.1 * torch.rand(K, K, dtype=F64))
+    labels = torch.tensor([1, 0, 2, 2, 1, 0, 2])
+    Q[2, 0] = 0
+    z.requires_grad_()
+    Q.requires_grad_()
+    loss = noisy_nll(z, labels, Q)
+    grads = torch.autograd.grad(loss.sum(), [z, Q])
+    monkeypatch.setattr(functional, "_CACHED", 3 * K)
+    in_portions = noisy_nll(z, labels, Q)
+    torch.testing.assert_close(in_portions, loss)
+    torch.testing.assert_close(torch.autograd.grad(in_portions.sum(), [z, Q]), grads)
+    with torch.no_grad():
+        torch.testing.assert_close(noisy_nll(z, labels, Q), loss.detach())
+
+
+@BOTH
+def test_a_graph_that_is_kept_gives_the_same_gradients_again(nll: Nll, skewed: Tensor) -> None:
+    # What is kept for the backward pass is overwritten by the last one, and by no other.
+    z, Q = torch.randn(4, 3, dtype=F64, requires_grad=True), skewed.requires_grad_()
+    loss = nll(z, torch.tensor([0, 1, 2, 0]), Q)
+    first = torch.autograd.grad(2 * loss.sum(), [z, Q], retain_graph=True)
+    second = torch.autograd.grad(2 * loss.sum(), [z, Q], retain_graph=True)
+    torch.testing.assert_close(first, second, rtol=0, atol=0)
+    torch.testing.assert_close(torch.autograd.grad(2 * loss.sum(), [z, Q]), first, rtol=0, atol=0)
+
+
+def test_logarithms_give_the_same_where_no_value_may_be_read_back(skewed: Tensor) -> None:
+    # The path of other devices and of compiled graphs, here on the CPU.
+    z, labels = 3 * torch.randn(5, 3, dtype=F64), torch.tensor([0, 1, 2, 1, 0])
+    for wants in ((True, True), (False, False)):
+        got = functional._nll_in_probs(z, labels, skewed, *wants)
+        torch.testing.assert_close(got, functional._nll_in_logs(z, labels, skewed, *wants))
+
+
 def test_gradcheck_of_all_log_probabilities(skewed: Tensor) -> None:
     Q = (0.9 * skewed + 0.1 / 3).requires_grad_()
     assert torch.autograd.gradcheck(log_noisy_probs, (torch.randn(4, 3, dtype=F64, requires_grad=True), Q))

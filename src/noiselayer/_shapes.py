@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-__all__ = ["check_range", "check_square", "check_weight", "flatten", "reduce_loss"]
+__all__ = ["check_range", "check_square", "check_weight", "flatten", "nothing_ignored", "reduce_loss"]
 
 
 def flatten(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
@@ -67,6 +67,19 @@ def check_range(labels: Tensor, num_classes: int, ignore_index: int) -> None:
         )
 
 
+def nothing_ignored(labels: Tensor, num_classes: int, ignore_index: int) -> bool:
+    """Whether all labels are known to be classes and none is ``ignore_index``, where that costs nothing.
+
+    >>> labels = torch.tensor([0, 2])
+    >>> nothing_ignored(labels, 3, -100), nothing_ignored(labels, 3, 1), nothing_ignored(labels, 2, -100)
+    (True, False, False)
+    """
+    if labels.device.type != "cpu" or labels.numel() == 0 or torch.compiler.is_compiling():
+        return False
+    low, high = (int(k) for k in labels.aminmax())
+    return low >= 0 and high < num_classes and not low <= ignore_index <= high
+
+
 def check_weight(weight: Tensor, num_classes: int) -> None:
     """Raise unless ``weight`` has a factor for every class.
 
@@ -81,12 +94,12 @@ def check_weight(weight: Tensor, num_classes: int) -> None:
         )
 
 
-def reduce_loss(loss: Tensor, counts: Tensor, reduction: str, shape: torch.Size) -> Tensor:
+def reduce_loss(loss: Tensor, counts: Tensor | None, reduction: str, shape: torch.Size) -> Tensor:
     """The mean by ``counts``, the sum, or every sample's loss in the shape of the labels.
 
     Args:
         loss: Shape (B,), weighted already.
-        counts: Shape (B,), what every sample adds to the divisor of the mean.
+        counts: Shape (B,), what every sample adds to the divisor of the mean; 1 if None.
         reduction: "mean", "sum" or "none".
         shape: Of the labels.
 
@@ -94,7 +107,7 @@ def reduce_loss(loss: Tensor, counts: Tensor, reduction: str, shape: torch.Size)
     tensor(1.2500)
     """
     if reduction == "mean":
-        return loss.sum() / counts.sum()
+        return loss.mean() if counts is None else loss.sum() / counts.sum()
     if reduction == "sum":
         return loss.sum()
     if reduction == "none":

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor
@@ -37,35 +37,121 @@ def noisy_nll(logits: Tensor, labels: Tensor, noise_matrix: Tensor) -> Tensor:
 
 
 class _NoisyNLL(torch.autograd.Function):
+    """Probabilities where they keep their digits, logarithms where they do not.
+
+    What is kept for the backward pass is the gradients themselves, up to the factor that comes from above:
+    one number per logit for a fixed Q, two for a learned one.
+    """
+
     @staticmethod
     def forward(ctx: Any, z: Tensor, labels: Tensor, Q: Tensor) -> Tensor:
-        B, K = z.shape
-        log_p = torch.log_softmax(z, dim=1)
-        # One row of Q per sample is all that the loss reads. The logarithm of whichever is smaller.
-        joint = Q.index_select(0, labels).log_() if B < K else Q.log().index_select(0, labels)
-        joint += log_p  # log Q[label, i] p_i
-        log_evidence = joint.logsumexp(dim=1)
-        ctx.save_for_backward(log_p, joint, log_evidence, labels)
-        ctx.num_classes = K
-        return -log_evidence
+        wants_z, _, wants_Q = ctx.needs_input_grad
+        # Which rows have lost their digits must be read back; that would stall other devices than the CPU.
+        in_probs = z.device.type == "cpu" and not torch.compiler.is_compiling()
+        branch = _nll_in_probs if in_probs else _nll_in_logs
+        log_evidence, grad_z, ratio = branch(z, labels, Q, wants_z, wants_Q)
+        ctx.save_for_backward(grad_z, ratio, labels if wants_Q else None)
+        ctx.num_classes = z.shape[1]
+        return log_evidence.neg_()
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, None, Tensor | None]:
         _refuse_second_derivative()
-        log_p, joint, log_evidence, labels = ctx.saved_tensors
-        grad_z = grad_Q = None
+        grad_z, ratio, labels = ctx.saved_tensors
+        scale = torch.Tensor.mul_ if _graph_is_freed() else torch.mul
         column = grad.unsqueeze(1)
-        evidence = log_evidence.unsqueeze(1)
-        if ctx.needs_input_grad[0]:
-            # A label that Q calls impossible has no posterior; its loss is infinite and moves nothing.
-            possible = evidence > -math.inf
-            posterior = torch.where(possible, joint - evidence, log_p).exp_()
-            grad_z = log_p.exp().sub_(posterior).mul_(column)
-        if ctx.needs_input_grad[2]:
-            grad_rows = _bounded_ratio(log_p, evidence).mul_(-column)
+        if grad_z is not None:
+            grad_z = scale(grad_z, column)
+        grad_Q = None
+        if ratio is not None:
             K = ctx.num_classes
-            grad_Q = grad_rows.new_zeros(K, K).index_add_(0, labels, grad_rows)
+            grad_Q = ratio.new_zeros(K, K).index_add_(0, labels, scale(ratio, -column))
         return grad_z, None, grad_Q
+
+
+_Parts: TypeAlias = tuple[Tensor, Tensor | None, Tensor | None]
+"""log sum_i Q[label, i] p_i; then p - posterior and p / evidence, where they are wanted."""
+
+
+def _nll_in_probs(z: Tensor, labels: Tensor, Q: Tensor, wants_z: bool, wants_Q: bool) -> _Parts:
+    """A softmax, one row of Q per sample, a product and a sum: no logarithm of K numbers anywhere.
+
+    A few rows at a time, so that what is needed between these steps stays in the processor's cache: the
+    memory sees the logits and the rows of Q come in, and the gradients go out.
+    """
+    B, K = z.shape
+    evidence = z.new_empty(B)
+    grad_z = torch.empty_like(z, memory_format=torch.contiguous_format) if wants_z else None
+    ratio = torch.empty_like(z, memory_format=torch.contiguous_format) if wants_Q else None
+    portion = max(1, min(B, _CACHED * torch.get_num_threads() // max(K, 1)))
+    p_buffer = z.new_empty(portion, K)
+    parts = z.split(portion)
+    joints = [z.new_empty(portion, K)] * len(parts) if grad_z is None else grad_z.split(portion)
+    ratios = [None] * len(parts) if ratio is None else ratio.split(portion)
+    columns = evidence.unsqueeze(1).split(portion)
+    pieces = zip(parts, labels.split(portion), columns, joints, ratios, strict=True)
+    for some_z, some_labels, column, joint, some_ratio in pieces:
+        p = _softmax(some_z, out=p_buffer[: len(some_z)])
+        joint = joint[: len(some_z)]
+        torch.index_select(Q, 0, some_labels, out=joint).mul_(p)
+        torch.sum(joint, dim=1, keepdim=True, out=column)
+        if wants_z:
+            torch.sub(p, joint.div_(column), out=joint)
+        if some_ratio is not None:
+            torch.div(p, column, out=some_ratio)
+    # Below this Q's gradient is bounded (see _bounded_ratio), and far below it the products underflow.
+    kept = evidence > math.exp(-_bound(z.dtype))
+    log_evidence = evidence.log_()
+    if not bool(kept.all()):
+        lost = (~kept).nonzero().flatten()
+        again = _nll_in_logs(z[lost], labels[lost], Q, wants_z, wants_Q)
+        for all_rows, found in zip((log_evidence, grad_z, ratio), again, strict=True):
+            if all_rows is not None and found is not None:
+                all_rows[lost] = found
+    return log_evidence, grad_z, ratio
+
+
+_CACHED = 2**17
+"""Numbers in a portion, per thread: two buffers of it fill a megabyte of float32, a usual L2 cache."""
+
+
+def _nll_in_logs(z: Tensor, labels: Tensor, Q: Tensor, wants_z: bool, wants_Q: bool) -> _Parts:
+    """The same for logits of any size, without a branch that depends on values."""
+    log_p = torch.log_softmax(z, dim=1)
+    joint = Q.index_select(0, labels).log_()
+    joint += log_p  # log Q[label, i] p_i
+    log_evidence = joint.logsumexp(dim=1)
+    evidence = log_evidence.unsqueeze(1)
+    grad_z = ratio = None
+    if wants_z:
+        # A label that Q calls impossible has no posterior; its loss is infinite and moves nothing.
+        posterior = torch.where(evidence > -math.inf, joint - evidence, log_p).exp_()
+        grad_z = log_p.exp().sub_(posterior)
+    if wants_Q:
+        ratio = _bounded_ratio(log_p, evidence)
+    return log_evidence, grad_z, ratio
+
+
+def _graph_is_freed() -> bool:
+    """Whether this backward pass is the last, so that what was kept for it may be overwritten.
+
+    Saves an allocation as large as the logits. Where torch does not tell, the answer is no.
+    """
+    if torch.compiler.is_compiling():
+        return False
+    keeps = getattr(torch._C._autograd, "_get_current_graph_task_keep_graph", None)
+    return keeps is not None and not keeps()
+
+
+def _softmax(z: Tensor, out: Tensor) -> Tensor:
+    """torch's own takes a row at a time, which for short rows costs several times as much as this."""
+    if z.shape[1] > _SHORT_ROW:
+        return torch.softmax(z, dim=1, out=out)
+    p = torch.sub(z, z.amax(dim=1, keepdim=True), out=out).exp_()
+    return p.div_(p.sum(dim=1, keepdim=True))
+
+
+_SHORT_ROW = 64
 
 
 def log_noisy_probs(logits: Tensor, noise_matrix: Tensor) -> Tensor:
@@ -159,8 +245,11 @@ def _bounded_ratio(log_p: Tensor, log_evidence: Tensor) -> Tensor:
     e^-44 in float32: the direction, that of p, is kept, and the projection on the simplex would cut the step
     in any case.
     """
-    bound = math.log(torch.finfo(log_p.dtype).max) / 2
-    return (log_p - log_evidence.clamp_min(-bound)).exp_()
+    return (log_p - log_evidence.clamp_min(-_bound(log_p.dtype))).exp_()
+
+
+def _bound(dtype: torch.dtype) -> float:
+    return math.log(torch.finfo(dtype).max) / 2
 
 
 def result_dtype(logits: Tensor) -> torch.dtype:

@@ -5,7 +5,14 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from noiselayer._shapes import check_range, check_square, check_weight, flatten, reduce_loss
+from noiselayer._shapes import (
+    check_range,
+    check_square,
+    check_weight,
+    flatten,
+    nothing_ignored,
+    reduce_loss,
+)
 from noiselayer.functional import noisy_nll, result_dtype
 from noiselayer.noise_matrix import check
 
@@ -59,13 +66,17 @@ def noisy_label_loss(
     logits, labels = flatten(logits, noisy_labels)
     K = logits.shape[1]
     check_square(noise_matrix, K, name="noise_matrix")
+    if weight is not None:
+        check_weight(weight, K)
+    elif nothing_ignored(labels, K, ignore_index):  # the usual batch: nothing to mask or count
+        loss = noisy_nll(logits, labels, noise_matrix)
+        return reduce_loss(loss, None, reduction, noisy_labels.shape).to(dtype)
     ignored = labels == ignore_index
     labels = labels.masked_fill(ignored, 0)
     check_range(labels, K, ignore_index)
     loss = noisy_nll(logits, labels, noise_matrix)
     counts = (~ignored).to(loss.dtype)
     if weight is not None:
-        check_weight(weight, K)
         counts = counts * weight.to(loss.dtype)[labels]
     # where, not a product: an infinite loss of an ignored sample must not turn into NaN.
     loss = torch.where(ignored, 0, loss * counts)
