@@ -42,7 +42,7 @@ def remove_duplicates(
     second: Pictures,
     *,
     threshold: float = 0.95,
-    pixels: int = 12,
+    pixels: int = 16,
     block: int = 4096,
     device: torch.device | str = "cpu",
 ) -> Duplicates:
@@ -52,8 +52,9 @@ def remove_duplicates(
 
     sum (a - mean a)(b - mean b) / (|a - mean a| |b - mean b|) >= threshold.
 
-    Brightness, contrast, size and compression make little difference to that; a mirrored or a much closer
-    cropped copy is not found. A picture of one colour is a copy of nothing.
+    Brightness, contrast, size and compression make little difference to that; a mirrored copy or a closer crop
+    is not found. A picture of one colour is a copy of nothing. What the threshold finds on photographs of
+    32 x 32 pixels, and what it takes for a copy by mistake: ``docs/datasets.md``.
 
     Memory: both sets of thumbnails, 4 * pixels^2 bytes an image, and blocks of ``block^2`` correlations. Time:
     pixels^2 multiplications for every pair of images.
@@ -104,7 +105,7 @@ def remove_duplicates(
     return Duplicates(keep.nonzero()[0], pairs[order], correlations[order].clip(max=1.0))
 
 
-def thumbnails(pictures: Pictures, pixels: int = 12) -> Tensor:
+def thumbnails(pictures: Pictures, pixels: int = 16) -> Tensor:
     """Small grey versions of images, of mean 0 and length 1, so that a product of two is their correlation.
 
     Args:
@@ -118,7 +119,7 @@ def thumbnails(pictures: Pictures, pixels: int = 12) -> Tensor:
         InputError: If ``pixels`` is below 2.
 
     >>> thumbnails(np.zeros((2, 32, 32, 3), dtype=np.uint8)).shape
-    torch.Size([2, 144])
+    torch.Size([2, 256])
     """
     if pixels < 2:
         raise InputError(f"pixels must be 2 or more; got {pixels}.")
