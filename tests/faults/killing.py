@@ -45,7 +45,9 @@ def run_killed(
     folder: Path, command: list[object], *, kills: int, way: str, seed: int = 0
 ) -> list[dict[str, Any]]:
     """Start this file as a program; returns a record per finished run: its folder, and the kills it took."""
-    job = Job([str(word) for word in command], str(folder / "straight"), str(folder / "killed"), kills, seed, way)
+    job = Job(
+        [str(word) for word in command], str(folder / "straight"), str(folder / "killed"), kills, seed, way
+    )
     (folder / "job.json").write_text(json.dumps(asdict(job)))
     done = subprocess.run(
         [sys.executable, __file__, str(folder / "job.json")],
@@ -119,7 +121,8 @@ class _Process:
                 os.dup2(log.fileno(), 1)
                 os.dup2(log.fileno(), 2)
                 _watch_files(folder, log, die_at)
-                words = [*command, "--out", folder, "--no-progress", *(["--resume"] if resume else [])]
+                quiet = ["--no-progress"] if command[0] == "train" else []
+                words = [*command, "--out", folder, *quiet, *(["--resume"] if resume else [])]
                 try:
                     app(words, standalone_mode=True)
                 except SystemExit as end:
@@ -155,7 +158,9 @@ def _watch_files(folder: str, log: Any, die_at: int | None) -> None:
         if event not in ("open", "os.rename", "os.remove", "os.mkdir", "os.rmdir"):
             return
         path = str(arguments[0])
-        if not path.startswith(folder + "/") or (event == "open" and not set("wax+") & set(str(arguments[1]))):
+        if not path.startswith(folder + "/") or (
+            event == "open" and not set("wax+") & set(str(arguments[1]))
+        ):
             return
         log.write(f"file: {event} {path}\n")
         if count == die_at:

@@ -26,7 +26,17 @@ def command(tmp_path: Path) -> list[object]:
     np.savez(tmp_path / "data.npz", x=x, y=noisy, class_names=["cat", "dog", "bird"])
     return [
         *("train", tmp_path / "data.npz", "--labels", "y", "--method", "learned", "--accelerator", "cpu"),
-        *("--start", "confusion", "--noise-trainable", "--epochs", 4, "--warm-up-epochs", 2, "--batch-size", 16),
+        *(
+            "--start",
+            "confusion",
+            "--noise-trainable",
+            "--epochs",
+            4,
+            "--warm-up-epochs",
+            2,
+            "--batch-size",
+            16,
+        ),
     ]
 
 

@@ -111,6 +111,7 @@ class RunFolder:
             if self.config is None:
                 write_json(self.path / "config.json", config)
         except OSError as error:
+            self.abandon()
             raise InputError(f"cannot write to the output folder {self.path}: {error.strerror}.") from error
 
     def remove_stages(self) -> None:

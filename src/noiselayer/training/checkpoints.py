@@ -86,13 +86,10 @@ class StageFolder:
         try:
             found = torch.load(self.last, map_location="cpu", weights_only=True, mmap=True)
             identity = found.get(_KEY, {})
-        except pickle.UnpicklingError as error:
-            if "weights_only" not in str(error) and "Weights only" not in str(error):
-                raise self._damaged(self.last, error) from error
+        except pickle.UnpicklingError as error:  # torch does not say which of the two it is
             raise InputError(
-                f"{self.last} holds more than numbers and names, so it is not one of this program's checkpoints; it "
-                f"has not been loaded, because that could run code. Remove {self.path} to train this stage from its "
-                "beginning."
+                f"{self.last} is damaged, or holds more than numbers and names, which could run code; it has not been "
+                f"loaded. Remove {self.path} to train this stage again."
             ) from error
         except Exception as error:  # what damaged files raise has no base in common
             raise self._damaged(self.last, error) from error
