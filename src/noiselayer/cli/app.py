@@ -18,7 +18,10 @@ from noiselayer.cli._errors import reports_errors
 __all__ = ["app", "main"]
 
 # What a newcomer needs first stands first; commands that are not named here follow by name.
-_ORDER = ("demo", "train", "predict", "corrupt", "estimate", "tune", "audit", "report", "reproduce")
+_ORDER = (
+    *("demo", "train", "predict", "corrupt", "estimate", "tune", "audit", "report", "apply_review"),
+    "reproduce",
+)
 
 app = typer.Typer(
     name="noiselayer",
@@ -51,7 +54,7 @@ def _add_commands() -> None:
     names = [info.name for info in pkgutil.iter_modules([str(Path(__file__).parent)]) if info.name[0] != "_"]
     for name in sorted(set(names) - {"app"}, key=lambda n: (_ORDER.index(n) if n in _ORDER else 99, n)):
         function = getattr(import_module(f"noiselayer.cli.{name}"), name)
-        app.command(name)(reports_errors(function))
+        app.command(name.replace("_", "-"))(reports_errors(function))
 
 
 _add_commands()

@@ -1,0 +1,50 @@
+"""``noiselayer report``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from noiselayer.cli._errors import say
+
+__all__ = ["report"]
+
+
+def report(
+    folder: Annotated[Path, typer.Argument(help="Folder that noiselayer train or audit has left.")],
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="The page.", show_default="report.html in the folder")
+    ] = None,
+    data: Annotated[
+        str | None,
+        typer.Option(help="Where the data lie now.", show_default="where they lay then"),
+    ] = None,
+    top: Annotated[int, typer.Option(min=0, help="List at most so many suspects.")] = 200,
+    force: Annotated[bool, typer.Option("--force", help="Write over a file named with --out.")] = False,
+    accelerator: Annotated[str, typer.Option(help="auto, cpu, gpu or mps.")] = "auto",
+) -> None:
+    """Make one page of a run or an audit: what happened, how labels are mixed up, which are suspect.
+
+    The page works offline and sends nothing. Suspects are reviewed on it; noiselayer apply-review turns the
+    exported decisions into corrected labels.
+    """
+    from noiselayer.errors import InputError
+    from noiselayer.report import content_from_folder, save_report
+    from noiselayer.runs import evaluation_device
+    from noiselayer.training import Hardware
+
+    if out is not None:
+        if out.suffix.lower() not in (".html", ".htm"):
+            raise InputError(f"a report is written as .html; got {out}.")
+        if out.exists() and not force:
+            raise InputError(f"there is a file {out} already; name another, or write over it with --force.")
+        if not out.parent.is_dir():
+            raise InputError(f"there is no folder {out.parent} to write {out.name} into.")
+    content = content_from_folder(
+        folder, data_path=data, limit=top, device=evaluation_device(Hardware(accelerator=accelerator))
+    )
+    path = out or folder / "report.html"
+    save_report(path, content)
+    say(f"Written to {path}: {len(content.suspects):,} labels to look at.")

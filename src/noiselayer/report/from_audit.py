@@ -1,0 +1,169 @@
+"""An audit's folder -> what its report says."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from noiselayer.report.content import ClassErrors, Note, ReportContent, Suspect
+from noiselayer.report.samples import look_at
+from noiselayer.report.wording import in_prose, percent, strongest_confusions
+from noiselayer.review.command import review_command
+from noiselayer.runs.reading import Reading
+
+if TYPE_CHECKING:
+    from noiselayer.auditing import SavedAudit
+    from noiselayer.data import Inputs
+
+__all__ = ["content_from_audit"]
+
+_LEAST = 20  # labels that are shown although none of them is called wrong
+
+
+def content_from_audit(
+    audit: SavedAudit,
+    *,
+    name: str = "Audit",
+    limit: int = 200,
+    data_path: str | None = None,
+    inputs: Inputs | None = None,
+) -> ReportContent:
+    """What the report of an audit says.
+
+    Args:
+        audit: What was found.
+        name: Of the page.
+        limit: How many suspects at most.
+        data_path: Where the data lie now, if not where they were.
+        inputs: The samples, if they are at hand; they are read from the files otherwise.
+    """
+    reading = _reading(audit.source, data_path)
+    suspects, notes = _suspects(audit, reading, limit, inputs)
+    matrix = audit.noise_matrix.double().numpy()
+    counts = audit.counts["all"]
+    total = ClassErrors(
+        "all", audit.num_samples, counts["expected"], counts["low"], counts["high"], counts["flagged"]
+    )
+    notes += [Note("Warning", text) for text in audit.warnings]
+    notes += [Note(f.name.replace("_", " ").capitalize(), f.message, f.p_value) for f in audit.findings]
+    return ReportContent(
+        title=name,
+        facts=_facts(audit, total, matrix),
+        class_names=audit.class_names,
+        figures=[
+            ("labels audited", f"{audit.num_samples:,}"),
+            ("expected to be wrong", f"{total.expected:,.0f}"),
+            ("of all labels", percent(total.share)),
+            ("called wrong", f"{counts['flagged']:,}"),
+        ],
+        noise_matrix=matrix,
+        standard_error=None if audit.standard_error is None else audit.standard_error.double().numpy(),
+        total=total,
+        errors=[
+            ClassErrors(
+                _class_name(one["class"], audit.class_names),
+                one["labels"],
+                one["expected"],
+                one["low"],
+                one["high"],
+            )
+            for one in audit.counts["per_class"]
+        ],
+        notes=notes,
+        suspects=suspects,
+        suspects_note=_about(audit, suspects),
+        apply_command=None if reading is None else review_command(reading),
+        details=_details(audit),
+    )
+
+
+def _reading(source: dict[str, Any], data_path: str | None) -> Reading | None:
+    """How the data were read; None if nobody wrote it down."""
+    path = data_path or source.get("path")
+    if path is None:
+        return None
+    known = {
+        name: value
+        for name, value in (source.get("reading") or {}).items()
+        if name in Reading.__dataclass_fields__
+    }
+    return Reading.from_dict({**known, "path": str(path)})
+
+
+def _suspects(
+    audit: SavedAudit, reading: Reading | None, limit: int, inputs: Inputs | None
+) -> tuple[list[Suspect], list[Note]]:
+    rows = audit.labels.sort_values("rank", kind="stable")
+    called = rows[rows["is_error"]]
+    chosen = (called if len(called) else rows.head(_LEAST)).head(limit)
+    samples, ids = chosen["sample"].tolist(), [str(one) for one in chosen["id"].tolist()]
+    notes: list[Note] = []
+    looks: list[dict[str, Any]] = [{} for _ in samples]
+    if reading is not None and samples:
+        found, notes = look_at(reading, samples, ids, inputs=inputs)
+        looks = [asdict(look) | {"cells": look.cells} for look in found]
+    columns = (chosen[name].tolist() for name in ("given_label", "suggested_label", "error_probability"))
+    suspects = [
+        Suspect(sample, name, given, suggested, probability, **look)
+        for sample, name, given, suggested, probability, look in zip(
+            samples, ids, *columns, looks, strict=True
+        )
+    ]
+    return suspects, notes
+
+
+def _class_name(one: Any, names: Sequence[str]) -> str:
+    """Classes are counted or named."""
+    return names[one] if isinstance(one, int) else str(one)
+
+
+def _facts(audit: SavedAudit, total: ClassErrors, matrix: Any) -> list[str]:
+    how = (
+        f"by {audit.folds} models, none of which has seen the labels that it judges"
+        if audit.folds
+        else "by the probabilities of a model from elsewhere"
+    )
+    facts = [
+        f"{audit.num_samples:,} labels of {len(audit.class_names):,} classes were looked at {how}.",
+        f"About {total.expected:,.0f} of them ({percent(total.share)}) are expected to be wrong"
+        + (
+            f"; the interval is {total.low:,.0f} to {total.high:,.0f}."
+            if total.high is not None and total.low is not None
+            else "."
+        ),
+        f"One by one, {total.flagged or 0:,} are called wrong: their probability of being wrong is above "
+        f"{percent(audit.threshold)}.",
+    ]
+    for most in strongest_confusions(matrix, limit=1):
+        facts.append(
+            f"The strongest confusion: {most.share_in_words} of true {in_prose(audit.class_names[most.true])} "
+            f"carry the label {in_prose(audit.class_names[most.label])}."
+        )
+    return facts
+
+
+def _about(audit: SavedAudit, suspects: Sequence[Suspect]) -> str:
+    flagged = audit.counts["all"]["flagged"]
+    if not suspects:
+        return "No label was asked for, so none is listed."
+    if not flagged:
+        return f"No label is called wrong; these {len(suspects)} are the likeliest to be."
+    which = (
+        "All labels that are called wrong"
+        if flagged == len(suspects)
+        else f"The {len(suspects):,} surest of {flagged:,} labels called wrong"
+    )
+    return f"{which}, most surely wrong first."
+
+
+def _details(audit: SavedAudit) -> list[tuple[str, str]]:
+    of = {"noisy": "the noisy label, taken back through the noise matrix", "true": "the true class"}
+    details = [("Data", str(audit.source.get("path", "arrays in memory")))]
+    details.append(("Probabilities of", of.get(audit.probs_of, audit.probs_of)))
+    if audit.folds:
+        details.append(("Folds", str(audit.folds)))
+    if audit.temperature is not None:
+        details.append(("Temperature", f"{audit.temperature:.3f}"))
+    details += [("Threshold", f"{audit.threshold:g}"), ("Made by", audit.made_by)]
+    return details

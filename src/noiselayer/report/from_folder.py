@@ -1,0 +1,61 @@
+"""A folder of either kind -> what its report says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+from noiselayer.errors import InputError
+from noiselayer.report.content import Note, ReportContent
+
+__all__ = ["content_from_folder"]
+
+
+def content_from_folder(
+    folder: str | Path,
+    *,
+    data_path: str | None = None,
+    limit: int = 200,
+    device: torch.device | str | None = None,
+) -> ReportContent:
+    """What the report of a run or of an audit says.
+
+    Args:
+        folder: That ``noiselayer train`` or ``noiselayer audit`` has left.
+        data_path: Where the data lie now; where they lay then if None.
+        limit: How many suspects at most.
+        device: Where to ask a run's network.
+
+    Raises:
+        InputError: If it is neither, or ``data_path`` is not the data of that time.
+
+    >>> content_from_folder("nowhere")
+    Traceback (most recent call last):
+    ...
+    noiselayer.errors.InputError: there is no run and no audit in nowhere: it has no config.json, no audit.json.
+    """
+    folder = Path(folder)
+    if (folder / "audit.json").is_file():
+        from noiselayer.auditing import load_audit
+        from noiselayer.report.from_audit import content_from_audit
+
+        name = f"Audit {folder.resolve().name}"
+        return content_from_audit(load_audit(folder), name=name, limit=limit, data_path=data_path)
+    if not (folder / "config.json").is_file():
+        raise InputError(f"there is no run and no audit in {folder}: it has no config.json, no audit.json.")
+    from dataclasses import replace
+
+    from noiselayer.report.from_run import content_from_run, read_run_data
+    from noiselayer.runs.loaded import load
+
+    run = load(folder)
+    try:
+        data = read_run_data(run, data_path)
+    except InputError as error:
+        if data_path is not None:
+            raise
+        # The rest of the report needs no data, and a run outlives them.
+        content = content_from_run(run, None, limit=limit, device=device)
+        return replace(content, notes=[*content.notes, Note("Data not at hand", str(error))])
+    return content_from_run(run, data, limit=limit, device=device, data_path=data_path)

@@ -1,0 +1,303 @@
+"""A run's folder -> what its report says."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from noiselayer.audit import label_error_probability, posterior
+from noiselayer.checks import check_noise_model
+from noiselayer.data import LabeledData
+from noiselayer.errors import InputError
+from noiselayer.report.content import ClassErrors, Note, ReportContent, StageLosses, Suspect
+from noiselayer.report.samples import look_at
+from noiselayer.report.stages import read_stages
+from noiselayer.report.wording import in_prose, percent, strongest_confusions
+from noiselayer.review.command import review_command
+from noiselayer.runs.loaded import LoadedRun
+from noiselayer.runs.reading import Reading, fingerprint
+from noiselayer.training import predict_logits
+
+__all__ = ["content_from_run", "content_of_data", "read_run_data"]
+
+_METHODS = {
+    "normal": "The labels were taken to be right; there is no noise matrix.",
+    "top-down": "The labels were softened, not corrected; there is no noise matrix.",
+    "known": "The noise matrix was given.",
+    "learned": "The noise matrix was learned from the noisy labels alone.",
+    "estimated": "The noise matrix was measured with trusted labels.",
+    "refined": "The noise matrix was measured with trusted labels and then learned further.",
+}
+_WITHOUT_MATRIX = ("normal", "top-down")
+
+
+def content_from_run(
+    run: LoadedRun,
+    data: LabeledData | None,
+    *,
+    limit: int = 200,
+    device: torch.device | str | None = None,
+    data_path: str | None = None,
+) -> ReportContent:
+    """What the report of a run says.
+
+    Args:
+        run: What was trained.
+        data: The samples and noisy labels it was trained and validated on, see :func:`read_run_data`; without
+            them no suspects are listed.
+        limit: How many suspects at most.
+        device: Where to ask the network.
+        data_path: Where the data lie now, if not where they were.
+    """
+    config, metrics = run.config, run.metrics
+    method = metrics["method"]
+    through_matrix = method not in _WITHOUT_MATRIX
+    reading = Reading.from_dict({**config["reading"], **({"path": data_path} if data_path else {})})
+    found: dict[str, Any] = {"suspects_note": _no_suspects(through_matrix, data)}
+    notes = [Note("Estimate", text) for text in metrics.get("estimate", {}).get("warnings", ())]
+    stages = read_stages(run.folder, metrics["stages"])
+    if through_matrix and data is not None:
+        about = content_of_data(run, data, reading, stages, limit=limit, device=device)
+        notes += about.pop("notes")
+        found |= about
+    if not metrics["finished"]:
+        notes.insert(0, Note("Stopped", "The run was stopped before its end; its figures are preliminary."))
+    matrix = run.noise_matrix.double().numpy() if through_matrix else None
+    return ReportContent(
+        title=f"Run {run.folder.resolve().name}",
+        facts=_facts(run, matrix),
+        class_names=run.class_names,
+        figures=_figures(metrics),
+        noise_matrix=matrix,
+        standard_error=_standard_error(run) if through_matrix else None,
+        stages=stages,
+        noise_floor=metrics["noise_floor"] if through_matrix and not metrics["mixed"] else None,
+        notes=notes,
+        apply_command=review_command(reading),
+        details=_details(run),
+        **found,
+    )
+
+
+def read_run_data(run: LoadedRun, path: str | None = None) -> LabeledData:
+    """The samples and noisy labels that a run was trained and validated on, read again.
+
+    Args:
+        run: What was trained.
+        path: Where they lie now; where they lay then if None.
+
+    Raises:
+        InputError: If they cannot be read or are not the same any more.
+    """
+    reading = Reading.from_dict({**run.config["reading"], **({"path": path} if path else {})})
+    data = reading.read(encoder=run.encoder)
+    with np.load(run.folder / "splits.npz") as splits:
+        rows = np.sort(np.concatenate([splits["train"], splits["validation"]]))
+    same = len(rows) <= len(data) and (not len(rows) or int(rows[-1]) < len(data))
+    if same and len(rows) != len(data):
+        data = data.subset(rows)
+    if not same or fingerprint(data) != run.config["data"]["fingerprint"]:
+        raise InputError(
+            f"{reading.path} is not what the run in {run.folder} was trained on: samples or labels differ. Give "
+            "the data of that time with --data."
+        )
+    return data
+
+
+def content_of_data(
+    run: LoadedRun,
+    data: LabeledData,
+    reading: Reading,
+    stages: Sequence[StageLosses],
+    *,
+    limit: int,
+    device: torch.device | str | None,
+) -> dict[str, Any]:
+    """The parts of a report that need the samples: suspects, errors by class, findings.
+
+    Args:
+        run: What was trained, with a noise matrix.
+        data: Its samples and noisy labels.
+        reading: How they were read.
+        stages: Losses, whose last training loss is compared with the noise floor.
+        limit: How many suspects at most.
+        device: Where to ask the network.
+
+    Returns:
+        ``suspects``, ``suspects_note``, ``errors`` and ``notes``, by the names of
+        :class:`~noiselayer.report.content.ReportContent`.
+    """
+    assert data.labels is not None
+    logits = predict_logits(run.network, data.inputs, device=device).double().cpu()
+    Q = run.noise_matrix.double()
+    Q = Q / Q.sum(dim=0)
+    held_out = _held_out(run, data)
+    probs = logits[held_out].softmax(dim=1)
+    shares = probs.mean(dim=0)
+    errors = _errors(data, Q, shares)
+    notes = _findings(run, Q, probs, data.labels[held_out], shares, stages)
+    try:
+        after = posterior(logits, data.labels, Q)
+        wrong = label_error_probability(logits, data.labels, Q)
+    except ValueError as error:  # a label that the matrix calls impossible
+        notes.append(Note("No suspects", str(error)))
+        return {"suspects": (), "suspects_note": "", "errors": errors, "notes": notes}
+    # By what the given label has left: near 1 all probabilities look alike.
+    left = after.gather(1, data.labels.unsqueeze(1)).squeeze(1)
+    surest = torch.argsort(left, stable=True)
+    surest = surest[wrong[surest] > 0.5][:limit]
+    places, ids = surest.tolist(), [data.inputs.ids[place] for place in surest.tolist()]
+    looks, problems = look_at(reading, places, ids, inputs=data.inputs)
+    suspects = [
+        Suspect(
+            sample=place,
+            id=name,
+            given=int(data.labels[place]),
+            suggested=int(after[place].argmax()),
+            probability=float(wrong[place]),
+            **asdict(look) | {"cells": look.cells},
+        )
+        for place, name, look in zip(places, ids, looks, strict=True)
+    ]
+    called = int((wrong > 0.5).sum())
+    return {
+        "suspects": suspects,
+        "suspects_note": _about_suspects(called, len(suspects), len(data), len(held_out)),
+        "errors": errors,
+        "notes": notes + problems,
+    }
+
+
+def _about_suspects(called: int, shown: int, samples: int, held_out: int) -> str:
+    if not called:
+        return "The network finds no label that is more probably wrong than right."
+    return (
+        f"Given the sample and its label, the network and the noise matrix call {called:,} of {samples:,} labels "
+        f"more probably wrong than right; {'here they are' if shown == called else f'here are the {shown:,} surest'}. "
+        f"The network has been trained on most of these labels (all but the {held_out:,} held out), which makes it "
+        "believe them more than it should: noiselayer audit looks at every label with models that have not seen it."
+    )
+
+
+def _no_suspects(through_matrix: bool, data: LabeledData | None) -> str:
+    if not through_matrix:
+        return (
+            "This run took its labels to be right, so it has no opinion on which are wrong; noiselayer audit lists "
+            "suspects, and noiselayer train --method learned finds a noise matrix."
+        )
+    return (
+        ""
+        if data is not None
+        else "The data are not at hand, so no suspects are listed; say where they are with --data."
+    )
+
+
+def _held_out(run: LoadedRun, data: LabeledData) -> Tensor:
+    """Places in ``data`` of the samples that were validated on."""
+    with np.load(run.folder / "splits.npz") as splits:
+        rows = np.sort(np.concatenate([splits["train"], splits["validation"]]))
+        return torch.from_numpy(np.searchsorted(rows, np.sort(splits["validation"])))
+
+
+def _errors(data: LabeledData, Q: Tensor, shares: Tensor) -> list[ClassErrors]:
+    """Of the labels j a share 1 - Q[j, j] p(j) / sum_k Q[j, k] p(k) is wrong, by Bayes' rule."""
+    marginal = Q @ shares
+    right = torch.where(marginal > 0, Q.diagonal() * shares / marginal.clamp_min(1e-300), 1.0)
+    return [
+        ClassErrors(name, count, count * max(0.0, 1.0 - share))
+        for name, count, share in zip(data.class_names, data.counts().tolist(), right.tolist(), strict=True)
+    ]
+
+
+def _findings(
+    run: LoadedRun, Q: Tensor, probs: Tensor, labels: Tensor, shares: Tensor, stages: Sequence[StageLosses]
+) -> list[Note]:
+    """What the held-out labels say against the noise model."""
+    loss = stages[-1].training[-1] if stages and stages[-1].training else None
+    error = _standard_error(run)
+    try:
+        findings = check_noise_model(
+            Q,
+            standard_error=None if error is None else torch.from_numpy(error),
+            noisy_probs=probs,
+            noisy_labels=labels,
+            class_prior=shares / shares.sum(),
+            training_loss=None if run.metrics["mixed"] else loss,
+            num_training=None
+            if run.metrics["mixed"] or loss is None
+            else int(run.metrics["samples"]["train"]),
+        )
+    except ValueError as error_found:
+        return [Note("Not checked", f"The noise model could not be checked: {error_found}")]
+    return [Note(f.name.replace("_", " ").capitalize(), f.message, f.p_value) for f in findings]
+
+
+def _facts(run: LoadedRun, matrix: Any) -> list[str]:
+    metrics, K = run.metrics, len(run.class_names)
+    samples = metrics["samples"]
+    facts = [
+        f"A classifier ({run.config['options']['model']}) was trained on {samples['train']:,} samples with noisy "
+        f"labels of {K:,} classes; {samples['validation']:,} more were held out to decide when to stop."
+    ]
+    if "clean_train" in samples or run.config["clean"] is not None:
+        facts.append(f"There were {run.config['clean']['samples']:,} samples with trusted labels.")
+    facts.append(_METHODS[metrics["method"]])
+    if metrics["wrong_labels"] is not None:
+        facts.append(f"By it about {percent(metrics['wrong_labels'])} of the noisy labels are wrong.")
+    if matrix is not None:
+        for most in strongest_confusions(matrix, limit=1):
+            facts.append(
+                f"The strongest confusion: {most.share_in_words} of true {in_prose(run.class_names[most.true])} carry "
+                f"the label {in_prose(run.class_names[most.label])}."
+            )
+    if "test_error" in metrics:
+        facts.append(
+            f"On {metrics['test_samples']:,} trusted labels the classifier errs in {percent(metrics['test_error'], 1)} "
+            f"of the cases (± {100 * metrics['test_error_standard_error']:.1f})."
+        )
+    return facts
+
+
+def _figures(metrics: dict[str, Any]) -> list[tuple[str, str]]:
+    figures = [("noisy labels", f"{metrics['samples']['train'] + metrics['samples']['validation']:,}")]
+    if metrics["wrong_labels"] is not None:
+        figures.append(("of them wrong, by the noise matrix", f"≈ {percent(metrics['wrong_labels'])}"))
+    if metrics["best_validation_loss"] is not None:
+        figures.append(("best validation loss, nats", f"{metrics['best_validation_loss']:.3f}"))
+    if "test_error" in metrics:
+        figures.append(("error on trusted labels", percent(metrics["test_error"], 1)))
+    return figures
+
+
+def _details(run: LoadedRun) -> list[tuple[str, str]]:
+    config, metrics = run.config, run.metrics
+    details = [("Data", str(config["source"])), ("Method", str(metrics["method"]))]
+    if config.get("choice"):
+        details.append(("Why", str(config["choice"])))
+    options = config["options"]
+    details += [
+        ("Model", str(options["model"])),
+        ("Seed", str(options["seed"])),
+        ("Epochs", f"{metrics['epochs']} in the last stage, batches of {options['batch_size']}"),
+        ("Training", f"{metrics['seconds']:.0f} seconds"),
+    ]
+    versions = metrics.get("versions", {})
+    if versions:
+        details.append(("Versions", ", ".join(f"{name} {number}" for name, number in versions.items())))
+    return details
+
+
+def _standard_error(run: LoadedRun) -> npt.NDArray[np.float64] | None:
+    """Of the noise matrix, where the run has measured it: its rows and columns are in the run's own order."""
+    path = run.folder / "noise_matrix_standard_error.csv"
+    if not path.is_file():
+        return None
+    with path.open(encoding="utf-8", newline="") as file:
+        return np.array([[float(cell) for cell in row[1:]] for row in list(csv.reader(file))[1:]])

@@ -1,0 +1,129 @@
+"""Something to recognise a sample by: its image, or its row of the table it came from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PIL import Image, ImageOps
+
+from noiselayer.data import Inputs, read_data
+from noiselayer.data.frames import TABLE_SUFFIXES, read_frame
+from noiselayer.data.numpy_files import split_address
+from noiselayer.errors import InputError
+from noiselayer.report.content import Note
+from noiselayer.report.thumbnails import PIXEL_ART, file_thumbnail, tensor_thumbnail
+
+if TYPE_CHECKING:
+    from noiselayer.runs.reading import Reading
+
+__all__ = ["Look", "look_at", "row_of"]
+
+_COLUMNS = 12
+_NUMBERS = 8
+
+
+@dataclass(frozen=True)
+class Look:
+    """What a page shows of a sample; see :class:`noiselayer.report.content.Suspect`."""
+
+    image: str | None = None
+    pixels: bool = False
+    cells: tuple[tuple[str, str], ...] = ()
+
+
+def look_at(
+    reading: Reading, samples: Sequence[int], ids: Sequence[str], *, inputs: Inputs | None = None
+) -> tuple[list[Look], list[Note]]:
+    """Fetch what can be shown of some samples; nothing else is read.
+
+    Args:
+        reading: How the data were read.
+        samples: Their places among the samples read.
+        ids: Their names.
+        inputs: The samples, if they are at hand; of arrays they are read again otherwise.
+
+    Returns:
+        A look at each, and a note if they cannot be shown: the data may have moved since they were used.
+
+    >>> from noiselayer.runs import Reading
+    >>> looks, notes = look_at(Reading("nowhere.npz"), [0], ["0"])
+    >>> looks, notes[0].name
+    ([Look(image=None, pixels=False, cells=())], 'Samples not shown')
+    """
+    try:
+        return _looks(reading, samples, ids, inputs), []
+    except (InputError, OSError) as error:
+        return [Look() for _ in samples], [Note("Samples not shown", f"The data could not be read: {error}")]
+
+
+def row_of(sample: int, name: str) -> int:
+    """The row of a sample in its file: its name where that is a number, for samples may have been left out.
+
+    >>> row_of(3, "17"), row_of(3, "cat/1.png")
+    (17, 3)
+    """
+    return int(name) if name.isascii() and name.isdigit() else sample
+
+
+def _looks(reading: Reading, samples: Sequence[int], ids: Sequence[str], inputs: Inputs | None) -> list[Look]:
+    path = split_address(reading.path)[0]
+    table = path.suffix.lower() in TABLE_SUFFIXES
+    if path.is_dir():
+        return [_of_file(path / name, reading.image_size) for name in ids]
+    if table and reading.image_column is not None:
+        return [_of_file(path.parent / name, reading.image_size) for name in ids]
+    if table:
+        return _of_rows(reading, path, [row_of(*pair) for pair in zip(samples, ids, strict=True)])
+    if inputs is None:
+        inputs = read_data(
+            reading.path, inputs_key=reading.inputs_key, layout=reading.layout, with_labels=False
+        ).inputs
+        samples = [row_of(*pair) for pair in zip(samples, ids, strict=True)]
+    return [_of_array(inputs, sample) for sample in samples]
+
+
+def _of_file(path: Path, image_size: tuple[int, int] | None) -> Look:
+    if image_size is None:
+        with Image.open(path) as image:
+            width, height = ImageOps.exif_transpose(image).size
+        image_size = (height, width)
+        if max(image_size) <= PIXEL_ART:
+            return Look(image=_small(path, image_size), pixels=True)
+    return Look(image=file_thumbnail(path, image_size))
+
+
+def _small(path: Path, shape: tuple[int, int]) -> str:
+    from noiselayer.data.decode import decode_image
+    from noiselayer.report.thumbnails import image_uri
+
+    return image_uri(decode_image(path, shape))
+
+
+def _of_array(inputs: Inputs, sample: int) -> Look:
+    if inputs.kind == "image":
+        return Look(image=tensor_thumbnail(inputs[sample]), pixels=max(inputs.shape[1:]) <= PIXEL_ART)
+    numbers = inputs[sample].tolist()
+    cells = [(str(place), f"{number:.4g}") for place, number in enumerate(numbers[:_NUMBERS])]
+    if len(numbers) > _NUMBERS:
+        cells.append(("…", f"{len(numbers) - _NUMBERS:,} more"))
+    return Look(cells=tuple(cells))
+
+
+def _of_rows(reading: Reading, path: Path, rows: Sequence[int]) -> list[Look]:
+    hidden = {reading.labels, reading.label_column}
+    frame = read_frame(path)
+    names = reading.feature_columns or [name for name in frame.columns if name not in hidden]
+    chosen = frame[list(names)[:_COLUMNS]].iloc[list(rows)]
+    return [
+        Look(cells=tuple((str(name), _cell(value)) for name, value in zip(chosen.columns, row, strict=True)))
+        for row in chosen.itertuples(index=False, name=None)
+    ]
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, float):
+        return "" if value != value else f"{value:.6g}"
+    return "" if value is None else str(value)

@@ -1,0 +1,71 @@
+"""Losses of training, from a run's folder or from memory."""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from noiselayer.report.content import StageLosses
+
+__all__ = ["read_stages", "stage_losses"]
+
+
+def stage_losses(
+    name: str, rows: Sequence[Mapping[str, Any]], *, joined: int | None = None, best: int | None = None
+) -> StageLosses:
+    """The losses of a stage.
+
+    Args:
+        name: Of the stage, as training calls it.
+        rows: An epoch each, with ``train_loss`` and ``val_loss`` as numbers or text; either may be missing.
+        joined: Epochs finished when the noise matrix joined on the way.
+        best: The epoch, from 0, whose weights were kept.
+
+    >>> stage_losses("main", [{"train_loss": 1.0, "val_loss": ""}, {"train_loss": "nan", "val_loss": "0.5"}])
+    StageLosses(name='main stage', training=(1.0, None), validation=(None, 0.5), joined=None, best=None)
+    """
+    training, validation = (
+        tuple(_number(row.get(key)) for row in rows) for key in ("train_loss", "val_loss")
+    )
+    return StageLosses(_in_words(name), training, validation, joined, best)
+
+
+def read_stages(folder: Path, stages: Sequence[Mapping[str, Any]]) -> list[StageLosses]:
+    """The losses of every stage of a run.
+
+    Args:
+        folder: The run's, with ``curves.csv``.
+        stages: What ``metrics.json`` says of the stages.
+    """
+    path = folder / "curves.csv"
+    rows: dict[str, list[dict[str, str]]] = {}
+    if path.is_file():
+        with path.open(encoding="utf-8", newline="") as file:
+            for row in csv.DictReader(file):
+                rows.setdefault(row["stage"], []).append(row)
+    return [
+        stage_losses(
+            stage["name"], rows.get(stage["name"], []), joined=stage["switched_at"], best=stage["best_epoch"]
+        )
+        for stage in stages
+    ]
+
+
+def _in_words(name: str) -> str:
+    """A stage in words.
+
+    >>> _in_words("main"), _in_words("warm-up-0"), _in_words("warm-up")
+    ('main stage', 'warm-up, part 1', 'warm-up')
+    """
+    head, _, number = name.rpartition("-")
+    if name == "main":
+        return "main stage"
+    return f"{head}, part {int(number) + 1}" if head and number.isdigit() else name
+
+
+def _number(value: Any) -> float | None:
+    number = math.nan if value in (None, "") else float(value)
+    return number if math.isfinite(number) else None

@@ -1,0 +1,9 @@
+"""The decisions of a person who has looked at suspects, and the labels they make of it."""
+
+from __future__ import annotations
+
+from noiselayer.review.apply import AppliedReview, apply_review
+from noiselayer.review.command import review_command
+from noiselayer.review.decisions import Decision, read_decisions
+
+__all__ = ["AppliedReview", "Decision", "apply_review", "read_decisions", "review_command"]

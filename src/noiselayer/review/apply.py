@@ -1,0 +1,197 @@
+"""Decisions + data -> a copy of the labels with the corrected ones; the data are never written over."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from noiselayer.data.frames import TABLE_SUFFIXES, read_columns
+from noiselayer.data.label_files import LABEL_NAMES, is_label_file
+from noiselayer.data.numpy_files import describe_npz, npz_keys, split_address
+from noiselayer.errors import InputError, nearest
+from noiselayer.review.array_labels import npy_labels, npz_labels
+from noiselayer.review.decisions import Decision
+from noiselayer.review.folder_labels import folder_labels
+from noiselayer.review.label_store import LabelStore
+from noiselayer.review.table_labels import table_labels
+
+__all__ = ["AppliedReview", "apply_review"]
+
+
+@dataclass(frozen=True)
+class AppliedReview:
+    """What became of a review.
+
+    Attributes:
+        out: The copy that was written.
+        samples: How many labels there are.
+        changed: How many of them are other ones now.
+        kept: How many were looked at and kept.
+    """
+
+    out: Path
+    samples: int
+    changed: int
+    kept: int
+
+
+def apply_review(
+    data: str | Path,
+    decisions: Sequence[Decision],
+    out: str | Path | None = None,
+    *,
+    labels: str | None = None,
+    label_column: str | None = None,
+    image_column: str | None = None,
+    class_names: Sequence[str] | None = None,
+    force: bool = False,
+) -> AppliedReview:
+    r"""Write the labels of data anew, with the decisions of a review.
+
+    =================  ========================================================================================
+    labels in          the copy
+    =================  ========================================================================================
+    ``FILE.npz``       an .npz file with all its arrays, the labels corrected
+    ``FILE.npy``       an .npy file of corrected labels
+    a table            the table with corrected labels; all other cells as they were
+    folders of images  a table ``id``, ``label``; or, where ``out`` has no ending, a folder of copies by class
+    =================  ========================================================================================
+
+    Args:
+        data: Of any form that :func:`noiselayer.data.read_data` knows.
+        decisions: See :func:`~noiselayer.review.read_decisions`.
+        out: The copy; a file ``NAME.corrected.*`` beside the labels if None.
+        labels: Where the labels are, as for ``read_data``.
+        label_column: Likewise.
+        image_column: Likewise.
+        class_names: Likewise.
+        force: Write over an older copy; never over the data.
+
+    Raises:
+        InputError: If decisions and data do not belong together, or the copy cannot be written.
+
+    >>> import tempfile
+    >>> import numpy as np
+    >>> path = Path(tempfile.mkdtemp()) / "data.npz"
+    >>> np.savez(path, x=np.eye(3), y=["cat", "dog", "dog"])
+    >>> done = apply_review(path, [Decision(0, "0", "cat", "accept", "dog")])
+    >>> done.out.name, done.changed, np.load(done.out)["y"].tolist()
+    ('data.corrected.npz', 1, ['dog', 'dog', 'dog'])
+    """
+    store = _open_labels(Path(data), str(data), labels, label_column, image_column, class_names)
+    target = store.out if out is None else Path(out)
+    _check_target(target, store, split_address(data)[0], force)
+    changes: dict[int, str] = {}
+    seen: dict[int, Decision] = {}
+    for decision in decisions:
+        row = _row(decision, store)
+        if row in seen:
+            raise InputError(f"two decisions are about sample {row} of {store.source}; leave one of them.")
+        seen[row] = decision
+        if store.names[row] != decision.given_label:
+            raise InputError(
+                f"sample {row} carries {_short(store.names[row])} in {store.source}, but the decision was about the "
+                f"label {_short(decision.given_label)}: these are other labels than those reviewed. If labels are "
+                "numbers, say what they mean with class_names."
+            )
+        if decision.changes:
+            changes[row] = decision.new_label
+    try:
+        store.write(changes, target)
+    except OSError as error:
+        raise InputError(f"cannot write {target}: {error.strerror or error}.") from error
+    return AppliedReview(target, len(store.names), len(changes), len(seen) - len(changes))
+
+
+def _open_labels(
+    path: Path,
+    address: str,
+    labels: str | None,
+    label_column: str | None,
+    image_column: str | None,
+    class_names: Sequence[str] | None,
+) -> LabelStore:
+    """Find the labels as :func:`noiselayer.data.read_data` does."""
+    file = split_address(address)[0]
+    suffix = file.suffix.lower()
+    if file.is_dir():
+        return folder_labels(file)
+    if not file.is_file():
+        beside = [other.name for other in file.parent.iterdir()] if file.parent.is_dir() else []
+        raise InputError(f"there is no file or folder {file}.{nearest(file.name, beside)}")
+    if suffix not in (".npz", ".npy", *TABLE_SUFFIXES):
+        raise InputError(f"data must be .npz, .npy, a folder of images, .csv, .tsv or .parquet; got {path}.")
+    own = npz_keys(file) if suffix == ".npz" else read_columns(file) if suffix in TABLE_SUFFIXES else []
+    if labels is not None and labels not in own and is_label_file(labels):
+        return _label_file(labels, label_column, class_names)
+    if suffix == ".npy":
+        raise InputError(
+            f"{file} holds inputs only; name the file of their labels with labels (.npy, .npz:KEY, .csv)."
+        )
+    if suffix == ".npz":
+        return npz_labels(file, labels if labels is not None else _label_key(file), class_names)
+    return table_labels(file, labels or label_column, class_names, image_column)
+
+
+def _label_file(address: str, label_column: str | None, class_names: Sequence[str] | None) -> LabelStore:
+    file, key = split_address(address)
+    if not file.is_file():
+        raise InputError(f"there is no file of labels {file}.")
+    if file.suffix.lower() == ".npy":
+        return npy_labels(file, class_names)
+    if file.suffix.lower() == ".npz":
+        return npz_labels(file, key or _label_key(file), class_names)
+    return table_labels(file, label_column, class_names)
+
+
+def _label_key(path: Path) -> str:
+    keys = npz_keys(path)
+    usual = [key for key in keys if key in LABEL_NAMES] if len(keys) > 1 else keys
+    if len(usual) != 1:
+        raise InputError(
+            f"it is not clear which array of {path} holds the labels; name it with labels. Its arrays are: "
+            f"{describe_npz(path)}."
+        )
+    return usual[0]
+
+
+def _check_target(target: Path, store: LabelStore, data: Path, force: bool) -> None:
+    if target.suffix.lower() not in store.endings:
+        wanted = " or ".join(ending or "a folder's name" for ending in store.endings)
+        raise InputError(f"the corrected labels of {store.source} are written as {wanted}; got {target}.")
+    for own in (*store.files, data):
+        if target.resolve() == own.resolve() or (own.is_dir() and own.resolve() in target.resolve().parents):
+            raise InputError(f"{target} would change the data themselves; name another file with --out.")
+    if target.is_dir() or (target.exists() and not force):
+        raise InputError(
+            f"there is {target} already; name another with --out, or write over a file with --force."
+        )
+    if not target.parent.is_dir():
+        raise InputError(f"there is no folder {target.parent} to write {target.name} into.")
+
+
+def _row(decision: Decision, store: LabelStore) -> int:
+    """The row that a decision is about: by its name, since samples may have been left out in between."""
+    if store.ids is None:
+        name = decision.id
+        row = int(name) if name.isascii() and name.isdigit() else decision.sample
+        if row >= len(store.names):
+            raise InputError(
+                f"a decision is about sample {row}, but {store.source} has {len(store.names):,} labels only: these are "
+                "other data than those reviewed."
+            )
+        return row
+    if decision.sample < len(store.ids) and store.ids[decision.sample] == decision.id:
+        return decision.sample
+    found = [row for row, name in enumerate(store.ids) if name == decision.id]
+    if len(found) != 1:
+        often = "more than once" if found else "not at all"
+        raise InputError(
+            f"a decision is about {_short(decision.id)}, which stands in {store.source} {often}."
+        )
+    return found[0]
+
+
+def _short(text: str) -> str:
+    return repr(text if len(text) <= 60 else text[:59] + "…")

@@ -1,0 +1,144 @@
+"""Decisions as the report exports them: CSV or JSON -> checked rows."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from noiselayer.errors import InputError, list_some
+
+__all__ = ["COLUMNS", "KINDS", "Decision", "read_decisions"]
+
+COLUMNS = ("sample", "id", "given_label", "decision", "new_label")
+"""What a file of decisions must have; it may have more."""
+
+KINDS = ("accept", "reject", "pick")
+"""Take the suggestion, keep the label, take another class."""
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What somebody decided about the label of a sample.
+
+    Attributes:
+        sample: Its place in the data, counted from 0.
+        id: Its name in the data: a path, or the row as text.
+        given_label: The label it carried then.
+        kind: "accept", "reject" or "pick".
+        new_label: The label it shall carry.
+    """
+
+    sample: int
+    id: str
+    given_label: str
+    kind: str
+    new_label: str
+
+    @property
+    def changes(self) -> bool:
+        """Whether the label becomes another one."""
+        return self.new_label != self.given_label
+
+
+def read_decisions(path: str | Path) -> list[Decision]:
+    r"""Read a file that a report has exported.
+
+    Args:
+        path: ``.csv``, or ``.json`` with a list ``decisions``.
+
+    Raises:
+        InputError: If it cannot be read, lacks a column, holds a row that makes no sense (the row is named),
+            or decides twice about a sample.
+
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "decisions.csv"
+    >>> _ = path.write_text("sample,id,given_label,decision,new_label\n7,7,cat,accept,dog\n")
+    >>> read_decisions(path)
+    [Decision(sample=7, id='7', given_label='cat', kind='accept', new_label='dog')]
+    """
+    path = Path(path)
+    if path.suffix.lower() not in (".csv", ".json"):
+        raise InputError(f"decisions must be a file .csv or .json, as the report exports them; got {path}.")
+    if not path.is_file():
+        raise InputError(f"there is no file of decisions {path}.")
+    rows = _from_json(path) if path.suffix.lower() == ".json" else _from_csv(path)
+    if not rows:
+        raise InputError(
+            f"{path} holds no decisions; review some labels in the report and export them again."
+        )
+    decisions = [_decision(row, f"decision {place} of {path}") for place, row in enumerate(rows, start=1)]
+    seen: set[tuple[int, str]] = set()
+    for decision in decisions:
+        if (decision.sample, decision.id) in seen:
+            raise InputError(
+                f"{path} decides twice about sample {decision.sample} ({_short(decision.id)}); leave one of the rows."
+            )
+        seen.add((decision.sample, decision.id))
+    return decisions
+
+
+def _from_csv(path: Path) -> list[dict[str, Any]]:
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            csv.field_size_limit(1 << 24)
+            reader = csv.DictReader(file)
+            rows = list(reader)
+            header = list(reader.fieldnames or [])
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"cannot read the decisions {path}: {error}.") from error
+    _require(header, path)
+    return rows
+
+
+def _from_json(path: Path) -> list[dict[str, Any]]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"cannot read the decisions {path}: {error}.") from error
+    rows = content.get("decisions") if isinstance(content, dict) else None
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise InputError(f"{path} must hold a list of decisions, as the report exports it.")
+    if content.get("format") != 1:
+        raise InputError(
+            f"{path} is of format {content.get('format')}, and this version of noiselayer reads 1."
+        )
+    for row in rows:
+        _require(list(row), path)
+    return rows
+
+
+def _require(found: Sequence[str], path: Path) -> None:
+    missing = [name for name in COLUMNS if name not in found]
+    if missing:
+        raise InputError(
+            f"{path} lacks {list_some(map(repr, missing))}; a file of decisions has the columns {', '.join(COLUMNS)}, "
+            "as the report exports them."
+        )
+
+
+def _decision(row: Mapping[str, Any], where: str) -> Decision:
+    if any(row[name] is None for name in COLUMNS):
+        raise InputError(f"{where} has too few cells.")
+    sample = str(row["sample"]).strip()
+    if not (sample.isascii() and sample.isdigit()):
+        raise InputError(f"{where} must name a sample by its number, counted from 0; got {_short(sample)}.")
+    kind = str(row["decision"]).strip()
+    if kind not in KINDS:
+        raise InputError(f"{where} must be one of {', '.join(KINDS)}; got {_short(kind)}.")
+    decision = Decision(int(sample), str(row["id"]), str(row["given_label"]), kind, str(row["new_label"]))
+    if not decision.new_label:
+        raise InputError(f"{where} has no new_label.")
+    if kind == "reject" and decision.changes:
+        raise InputError(
+            f"{where} rejects the suggestion, so its new_label must be its given_label, "
+            f"{_short(decision.given_label)}; got {_short(decision.new_label)}."
+        )
+    return decision
+
+
+def _short(text: str) -> str:
+    return repr(text if len(text) <= 60 else text[:59] + "…")
