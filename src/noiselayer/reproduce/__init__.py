@@ -1,0 +1,19 @@
+"""The paper's experiments (§4), one file each. Start with :func:`reproduce`."""
+
+from __future__ import annotations
+
+from noiselayer.reproduce.experiment import SCALES, Budget, Cell, Experiment
+from noiselayer.reproduce.reproduce import EXPERIMENTS, load_experiment, reproduce
+from noiselayer.reproduce.writing import write_page, write_results
+
+__all__ = [
+    "EXPERIMENTS",
+    "SCALES",
+    "Budget",
+    "Cell",
+    "Experiment",
+    "load_experiment",
+    "reproduce",
+    "write_page",
+    "write_results",
+]
