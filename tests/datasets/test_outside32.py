@@ -4,8 +4,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
-from noiselayer.datasets import load_outside32
+from noiselayer.datasets import load_outside32, make_outside32
 from noiselayer.datasets.outside_names import OUTSIDE_NAMES
 from noiselayer.errors import InputError
 
@@ -29,7 +30,8 @@ def test_images_stay_on_the_disk(tmp_path: Path) -> None:
 def test_half_of_it_is_not_enough(tmp_path: Path) -> None:
     np.save(tmp_path / "outside32_x.npy", np.zeros((1, 32, 32, 3), dtype=np.uint8))
     with pytest.raises(
-        InputError, match=r"should hold outside32_x\.npy and outside32\.npz\. docs/datasets\.md"
+        InputError,
+        match=r"should hold outside32_x\.npy and outside32\.npz\. noiselayer\.datasets\.make_outside32",
     ):
         load_outside32(tmp_path)
 
@@ -40,3 +42,33 @@ def test_every_name_of_the_table_is_one_of_the_real_ones(data_folder: Path) -> N
     first_words = [name.split(",")[0] for name in load_outside32(data_folder).class_names]
     assert len(set(first_words)) == len(first_words) == 200
     assert set(first_words) >= set(OUTSIDE_NAMES)
+
+
+def test_it_is_made_from_tiny_imagenet(tmp_path: Path) -> None:
+    source, out = tmp_path / "tiny-imagenet-200", tmp_path / "data"
+    for red, wnid in [(40, "n02123045"), (200, "n03126707")]:
+        folder = source / "train" / wnid / "images"
+        folder.mkdir(parents=True)
+        (folder.parent / f"{wnid}_boxes.txt").write_text(f"{wnid}_0.JPEG\t0\t0\t62\t62\n")
+        for k in range(3):
+            Image.new("RGB", (64, 64), (red, 10 * k, 0)).save(folder / f"{wnid}_{k}.JPEG", quality=95)
+    (source / "words.txt").write_text("n00001740\tentity\nn02123045\ttabby, tabby cat\nn03126707\tcrane\n")
+    make_outside32(source, out)
+    outside = load_outside32(out)
+    assert outside.class_names == ("tabby, tabby cat", "crane")
+    assert outside.images.shape == (6, 32, 32, 3)
+    assert outside.labels.tolist() == [0, 0, 0, 1, 1, 1]
+    expected = [[40, 0, 0], [40, 10, 0], [40, 20, 0], [200, 0, 0], [200, 10, 0], [200, 20, 0]]
+    assert np.abs(outside.images[:, 16, 5].astype(int) - expected).max() < 5
+    assert sorted(path.name for path in out.iterdir()) == ["outside32.npz", "outside32_x.npy"]
+
+
+def test_tiny_imagenet_that_is_not_whole(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"there is no file .*words\.txt, .* tiny-imagenet-200\.zip"):
+        make_outside32(tmp_path, tmp_path / "out")
+    (tmp_path / "train" / "n2" / "images").mkdir(parents=True)
+    Image.new("RGB", (64, 64)).save(tmp_path / "train" / "n2" / "images" / "a.JPEG")
+    (tmp_path / "words.txt").write_text("n1\tcat\n")
+    with pytest.raises(InputError, match=r"class folder 'n2' of .* has no line in words\.txt"):
+        make_outside32(tmp_path, tmp_path / "out")
+    assert not (tmp_path / "out").exists()

@@ -47,6 +47,21 @@ def test_no_file_is_opened_to_list_them(clean: Path) -> None:
     assert [check.path.name for check in paths.inputs(4).verify()] == ["broken.jpg"]
 
 
+def test_files_that_cannot_be_read_are_left_out_with_a_warning(clean: Path) -> None:
+    paths = read_class_folders(clean)
+    assert paths.readable() is paths
+    (clean / "n02" / "broken.jpg").write_bytes(b"no image")
+    with pytest.warns(
+        UserWarning, match=r"1 of 7 images cannot be read and are left out: .*broken\.jpg \(not an"
+    ):
+        kept = read_class_folders(clean).readable()
+    assert (kept.paths, kept.labels.tolist()) == (paths.paths, paths.labels.tolist())
+    for path in clean.rglob("*.JPEG"):
+        path.write_bytes(b"")
+    with pytest.raises(InputError, match="none of the 7 images of folder .* can be read"):
+        read_class_folders(clean).readable()
+
+
 def test_a_web_search_shares_the_classes_of_the_clean_folder(clean: Path, tmp_path: Path) -> None:
     write_image(tmp_path / "web" / "n03" / "deep" / "a.png", 5)
     write_image(tmp_path / "web" / "n01" / "b.webp", 5)

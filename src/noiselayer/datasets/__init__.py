@@ -12,7 +12,7 @@ from noiselayer.datasets.fashion_mnist import load_fashion_mnist
 from noiselayer.datasets.guesser import pixel_guesser
 from noiselayer.datasets.image_set import ImageSet
 from noiselayer.datasets.loose import LooseSet, guess_labels, label_shares, random_outside, web_like_extra
-from noiselayer.datasets.outside32 import load_outside32
+from noiselayer.datasets.outside32 import load_outside32, make_outside32
 from noiselayer.datasets.path_set import PathSet, read_class_folders, read_file_list
 from noiselayer.datasets.svhn import load_svhn
 from noiselayer.datasets.tiny_images import load_tiny_images
@@ -33,6 +33,7 @@ __all__ = [
     "load_svhn",
     "load_tiny_images",
     "local_contrast_normalization",
+    "make_outside32",
     "noisy_by_weak_model",
     "pixel_guesser",
     "random_outside",

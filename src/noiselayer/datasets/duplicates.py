@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
+from noiselayer.data.decode import map_chunks
 from noiselayer.data.inputs import Inputs
 from noiselayer.datasets.image_set import ImageSet, Labels, Pixels
 from noiselayer.errors import InputError
@@ -124,26 +125,30 @@ def thumbnails(pictures: Pictures, pixels: int = 16) -> Tensor:
     if pixels < 2:
         raise InputError(f"pixels must be 2 or more; got {pixels}.")
     small = torch.empty(len(pictures), pixels * pixels)
-    for start in range(0, len(pictures), _READ):
-        grey = _grey(pictures, range(start, min(start + _READ, len(pictures))))
-        shrunk = F.interpolate(grey[:, None], (pixels, pixels), mode="bilinear", antialias=True)
+    start = 0
+    for batch in _batches(pictures):
+        shrunk = F.interpolate(_grey(batch)[:, None], (pixels, pixels), mode="bilinear", antialias=True)
         flat = shrunk.flatten(1)
         flat = flat - flat.mean(dim=1, keepdim=True)
         length = flat.norm(dim=1, keepdim=True)
         # Below a hundredth of a grey level there is rounding and no picture.
         small[start : start + len(flat)] = torch.where(length > 0.01 * pixels, flat / length, 0.0)
+        start += len(flat)
     return small
 
 
-def _grey(pictures: Pictures, indices: Sequence[int]) -> Tensor:
-    """Shape (B, H, W), float32, 0..255."""
+def _batches(pictures: Pictures) -> Iterator[Tensor]:
+    """Shape (B, C, H, W) each; files are decoded in a few threads."""
     if isinstance(pictures, Inputs):
-        batch = pictures.__getitems__(indices)
-    else:
-        images = pictures.images if isinstance(pictures, ImageSet) else pictures
-        batch = torch.from_numpy(np.array(images[indices[0] : indices[-1] + 1])).permute(0, 3, 1, 2)
-    batch = batch.to(torch.float32)
-    weights = (
-        torch.tensor(_LUMA) if batch.shape[1] == 3 else torch.full((batch.shape[1],), 1 / batch.shape[1])
-    )
-    return torch.einsum("bchw,c->bhw", batch, weights)
+        yield from map_chunks(pictures.__getitems__, range(len(pictures)))
+        return
+    images = pictures.images if isinstance(pictures, ImageSet) else pictures
+    for start in range(0, len(images), _READ):
+        yield torch.from_numpy(np.array(images[start : start + _READ])).permute(0, 3, 1, 2)
+
+
+def _grey(batch: Tensor) -> Tensor:
+    """Shape (B, H, W), float32, 0..255."""
+    channels = batch.shape[1]
+    weights = torch.tensor(_LUMA) if channels == 3 else torch.full((channels,), 1 / channels)
+    return torch.einsum("bchw,c->bhw", batch.to(torch.float32), weights)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from noiselayer.data.decode import check_images
 from noiselayer.data.images import ImageFileInputs, ImageSize
 from noiselayer.data.labeled import LabeledData
 from noiselayer.data.labels import encode_labels
@@ -45,6 +47,22 @@ class PathSet:
         """The files at ``indices`` (integers), in that order."""
         chosen = np.asarray(indices, dtype=np.int64)
         return replace(self, paths=tuple(self.paths[k] for k in chosen), labels=self.labels[chosen])
+
+    def readable(self) -> PathSet:
+        """The files that can be read; the others are left out with a warning. Decodes every file, on all cores."""
+        checks = check_images(self.paths)
+        bad = [f"{check.path} ({check.error})" for check in checks if check.error is not None]
+        if not bad:
+            return self
+        if len(bad) == len(self):
+            raise InputError(
+                f"none of the {len(self):,} images of {self.source} can be read: {list_some(bad)}."
+            )
+        warnings.warn(
+            f"{len(bad):,} of {len(self):,} images cannot be read and are left out: {list_some(bad)}.",
+            stacklevel=2,
+        )
+        return self.subset([k for k, check in enumerate(checks) if check.error is None])
 
     def labeled(self, image_size: ImageSize) -> LabeledData:
         """As labelled data to train on.
