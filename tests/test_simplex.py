@@ -1,5 +1,6 @@
 """The projection on the simplex, against sorting in exact fractions and against its definition."""
 
+from collections.abc import Callable
 from fractions import Fraction
 
 import pytest
@@ -98,6 +99,31 @@ def test_long_columns_take_as_many_steps_as_they_need(K: int) -> None:
     columns = torch.stack([spread, spread.log(), 0.01 * spread, ladder, -ladder], dim=1)
     expected = torch.tensor([by_sorting(column.tolist()) for column in columns.T], dtype=torch.float64).T
     torch.testing.assert_close(project(columns), expected, atol=1e-13, rtol=0)
+
+
+def by_sorting_all(v: Tensor) -> Tensor:
+    """The same as :func:`by_sorting`, for a whole matrix, in float64."""
+    u = v.double().sort(dim=0, descending=True).values
+    ranks = torch.arange(1, len(v) + 1, dtype=torch.float64).unsqueeze(1)
+    thetas = (u.cumsum(dim=0) - 1) / ranks
+    support = (u > thetas).sum(dim=0, keepdim=True)
+    return (v.double() - thetas.gather(0, support - 1)).clamp_min(0)
+
+
+@pytest.mark.parametrize(
+    ("name", "matrix"),
+    [
+        ("a step from the identity", lambda K: torch.eye(K) - 0.02 * torch.rand(K, K)),
+        ("a step from dense noise", lambda K: torch.rand(K, K) * 2 / K + 2e-4 * torch.randn(K, K)),
+        ("a wide column", lambda K: torch.randn(K, K)),
+        ("half of the entries cut", lambda K: torch.rand(K, K) * 4 / K),
+        ("some columns there already", lambda K: torch.cat([torch.eye(K)[:, :9], torch.randn(K, K - 9)], 1)),
+    ],
+)
+def test_a_thousand_classes_equal_the_sorting_algorithm(name: str, matrix: Callable[[int], Tensor]) -> None:
+    v = matrix(1000)
+    for dtype, tolerance in ((torch.float32, 2e-6), (torch.float64, 1e-13)):
+        torch.testing.assert_close(project(v.to(dtype)).double(), by_sorting_all(v), atol=tolerance, rtol=0)
 
 
 def test_large_matrices_sum_to_one() -> None:

@@ -42,23 +42,35 @@ def project(matrix: Tensor) -> Tensor:
             f"matrix must have shape (..., K, M) with K >= 1, columns to project; got {tuple(matrix.shape)}."
         )
     v = matrix.detach().to(torch.promote_types(matrix.dtype, torch.float32))
-    if not bool(torch.isfinite(v).all()):
+    # A mask of a million booleans costs more than five passes in floating point: the usual case has none.
+    sums, largest = v.sum(-2, keepdim=True), v.amax(-2, keepdim=True)
+    if not bool(torch.isfinite(sums).all()) and not bool(torch.isfinite(v).all()):  # a sum may overflow
         raise ValueError(
             "matrix must be finite to be projected on the simplex; it has NaN or infinite entries."
         )
     rounding = torch.finfo(matrix.dtype).eps + 8 * torch.finfo(v.dtype).eps
-    there = (v >= 0).all(-2, keepdim=True) & ((v.sum(-2, keepdim=True) - 1).abs() <= rounding)
-    # A constant added to a column changes nothing. With its largest entry at 0, tau keeps all its digits.
-    v = v - v.amax(-2, keepdim=True)
+    there = (v.amin(-2, keepdim=True) >= 0) & ((sums - 1).abs() <= rounding)
+    if bool(there.all()):
+        return matrix.detach().clone()
+    projected = _cut(v - largest).to(matrix.dtype)
+    return torch.where(there, matrix.detach(), projected) if bool(there.any()) else projected
+
+
+def _cut(v: Tensor) -> Tensor:
+    """The projection of columns whose largest entry is 0.
+
+    A constant added to a column changes nothing, and with its largest entry at 0, tau keeps all its digits.
+    """
     # The root lies above max - 1 (one entry alone then holds all) and above (sum - 1) / K (no entry is cut).
-    tau = ((v.sum(-2, keepdim=True) - 1) / v.shape[-2]).clamp_min(-1)
+    tau = ((v.sum(-2, keepdim=True) - 1) / v.shape[-2]).clamp_min_(-1)
+    above = torch.empty_like(v)
     for _ in range(v.shape[-2]):
-        kept = v > tau
-        excess = torch.where(kept, v - tau, 0).sum(-2, keepdim=True) - 1
-        step = excess / kept.sum(-2, keepdim=True).clamp_min(1)
-        tau = tau + step.clamp_min(0)
+        torch.sub(v, tau, out=above).clamp_min_(0)
+        excess = above.sum(-2, keepdim=True) - 1
+        kept = above.sign_().sum(-2, keepdim=True)
+        step = (excess / kept.clamp_min_(1)).clamp_min_(0)
+        tau += step
         if not bool((step > torch.finfo(v.dtype).eps).any()):
             break
-    projected = (v - tau).clamp_min_(0)
-    projected = (projected / projected.sum(-2, keepdim=True)).to(matrix.dtype)  # takes away rounding only
-    return torch.where(there, matrix.detach(), projected)
+    torch.sub(v, tau, out=above).clamp_min_(0)
+    return above.div_(above.sum(-2, keepdim=True))  # takes away rounding only
