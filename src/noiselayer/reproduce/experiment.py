@@ -50,6 +50,8 @@ class Budget:
     Attributes:
         epochs: Passes over the training samples in the main stage.
         warm_up_epochs: In every stage before it.
+        steps: At least so many batches in the main stage, and half as many in every one before: of a small set
+            that makes more epochs.
         precision: As Lightning names them.
         accelerator: "auto", "cpu", "gpu", ...
         model: Base network.
@@ -59,6 +61,7 @@ class Budget:
 
     epochs: int = 20
     warm_up_epochs: int = 10
+    steps: int = 0
     precision: str = "bf16-mixed"
     accelerator: str = "auto"
     model: str = "paper"

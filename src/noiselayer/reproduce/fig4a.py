@@ -71,7 +71,7 @@ EXPERIMENT = Experiment(
     cells=cells,
     budgets={
         "small": Budget(epochs=2, warm_up_epochs=1),
-        "reduced": Budget(epochs=12, warm_up_epochs=6),
+        "reduced": Budget(epochs=12, warm_up_epochs=6, steps=700),
         "paper": Budget(epochs=20, warm_up_epochs=10),
     },
     run=run,

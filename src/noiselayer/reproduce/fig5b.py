@@ -18,7 +18,7 @@ EXPERIMENT = right_and_wrong(
     },
     budgets={
         "small": Budget(epochs=2, warm_up_epochs=1),
-        "reduced": Budget(epochs=12, warm_up_epochs=6),
+        "reduced": Budget(epochs=12, warm_up_epochs=6, steps=800),
         "paper": Budget(epochs=120, warm_up_epochs=50),
     },
 )

@@ -125,7 +125,10 @@ def _run(experiment: Experiment, cell: Cell, data: DataFolder, scale: Scale, bud
 
 
 def _budget(budget: Budget) -> dict[str, Any]:
-    return {name: getattr(budget, name) for name in ("model", "model_options", "epochs", "warm_up_epochs")}
+    return {
+        name: getattr(budget, name)
+        for name in ("model", "model_options", "epochs", "warm_up_epochs", "steps")
+    }
 
 
 def _check_same(path: Path, cell: Cell, scale: Scale, budget: Budget) -> None:

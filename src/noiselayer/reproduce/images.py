@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,7 @@ class Images:
         x_test: Shape (M, H, W, C).
         y_test: Shape (M,), true labels; read for the test error alone.
         class_names: The K names.
+        human_labels: Name -> labels of the training images by people, shape (N,); None where there are none.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Images:
     x_test: Array
     y_test: Array
     class_names: tuple[str, ...]
+    human_labels: dict[str, Array] | None = None
 
     @property
     def num_classes(self) -> int:
@@ -109,7 +111,8 @@ class DataFolder:
 def _cifar10(folder: Path | None) -> Images:
     from noiselayer.datasets import load_cifar10
 
-    return _of_sets("CIFAR-10", load_cifar10(DataFolder(folder).folder("CIFAR-10")))
+    sets = load_cifar10(DataFolder(folder).folder("CIFAR-10"))
+    return replace(_of_sets("CIFAR-10", sets), human_labels=dict(sets["cifar10n"]) or None)
 
 
 def _fashion_mnist(folder: Path | None) -> Images:

@@ -2,8 +2,11 @@
 
 The paper has ImageNet (1.3 million clean images, 1.4 million from image search, 1,000 classes), Krizhevsky's network
 and the top-5 error. At the reduced scale there are 200 classes of 32 x 32 pixels, that network in its version for
-them, and labels that a weak model gave (:mod:`noiselayer.reproduce.many_classes`). The paper's scale is ``noiselayer reproduce table3 --scale
-paper --data DIR`` with DIR/imagenet and DIR/web-search.
+them, and labels that a weak model gave (:mod:`noiselayer.reproduce.many_classes` says how). The paper's own scale is
+
+    noiselayer reproduce table3 --scale paper --data DIR
+
+with DIR/imagenet/train, DIR/imagenet/val and DIR/web-search, each a folder of class folders.
 """
 
 from __future__ import annotations

@@ -75,8 +75,14 @@ def notes(rows: Sequence[Row]) -> str:
     hardware, versions, budget = first["hardware"], first["versions"], first["budget"]
     datasets = ", ".join(dict.fromkeys(row["dataset"] for row in rows))
     return (
-        f"{datasets}; {budget['model']} network, {budget['epochs']} epochs; {len(rows)} cells, seeds "
+        f"{datasets}; {budget['model']} network, {budget['epochs']} epochs"
+        f"{_at_least(budget)}; {len(rows)} cells, seeds "
         f"{', '.join(map(str, seeds))}, {hours:.1f} hours of one processor; {hardware['processor']}, "
         f"{hardware['threads']} thread, {hardware['precision']}; PyTorch {versions['torch']}, "
         f"noiselayer {versions['noiselayer']}.\n"
     )
+
+
+def _at_least(budget: dict[str, Any]) -> str:
+    steps = budget.get("steps", 0)
+    return f" or as many as make {steps:,} steps" if steps else ""

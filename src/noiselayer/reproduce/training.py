@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -34,6 +35,7 @@ METHODS: dict[str, dict[str, Any]] = {
     "true": {"method": "known"},
     "learned": {"method": "learned"},
     "estimated": {"method": "estimated", "train_on_clean": False, "measure_with": "clean"},
+    "auto": {"method": "auto"},
     "top-down": {"method": "top-down", "alpha": 0.5},
     # §3.3 and §3.4 as they stand: Q is the identity in a first phase, then the same network goes on and Q
     # learns, with the paper's weight decay.
@@ -109,9 +111,16 @@ def train(
         noise_matrix: For the method "true", shape (K, K), columns = true classes.
         **changes: Options other than the defaults.
     """
+    options = options_of(method, budget, seed, **changes)
+    enough = math.ceil(budget.steps * options.batch_size / len(noisy))
+    options = replace(
+        options,
+        max_epochs=max(options.max_epochs, enough),
+        warm_up_epochs=max(options.warm_up_epochs, math.ceil(enough / 2)),
+    )
     return fit_classifier(
         noisy,
-        options_of(method, budget, seed, **changes),
+        options,
         clean=clean,
         outside=outside,
         noise_matrix=noise_matrix,
