@@ -49,6 +49,13 @@ class MeasureWith(str, Enum):
     noisy = "noisy"
 
 
+class OnNonFinite(str, Enum):
+    """What a batch does whose loss is not a number."""
+
+    stop = "stop"
+    skip = "skip"
+
+
 class Overlapping(str, Enum):
     """What becomes of samples that stand in two sets."""
 

@@ -37,7 +37,7 @@ _OPTIONS = {
             *("impute_missing", "skip_unreadable", "validation_fraction", "warm_up_epochs"),
             *("noisy_weight", "outside_weight", "measure_with", "noise_trainable", "noise_learning_rate"),
             *("trace_penalty", "noise_weight_decay", "clean_probs", "noisy_probs", "clean_labels"),
-            *("noisy_labels", "true_labels", "prior_strength"),
+            *("noisy_labels", "true_labels", "prior_strength", "learning_rate", "on_nonfinite"),
         )
     },
 }

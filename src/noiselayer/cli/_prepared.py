@@ -28,7 +28,7 @@ _OPTIONS = (
         "start",
         "rule",
     ),
-    *("noisy_weight", "outside_weight", "alpha", "mixing", "measure_with", "seed"),
+    *("noisy_weight", "outside_weight", "alpha", "mixing", "measure_with", "on_nonfinite", "seed"),
 )
 _RATES = ("learning_rate", "weight_decay", "noise_learning_rate", "trace_penalty", "noise_weight_decay")
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from noiselayer.cli._choices import MeasureWith, Method, Mixing, Overlapping, Rule, Start
+from noiselayer.cli._choices import MeasureWith, Method, Mixing, OnNonFinite, Overlapping, Rule, Start
 from noiselayer.cli._errors import INTERRUPTED, say
 from noiselayer.cli._outcome import tell_outcome
 from noiselayer.cli._prepared import prepared
@@ -208,6 +208,14 @@ def train(
     patience: Annotated[
         int | None,
         typer.Option(help="Epochs without improvement that end a stage.", rich_help_panel=_MODEL),
+    ] = None,
+    on_nonfinite: Annotated[
+        OnNonFinite | None,
+        typer.Option(
+            help="A batch whose loss is NaN or infinite: stop and name its samples, or skip it.",
+            show_default="stop",
+            rich_help_panel=_MODEL,
+        ),
     ] = None,
     seed: Annotated[int, typer.Option(help="Of everything random.", rich_help_panel=_MODEL)] = 0,
     precision: Annotated[

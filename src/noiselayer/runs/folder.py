@@ -130,7 +130,11 @@ class RunFolder:
 
 
 def _compared(config: dict[str, Any]) -> dict[str, Any]:
-    return {key: config.get(key) for key in _COMPARED}
+    compared = {key: config.get(key) for key in _COMPARED}
+    options = compared["options"]
+    if isinstance(options, dict):  # a run that was stopped by a loss may go on without that batch
+        compared["options"] = {name: value for name, value in options.items() if name != "on_nonfinite"}
+    return compared
 
 
 def _flat(content: Any, prefix: str = "") -> dict[str, Any]:

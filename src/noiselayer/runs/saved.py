@@ -132,6 +132,7 @@ def summarize(trained: TrainedClassifier, sets: RunSets, device: torch.device) -
                 "best_epoch": stage.best_epoch,
                 "best_validation_loss": finite(stage.best_loss),
                 "switched_at": stage.switched_at,
+                "skipped_batches": stage.skipped_batches,
                 "seconds": stage.seconds,
             }
             for stage in trained.stages

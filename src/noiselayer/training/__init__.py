@@ -1,6 +1,7 @@
 """Training with pytorch-lightning: batches with provenance, the phases of §3.4, and the methods."""
 
 from noiselayer.training.batches import Batch, Part, Source
+from noiselayer.training.finite import NonFiniteLossError
 from noiselayer.training.fit import fit_classifier
 from noiselayer.training.module import NoisyLabelModule, Optimization
 from noiselayer.training.options import METHODS, TrainingOptions, choose_method, default_options
@@ -16,6 +17,7 @@ __all__ = [
     "KeepBest",
     "NoisePhases",
     "NoisyLabelModule",
+    "NonFiniteLossError",
     "Optimization",
     "Part",
     "Source",

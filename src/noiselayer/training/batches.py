@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from noiselayer.data.inputs import Indices, Inputs
+from noiselayer.training.shards import EverySampleOnce
 
 __all__ = ["AlternatingSampler", "Batch", "EpochSampler", "JoinedDataset", "Part", "Source", "make_loader"]
 
@@ -180,11 +181,13 @@ def make_loader(
     dataset = JoinedDataset(parts)
     shuffle = shuffle_seed is not None
     size = min(batch_size, len(dataset))
-    sampler: EpochSampler | None = None
+    sampler: Sampler[int]
     if shuffle_seed is not None and alternating:
         sampler = AlternatingSampler(dataset.sources, size, seed=shuffle_seed)
     elif shuffle_seed is not None:
         sampler = EpochSampler(len(dataset), seed=shuffle_seed)
+    else:
+        sampler = EverySampleOnce(len(dataset))
     return DataLoader(
         dataset,
         batch_size=size,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import pickle
 from collections.abc import Callable, Sequence
@@ -164,8 +165,10 @@ class WholeCheckpoints(TorchCheckpointIO):
         """
         with writing(str(path), _GO_ON):
             Path(path).parent.mkdir(parents=True, exist_ok=True)
+            content = io.BytesIO()  # straight to a full disk torch fails without the system's reason
+            torch.save({**checkpoint, _KEY: self.identity}, content)
             with whole_file(Path(path)) as beside:
-                torch.save({**checkpoint, _KEY: self.identity}, beside)
+                beside.write_bytes(content.getbuffer())
 
     def load_checkpoint(
         self,

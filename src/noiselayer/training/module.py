@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from noiselayer.layer import NoiseLayer
 from noiselayer.regularization import log_volume, trace_penalty, weight_decay_penalty
 from noiselayer.training.batches import Batch
+from noiselayer.training.finite import SkipNonFinite
 from noiselayer.training.mixture import mixture_loss
 
 __all__ = ["NoisyLabelModule", "Optimization"]
@@ -101,6 +102,8 @@ class NoisyLabelModule(pl.LightningModule):
         self.outside_weight = outside_weight
         self.alpha = alpha
         self.source_scale = source_scale
+        self.skip_nonfinite = False
+        """Leave out batches whose loss is NaN or infinite; see :class:`noiselayer.training.finite.SkipNonFinite`."""
         self.register_buffer("_schedule_span", torch.tensor([0, 0]))  # first and last step of the phase
 
     def forward(self, inputs: Tensor) -> Tensor:
@@ -108,9 +111,12 @@ class NoisyLabelModule(pl.LightningModule):
         logits: Tensor = self.network(inputs)
         return logits
 
-    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        """The loss of one batch, with the penalties on Q while it is learned."""
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor | None:
+        """The loss of one batch, with the penalties on Q while it is learned; None skips it."""
+        skip = SkipNonFinite(self) if self.skip_nonfinite else None
         loss = self._mixture(batch, *self.source_scale)
+        if skip is not None and skip.must(loss, self.trainer):
+            return None
         # Synchronised at the end of the epoch alone: a sum and a count from every process, none per step.
         self.log(
             "train_loss",

@@ -7,6 +7,7 @@ from typing import Any, Literal, get_args
 
 from noiselayer.data.inputs import Kind
 from noiselayer.estimation.from_features import Rule
+from noiselayer.training.finite import OnNonFinite
 from noiselayer.training.module import Optimization
 
 __all__ = ["METHODS", "Start", "TrainingOptions", "choose_method", "default_options"]
@@ -51,6 +52,8 @@ class TrainingOptions:
         measure_with: Which samples train the models whose confusions are measured: "clean" (the paper's),
             "noisy" (better where the clean set is small), each cross-fitted; "auto" takes "clean" if there are
             at least a fifth as many clean samples as noisy ones.
+        on_nonfinite: What a batch does whose loss is NaN or infinite: "stop" the run and name its samples, or
+            "skip" it, counted; that asks for every loss at once, which slows a GPU.
         seed: Of the split, the initial weights and the order of the samples.
     """
 
@@ -74,6 +77,7 @@ class TrainingOptions:
     mixing: Mixing = "joined"
     train_on_clean: bool = True
     measure_with: MeasureWith = "auto"
+    on_nonfinite: OnNonFinite = "stop"
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -84,6 +88,7 @@ class TrainingOptions:
             ("rule", Rule),
             ("mixing", Mixing),
             ("measure_with", MeasureWith),
+            ("on_nonfinite", OnNonFinite),
         ):
             if getattr(self, name) not in get_args(kind):
                 raise ValueError(

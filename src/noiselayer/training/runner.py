@@ -124,6 +124,7 @@ class StageRunner:
                 phases=phases,
                 seed=seed,
                 alternating=alternating,
+                on_nonfinite=o.on_nonfinite,
                 hardware=self.hardware,
                 folder=self.folder,
                 callbacks=callbacks,

@@ -15,15 +15,19 @@ from typing import Any
 import pytorch_lightning as pl
 import torch
 from pytorch_lightning.callbacks import Callback, ModelCheckpoint
+from pytorch_lightning.strategies import DDPStrategy
 from pytorch_lightning.utilities.exceptions import SIGTERMException
 
+from noiselayer.errors import InputError
 from noiselayer.training.batches import Part, make_loader
 from noiselayer.training.checkpoints import StageFolder, WholeCheckpoints, stage_identity
 from noiselayer.training.curves import CurveRecorder
+from noiselayer.training.finite import FiniteLoss, OnNonFinite
 from noiselayer.training.interrupt import StopOnInterrupt, TrainingInterrupted, ignore_interrupts
 from noiselayer.training.module import NoisyLabelModule
 from noiselayer.training.phases import KeepBest, NoisePhases
 from noiselayer.training.seeding import EpochSeed
+from noiselayer.training.shards import even_batch_size
 
 __all__ = ["Hardware", "StageResult", "run_stage"]
 
@@ -36,7 +40,8 @@ class Hardware:
         accelerator: "auto", "cpu", "gpu", "mps", ...
         devices: How many, or "auto".
         num_nodes: Machines.
-        strategy: "auto", "ddp", "fsdp", ...
+        strategy: "auto" or "ddp": every process has the whole network and Q. Strategies that cut the parameters
+            ("fsdp", "deepspeed") or start processes that do not come back ("ddp_spawn", "ddp_fork") are refused.
         precision: "32-true", "bf16-mixed", "16-mixed", ...
         num_workers: Processes that load data; 0 loads in the main one.
         progress: Show a progress bar.
@@ -52,6 +57,20 @@ class Hardware:
     progress: bool = False
     deterministic: bool = False
 
+    def __post_init__(self) -> None:
+        name = self.strategy.lower()
+        if any(word in name for word in ("fsdp", "deepspeed", "model_parallel")):
+            raise InputError(
+                f"strategy {self.strategy!r} cuts the parameters among processes, and the noise matrix and the best "
+                "weights are kept whole here. Take 'ddp'; for a network too large for one device use NoiseLayer in a "
+                "training loop of your own (docs/scaling.md)."
+            )
+        if any(word in name for word in ("fork", "spawn", "notebook")):
+            raise InputError(
+                f"strategy {self.strategy!r} trains in processes that keep what they have learned. Take 'ddp', which "
+                "starts the same command once for each device."
+            )
+
 
 @dataclass
 class StageResult:
@@ -64,6 +83,7 @@ class StageResult:
         best_loss: Its validation loss.
         switched_at: Epochs finished when Q joined; None if it did not.
         interrupted: Stopped by the user before its end.
+        skipped_batches: Batches left out because their loss was NaN or infinite.
         seconds: Spent in training.
         curves: A row per epoch.
     """
@@ -74,6 +94,7 @@ class StageResult:
     best_loss: float = float("nan")
     switched_at: int | None = None
     interrupted: bool = False
+    skipped_batches: int = 0
     seconds: float = 0.0
     curves: list[dict[str, float]] = field(default_factory=list)
 
@@ -90,6 +111,7 @@ def run_stage(
     phases: NoisePhases | None = None,
     seed: int = 0,
     alternating: bool = False,
+    on_nonfinite: OnNonFinite = "stop",
     hardware: Hardware | None = None,
     folder: Path | None = None,
     callbacks: Sequence[Callback] = (),
@@ -107,6 +129,7 @@ def run_stage(
         phases: The two phases of §3.4, if Q joins on the way.
         seed: Of the order of the samples.
         alternating: Clean and other batches in turn, instead of batches drawn from all.
+        on_nonfinite: "stop" or "skip" when a batch's loss is NaN or infinite.
         hardware: See :class:`Hardware`.
         folder: Where checkpoints go. A stage that has ended there is loaded, one that was stopped goes on.
         callbacks: More callbacks.
@@ -116,6 +139,7 @@ def run_stage(
         (as it was at the signal, if no epoch was finished), and the folder at the last whole epoch.
 
     Raises:
+        NonFiniteLossError: If the loss is NaN or infinite; it names the batch's samples.
         InputError: If the folder holds the checkpoint of another stage or a damaged one, or cannot be written.
         KeyboardInterrupt: If the user would not wait for the end of a batch and interrupted a second time.
         SystemExit: With code 143, if the process was told to terminate (SIGTERM).
@@ -134,8 +158,11 @@ def run_stage(
     best = KeepBest(patience=None if phases else patience, phases=phases)
     recorder = CurveRecorder(name, best=best)
     stop = StopOnInterrupt()
+    finite = FiniteLoss(train, on_nonfinite)
+    module.skip_nonfinite = on_nonfinite == "skip"
     all_callbacks: list[Callback] = [
         EpochSeed(seed),
+        finite,
         *([phases] if phases else []),
         *([best] if validation else []),
         recorder,
@@ -173,13 +200,22 @@ def run_stage(
             num_sanity_val_steps=0,
             log_every_n_steps=1,
         )
-        workers = hardware.num_workers
+        if phases is not None and isinstance(trainer.strategy, DDPStrategy):
+            # Q has no gradient before it joins: DDP must look which parameters have one, or it waits for Q's.
+            trainer.strategy._ddp_kwargs["find_unused_parameters"] = True
+        workers, held_out = hardware.num_workers, sum(len(part.labels) for part in validation)
+        if validation and held_out < trainer.world_size:
+            raise InputError(
+                f"{held_out} samples to validate on cannot be shared by {trainer.world_size} processes; take a larger "
+                "validation_fraction, or fewer devices."
+            )
         training = make_loader(
             train, batch_size=batch_size, shuffle_seed=seed, num_workers=workers, alternating=alternating
         )
-        validating = (
-            make_loader(validation, batch_size=_EVALUATION_BATCH, num_workers=workers) if validation else None
-        )
+        validating = None
+        if validation:
+            size = even_batch_size(held_out, trainer.world_size, _EVALUATION_BATCH)
+            validating = make_loader(validation, batch_size=size, num_workers=workers)
         for loader in (training, validating):
             if loader is not None:
                 loader.worker_init_fn = ignore_interrupts
@@ -203,9 +239,15 @@ def run_stage(
         best_loss=best.best_loss if best.best_epoch is not None else float("nan"),
         switched_at=phases.switched_at if phases else None,
         interrupted=interrupted,
+        skipped_batches=finite.skipped,
         seconds=recorder.seconds,
         curves=recorder.rows,
     )
+    if finite.skipped and trainer.is_global_zero:
+        warnings.warn(
+            f"{finite.skipped:,} batches of stage {name} had a loss that is NaN or infinite and were skipped.",
+            stacklevel=2,
+        )
     if where is not None and not interrupted and trainer.is_global_zero:
         where.finish(module, asdict(result))
     # A signal after the last batch: this stage is whole, but no other shall follow.
@@ -234,6 +276,7 @@ def _quiet(progress: bool) -> Iterator[None]:
         warnings.filterwarnings("ignore", ".*does not have many workers.*")
         warnings.filterwarnings("ignore", ".*Checkpoint directory.*exists and is not empty.*")
         warnings.filterwarnings("ignore", ".*`isinstance\\(treespec, LeafSpec\\)` is deprecated.*")
+        warnings.filterwarnings("ignore", ".*`training_step` returned `None`.*")  # a batch that is skipped
         warnings.filterwarnings("ignore", ".*GPU available but not used.*")
         try:
             yield

@@ -1,0 +1,68 @@
+"""Samples to validate on, cut among processes so that none is counted twice."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import torch.distributed as dist
+from torch.utils.data import DistributedSampler
+
+__all__ = ["EverySampleOnce", "even_batch_size"]
+
+
+class EverySampleOnce(DistributedSampler[int]):
+    """Every process takes its share of the samples, in order, and none is taken twice.
+
+    Lightning's own gives all processes as many by repeating some, which counts those twice in the validation loss:
+    then a run would stop, or switch phases, at another epoch with two processes than with one. Where there is one
+    process it takes all. It finds out when it is asked, for loaders are made before processes are.
+
+    Args:
+        num_samples: N.
+
+    >>> list(EverySampleOnce(3))
+    [0, 1, 2]
+    """
+
+    def __init__(
+        self, num_samples: int
+    ) -> None:  # nothing of the base's is needed, but Lightning knows its type
+        self.num_samples = num_samples
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(range(self.num_samples)[_rank() :: _world_size()])
+
+    def __len__(self) -> int:
+        return len(range(self.num_samples)[_rank() :: _world_size()])
+
+    def set_epoch(self, epoch: int) -> None:
+        """Called by Lightning; the order is the same in every epoch."""
+
+
+def even_batch_size(num_samples: int, processes: int, at_most: int) -> int:
+    """The largest batch size with which all processes have as many batches, though some have a sample less.
+
+    Processes that talk in every batch would wait for ever for one that has none left.
+
+    Args:
+        num_samples: N, at least ``processes``.
+        processes: How many share the samples.
+        at_most: Upper limit.
+
+    >>> even_batch_size(5, 2, 2), even_batch_size(6, 2, 2)
+    (1, 2)
+    """
+    most, least = -(-num_samples // processes), num_samples // processes
+    sizes = range(at_most, 0, -1)
+    if least == 0:
+        raise ValueError(f"{num_samples} samples cannot be shared by {processes} processes.")
+    return next((size for size in sizes if math.ceil(most / size) == math.ceil(least / size)), 1)
+
+
+def _rank() -> int:
+    return dist.get_rank() if dist.is_available() and dist.is_initialized() else 0
+
+
+def _world_size() -> int:
+    return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1

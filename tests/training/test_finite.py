@@ -1,0 +1,120 @@
+"""A loss that is not a number: the run stops with its samples, or goes on without the batch."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from noiselayer import NoiseLayer
+from noiselayer.data import ArrayInputs, LabeledData
+from noiselayer.data.inputs import SubsetInputs
+from noiselayer.errors import InputError
+from noiselayer.training import Hardware, NoisyLabelModule, NonFiniteLossError, Part, Source, StageResult
+from noiselayer.training.options import TrainingOptions, default_options
+from noiselayer.training.stage import run_stage
+
+CPU = Hardware(accelerator="cpu", devices=1)
+
+
+class Spoiled(ArrayInputs):
+    """Rows that a disk gives back as NaN, though they were whole when they were checked."""
+
+    def __init__(self, samples: Tensor, rows: Sequence[int], **options: Any) -> None:
+        super().__init__(samples, **options)
+        self.rows = rows
+
+    def __getitems__(self, indices: Any) -> Tensor:
+        batch = super().__getitems__(indices)
+        batch[torch.from_numpy(np.isin(np.asarray(indices), self.rows))] = float("nan")
+        return batch
+
+
+def module(seed: int = 0) -> NoisyLabelModule:
+    torch.manual_seed(seed)
+    network = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.BatchNorm1d(4), torch.nn.Linear(4, 2))
+    return NoisyLabelModule(network, NoiseLayer(2))
+
+
+def train(parts: list[Part], **options: Any) -> tuple[NoisyLabelModule, StageResult]:
+    net = module()
+    usual = {"max_epochs": 2, "batch_size": 8, "seed": 3, "hardware": CPU}
+    held_out = Part(ArrayInputs(torch.randn(4, 3)), torch.arange(4) % 2, Source.NOISY)
+    return net, run_stage("main", net, parts, [held_out], **{**usual, **options})
+
+
+@pytest.mark.parametrize("alternating", [False, True])
+def test_the_samples_of_the_batch_are_named(alternating: bool) -> None:
+    x, y = torch.randn(40, 3), torch.arange(40) % 2
+    spoiled = Spoiled(x, [17], ids=[f"image-{k}.png" for k in range(40)])
+    noisy = SubsetInputs(spoiled, [*range(0, 40, 2), 17])  # row 20 of the set is sample 17
+    parts = [Part(noisy, y[noisy.indices], Source.NOISY), Part(ArrayInputs(x), y, Source.CLEAN)]
+    with pytest.raises(NonFiniteLossError) as caught:
+        train(parts, alternating=alternating)
+    error = caught.value
+    assert 17 in error.indices["noisy"]
+    assert "image-17.png" in str(error)
+    assert sum(map(len, error.indices.values())) == 8
+    assert set(error.indices) == ({"noisy"} if alternating else {"noisy", "clean"})
+    assert set(error.indices["noisy"]) <= set(noisy.indices.tolist())
+    for words in ("the loss is nan in epoch", "of the noisy set", "learning_rate", "on_nonfinite='skip'"):
+        assert words in str(error)
+    assert isinstance(error, InputError)
+
+
+def test_the_batch_is_the_one_that_was_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Found again from the sampler: it must be the very batch, not another that holds the sample."""
+    read: list[list[int]] = []
+
+    class Watched(Spoiled):
+        def __getitems__(self, indices: Any) -> Tensor:
+            read.append(sorted(int(k) for k in indices))
+            return super().__getitems__(indices)
+
+    inputs = Watched(torch.randn(64, 3), [5])
+    with pytest.raises(NonFiniteLossError) as caught:
+        train([Part(inputs, torch.arange(64) % 2, Source.NOISY)])
+    assert caught.value.indices["noisy"] == next(batch for batch in read if 5 in batch)
+    assert read[caught.value.batch] == caught.value.indices["noisy"]
+
+
+def test_a_skipped_batch_is_as_if_it_had_not_been(tmp_path: Path) -> None:
+    """The weights, the noise matrix and the running statistics are those of the other batches."""
+    x, y = torch.randn(24, 3), torch.arange(24) % 2
+    still = {"max_epochs": 1, "on_nonfinite": "skip", "folder": tmp_path}
+    with pytest.warns(UserWarning, match="1 batches of stage main had a loss that is NaN or infinite"):
+        net, result = train([Part(Spoiled(x, [7]), y, Source.NOISY)], **still)
+    assert result.skipped_batches == 1
+    assert result.curves[0]["train_loss"] == pytest.approx(result.curves[0]["train_loss"])
+    state = net.state_dict()
+    assert all(bool(torch.isfinite(value).all()) for value in state.values())
+    assert int(state["network.1.num_batches_tracked"]) == 2
+    assert state["noise_layer.noise_matrix"].sum(dim=0).tolist() == pytest.approx([1.0, 1.0])
+    assert not torch.equal(state["network.0.weight"], module().state_dict()["network.0.weight"])
+
+
+def test_without_any_batch_there_is_nothing_to_learn() -> None:
+    inputs = Spoiled(torch.randn(16, 3), range(16))
+    with pytest.raises(NonFiniteLossError, match="every batch of epoch 0 .* nothing was learned"):
+        train([Part(inputs, torch.arange(16) % 2, Source.NOISY)], on_nonfinite="skip")
+
+
+def test_the_option_is_checked_and_reaches_the_stage(monkeypatch: pytest.MonkeyPatch) -> None:
+    import noiselayer.training.runner as runner
+    from noiselayer.data import from_arrays
+    from noiselayer.training import fit_classifier
+
+    with pytest.raises(ValueError, match="on_nonfinite must be one of stop, skip; got 'go'"):
+        TrainingOptions(on_nonfinite="go")  # type: ignore[arg-type]
+    seen = []
+    run = runner.run_stage
+    monkeypatch.setattr(
+        runner, "run_stage", lambda *a, **k: (seen.append(k["on_nonfinite"]), run(*a, **k))[1]
+    )
+    data: LabeledData = from_arrays(torch.eye(2).repeat(20, 1), torch.tensor([0, 1]).repeat(20))
+    options = default_options("vector", method="normal", max_epochs=1, on_nonfinite="skip")
+    fit_classifier(data, options, hardware=CPU)
+    assert seen == ["skip"]
