@@ -127,7 +127,7 @@ def test_a_small_or_read_only_file_system(data: Path, tmp_path: Path, options: s
         refused(again, "No space left on device", "make room")  # the pictures are too large
         assert (disk / "run" / "stages" / "main" / "result.json").exists()
     finally:
-        subprocess.run([str(shutil.which("umount")), str(disk)], check=True)
+        subprocess.run([str(shutil.which("umount")), "-l", str(disk)], check=True)
 
 
 def test_a_folder_that_nobody_may_write(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -252,3 +252,11 @@ def test_a_damaged_result_of_a_finished_stage_is_named(tmp_path: Path) -> None:
     again = fit_classifier(samples, **fit)  # type: ignore[arg-type]
     for key, value in first.network.state_dict().items():
         assert torch.equal(value, again.network.state_dict()[key])
+
+
+def test_a_loss_that_is_no_number_ends_with_its_samples(data: Path, tmp_path: Path) -> None:
+    wild = ("--learning-rate", 1e30, "--model", "linear")
+    refused(
+        train(data, tmp_path / "run", *wild),
+        *("the loss is", "in epoch", "of the noisy set", "--learning-rate", "--on-nonfinite 'skip'"),
+    )

@@ -29,11 +29,14 @@ from noiselayer.tuning.report import save_report
 from noiselayer.tuning.result import TuningResult, records
 from noiselayer.tuning.search import SearchRange, apply_values, default_search, with_grid
 from noiselayer.tuning.study import check_same, open_study, queue_again, quiet, remaining, sampler_of, suggest
+from noiselayer.tuning.workers import fail_trials_of_the_dead, mark, tried
+from noiselayer.whole_file import writing
 
 __all__ = ["tune"]
 
 _COMPARED = ("options", "data", "clean", "outside", "known_noise_matrix", "tuning")
 _TRIALS = 20
+_GO_ON = "Trials that have ended are kept: make room, and go on with --resume."
 
 
 def tune(
@@ -153,14 +156,16 @@ def tune(
                 resume=resume,
             )
             check_same(study, {key: described.get(key) for key in _COMPARED})
-            interrupted = trainer.run(study, trials)
+            with writing(str(out or storage), _GO_ON):
+                interrupted = trainer.run(study, trials)
     except BaseException:
         if folder is not None and folder.config is None and not (folder.path / "study.db").exists():
             folder.abandon()
         raise
     result = TuningResult(ranges, aim, records(study), options, interrupted)
     if folder is not None:
-        save_report(folder.path, result, train_arguments=train_arguments)
+        with writing(str(folder.path), _GO_ON):
+            save_report(folder.path, result, train_arguments=train_arguments)
     return result
 
 
@@ -212,18 +217,21 @@ class _Trials:
 
             def objective(trial: optuna.Trial) -> float:
                 begun.append(trial.number)
+                mark(trial)
                 if not self.search[0].values:  # a grid's value is settled by now
-                    study.sampler = sampler_of(self.search, self.options.seed, trial.number)
+                    study.sampler = sampler_of(self.search, self.options.seed, tried(study, trial.number))
                 return self._trial(trial, Path(scratch))
 
             while True:
+                for number in fail_trials_of_the_dead(study, queue_again):
+                    self.say(f"Trial {number} was killed; it is done again.")
                 left = remaining(study, self.search)
                 enough = (
                     len(begun) >= trials if trials is not None else left is None and len(begun) >= _TRIALS
                 )
                 if enough or left == 0:
                     return False
-                study.sampler = sampler_of(self.search, self.options.seed, len(study.trials))
+                study.sampler = sampler_of(self.search, self.options.seed, tried(study))
                 try:
                     study.optimize(objective, n_trials=1)
                 except KeyboardInterrupt:

@@ -1,0 +1,95 @@
+"""Which process does a trial, and whether it still lives: so that the trial of one that was killed is done again."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import optuna
+from optuna.trial import FrozenTrial, TrialState
+
+__all__ = ["fail_trials_of_the_dead", "lives", "mark", "this_worker", "tried"]
+
+_KEY = "worker"
+
+
+def this_worker() -> dict[str, Any]:
+    """The process, as plain types.
+
+    >>> lives(this_worker())
+    True
+    """
+    return {"host": socket.gethostname(), "process": os.getpid(), "began": _began(os.getpid())}
+
+
+def lives(worker: dict[str, Any]) -> bool:
+    """Whether a worker may be running: False only if it was on this machine and is not there any more.
+
+    >>> lives({**this_worker(), "began": "long ago"}), lives({"host": "another machine", "process": 1})
+    (False, True)
+    """
+    if worker["host"] != socket.gethostname():
+        return True
+    try:
+        os.kill(worker["process"], 0)
+    except ProcessLookupError:
+        return False
+    except OSError:  # somebody else's process
+        pass
+    # Numbers are used again; where the system says when a process began, another one is not taken for it.
+    return worker.get("began") in (None, _began(worker["process"]))
+
+
+def mark(trial: optuna.Trial) -> None:
+    """Keep with a trial who does it."""
+    trial.set_user_attr(_KEY, this_worker())
+
+
+def fail_trials_of_the_dead(
+    study: optuna.Study, then: Callable[[optuna.Study, FrozenTrial], None]
+) -> list[int]:
+    """Count trials whose worker was killed on this machine as failed, without waiting for its heartbeat to stop.
+
+    Args:
+        study: Shared by all workers.
+        then: Called with each, such as :func:`noiselayer.tuning.study.queue_again`.
+
+    Returns:
+        The numbers of those trials.
+    """
+    failed = []
+    for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+        if _KEY not in trial.user_attrs or lives(trial.user_attrs[_KEY]):
+            continue
+        try:
+            ended = study.tell(trial.number, state=TrialState.FAIL)
+        except (ValueError, RuntimeError):  # another worker was quicker
+            continue
+        then(study, ended)
+        failed.append(trial.number)
+    return failed
+
+
+def tried(study: optuna.Study, before: int | None = None) -> int:
+    """How many trials there are that have not failed, of those numbered below ``before`` if it is given.
+
+    It numbers what is proposed: a search of which a trial was killed goes on as if it had not been.
+
+    >>> tried(optuna.create_study())
+    0
+    """
+    return sum(
+        trial.state != TrialState.FAIL and (before is None or trial.number < before)
+        for trial in study.get_trials(deepcopy=False)
+    )
+
+
+def _began(process: int) -> str | None:
+    """When a process began, in the system's own count; None where it does not say."""
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[19]
+    except (OSError, IndexError):
+        return None
