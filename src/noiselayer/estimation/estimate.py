@@ -19,6 +19,7 @@ from noiselayer.simplex import project
 __all__ = ["estimate_from_evidence", "estimate_noise_matrix"]
 
 _FLOOR = 1e-6  # of p(true = i): what Bayes' rule may divide by
+_DRAW_TOLERANCE = 1e-6  # of a bootstrap draw: its error is far below the spread that the draws are for
 
 
 def estimate_noise_matrix(
@@ -182,14 +183,14 @@ def estimate_from_evidence(
     )
 
 
-def _solve(C: Tensor, noisy: Tensor, sparsity: float | None) -> Tensor:
+def _solve(C: Tensor, noisy: Tensor, sparsity: float | None, *, tolerance: float = 1e-10) -> Tensor:
     """R, projected; None is the plain inverse. Batched."""
     if sparsity is None:
         raw, info = torch.linalg.solve_ex(C, noisy)
         if not bool(info.any()):
             return project(raw)
         sparsity = 0.0  # a bootstrap draw came out singular
-    return fit_columns(C, noisy, sparsity)
+    return fit_columns(C, noisy, sparsity, tolerance=tolerance)
 
 
 def _bootstrap_error(
@@ -205,7 +206,9 @@ def _bootstrap_error(
         C = draw.clean_sums / draw.clean_counts.unsqueeze(-2)
         noisy = draw.noisy_sums / draw.noisy_counts.clamp_min(1).unsqueeze(-2)
         pi = draw.noisy_counts / draw.noisy_counts.sum(-1, keepdim=True)
-        Q, _ = noise_matrix_from_inverse(_solve(C, noisy, sparsity), pi, floor=_FLOOR)
+        Q, _ = noise_matrix_from_inverse(
+            _solve(C, noisy, sparsity, tolerance=_DRAW_TOLERANCE), pi, floor=_FLOOR
+        )
         # Chan's update of the mean and the sum of squares about it by a batch.
         shift = Q.mean(dim=0) - mean.to(Q)
         total = count + len(Q)

@@ -70,7 +70,9 @@ def sparse_inverse_noise_matrix(
     return like(R, noisy_confusion)
 
 
-def fit_columns(C: Tensor, noisy: Tensor, sparsity: float, *, refit: bool = True) -> Tensor:
+def fit_columns(
+    C: Tensor, noisy: Tensor, sparsity: float, *, refit: bool = True, tolerance: float = 1e-10
+) -> Tensor:
     """:func:`sparse_inverse_noise_matrix` unchecked.
 
     >>> fit_columns(torch.eye(2), torch.tensor([[0.8, 0.3], [0.2, 0.7]]), 0.0)
@@ -78,9 +80,9 @@ def fit_columns(C: Tensor, noisy: Tensor, sparsity: float, *, refit: bool = True
             [0.2000, 0.7000]])
     """
     prepared = quadratic(C)
-    R = solve_columns(C, noisy, sparsity, prepared=prepared)
+    R = solve_columns(C, noisy, sparsity, prepared=prepared, tolerance=tolerance)
     if refit and sparsity > 0:
-        R = solve_columns(C, noisy, 0.0, start=R, support=R > 0, prepared=prepared)
+        R = solve_columns(C, noisy, 0.0, start=R, support=R > 0, prepared=prepared, tolerance=tolerance)
     return R
 
 
