@@ -1,0 +1,133 @@
+"""Margins, the raw scores of boosted trees: what the libraries hand over, checked, and as probabilities."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from torch import Tensor
+
+from noiselayer._estimator_inputs import as_matrix
+from noiselayer.errors import InputError
+from noiselayer.noise_matrix import check
+
+__all__ = ["Array", "Floats", "Scored", "class_probabilities", "log_softmax", "matrix_of", "scored"]
+
+Array = npt.NDArray[Any]
+Floats = npt.NDArray[np.float64]
+
+
+def class_probabilities(margins: npt.ArrayLike) -> Floats:
+    """The probabilities of the true classes from raw margins, shape (N, K).
+
+    What LightGBM returns under a custom objective: ``predict_proba`` of its classifier, ``predict`` of its
+    booster; of XGBoost's, ``predict(..., output_margin=True)``.
+
+    Args:
+        margins: Shape (N, K), or (N,) for two classes: the margin of class 1.
+
+    Raises:
+        ValueError: If they have another shape, or are no finite numbers.
+
+    >>> class_probabilities([0.0, 2.0]).round(3).tolist()
+    [[0.5, 0.5], [0.119, 0.881]]
+    >>> class_probabilities([[0.0, 0.0, np.log(2.0)]]).tolist()
+    [[0.25, 0.25, 0.5]]
+    """
+    z = np.asarray(margins, dtype=np.float64)
+    if z.ndim not in (1, 2) or (z.ndim == 2 and z.shape[1] < 2):
+        raise InputError(
+            f"margins must have shape (N, K), or (N,) for two classes; got {z.shape}. Give the raw scores, "
+            "one column per class."
+        )
+    if not np.isfinite(z).all():
+        raise InputError("margins must be finite numbers; they hold NaN or infinity.")
+    probs: Floats = np.exp(log_softmax(_columns(z)))
+    return probs
+
+
+def matrix_of(noise_matrix: npt.ArrayLike | Tensor) -> Floats:
+    """A noise matrix in any form as a checked array of double precision.
+
+    >>> matrix_of([[1, 0], [0, 1]]).tolist()
+    [[1.0, 0.0], [0.0, 1.0]]
+    """
+    Q = as_matrix(noise_matrix)
+    if Q is None:
+        raise InputError("noise_matrix must be given: shape (K, K), columns = true classes; got None.")
+    matrix: Floats = check(Q).double().numpy()
+    return matrix
+
+
+class Scored(NamedTuple):
+    """Samples as a boosting library shows them to an objective.
+
+    Attributes:
+        labels: Shape (N,), integers 0..K-1.
+        logits: Shape (N, K), float64.
+        weight: Shape (N,), or None.
+        single: Whether two classes share one margin.
+    """
+
+    labels: npt.NDArray[np.int64]
+    logits: Floats
+    weight: Floats | None
+    single: bool
+
+
+def scored(first: Any, second: Any, sample_weight: Array | None, *, num_classes: int) -> Scored:
+    """Tell the two orders of arguments apart and check what came.
+
+    Args:
+        first: Labels, shape (N,); or margins, where ``second`` is a data set of LightGBM or XGBoost.
+        second: Margins, shape (N, K) or (N,); or the data set.
+        sample_weight: Shape (N,), or None; a data set has its own.
+        num_classes: K.
+
+    Raises:
+        ValueError: If margins or labels do not suit K classes.
+
+    >>> scored(np.array([0.0, 1.0]), np.array([-1.0, 1.0]), None, num_classes=2).logits.tolist()
+    [[0.0, -1.0], [0.0, 1.0]]
+    """
+    if hasattr(second, "get_label"):
+        margins, labels, sample_weight = first, second.get_label(), second.get_weight()
+    else:
+        labels, margins = first, second
+    z, given = np.asarray(margins, dtype=np.float64), np.asarray(labels)
+    N, K = len(given), num_classes
+    single = z.ndim == 1 and K == 2
+    if z.shape != (N, K) and not (single and len(z) == N):
+        raise InputError(
+            f"noise_matrix is {K} x {K}, but the margins of {N:,} samples have shape {z.shape}, not {(N, K)}"
+            f"{' or ' + str((N,)) if K == 2 else ''}. Give a matrix with a column for every class, and the "
+            f"native interfaces num_class={K}."
+        )
+    codes = given.astype(np.int64)
+    if not (np.array_equal(codes, given) and (codes >= 0).all() and (codes < K).all()):
+        odd = given[(codes != given) | (codes < 0) | (codes >= K)][0]
+        raise InputError(
+            f"labels must be classes 0..{K - 1}, those of noise_matrix; got {odd}. Number them first, in the "
+            "order of the matrix."
+        )
+    weight = None
+    if sample_weight is not None and len(sample_weight):  # XGBoost's data sets without weights have none
+        weight = np.asarray(sample_weight, dtype=np.float64)
+    return Scored(codes, _columns(z), weight, single)
+
+
+def log_softmax(z: Floats) -> Floats:
+    """Logarithms of the softmax of every row.
+
+    >>> log_softmax(np.array([[0.0, 1e4]])).tolist()
+    [[-10000.0, 0.0]]
+    """
+    z = z - z.max(axis=1, keepdims=True)
+    result: Floats = z - np.log(np.exp(z).sum(axis=1, keepdims=True))
+    return result
+
+
+def _columns(z: Floats) -> Floats:
+    """One margin for two classes is that of class 1 against a 0 for class 0."""
+    return z if z.ndim == 2 else np.stack([np.zeros_like(z), z], axis=1)

@@ -1,0 +1,84 @@
+"""Folds in which every class is trained on, and predictions for the samples left out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["Array", "Codes", "Floats", "FoldPredictions", "Predict", "fold_numbers", "predict_folds"]
+
+Array = npt.NDArray[Any]
+Codes = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+Predict = Callable[[Array], Floats]
+"""Inputs to probabilities of the true classes, shape (N, K)."""
+
+
+def fold_numbers(codes: Codes, folds: int, generator: np.random.RandomState) -> Codes:
+    """A fold for every sample, every class dealt out evenly, shape (N,).
+
+    A class of one sample is never left out: it gets -1.
+
+    >>> fold_numbers(np.array([0, 0, 1, 1, 2]), 2, np.random.RandomState(0)).tolist()
+    [1, 0, 0, 1, -1]
+    """
+    fold_of = np.full(len(codes), -1, dtype=np.int64)
+    dealt = 0
+    for code in np.unique(codes):
+        rows = generator.permutation(np.flatnonzero(codes == code))
+        if len(rows) > 1:
+            fold_of[rows] = (dealt + np.arange(len(rows))) % folds
+            dealt += len(rows)
+    return fold_of
+
+
+class FoldPredictions:
+    """Probabilities out of fold, and those of the folds' models for other samples.
+
+    Attributes:
+        probs: Shape (N, K): of every sample by a model that has not seen it.
+        models: What predicted them.
+    """
+
+    def __init__(self, probs: Floats, models: list[Predict]) -> None:
+        self.probs = probs
+        self.models = models
+
+    def mean(self, X: Array) -> Floats:
+        """The mean of all models' probabilities for samples that none has seen, shape (M, K)."""
+        total: Floats = sum((model(X) for model in self.models[1:]), start=self.models[0](X))
+        return total / len(self.models)
+
+
+def predict_folds(
+    X: Array, codes: Codes, num_classes: int, fold_of: Codes, fit: Callable[[Array, Codes, Codes], Predict]
+) -> FoldPredictions:
+    """Fit once per fold and predict the samples left out.
+
+    Args:
+        X: Shape (N, D).
+        codes: Shape (N,), noisy labels 0..K-1.
+        num_classes: K.
+        fold_of: Shape (N,), from :func:`fold_numbers`.
+        fit: Of inputs, labels and the rows they come from; returns what predicts.
+
+    >>> def majority(X, codes, rows):
+    ...     return lambda X: np.tile(np.bincount(codes, minlength=2) / len(codes), (len(X), 1))
+    >>> y = np.array([0, 0, 1, 1])
+    >>> predict_folds(np.zeros((4, 1)), y, 2, np.array([0, 1, 0, 1]), majority).probs[0].tolist()
+    [0.5, 0.5]
+    """
+    probs = np.zeros((len(X), num_classes))
+    models: list[Predict] = []
+    for fold in range(max(1, int(fold_of.max()) + 1)):
+        left_out = fold_of == fold
+        rows = np.flatnonzero(~left_out)
+        models.append(fit(X[rows], codes[rows], rows))
+        # Those never left out are predicted too, by the last of the models: there is no better answer.
+        asked = left_out | (fold_of < 0)
+        if asked.any():
+            probs[asked] = models[-1](X[asked])
+    return FoldPredictions(probs, models)

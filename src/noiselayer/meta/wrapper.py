@@ -1,0 +1,194 @@
+"""What the estimators around another estimator share: checks, where the noise matrix comes from, predictions."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin
+from sklearn.utils import check_random_state, get_tags
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from noiselayer._estimator_inputs import as_matrix, codes_of
+from noiselayer.errors import InputError
+from noiselayer.estimation.from_predictions import estimate_from_predictions
+from noiselayer.meta.folds import Array, Codes, Floats, FoldPredictions, Predict, fold_numbers, predict_folds
+from noiselayer.meta.rounds import learn_noise_matrix
+from noiselayer.noise_matrix import check
+
+__all__ = ["NoisyLabelWrapper"]
+
+
+class NoisyLabelWrapper(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+    """An estimator that trains another one through a noise matrix, which is given, measured or learned.
+
+    Subclasses say how, in ``_fit_through``, and have the parameters ``estimator``, ``noise_matrix``, ``folds``,
+    ``rounds`` and ``random_state``.
+
+    >>> hasattr(NoisyLabelWrapper, "fit")
+    True
+    """
+
+    estimator: Any
+    noise_matrix: Any
+    folds: int
+    rounds: int
+    random_state: Any
+
+    def fit(self, X: Any, y: Any, *, X_clean: Any = None, y_clean: Any = None) -> Any:
+        """Train on noisy labels; where some can be trusted, the noise matrix is measured with them.
+
+        Args:
+            X: Shape (N, D), numbers; NaN where the estimator takes it.
+            y: Shape (N,), the noisy labels, of any type that sorts.
+            X_clean: Samples like X whose labels can be trusted. They serve the measuring, and are trained on
+                with the others as labels without noise are: through the identity.
+            y_clean: Their labels, each among those of y; there must be some of every class.
+
+        Raises:
+            ValueError: If X or y is unfit, a parameter is out of range, ``noise_matrix`` does not suit the
+                classes, or clean samples come although it is given.
+        """
+        X, y = validate_data(self, X, y, dtype=np.float64, ensure_all_finite=self._finite())
+        check_classification_targets(y)
+        self.classes_, codes = np.unique(y, return_inverse=True)
+        codes = codes.astype(np.int64)
+        K = len(self.classes_)
+        if K < 2:
+            raise InputError(
+                f"all {len(y):,} labels in y are of one class, {self.classes_.tolist()[0]!r}; a classifier "
+                "needs at least two."
+            )
+        self._check_parameters()
+        if (X_clean is None) != (y_clean is None):
+            raise InputError("X_clean and y_clean must be given together: samples and their trusted labels.")
+        generator = check_random_state(self.random_state)
+        self.rounds_: list[dict[str, Any]] = []
+        self.estimate_ = None
+        if self.noise_matrix is not None:
+            if X_clean is not None:
+                raise InputError(
+                    "X_clean serves to measure the noise matrix, but noise_matrix is given. Leave one of the "
+                    "two out."
+                )
+            Q = as_matrix(self.noise_matrix)
+            assert Q is not None
+            self.noise_matrix_: Floats = check(Q, num_classes=K).double().numpy()
+        elif X_clean is not None:
+            X_clean, y_clean = self._clean(X_clean, y_clean)
+            self.noise_matrix_ = self._measured(X, codes, X_clean, y_clean, generator)
+        else:
+            self.noise_matrix_ = self._learned(X, codes, generator)
+        self._fit_all(X, codes, X_clean, y_clean, generator)
+        return self
+
+    def predict(self, X: Any) -> Array:
+        """The most probable true class of every sample, shape (N,), in the labels' own type."""
+        chosen: Array = self.classes_[self.predict_proba(X).argmax(axis=1)]
+        return chosen
+
+    def predict_proba(self, X: Any) -> Floats:
+        """p(true class | x), shape (N, K), columns as in ``classes_``; never through the noise matrix."""
+        check_is_fitted(self)
+        X = validate_data(self, X, reset=False, dtype=np.float64, ensure_all_finite=self._finite())
+        return self._predict(X)
+
+    def noisy_proba(self, X: Any) -> Floats:
+        """p(noisy label | x), shape (N, K): what the annotators would say, through the noise matrix."""
+        noisy: Floats = self.predict_proba(X) @ self.noise_matrix_.T
+        return noisy
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = self._finite() != True
+        return tags
+
+    # What subclasses say.
+
+    def _template(self) -> Any:
+        """The estimator that is copied and trained."""
+        return self.estimator
+
+    def _check_parameters(self) -> None:
+        for name, least in (("folds", 2), ("rounds", 1)):
+            if getattr(self, name) < least:
+                raise InputError(f"{name} must be at least {least}; got {getattr(self, name)!r}.")
+
+    def _fit_through(
+        self,
+        X: Array,
+        codes: Codes,
+        Q: Floats | None,
+        X_clean: Array | None,
+        clean_codes: Codes | None,
+        generator: np.random.RandomState,
+    ) -> Predict:
+        """Train a copy through Q, or plainly if None, and return what predicts the true classes."""
+        raise NotImplementedError
+
+    def _fit_all(
+        self, X: Array, codes: Codes, X_clean: Any, clean_codes: Any, generator: np.random.RandomState
+    ) -> None:
+        self._predict = self._fit_through(X, codes, self.noise_matrix_, X_clean, clean_codes, generator)
+
+    # Where the noise matrix comes from.
+
+    def _out_of_fold(
+        self, X: Array, codes: Codes, Q: Floats | None, generator: np.random.RandomState
+    ) -> FoldPredictions:
+        state = generator.randint(2**31 - 1)
+        fold_of = fold_numbers(codes, self.folds, np.random.RandomState(state))
+        return predict_folds(
+            X,
+            codes,
+            len(self.classes_),
+            fold_of,
+            lambda X, codes, rows: self._fit_through(X, codes, Q, None, None, np.random.RandomState(state)),
+        )
+
+    def _learned(self, X: Array, codes: Codes, generator: np.random.RandomState) -> Floats:
+        learned = learn_noise_matrix(
+            X,
+            codes,
+            len(self.classes_),
+            lambda Q: self._out_of_fold(X, codes, Q, generator),
+            rounds=self.rounds,
+            generator=generator,
+        )
+        if learned.warning:
+            warnings.warn(learned.warning, stacklevel=4)
+        self.rounds_ = [vars(found) for found in learned.rounds]
+        return learned.noise_matrix
+
+    def _measured(
+        self, X: Array, codes: Codes, X_clean: Array, y_clean: Codes, generator: np.random.RandomState
+    ) -> Floats:
+        predicted = self._out_of_fold(X, codes, None, generator)
+        self.estimate_ = estimate_from_predictions(
+            torch.from_numpy(predicted.mean(X_clean)),
+            torch.from_numpy(y_clean),
+            torch.from_numpy(predicted.probs),
+            torch.from_numpy(codes),
+            num_bootstrap=0,
+        )
+        measured: Floats = self.estimate_.noise_matrix.double().numpy()
+        return measured
+
+    def _clean(self, X_clean: Any, y_clean: Any) -> tuple[Array, Codes]:
+        X, y = validate_data(
+            self, X_clean, y_clean, reset=False, dtype=np.float64, ensure_all_finite=self._finite()
+        )
+        codes = codes_of(y, self.classes_).numpy()
+        missing = set(range(len(self.classes_))) - set(codes.tolist())
+        if missing:
+            raise InputError(
+                f"y_clean must hold every class; {self.classes_[min(missing)]!r} is missing. Check some "
+                "samples of it."
+            )
+        return X, codes
+
+    def _finite(self) -> bool | str:
+        return "allow-nan" if get_tags(self._template()).input_tags.allow_nan else True
