@@ -57,7 +57,7 @@ def run(run_folder: Path) -> LoadedRun:
 def test_everything_is_there_and_nothing_else(run_folder: Path) -> None:
     assert {path.name for path in run_folder.iterdir()} == {
         *("weights.safetensors", "noise_matrix.csv", "noise_matrix.png", "metrics.json", "config.json"),
-        *("splits.npz", "curves.csv", "curves.png", "start_matrix.csv", "sample_counts.csv"),
+        *("splits.npz", "curves.csv", "curves.png", "start_matrix.csv", "sample_counts.csv", "report.html"),
     }
 
 

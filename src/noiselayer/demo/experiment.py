@@ -16,7 +16,7 @@ from torch import Tensor
 from noiselayer.corruption import corrupt_labels
 from noiselayer.data import ArrayInputs, from_arrays
 from noiselayer.noise_matrix import pair_flip
-from noiselayer.training import Hardware, default_options, fit_classifier, predict_logits
+from noiselayer.training import Hardware, StageResult, default_options, fit_classifier, predict_logits
 
 __all__ = ["METHODS", "RATE", "Demo", "run_demo"]
 
@@ -42,6 +42,7 @@ class Demo:
             anybody comes who knows all the true labels, but not the matrix.
         test_error: Method -> wrong predictions, percent of the test samples.
         learned_logits: Shape (N, 10), of the training samples, by the method "learned".
+        learned_stages: How each stage of the method "learned" went.
         seconds: What all of it took.
     """
 
@@ -56,6 +57,7 @@ class Demo:
     counted_matrix: Tensor
     test_error: dict[str, float]
     learned_logits: Tensor
+    learned_stages: tuple[StageResult, ...]
     seconds: float
 
     @property
@@ -101,6 +103,7 @@ def run_demo(seed: int = 0, *, on_step: Callable[[str], None] | None = None, **o
 
     errors: dict[str, float] = {}
     learned_matrix = learned_logits = torch.empty(0)
+    learned_stages: tuple[StageResult, ...] = ()
     for method in METHODS:
         say(f"Training: {method}")
         with _one_thread():
@@ -115,7 +118,7 @@ def run_demo(seed: int = 0, *, on_step: Callable[[str], None] | None = None, **o
         predictions = predict_logits(trained.network, test_inputs).argmax(dim=1)
         errors[method] = 100 * float((predictions != truth[test_places]).double().mean())
         if method == "learned":
-            learned_matrix = trained.noise_matrix
+            learned_matrix, learned_stages = trained.noise_matrix, tuple(trained.stages)
             learned_logits = predict_logits(trained.network, data.inputs)
     return Demo(
         seed=seed,
@@ -129,6 +132,7 @@ def run_demo(seed: int = 0, *, on_step: Callable[[str], None] | None = None, **o
         counted_matrix=_count(truth[places], noisy),
         test_error=errors,
         learned_logits=learned_logits,
+        learned_stages=learned_stages,
         seconds=time.perf_counter() - began,
     )
 

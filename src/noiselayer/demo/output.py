@@ -6,8 +6,11 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import torch
+
 from noiselayer.demo.experiment import RATE, Demo
-from noiselayer.demo.page import suspects_page
+from noiselayer.demo.page import content_from_demo
 from noiselayer.demo.suspects import Suspect, find_suspects, label_errors
 from noiselayer.errors import InputError, list_some
 
@@ -70,7 +73,9 @@ def save_demo(folder: DemoFolder, demo: Demo) -> list[Suspect]:
     =================  ======================================================================================
     metrics.json       test errors in percent, distances of the matrices, seconds
     noise_matrix.png   the learned noise matrix beside the true one
-    suspects.csv       the labels most surely wrong; ``suspects.html`` shows their images
+    suspects.csv       the labels most surely wrong
+    suspects.html      the report: what happened, the noise matrix, and these labels to review
+    digits.npz         the training images with their noisy labels, which a review can be applied to
     =================  ======================================================================================
 
     Args:
@@ -80,7 +85,7 @@ def save_demo(folder: DemoFolder, demo: Demo) -> list[Suspect]:
     Returns:
         The suspects listed.
     """
-    from noiselayer.report import save_noise_matrices
+    from noiselayer.report import save_noise_matrices, save_report
     from noiselayer.runs import whole_file, write_json, write_rows
 
     suspects = find_suspects(demo)
@@ -100,12 +105,12 @@ def save_demo(folder: DemoFolder, demo: Demo) -> list[Suspect]:
             for s in suspects
         ],
     )
-    remark = (
-        f"In this demonstration the truth is known: {_really_wrong(suspects)} of these {len(suspects)} "
-        f"labels are really wrong, and {100 * demo.wrong_share:.0f} % of all {len(demo.noisy_labels):,}."
+    with whole_file(folder.path / "digits.npz") as beside:
+        np.savez(beside, images=demo.images.to(torch.uint8).numpy(), labels=demo.noisy_labels.numpy())
+    save_report(
+        folder.path / "suspects.html",
+        content_from_demo(demo, suspects, apply_to=str(folder.path / "digits.npz")),
     )
-    with whole_file(folder.path / "suspects.html") as beside:
-        beside.write_text(suspects_page(suspects, demo.images, _NAMES, remark=remark), encoding="utf-8")
     return suspects
 
 

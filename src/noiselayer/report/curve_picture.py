@@ -12,7 +12,7 @@ from noiselayer.report.wording import clip
 
 __all__ = ["draw_losses", "ticks"]
 
-_LEFT, _RIGHT, _TOP, _BOTTOM = 46, 12, 26, 40
+_LEFT, _RIGHT, _TOP, _BOTTOM = 46, 12, 40, 40
 
 
 def draw_losses(
@@ -105,10 +105,12 @@ def draw_losses(
         start += length
     if noise_floor is not None:
         begin = x(epochs - lengths[-1])
+        # Losses lie above the floor, so its name stands below it where there is room.
+        below = 16 if y(noise_floor) + 20 < height - _BOTTOM else -6
         parts.append(
             f'<line class="floor" x1="{begin:.1f}" x2="{width - _RIGHT}" y1="{y(noise_floor):.1f}" '
             f'y2="{y(noise_floor):.1f}"/>'
-            f'<text class="note end" x="{width - _RIGHT - 4}" y="{y(noise_floor) - 6:.1f}">noise floor</text>'
+            f'<text class="note end" x="{width - _RIGHT - 4}" y="{y(noise_floor) + below:.1f}">noise floor</text>'
         )
     parts.append(
         f'<text class="tick middle" x="{(width + _LEFT) / 2:.0f}" y="{height - 4}">epoch</text>'

@@ -17,7 +17,7 @@ from noiselayer.checks import check_noise_model
 from noiselayer.data import LabeledData
 from noiselayer.errors import InputError
 from noiselayer.report.content import ClassErrors, Note, ReportContent, StageLosses, Suspect
-from noiselayer.report.samples import look_at
+from noiselayer.report.samples import look_at, row_of
 from noiselayer.report.stages import read_stages
 from noiselayer.report.wording import in_prose, percent, strongest_confusions
 from noiselayer.review.command import review_command
@@ -157,7 +157,7 @@ def content_of_data(
     looks, problems = look_at(reading, places, ids, inputs=data.inputs)
     suspects = [
         Suspect(
-            sample=place,
+            sample=row_of(place, name),
             id=name,
             given=int(data.labels[place]),
             suggested=int(after[place].argmax()),

@@ -12,6 +12,7 @@ from torch import Tensor
 from noiselayer.data import LabeledData
 from noiselayer.runs.environment import describe_hardware, evaluation_device, is_first_process, versions
 from noiselayer.runs.folder import RunFolder
+from noiselayer.runs.loaded import load
 from noiselayer.runs.plan import in_words, planned_stages, seconds_per_sample
 from noiselayer.runs.saved import save_run, summarize, trusted_error
 from noiselayer.runs.sets import RunSets
@@ -143,9 +144,19 @@ class PreparedRun:
             str(self.folder.path), "The training is done and kept: make room, and run it again with --resume."
         ):
             save_run(self.folder.path, trained, config=self.config, metrics=metrics)
-        if metrics["finished"] and not keep_checkpoints:
-            self.folder.remove_stages()
+        if metrics["finished"]:
+            self._report(device)
+            if not keep_checkpoints:
+                self.folder.remove_stages()
         return metrics
+
+    def _report(self, device: torch.device) -> None:
+        """The page of the run; it says what the folder holds, so that ``noiselayer report`` makes the same."""
+        from noiselayer.report import save_report
+        from noiselayer.report.from_run import content_from_run
+
+        content = content_from_run(load(self.folder.path), self.sets.noisy, device=device)
+        save_report(self.folder.path / "report.html", content)
 
 
 def _parted(data: LabeledData, options: TrainingOptions) -> tuple[int, int]:
