@@ -17,6 +17,7 @@ PUBLIC = {
     "NoiseLayer",
     "NoisyLabelClassifier",
     "NoisyLabelLoss",
+    "SparseNoiseMatrix",
     "TopDownLoss",
     "__version__",
     "check_noise_model",

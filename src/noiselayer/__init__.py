@@ -19,12 +19,14 @@ if TYPE_CHECKING:
     from noiselayer.layer import NoiseLayer
     from noiselayer.loss import NoisyLabelLoss, noisy_label_loss
     from noiselayer.runs import load
+    from noiselayer.sparse_noise_matrix import SparseNoiseMatrix
     from noiselayer.top_down import TopDownLoss, inverse_conversion, top_down_loss, uniform_conversion
 
 __all__ = [
     "NoiseLayer",
     "NoisyLabelClassifier",
     "NoisyLabelLoss",
+    "SparseNoiseMatrix",
     "TopDownLoss",
     "__version__",
     "check_noise_model",
@@ -44,6 +46,7 @@ _HOMES = {
     "NoiseLayer": "noiselayer.layer",
     "NoisyLabelClassifier": "noiselayer.estimator",
     "NoisyLabelLoss": "noiselayer.loss",
+    "SparseNoiseMatrix": "noiselayer.sparse_noise_matrix",
     "TopDownLoss": "noiselayer.top_down",
     "check_noise_model": "noiselayer.checks",
     "corrupt_labels": "noiselayer.corruption",

@@ -2,10 +2,28 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 import torch
 from torch import Tensor
 
-__all__ = ["check_range", "check_square", "check_weight", "flatten", "nothing_ignored", "reduce_loss"]
+__all__ = [
+    "Shaped",
+    "check_range",
+    "check_square",
+    "check_weight",
+    "flatten",
+    "nothing_ignored",
+    "reduce_loss",
+]
+
+
+class Shaped(Protocol):
+    """A matrix, or what stands for one."""
+
+    @property
+    def shape(self) -> torch.Size:
+        """Rows and columns."""
 
 
 def flatten(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
@@ -34,7 +52,7 @@ def flatten(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
     return logits, labels.reshape(-1).long()
 
 
-def check_square(matrix: Tensor, num_classes: int, *, name: str) -> None:
+def check_square(matrix: Shaped, num_classes: int, *, name: str) -> None:
     """Raise unless ``matrix`` has a row and a column for every class of the logits.
 
     >>> check_square(torch.eye(2), 3, name="noise_matrix")

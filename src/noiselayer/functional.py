@@ -17,7 +17,7 @@ from typing import Any, TypeAlias
 import torch
 from torch import Tensor
 
-__all__ = ["log_noisy_probs", "noisy_nll", "result_dtype"]
+__all__ = ["bounded_ratio", "log_noisy_probs", "noisy_nll", "refuse_second_derivative", "result_dtype"]
 
 
 def noisy_nll(logits: Tensor, labels: Tensor, noise_matrix: Tensor) -> Tensor:
@@ -56,7 +56,7 @@ class _NoisyNLL(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, None, Tensor | None]:
-        _refuse_second_derivative()
+        refuse_second_derivative()
         grad_z, ratio, labels = ctx.saved_tensors
         scale = torch.Tensor.mul_ if _graph_is_freed() else torch.mul
         column = grad.unsqueeze(1)
@@ -99,7 +99,7 @@ def _nll_in_probs(z: Tensor, labels: Tensor, Q: Tensor, wants_z: bool, wants_Q: 
             torch.sub(p, joint.div_(column), out=joint)
         if some_ratio is not None:
             torch.div(p, column, out=some_ratio)
-    # Below this Q's gradient is bounded (see _bounded_ratio), and far below it the products underflow.
+    # Below this Q's gradient is bounded (see bounded_ratio), and far below it the products underflow.
     kept = evidence > math.exp(-_bound(z.dtype))
     log_evidence = evidence.log_()
     if not bool(kept.all()):
@@ -128,7 +128,7 @@ def _nll_in_logs(z: Tensor, labels: Tensor, Q: Tensor, wants_z: bool, wants_Q: b
         posterior = torch.where(evidence > -math.inf, joint - evidence, log_p).exp_()
         grad_z = log_p.exp().sub_(posterior)
     if wants_Q:
-        ratio = _bounded_ratio(log_p, evidence)
+        ratio = bounded_ratio(log_p, evidence)
     return log_evidence, grad_z, ratio
 
 
@@ -144,7 +144,7 @@ def _graph_is_freed() -> bool:
 
 
 def _softmax(z: Tensor, out: Tensor) -> Tensor:
-    """torch's own takes a row at a time, which for short rows costs several times as much as this."""
+    """A softmax that is quick for short rows too, of which torch's own takes one at a time."""
     if z.shape[1] > _SHORT_ROW:
         return torch.softmax(z, dim=1, out=out)
     p = torch.sub(z, z.amax(dim=1, keepdim=True), out=out).exp_()
@@ -188,7 +188,7 @@ class _LogNoisyProbs(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor | None]:
-        _refuse_second_derivative()
+        refuse_second_derivative()
         log_p, Q, log_noisy = ctx.saved_tensors
         p, noisy = log_p.exp(), log_noisy.exp()
         underflown = _underflown(noisy)
@@ -209,13 +209,17 @@ class _LogNoisyProbs(torch.autograd.Function):
             with _no_autocast(grad):
                 grad_Q = ratio.T @ p
             for rows, labels in underflown:
-                grad_rows = _bounded_ratio(log_p[rows], log_noisy[rows, labels].unsqueeze(1))
+                grad_rows = bounded_ratio(log_p[rows], log_noisy[rows, labels].unsqueeze(1))
                 grad_Q.index_add_(0, labels, grad_rows.mul_(grad[rows, labels].unsqueeze(1)))
         return grad_z, grad_Q
 
 
-def _refuse_second_derivative() -> None:
-    """Raise where once_differentiable would drop a term: it stays silent when the loss is a mean or sum."""
+def refuse_second_derivative() -> None:
+    """Raise where once_differentiable would drop a term: it stays silent when the loss is a mean or sum.
+
+    >>> with torch.no_grad():
+    ...     refuse_second_derivative()
+    """
     if torch.is_grad_enabled() and not torch.compiler.is_compiling():
         raise RuntimeError(
             "noiselayer's losses have no second derivative: differentiate them without create_graph=True or, "
@@ -238,12 +242,15 @@ def _underflown(probs: Tensor) -> list[tuple[Tensor, Tensor]]:
     return list(zip(torch.split(rows, portion), torch.split(labels, portion), strict=True))
 
 
-def _bounded_ratio(log_p: Tensor, log_evidence: Tensor) -> Tensor:
+def bounded_ratio(log_p: Tensor, log_evidence: Tensor) -> Tensor:
     """The quotient p / evidence, kept far enough below overflow that sums over a batch stay finite.
 
     Only Q's gradient needs it, and only where model and Q together call a label impossible by more than about
     e^-44 in float32: the direction, that of p, is kept, and the projection on the simplex would cut the step
     in any case.
+
+    >>> bounded_ratio(torch.tensor([-1.0]), torch.tensor([-1.0]))
+    tensor([1.])
     """
     return (log_p - log_evidence.clamp_min(-_bound(log_p.dtype))).exp_()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import warnings
 import weakref
 from collections.abc import Iterable
@@ -15,6 +16,8 @@ from noiselayer.functional import log_noisy_probs, result_dtype
 from noiselayer.loss import noisy_label_loss
 from noiselayer.noise_matrix import check, identity
 from noiselayer.simplex import project
+from noiselayer.sparse_loss import sparse_log_noisy_probs
+from noiselayer.sparse_noise_matrix import SparseNoiseMatrix
 
 __all__ = ["NoiseLayer"]
 
@@ -35,7 +38,8 @@ class NoiseLayer(nn.Module):
 
     Args:
         num_classes: K, at least 2.
-        noise_matrix: The start, shape (K, K), columns = true classes; the identity if None.
+        noise_matrix: The start, shape (K, K), columns = true classes; the identity if None. A
+            :class:`noiselayer.SparseNoiseMatrix` is copied and its stored entries are learned.
         trainable: False starts frozen, as in the first phase of §3.4 (see :meth:`freeze`).
 
     Raises:
@@ -51,26 +55,51 @@ class NoiseLayer(nn.Module):
     """
 
     noise_matrix: nn.Parameter
+    """Q; or a SparseNoiseMatrix, whose ``values`` are then what is learned (:attr:`parameter`)."""
     _projected: tuple[int, int, int] | None
 
     def __init__(
-        self, num_classes: int, noise_matrix: Tensor | None = None, *, trainable: bool = True
+        self,
+        num_classes: int,
+        noise_matrix: Tensor | SparseNoiseMatrix | None = None,
+        *,
+        trainable: bool = True,
     ) -> None:
         super().__init__()
-        start = (
-            identity(num_classes)
-            if noise_matrix is None
-            else project(check(noise_matrix, num_classes=num_classes))
-        )
-        self.noise_matrix = nn.Parameter(start, requires_grad=trainable)
+        if isinstance(noise_matrix, SparseNoiseMatrix):
+            if noise_matrix.num_classes != num_classes:
+                raise ValueError(
+                    f"noise_matrix is of {noise_matrix.num_classes} classes, but there are {num_classes}."
+                )
+            self.noise_matrix = copy.deepcopy(noise_matrix).requires_grad_(trainable)  # type: ignore[assignment]
+        else:
+            start = (
+                identity(num_classes)
+                if noise_matrix is None
+                else project(check(noise_matrix, num_classes=num_classes))
+            )
+            self.noise_matrix = nn.Parameter(start, requires_grad=trainable)
         self.num_classes = num_classes
-        self._start(projected=_state_of(self.noise_matrix))
+        self._start(projected=_state_of(self.parameter))
+
+    @property
+    def parameter(self) -> nn.Parameter:
+        """What an optimizer changes, columns on the simplex: Q, or the values that a sparse one stores."""
+        return self.sparse.values if self.sparse is not None else self.noise_matrix
+
+    @property
+    def sparse(self) -> SparseNoiseMatrix | None:
+        """The matrix if it is a sparse one."""
+        Q: object = self.noise_matrix
+        return Q if isinstance(Q, SparseNoiseMatrix) else None
 
     def forward(self, logits: Tensor) -> Tensor:
         """Log-probabilities of the noisy labels, shape (N, K), from ``logits`` of shape (N, K)."""
         if logits.ndim != 2 or logits.shape[1] != self.num_classes:
             raise ValueError(f"logits must have shape (N, {self.num_classes}); got {tuple(logits.shape)}.")
         self._before_use()
+        if self.sparse is not None:
+            return sparse_log_noisy_probs(logits, self.sparse).to(result_dtype(logits))
         return log_noisy_probs(logits, self.noise_matrix).to(result_dtype(logits))
 
     def loss(self, logits: Tensor, noisy_labels: Tensor, **kwargs: Any) -> Tensor:
@@ -80,13 +109,13 @@ class NoiseLayer(nn.Module):
 
     def freeze(self) -> NoiseLayer:
         """Keep the matrix as it is: the first phase of §3.4, or a matrix that is known."""
-        self.noise_matrix.requires_grad_(False)
-        self.noise_matrix.grad = None
+        self.parameter.requires_grad_(False)
+        self.parameter.grad = None
         return self
 
     def unfreeze(self) -> NoiseLayer:
         """Let the matrix learn with the network: the second phase of §3.4."""
-        self.noise_matrix.requires_grad_(True)
+        self.parameter.requires_grad_(True)
         return self
 
     def trace(self) -> Tensor:
@@ -95,7 +124,7 @@ class NoiseLayer(nn.Module):
         >>> NoiseLayer(3).trace().item()
         3.0
         """
-        return self.noise_matrix.diagonal().sum()
+        return self.noise_matrix.diagonal().sum() if self.sparse is None else self.sparse.trace()
 
     def parameter_group(self, lr: float | None = None, **options: Any) -> dict[str, Any]:
         """The matrix as an optimizer group of its own, by default without the optimizer's weight decay.
@@ -103,27 +132,28 @@ class NoiseLayer(nn.Module):
         Weight decay pulls every column towards uniform; ask for it by name if you want it
         (``weight_decay=0.05``), so that the network's setting does not leak into the noise matrix.
         """
-        group: dict[str, Any] = {"params": [self.noise_matrix], "weight_decay": 0.0, **options}
+        group: dict[str, Any] = {"params": [self.parameter], "weight_decay": 0.0, **options}
         if lr is not None:
             group["lr"] = lr
         return group
 
     def extra_repr(self) -> str:
         """Shown by ``print``."""
-        return f"num_classes={self.num_classes}, trainable={self.noise_matrix.requires_grad}"
+        return f"num_classes={self.num_classes}, trainable={self.parameter.requires_grad}"
 
     @torch.no_grad()
     def project_(self) -> None:
         """Move every column to the nearest point of the simplex, in place."""
-        projected = project(self.noise_matrix)
-        if not torch.equal(projected, self.noise_matrix):  # a write would spoil graphs that already hold it
-            self.noise_matrix.copy_(projected)
-        self._projected = _state_of(self.noise_matrix)
+        Q = self.parameter
+        projected = project(Q)
+        if not torch.equal(projected, Q):  # a write would spoil graphs that already hold it
+            Q.copy_(projected)
+        self._projected = _state_of(Q)
 
     def _before_use(self) -> None:
         if torch.compiler.is_compiling():
             return  # a counter that changes at every call would have the graph compiled again and again
-        Q = self.noise_matrix
+        Q = self.parameter
         # A plain tensor stands here under torch.func.functional_call: its caller's business.
         if isinstance(Q, nn.Parameter) and _state_of(Q) != self._projected:
             self.project_()
@@ -161,7 +191,7 @@ def _project_after_step(optimizer: Optimizer, args: Iterable[Any], kwargs: dict[
         return
     stepped = {id(p) for group in optimizer.param_groups for p in group["params"]}
     for layer in list(_live_layers):
-        if id(layer.noise_matrix) in stepped and layer.noise_matrix.requires_grad:
+        if id(layer.parameter) in stepped and layer.parameter.requires_grad:
             layer.project_()
             layer._uses_without_step = 0
 

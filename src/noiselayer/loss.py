@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import torch
 from torch import Tensor, nn
 
@@ -15,6 +17,8 @@ from noiselayer._shapes import (
 )
 from noiselayer.functional import noisy_nll, result_dtype
 from noiselayer.noise_matrix import check
+from noiselayer.sparse_loss import sparse_noisy_nll
+from noiselayer.sparse_noise_matrix import SparseNoiseMatrix
 
 __all__ = ["NoisyLabelLoss", "noisy_label_loss"]
 
@@ -22,7 +26,7 @@ __all__ = ["NoisyLabelLoss", "noisy_label_loss"]
 def noisy_label_loss(
     logits: Tensor,
     noisy_labels: Tensor,
-    noise_matrix: Tensor,
+    noise_matrix: Tensor | SparseNoiseMatrix,
     *,
     weight: Tensor | None = None,
     ignore_index: int = -100,
@@ -42,7 +46,8 @@ def noisy_label_loss(
         noisy_labels: Shape (), (N,) or (N, d1, ..., dk), class indices 0..K-1 or ``ignore_index``.
         noise_matrix: Shape (K, K), ``noise_matrix[j, i] = p(noisy = j | true = i)``, columns sum to 1. It is
             not checked at every call; :class:`NoisyLabelLoss` checks it once. Gradients flow to it if it
-            requires them, through its exact zeros too.
+            requires them, through its exact zeros too. For thousands of classes, a
+            :class:`noiselayer.SparseNoiseMatrix`.
         weight: Shape (K,), a factor for every *noisy* class.
         ignore_index: Labels of this value count for nothing.
         reduction: "mean" (weighted, as in ``cross_entropy``), "sum" or "none".
@@ -69,18 +74,24 @@ def noisy_label_loss(
     if weight is not None:
         check_weight(weight, K)
     elif nothing_ignored(labels, K, ignore_index):  # the usual batch: nothing to mask or count
-        loss = noisy_nll(logits, labels, noise_matrix)
+        loss = _nll(logits, labels, noise_matrix)
         return reduce_loss(loss, None, reduction, noisy_labels.shape).to(dtype)
     ignored = labels == ignore_index
     labels = labels.masked_fill(ignored, 0)
     check_range(labels, K, ignore_index)
-    loss = noisy_nll(logits, labels, noise_matrix)
+    loss = _nll(logits, labels, noise_matrix)
     counts = (~ignored).to(loss.dtype)
     if weight is not None:
         counts = counts * weight.to(loss.dtype)[labels]
     # where, not a product: an infinite loss of an ignored sample must not turn into NaN.
     loss = torch.where(ignored, 0, loss * counts)
     return reduce_loss(loss, counts, reduction, noisy_labels.shape).to(dtype)
+
+
+def _nll(logits: Tensor, labels: Tensor, noise_matrix: Tensor | SparseNoiseMatrix) -> Tensor:
+    if isinstance(noise_matrix, SparseNoiseMatrix):
+        return sparse_noisy_nll(logits, labels, noise_matrix)
+    return noisy_nll(logits, labels, noise_matrix)
 
 
 class NoisyLabelLoss(nn.Module):
@@ -90,7 +101,8 @@ class NoisyLabelLoss(nn.Module):
 
     Args:
         noise_matrix: Shape (K, K), ``noise_matrix[j, i] = p(noisy = j | true = i)``. Checked here, copied,
-            and kept as a buffer: it moves with ``.to(device)`` and is saved with the state.
+            and kept as a buffer: it moves with ``.to(device)`` and is saved with the state. Or a
+            :class:`noiselayer.SparseNoiseMatrix`, of which a copy is kept, not to be learned.
         weight: Shape (K,), a factor for every noisy class.
         ignore_index: Labels of this value count for nothing.
         reduction: "mean", "sum" or "none".
@@ -104,19 +116,22 @@ class NoisyLabelLoss(nn.Module):
     tensor(2.3026)
     """
 
-    noise_matrix: Tensor
+    noise_matrix: Tensor | SparseNoiseMatrix
     weight: Tensor | None
 
     def __init__(
         self,
-        noise_matrix: Tensor,
+        noise_matrix: Tensor | SparseNoiseMatrix,
         *,
         weight: Tensor | None = None,
         ignore_index: int = -100,
         reduction: str = "mean",
     ) -> None:
         super().__init__()
-        self.register_buffer("noise_matrix", check(noise_matrix).detach().clone())
+        if isinstance(noise_matrix, SparseNoiseMatrix):
+            self.noise_matrix = copy.deepcopy(noise_matrix).requires_grad_(False)
+        else:
+            self.register_buffer("noise_matrix", check(noise_matrix).detach().clone())
         self.register_buffer("weight", weight)
         self.ignore_index = ignore_index
         self.reduction = reduction
@@ -134,4 +149,4 @@ class NoisyLabelLoss(nn.Module):
 
     def extra_repr(self) -> str:
         """Shown by ``print``."""
-        return f"num_classes={len(self.noise_matrix)}, reduction={self.reduction!r}"
+        return f"num_classes={self.noise_matrix.shape[0]}, reduction={self.reduction!r}"

@@ -1,0 +1,134 @@
+"""The bottom-up loss through a sparse noise matrix: the stored entries of one row per sample."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from noiselayer.functional import bounded_ratio, refuse_second_derivative
+from noiselayer.sparse_noise_matrix import SparseNoiseMatrix
+
+__all__ = ["sparse_log_noisy_probs", "sparse_noisy_nll"]
+
+
+def sparse_noisy_nll(logits: Tensor, labels: Tensor, noise_matrix: SparseNoiseMatrix) -> Tensor:
+    """-log sum_i Q[label, i] softmax(logits)_i for every row, shape (B,), in float32 or better.
+
+    One softmax over K classes and, beyond it, work in proportion to the longest stored row; with a uniform
+    rest, one product of a matrix and a vector more. All shapes are known beforehand, so that no device is
+    waited for.
+
+    Args:
+        logits: Shape (B, K).
+        labels: Shape (B,), integers in 0..K-1; not checked here.
+        noise_matrix: Of K classes, columns = true classes.
+
+    >>> Q = SparseNoiseMatrix(torch.tensor([[0, 1], [1, 0]]), torch.tensor([[0.8, 0.6], [0.2, 0.4]]))
+    >>> sparse_noisy_nll(torch.zeros(1, 2), torch.tensor([0]), Q)
+    tensor([0.5108])
+    """
+    Q = noise_matrix
+    dtype = torch.promote_types(logits.dtype, torch.float32)
+    starts = Q.row_starts[labels].unsqueeze(1)
+    places = starts + torch.arange(Q.longest_row, device=labels.device)
+    stored = places < Q.row_starts[labels + 1].unsqueeze(1)
+    entries = Q.row_entries[places.clamp_max(Q.row_entries.numel() - 1)]
+    values = Q.values.to(dtype)
+    rest = values[-1] if Q.has_rest else None
+    # Gathered outside, where autograd adds the gradients of the entries up by itself.
+    rows = torch.where(stored, values.flatten()[entries], 0)
+    loss: Tensor = _SparseNLL.apply(logits.to(dtype), entries % Q.num_classes, rows, rest)
+    return loss
+
+
+class _SparseNLL(torch.autograd.Function):
+    """z (B, K); columns (B, L), the true classes of the row's entries; rows (B, L), their values; rest (K,).
+
+    Entries that are padding have the value 0: they change nothing, and their gradient meets a ``where``.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, z: Tensor, columns: Tensor, rows: Tensor, rest: Tensor | None) -> Tensor:
+        wants_z, _, wants_rows, wants_rest = ctx.needs_input_grad
+        p = torch.softmax(z, dim=1)
+        # log p of the few entries, from the logits: p itself may have underflown there.
+        log_sum = z.amax(dim=1, keepdim=True) - p.amax(dim=1, keepdim=True).log_()
+        log_p = z.gather(1, columns) - log_sum
+        joint = rows.log() + log_p
+        if rest is not None:
+            log_rest = _log_rest(z, p, log_sum, rest)
+            joint = torch.cat([joint, log_rest], dim=1)
+        log_evidence = joint.logsumexp(dim=1)
+        evidence = log_evidence.unsqueeze(1)
+        ratio = ratio_of_all = None
+        if wants_rows:
+            ratio = bounded_ratio(log_p, evidence)
+        if wants_rest:
+            ratio_of_all = p * bounded_ratio(torch.zeros_like(evidence), evidence).div_(z.shape[1])
+        if wants_z:
+            possible = evidence > -math.inf
+            posterior = torch.where(possible, joint - evidence, -math.inf).exp_()
+            if rest is None:
+                p.mul_(possible)
+            else:
+                # p_i (1 - share_i): the posterior of the rest falls on all classes.
+                share = posterior[:, -1:] * (-log_rest - math.log(z.shape[1])).exp_()
+                share = torch.where(posterior[:, -1:] > 0, share, 0)
+                p.mul_(torch.addcmul(possible.to(z.dtype), share, rest, value=-1))
+                posterior = posterior[:, :-1]
+            p.scatter_add_(1, columns, -posterior)
+        ctx.save_for_backward(p if wants_z else None, columns, ratio, ratio_of_all)
+        return log_evidence.neg_()
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, None, Tensor | None, Tensor | None]:
+        refuse_second_derivative()
+        grad_z, _, ratio, ratio_of_all = ctx.saved_tensors
+        column = grad.unsqueeze(1)
+        return (
+            None if grad_z is None else grad_z * column,
+            None,
+            None if ratio is None else ratio * -column,
+            None if ratio_of_all is None else -(grad @ ratio_of_all),
+        )
+
+
+def _log_rest(z: Tensor, p: Tensor, log_sum: Tensor, rest: Tensor) -> Tensor:
+    """The logarithm of sum_i u_i p_i / K, shape (B, 1)."""
+    K = z.shape[1]
+    if z.device.type != "cpu" or torch.compiler.is_compiling():
+        in_logs: Tensor = (z - log_sum + rest.log()).logsumexp(dim=1, keepdim=True)
+        return in_logs - math.log(K)
+    probs = (p @ rest).unsqueeze(1)
+    lost = (probs < torch.finfo(p.dtype).tiny * 1e8).nonzero()[:, 0]
+    log_rest = probs.log_()
+    if len(lost) and bool((rest > 0).any()):
+        log_rest[lost] = (z[lost] - log_sum[lost] + rest.log()).logsumexp(dim=1, keepdim=True)
+    return log_rest.sub_(math.log(K))
+
+
+def sparse_log_noisy_probs(logits: Tensor, noise_matrix: SparseNoiseMatrix) -> Tensor:
+    """The log of sum_i Q[j, i] softmax(logits)_i for every row and every noisy label j, shape (B, K).
+
+    Costs a pass over the logits for every stored slot. Probabilities below the smallest normal number are
+    given as that; the loss of single labels, :func:`sparse_noisy_nll`, has no such bound.
+
+    Args:
+        logits: Shape (B, K).
+        noise_matrix: Of K classes, columns = true classes.
+
+    >>> sparse_log_noisy_probs(torch.zeros(1, 2), SparseNoiseMatrix.identity(2, 1)).exp()
+    tensor([[0.5000, 0.5000]])
+    """
+    Q = noise_matrix
+    p = torch.softmax(logits.to(torch.promote_types(logits.dtype, torch.float32)), dim=1)
+    values = Q.values.to(p.dtype)
+    noisy = torch.zeros_like(p)
+    for labels, share in zip(Q.labels, values, strict=False):  # the rest, if any, has no labels
+        noisy = noisy.index_add(1, labels, p * share)
+    if Q.has_rest:
+        noisy = noisy + (p @ values[-1]).unsqueeze(1) / Q.num_classes
+    return noisy.clamp_min(torch.finfo(p.dtype).tiny).log()
