@@ -121,11 +121,12 @@ def test_a_small_or_read_only_file_system(data: Path, tmp_path: Path, options: s
         filler = disk / "filler"
         filler.write_bytes(b"0" * (150 << 10))
         refused(train(data, disk / "run"), "No space left on device")
-        filler.unlink()
-        assert train(data, tmp_path / "straight", "--model", "linear").exit_code == 0
+        filler.write_bytes(b"0" * (200 << 10))
         again = train(data, disk / "run", "--model", "linear")
         refused(again, "No space left on device", "make room")  # the pictures are too large
         assert (disk / "run" / "stages" / "main" / "result.json").exists()
+        filler.unlink()
+        assert train(data, disk / "run", "--model", "linear", "--resume").exit_code == 0
     finally:
         subprocess.run([str(shutil.which("umount")), "-l", str(disk)], check=True)
 

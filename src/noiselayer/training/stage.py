@@ -245,7 +245,7 @@ def run_stage(
     )
     if finite.skipped and trainer.is_global_zero:
         warnings.warn(
-            f"{finite.skipped:,} batches of stage {name} had a loss that is NaN or infinite and were skipped.",
+            f"batches skipped in stage {name}: {finite.skipped:,}. Their loss was NaN or infinite.",
             stacklevel=2,
         )
     if where is not None and not interrupted and trainer.is_global_zero:
