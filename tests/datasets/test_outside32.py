@@ -51,7 +51,9 @@ def test_it_is_made_from_tiny_imagenet(tmp_path: Path) -> None:
         folder.mkdir(parents=True)
         (folder.parent / f"{wnid}_boxes.txt").write_text(f"{wnid}_0.JPEG\t0\t0\t62\t62\n")
         for k in range(3):
-            Image.new("RGB", (64, 64), (red, 10 * k, 0)).save(folder / f"{wnid}_{k}.JPEG", quality=95)
+            image = Image.new("RGB", (64, 64), (red, 10 * k, 0))
+            image.paste((red, 10 * k, 250), (32, 0, 64, 64))  # the right half
+            image.save(folder / f"{wnid}_{k}.JPEG", quality=95)
     (source / "words.txt").write_text("n00001740\tentity\nn02123045\ttabby, tabby cat\nn03126707\tcrane\n")
     make_outside32(source, out)
     outside = load_outside32(out)
@@ -59,7 +61,8 @@ def test_it_is_made_from_tiny_imagenet(tmp_path: Path) -> None:
     assert outside.images.shape == (6, 32, 32, 3)
     assert outside.labels.tolist() == [0, 0, 0, 1, 1, 1]
     expected = [[40, 0, 0], [40, 10, 0], [40, 20, 0], [200, 0, 0], [200, 10, 0], [200, 20, 0]]
-    assert np.abs(outside.images[:, 16, 5].astype(int) - expected).max() < 5
+    assert np.abs(outside.images[:, 25, 5].astype(int) - expected).max() < 6
+    assert outside.images[:, 5, 25, 2].min() > 240
     assert sorted(path.name for path in out.iterdir()) == ["outside32.npz", "outside32_x.npy"]
 
 

@@ -90,6 +90,14 @@ def test_balanced_classes_are_split_exactly_and_by_the_seed() -> None:
     assert set(parts["clean"].tolist()) != set(other["clean"].tolist())
 
 
+def test_a_rare_class_is_rare_in_every_part() -> None:
+    labels = np.repeat([0, 1, 2], [600, 300, 30])
+    parts = split_clean_noisy(labels, 93, 186, 310, seed=0)
+    for name, size in (("clean", 93), ("noisy", 186), ("test", 310)):
+        counts = np.bincount(labels[parts[name]], minlength=3)
+        assert np.abs(counts - size * np.array([600, 300, 30]) / 930).max() <= 2, name
+
+
 def test_splits_that_cannot_be() -> None:
     labels = np.zeros(10, dtype=int)
     with pytest.raises(InputError, match="num_noisy must be 0 or more; got -1"):
