@@ -12,13 +12,16 @@ import json
 import re
 import statistics
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
+
+from noiselayer.reproduce import EXPERIMENTS
 
 ROOT = Path(__file__).parent.parent
 RESULTS = Path(__file__).parent / "results"
 PAGES = ("docs/choosing-defaults.md", "docs/gold-set.md", "experiments/README.md")
-MARKED = re.compile(r"(<!-- table: ([\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
+MARKED = re.compile(r"(<!-- (?:table|experiment): ([\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 Rows = list[dict[str, Any]]
 
@@ -73,12 +76,16 @@ def small_data() -> str:
     return (RESULTS / "small_data.md").read_text(encoding="utf-8")
 
 
+def of_experiment(name: str) -> str:
+    """What ``noiselayer reproduce`` has written."""
+    return (RESULTS / f"{name}.md").read_text(encoding="utf-8")
+
+
 TABLES = {
     "defaults": lambda: by_method("defaults"),
     "start-paths": start_paths,
     "small-data": small_data,
-    "gold-set": lambda: by_method("gold_set"),
-    "table1": lambda: by_method("table1"),
+    **{name: partial(of_experiment, name) for name in EXPERIMENTS},
 }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from noiselayer.reproduce.experiment import SCALES, Budget, Cell, Experiment
 from noiselayer.reproduce.reproduce import EXPERIMENTS, load_experiment, reproduce
-from noiselayer.reproduce.writing import write_page, write_results
+from noiselayer.reproduce.writing import write_results
 
 __all__ = [
     "EXPERIMENTS",
@@ -14,6 +14,5 @@ __all__ = [
     "Experiment",
     "load_experiment",
     "reproduce",
-    "write_page",
     "write_results",
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -64,6 +65,8 @@ def run_grid(
                 row = _run(experiment, cell, data, scale, budget)
                 with whole_file(path) as beside:
                     beside.write_text(json.dumps(row, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+                for warning in row["warnings"]:
+                    say(f"  Note: {warning}")
                 say(f"  test error {row['test_error']:.2f} %, {row['seconds']:.0f} s of processor time")
         except Timeout:
             say(f"{experiment.name} {number}/{len(cells)}: {cell.name} is being run by another process")
@@ -108,7 +111,12 @@ def _folder(experiment: Experiment, out: Path) -> Path:
 
 def _run(experiment: Experiment, cell: Cell, data: DataFolder, scale: Scale, budget: Budget) -> Row:
     began, wall = time.process_time(), time.monotonic()
-    figures = experiment.run(cell, data, budget)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", UserWarning)
+        figures = experiment.run(cell, data, budget)
+    for warning in caught:
+        if not _is_ours(warning):
+            warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)
     return {
         "experiment": experiment.name,
         "scale": scale,
@@ -116,12 +124,18 @@ def _run(experiment: Experiment, cell: Cell, data: DataFolder, scale: Scale, bud
         "method": cell.method,
         "seed": cell.seed,
         **figures,
+        "warnings": list(dict.fromkeys(str(warning.message) for warning in caught if _is_ours(warning))),
         "seconds": round(time.process_time() - began, 1),
         "seconds_on_the_clock": round(time.monotonic() - wall, 1),
         "budget": _budget(budget),
         "hardware": describe_hardware(Hardware(accelerator=budget.accelerator, precision=budget.precision)),
         "versions": versions(),
     }
+
+
+def _is_ours(warning: warnings.WarningMessage) -> bool:
+    """A warning about the data or the method: part of the result."""
+    return "noiselayer" in warning.filename and issubclass(warning.category, UserWarning)
 
 
 def _budget(budget: Budget) -> dict[str, Any]:

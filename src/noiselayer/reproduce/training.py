@@ -147,7 +147,7 @@ def outcome(
     """
     assert test.labels is not None
     logits = predict_logits(trained.network, test.inputs)
-    right = (logits.topk(top, dim=1).indices == test.labels[:, None]).any(dim=1)
+    right = (logits.topk(min(top, logits.shape[1]), dim=1).indices == test.labels[:, None]).any(dim=1)
     Q = trained.noise_matrix
     error = None if truth is None else float((Q - truth).abs().sum() / truth.abs().sum())
     return {

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from noiselayer.errors import InputError
 from noiselayer.reproduce.experiment import Cell, Experiment, Row
 from noiselayer.reproduce.grid import collect
 from noiselayer.reproduce.tables import notes
 from noiselayer.runs import whole_file
 
-__all__ = ["section", "write_page", "write_results"]
-
-_MARKED = re.compile(r"(<!-- experiment: ([\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
+__all__ = ["section", "write_results"]
 
 
 def write_results(experiment: Experiment, cells: Sequence[Cell], out: Path) -> list[Row]:
@@ -50,32 +46,3 @@ def section(experiment: Experiment, rows: Sequence[Row]) -> str:
     """
     table = experiment.table(rows) if rows else ""
     return f"The paper: {experiment.paper}\n\n{table}\n{notes(rows)}"
-
-
-def write_page(page: Path, out: Path) -> bool:
-    """Fill the sections of a page from the results, between ``<!-- experiment: NAME -->`` and ``<!-- end -->``.
-
-    Args:
-        page: A Markdown file.
-        out: Folder of results.
-
-    Returns:
-        Whether the page has changed.
-
-    Raises:
-        InputError: If an experiment that the page names has no results.
-    """
-    text = page.read_text(encoding="utf-8")
-
-    def fill(match: re.Match[str]) -> str:
-        source = out / f"{match[2]}.md"
-        if not source.exists():
-            raise InputError(f"{page} shows the experiment {match[2]}, but there is no {source}.")
-        return f"{match[1]}{source.read_text(encoding='utf-8')}{match[3]}"
-
-    filled = _MARKED.sub(fill, text)
-    if filled == text:
-        return False
-    with whole_file(page) as beside:
-        beside.write_text(filled, encoding="utf-8")
-    return True

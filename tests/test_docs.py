@@ -1,0 +1,54 @@
+"""The documentation's code runs, its links lead somewhere, and the site's pages are all in its navigation."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import yaml
+
+ROOT = Path(__file__).parent.parent
+DOCS = ROOT / "docs"
+PAGES = sorted(DOCS.rglob("*.md"))
+# A block that needs data or a package that is not there says so in a comment before it.
+BLOCK = re.compile(r"(<!-- not run: [^\n]+ -->\n)?^```python\n(.*?)^```$", re.M | re.S)
+
+
+def runnable(page: Path) -> list[str]:
+    return [code for reason, code in BLOCK.findall(page.read_text(encoding="utf-8")) if not reason]
+
+
+@pytest.mark.parametrize("page", [p for p in PAGES if runnable(p)], ids=lambda p: str(p.relative_to(DOCS)))
+def test_the_code_of_a_page_runs_from_top_to_bottom(
+    page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    torch.manual_seed(0)
+    names: dict[str, Any] = {}
+    for number, code in enumerate(runnable(page), start=1):
+        exec(compile(code, f"{page.name}, block {number}", "exec"), names)
+
+
+def test_five_minutes_shows_a_classifier_that_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    torch.manual_seed(0)
+    names: dict[str, Any] = {}
+    for code in runnable(DOCS / "index.md"):
+        exec(compile(code, "index.md", "exec"), names)
+    assert names["error"] < 0.15
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(DOCS)))
+def test_every_link_leads_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)\s]+)\)", page.read_text(encoding="utf-8")):
+        if target.startswith(("https://", "#")):
+            continue
+        path, _, _ = target.partition("#")
+        assert (page.parent / path).exists(), f"{page.name} links to {target}"
+
+
+def test_every_page_is_in_the_navigation() -> None:
+    text = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
+    listed = re.findall(r"[\w/-]+\.md", str(yaml.safe_load(text)["nav"]))
+    assert sorted(listed) == [str(page.relative_to(DOCS)) for page in PAGES]
