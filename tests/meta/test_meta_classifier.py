@@ -34,14 +34,22 @@ def blobs(size: int = 300, noise_matrix: Array = SKEWED, seed: int = 0) -> tuple
 
 
 @parametrize_with_checks(
-    [
-        NoisyLabelMetaClassifier(LogisticRegression(), folds=2, max_iter=2, random_state=0),
-        NoisyLabelMetaClassifier(
-            DecisionTreeClassifier(max_depth=3, random_state=0), folds=2, max_iter=2, rounds=1, random_state=0
-        ),
-    ]
+    [NoisyLabelMetaClassifier(LogisticRegression(), folds=2, max_iter=2, rounds=1, random_state=0)]
 )
 def test_keeps_scikit_learns_conventions(estimator: NoisyLabelMetaClassifier, check: Any) -> None:
+    check(estimator)
+
+
+@pytest.mark.slow
+@parametrize_with_checks(
+    [
+        NoisyLabelMetaClassifier(LogisticRegression(), random_state=0),
+        NoisyLabelMetaClassifier(DecisionTreeClassifier(max_depth=3, random_state=0), random_state=0),
+    ]
+)
+def test_keeps_scikit_learns_conventions_with_default_budgets(
+    estimator: NoisyLabelMetaClassifier, check: Any
+) -> None:
     check(estimator)
 
 
@@ -69,9 +77,7 @@ def test_known_matrix_undoes_the_noise_where_the_plain_estimator_repeats_it() ->
     for n in range(4):
         for j in range(3):
             assert seen[n, j] == pytest.approx(sum(Q[j, i] * p[n, i] for i in range(3)))
-    with pytest.raises(AssertionError):
-        turned = Q / Q.sum(axis=1, keepdims=True)
-        np.testing.assert_allclose(model.noisy_proba(X), model.predict_proba(X) @ turned, atol=0.05)
+    assert not np.allclose(model.noisy_proba(X), model.predict_proba(X) @ Q, atol=0.05)  # transposed
 
 
 def test_likelihood_of_noisy_labels_climbs() -> None:

@@ -87,8 +87,9 @@ class NoisyLabelWrapper(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):  # 
 
     def predict(self, X: Any) -> Array:
         """The most probable true class of every sample, shape (N,), in the labels' own type."""
-        chosen: Array = self.classes_[self.predict_proba(X).argmax(axis=1)]
-        return chosen
+        likeliest = self.predict_proba(X).argmax(axis=1)
+        classes: Array = self.classes_[likeliest]
+        return classes
 
     def predict_proba(self, X: Any) -> Floats:
         """p(true class | x), shape (N, K), columns as in ``classes_``; never through the noise matrix."""
@@ -103,7 +104,7 @@ class NoisyLabelWrapper(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):  # 
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
-        tags.input_tags.allow_nan = self._finite() != True
+        tags.input_tags.allow_nan = isinstance(self._finite(), str)
         return tags
 
     # What subclasses say.

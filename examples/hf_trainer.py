@@ -1,0 +1,72 @@
+"""Hugging Face Trainer: the loss is its compute_loss_func, the layer a part of the model.
+
+    python examples/hf_trainer.py
+
+The transformer is small and starts at random: it reads the 64 pixels of a digit as words, 0 to 16 dark.
+"""
+
+import tempfile
+
+import torch
+from digits import START, load, report
+from transformers import BertConfig, BertForSequenceClassification, Trainer, TrainingArguments
+
+import noiselayer
+
+torch.manual_seed(0)
+x, noisy, x_test, y_test = load()
+config = BertConfig(
+    vocab_size=17,
+    hidden_size=32,
+    num_hidden_layers=1,
+    num_attention_heads=2,
+    intermediate_size=64,
+    max_position_embeddings=64,
+    num_labels=10,
+    hidden_dropout_prob=0.0,
+    attention_probs_dropout_prob=0.0,
+)
+model = BertForSequenceClassification(config)
+model.noise = noiselayer.NoiseLayer(10, START)  # new: the Trainer moves, saves and optimises it with the rest
+
+
+def noisy_loss(outputs, labels, num_items_in_batch=None):
+    """What the Trainer calls with the model's outputs; divided by all samples where gradients accumulate."""
+    if num_items_in_batch is None:
+        return model.noise.loss(outputs.logits, labels)
+    return model.noise.loss(outputs.logits, labels, reduction="sum") / num_items_in_batch
+
+
+def words(images):
+    """Pixels as words."""
+    return (images * 16).round().long()
+
+
+class Samples(torch.utils.data.Dataset):
+    """Rows as the Trainer wants them."""
+
+    def __len__(self):
+        return len(x)
+
+    def __getitem__(self, row):
+        return {"input_ids": words(x[row]), "labels": noisy[row]}
+
+
+with tempfile.TemporaryDirectory() as folder:
+    arguments = TrainingArguments(
+        folder,
+        num_train_epochs=12,
+        per_device_train_batch_size=32,
+        learning_rate=5e-3,
+        use_cpu=True,
+        report_to=[],
+        save_strategy="no",
+        logging_strategy="no",
+        disable_tqdm=True,
+    )
+    Trainer(model, arguments, train_dataset=Samples(), compute_loss_func=noisy_loss).train()
+
+model.eval()
+with torch.no_grad():
+    predicted = model(input_ids=words(x_test)).logits.argmax(dim=1)
+report(predicted, y_test, model.noise.noise_matrix.detach())
