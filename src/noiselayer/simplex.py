@@ -52,17 +52,17 @@ def project(matrix: Tensor) -> Tensor:
     there = (v.amin(-2, keepdim=True) >= 0) & ((sums - 1).abs() <= rounding)
     if bool(there.all()):
         return matrix.detach().clone()
-    projected = _cut(v - largest).to(matrix.dtype)
+    # A constant added to a column changes nothing: one of large numbers is brought near 0, where tau has all its
+    # digits. Others stay as they are, for the sake of their small entries' digits.
+    shift = torch.where(largest.abs() > 2, largest, 0)
+    projected = _cut(v - shift, largest - shift).to(matrix.dtype)
     return torch.where(there, matrix.detach(), projected) if bool(there.any()) else projected
 
 
-def _cut(v: Tensor) -> Tensor:
-    """The projection of columns whose largest entry is 0.
-
-    A constant added to a column changes nothing, and with its largest entry at 0, tau keeps all its digits.
-    """
+def _cut(v: Tensor, largest: Tensor) -> Tensor:
+    """The projection of columns of moderate size, given the largest entry of each."""
     # The root lies above max - 1 (one entry alone then holds all) and above (sum - 1) / K (no entry is cut).
-    tau = ((v.sum(-2, keepdim=True) - 1) / v.shape[-2]).clamp_min_(-1)
+    tau = torch.maximum((v.sum(-2, keepdim=True) - 1) / v.shape[-2], largest - 1)
     above = torch.empty_like(v)
     for _ in range(v.shape[-2]):
         torch.sub(v, tau, out=above).clamp_min_(0)
