@@ -14,12 +14,15 @@ SOURCE = Path(noiselayer.__file__).parent
 
 # One line per public name; README, reference and changelog speak of these.
 PUBLIC = {
+    "AuditResult",
     "NoiseLayer",
     "NoisyLabelClassifier",
     "NoisyLabelLoss",
     "SparseNoiseMatrix",
     "TopDownLoss",
     "__version__",
+    "accuracy_from_noisy_labels",
+    "audit_labels",
     "check_noise_model",
     "corrupt_labels",
     "inverse_conversion",

@@ -13,6 +13,7 @@ from noiselayer._version import __version__
 
 if TYPE_CHECKING:
     from noiselayer import noise_matrix, regularization
+    from noiselayer.audit import AuditResult, accuracy_from_noisy_labels, audit_labels
     from noiselayer.checks import check_noise_model, noise_floor
     from noiselayer.corruption import corrupt_labels
     from noiselayer.estimator import NoisyLabelClassifier
@@ -23,12 +24,15 @@ if TYPE_CHECKING:
     from noiselayer.top_down import TopDownLoss, inverse_conversion, top_down_loss, uniform_conversion
 
 __all__ = [
+    "AuditResult",
     "NoiseLayer",
     "NoisyLabelClassifier",
     "NoisyLabelLoss",
     "SparseNoiseMatrix",
     "TopDownLoss",
     "__version__",
+    "accuracy_from_noisy_labels",
+    "audit_labels",
     "check_noise_model",
     "corrupt_labels",
     "inverse_conversion",
@@ -43,11 +47,14 @@ __all__ = [
 
 _MODULES = {"noise_matrix", "regularization"}
 _HOMES = {
+    "AuditResult": "noiselayer.audit",
     "NoiseLayer": "noiselayer.layer",
     "NoisyLabelClassifier": "noiselayer.estimator",
     "NoisyLabelLoss": "noiselayer.loss",
     "SparseNoiseMatrix": "noiselayer.sparse_noise_matrix",
     "TopDownLoss": "noiselayer.top_down",
+    "accuracy_from_noisy_labels": "noiselayer.audit",
+    "audit_labels": "noiselayer.audit",
     "check_noise_model": "noiselayer.checks",
     "corrupt_labels": "noiselayer.corruption",
     "inverse_conversion": "noiselayer.top_down",

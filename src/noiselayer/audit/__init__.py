@@ -1,5 +1,22 @@
-"""Which labels are wrong: a classifier's opinion and the noise matrix, put together by Bayes' rule."""
+"""Which labels are wrong: a classifier's opinion and the noise matrix, put together by Bayes' rule.
 
+Start with :func:`audit_labels`.
+"""
+
+from noiselayer.audit.accuracy import CleanAccuracy, accuracy_from_noisy_labels
+from noiselayer.audit.intervals import WrongLabels
+from noiselayer.audit.labels import audit_labels
 from noiselayer.audit.posterior import label_error_probability, posterior
+from noiselayer.audit.result import AuditResult
+from noiselayer.audit.verdict import best_threshold
 
-__all__ = ["label_error_probability", "posterior"]
+__all__ = [
+    "AuditResult",
+    "CleanAccuracy",
+    "WrongLabels",
+    "accuracy_from_noisy_labels",
+    "audit_labels",
+    "best_threshold",
+    "label_error_probability",
+    "posterior",
+]

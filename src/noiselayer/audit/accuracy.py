@@ -1,0 +1,167 @@
+"""How good a classifier is, from a test set whose labels are noisy."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from statistics import NormalDist
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from noiselayer.audit.sources import as_tensor
+from noiselayer.estimation.checks import check_labels
+from noiselayer.noise_matrix import check
+
+__all__ = ["CleanAccuracy", "accuracy_from_noisy_labels"]
+
+_ILL_CONDITIONED = 1e6
+
+
+@dataclass(frozen=True, eq=False)
+class CleanAccuracy:
+    """Figures on true labels that nobody has seen, with intervals.
+
+    Attributes:
+        accuracy: The share of right predictions.
+        accuracy_interval: Lower and upper end.
+        recall: Shape (K,), the share of right predictions among the samples of each true class; NaN where
+            there are none by the estimate.
+        recall_low: Shape (K,), lower ends.
+        recall_high: Shape (K,), upper ends.
+        macro_f1: The mean F1 score of the classes.
+        macro_f1_interval: Lower and upper end.
+        confusion: Shape (K, K), shares of samples by prediction (row) and true class (column); they sum to 1.
+        class_shares: Shape (K,), of the true classes.
+    """
+
+    accuracy: float
+    accuracy_interval: tuple[float, float]
+    recall: Tensor
+    recall_low: Tensor
+    recall_high: Tensor
+    macro_f1: float
+    macro_f1_interval: tuple[float, float]
+    confusion: Tensor
+    class_shares: Tensor
+
+
+def accuracy_from_noisy_labels(
+    predictions: Any,
+    noisy_labels: Any,
+    noise_matrix: Tensor,
+    *,
+    confidence: float = 0.95,
+    num_bootstrap: int = 500,
+) -> CleanAccuracy:
+    r"""Estimate a classifier's accuracy on true labels from a test set with noisy ones.
+
+    Where noise depends on the true class alone, the joint shares of predictions and noisy labels are those of
+    predictions and true classes through the noise matrix,
+
+    .. math:: p(\hat y = l, \tilde y = j) = \sum_i p(\hat y = l, y^* = i)\, Q_{ji}
+
+    and are taken back through its inverse. The intervals come from drawing the samples again; they take the
+    noise matrix as exact.
+
+    Args:
+        predictions: Shape (N,), integers 0..K-1, predicted *true* classes. The classifier must not have seen
+            ``noisy_labels``.
+        noisy_labels: Shape (N,), integers 0..K-1.
+        noise_matrix: Shape (K, K), ``noise_matrix[j, i] = p(noisy = j | true = i)``, columns sum to 1.
+        confidence: Of the intervals.
+        num_bootstrap: Draws, at least 2.
+
+    Returns:
+        Estimates and intervals, each cut to its range: an inverse can leave it by chance.
+
+    Raises:
+        TypeError: If predictions or labels are not integers.
+        ValueError: If they are out of range or differ in number, ``noise_matrix`` is no noise matrix or cannot be
+            inverted, or an option is out of range.
+
+    >>> from noiselayer import corrupt_labels
+    >>> from noiselayer.noise_matrix import pair_flip
+    >>> generator, Q = torch.Generator().manual_seed(0), pair_flip(3, 0.4)
+    >>> truth = torch.arange(30_000) % 3
+    >>> right = torch.rand(30_000, generator=generator) < 0.9
+    >>> predictions = torch.where(right, truth, (truth + 1) % 3)
+    >>> noisy = corrupt_labels(truth, Q, generator=generator)
+    >>> found = accuracy_from_noisy_labels(predictions, noisy, Q)
+    >>> round(float((predictions == noisy).float().mean()), 2), round(found.accuracy, 2)
+    (0.58, 0.9)
+    """
+    Q = check(noise_matrix).detach().double().cpu()
+    K = len(Q)
+    predicted = check_labels(as_tensor(predictions), K, name="predictions").cpu()
+    labels = check_labels(as_tensor(noisy_labels), K, name="noisy_labels").cpu()
+    if len(predicted) != len(labels) or not len(labels):
+        raise ValueError(
+            f"predictions and noisy_labels must be of the same samples, at least one; got {len(predicted)} and "
+            f"{len(labels)}."
+        )
+    if not 0 < confidence < 1:
+        raise ValueError(f"confidence must lie between 0 and 1, as in 0.95; got {confidence}.")
+    if num_bootstrap < 2:
+        raise ValueError(f"num_bootstrap must be at least 2; got {num_bootstrap}.")
+    condition = float(torch.linalg.cond(Q))
+    if not condition < _ILL_CONDITIONED:
+        raise ValueError(
+            f"noise_matrix must be invertible to look behind the labels; its condition number is {condition:.2g}. "
+            "Two classes whose labels are distributed alike cannot be told apart: merge them."
+        )
+    N = len(labels)
+    counts = torch.bincount(predicted * K + labels, minlength=K * K).double()
+    inverse = torch.linalg.inv(Q)
+    generator = torch.Generator().manual_seed(0)
+    drawn = torch.stack([_resampled(counts, N, generator) for _ in range(num_bootstrap)])
+    figures = [_figures(part.reshape(-1, K, K), inverse) for part in (counts, drawn)]
+    z = NormalDist().inv_cdf((1 + confidence) / 2)
+    (accuracy, recall, f1, joint), (drawn_accuracy, drawn_recall, drawn_f1, _) = figures
+    spread = z * _std(drawn_recall)
+    return CleanAccuracy(
+        _cut(accuracy[0]),
+        _interval(float(accuracy[0]), z * float(drawn_accuracy.std())),
+        recall[0].clamp(0, 1),
+        (recall[0] - spread).clamp(0, 1),
+        (recall[0] + spread).clamp(0, 1),
+        _cut(f1[0]),
+        _interval(float(f1[0]), z * float(drawn_f1.std())),
+        joint[0],
+        joint[0].sum(dim=0),
+    )
+
+
+def _resampled(counts: Tensor, N: int, generator: torch.Generator) -> Tensor:
+    rows = torch.multinomial(counts, min(N, 2**20), replacement=True, generator=generator)
+    return torch.bincount(rows, minlength=len(counts)).double() * (N / len(rows))
+
+
+def _figures(counts: Tensor, inverse: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Accuracy (B,), recall (B, K), macro-F1 (B,) and joint shares (B, K, K) of counts[b, prediction, label]."""
+    shares = counts / counts.sum(dim=(1, 2), keepdim=True)
+    joint = shares @ inverse.T
+    right = joint.diagonal(dim1=1, dim2=2)
+    true, predicted = joint.sum(dim=1), joint.sum(dim=2)
+    recall = torch.where(true > 1e-9, right / true.clamp_min(1e-9), torch.nan)
+    both = true + predicted
+    f1 = torch.where(both > 1e-9, 2 * right / both.clamp_min(1e-9), 0.0).clamp(0, 1)
+    return right.sum(dim=1), recall, f1.mean(dim=1), joint
+
+
+def _std(values: Tensor) -> Tensor:
+    """Of each column, draws without a value left out."""
+    kept = ~values.isnan()
+    n = kept.sum(dim=0)
+    filled = values.nan_to_num(0.0)
+    mean = filled.sum(dim=0) / n.clamp_min(1)
+    squares = torch.where(kept, (filled - mean).square(), 0.0).sum(dim=0)
+    return (squares / (n - 1).clamp_min(1)).sqrt()
+
+
+def _cut(value: Tensor) -> float:
+    return min(1.0, max(0.0, float(value)))
+
+
+def _interval(value: float, spread: float) -> tuple[float, float]:
+    return min(1.0, max(0.0, value - spread)), max(0.0, min(1.0, value + spread))

@@ -1,0 +1,166 @@
+"""How many labels are wrong, and how sure that is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from statistics import NormalDist
+
+import torch
+from torch import Tensor
+
+from noiselayer.audit.candidates import Candidates
+from noiselayer.audit.fit import refit
+from noiselayer.audit.noise_model import NoiseModel
+
+__all__ = ["Draws", "WrongLabels", "draw_models", "wrong_labels"]
+
+NUM_DRAWS = 20
+_MOST_ROWS = 2**12
+# How far the expected number is off for another reason than chance, relative to it, where the noise model was
+# fitted: noise that depends on the sample, probabilities that no temperature mends. Measured, see docs/audit.md.
+_FORM, _FORM_OF_CLASS = 0.05, 0.15
+
+
+@dataclass(frozen=True, eq=False)
+class WrongLabels:
+    """How many labels are expected to be wrong, with an interval for how many are.
+
+    Attributes:
+        labels: Shape (K,), how many samples carry each label, those verified not counted.
+        expected: Shape (K,), how many of them are expected to be wrong.
+        low: Shape (K,), lower ends of the intervals.
+        high: Shape (K,), upper ends.
+        total: Of all classes together.
+        total_low: Lower end of the interval of all.
+        total_high: Upper end.
+    """
+
+    labels: Tensor
+    expected: Tensor
+    low: Tensor
+    high: Tensor
+    total: float
+    total_low: float
+    total_high: float
+
+
+@dataclass(frozen=True, eq=False)
+class Draws:
+    """How far a fit to other samples of the same size would have been.
+
+    Attributes:
+        standard_error: Of the noise matrix, shape (K, K); None if it was given as exact.
+        of_class: Standard deviation of the share of wrong labels among each label's samples, shape (K,).
+        of_all: The same of all samples.
+        fitted: Whether anything was fitted at all.
+    """
+
+    standard_error: Tensor | None
+    of_class: Tensor
+    of_all: float
+    fitted: bool = True
+
+
+def draw_models(
+    samples: Candidates,
+    model: NoiseModel,
+    *,
+    calibrated: bool,
+    estimated: bool,
+    standard_error: Tensor | None = None,
+    num_draws: int = NUM_DRAWS,
+) -> Draws:
+    """Fit again to samples weighted at random (a Bayesian bootstrap), and look how the error rates move.
+
+    At most 2**12 samples are drawn from; what is found there is scaled to the number of samples fitted to.
+
+    Args:
+        samples: What the model was fitted to.
+        model: The answer.
+        calibrated: The sharpness was fitted.
+        estimated: The noise matrix was fitted.
+        standard_error: Shape (K, K), of a noise matrix that was given; it is then drawn around its values.
+        num_draws: How often.
+    """
+    K, n = len(model.noise_matrix), len(samples)
+    moves = calibrated or estimated or standard_error is not None
+    if not moves or not n:
+        return Draws(standard_error, torch.zeros(K, dtype=torch.float64), 0.0, fitted=False)
+    generator = torch.Generator().manual_seed(0)
+    chosen = torch.randperm(n, generator=generator)[:_MOST_ROWS]
+    few = samples.take(chosen).double()
+    shrink = (len(few) / n) ** 0.5
+    # The answer on these very samples is what the draws are spread around.
+    centre = (
+        refit(few, model, model.noise_matrix, fixed=not estimated)[0] if calibrated or estimated else model
+    )
+    matrices, rates = [], []
+    for _ in range(num_draws):
+        drawn = centre
+        if standard_error is not None:
+            noise = (
+                torch.randn(K, K, generator=generator, dtype=torch.float64) * standard_error.double() / shrink
+            )
+            Q = (model.noise_matrix.double() + noise).clamp_min(0)
+            drawn = NoiseModel(Q / Q.sum(dim=0).clamp_min(1e-12), model.sharpness, model.learned_share)
+        if calibrated or estimated:
+            weights = torch.empty(len(few), dtype=torch.float64).exponential_(generator=generator)
+            drawn, _ = refit(few, drawn, centre.noise_matrix, fixed=not estimated, weights=weights, rounds=1)
+        matrices.append(drawn.noise_matrix)
+        rates.append(_rates(few, drawn, K))
+    spread = torch.stack(rates).std(dim=0) * shrink
+    if estimated:
+        standard_error = torch.stack(matrices).std(dim=0) * shrink
+    return Draws(standard_error, spread[:K], float(spread[K]), calibrated or estimated)
+
+
+def wrong_labels(
+    labels: Tensor, expected: Tensor, variance: Tensor, draws: Draws, *, confidence: float = 0.95
+) -> WrongLabels:
+    r"""Intervals from three sources: chance, the fit's own scatter, and noise of another form than the model's.
+
+    Given the error probabilities, the number of wrong labels is a sum of independent yes-or-nos (Poisson
+    binomial) with variance :math:`\sum_n e_n (1 - e_n)`. The fit adds the variance of the expected number over
+    draws. What neither knows is that noise depends on more than the class: an allowance of 5 % of the expected
+    number, 15 % for a single label, is what was seen on data with known truth.
+
+    Args:
+        labels: Shape (K,), how many samples carry each label.
+        expected: Shape (K,), their error probabilities summed.
+        variance: Shape (K,), e (1 - e) summed.
+        draws: How sure the fit is.
+        confidence: Of the intervals.
+
+    >>> none = Draws(None, torch.zeros(1, dtype=torch.float64), 0.0, fitted=False)
+    >>> one = torch.ones(1, dtype=torch.float64)
+    >>> count = wrong_labels(400 * one, 100 * one, 25 * one, none)
+    >>> count.total, round(count.total_low, 1), round(count.total_high, 1)
+    (100.0, 90.2, 109.8)
+    """
+    z = NormalDist().inv_cdf((1 + confidence) / 2)
+    N, total = float(labels.sum()), float(expected.sum())
+    # A class without samples among those drawn from moves as all classes together do.
+    relative = draws.of_all * N / max(total, 1e-12)
+    of_class = torch.maximum(
+        labels * draws.of_class, torch.where(draws.of_class > 0, 0.0, expected * relative)
+    )
+    form, form_of_class = (_FORM, _FORM_OF_CLASS) if draws.fitted else (0.0, 0.0)
+    spread = z * (variance + of_class.square() + (form_of_class * expected).square()).sqrt()
+    all_spread = z * (float(variance.sum()) + (N * draws.of_all) ** 2 + (form * total) ** 2) ** 0.5
+    return WrongLabels(
+        labels,
+        expected,
+        (expected - spread).clamp_min(0.0),
+        torch.minimum(expected + spread, labels),
+        total,
+        max(0.0, total - all_spread),
+        min(N, total + all_spread),
+    )
+
+
+def _rates(samples: Candidates, model: NoiseModel, num_classes: int) -> Tensor:
+    """Mean error probability by given label, and of all, shape (K + 1,)."""
+    e = model.score(samples).error_probability
+    sums = torch.zeros(num_classes, dtype=e.dtype).index_add_(0, samples.labels, e)
+    counts = torch.bincount(samples.labels, minlength=num_classes)
+    return torch.cat([sums / counts.clamp_min(1), e.mean().reshape(1)])

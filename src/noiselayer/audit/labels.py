@@ -1,0 +1,133 @@
+"""The audit of labels in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from noiselayer.audit.candidates import candidates_of
+from noiselayer.audit.noise_model import NoiseModel
+from noiselayer.audit.result import AuditResult
+from noiselayer.audit.run import Options, audit_batches
+from noiselayer.audit.sources import as_tensor, batches_of_arrays
+
+__all__ = ["audit_labels"]
+
+
+def audit_labels(
+    labels: Any,
+    probs: Any,
+    noise_matrix: Tensor | None = None,
+    *,
+    probs_of: Literal["true", "noisy"] = "noisy",
+    standard_error: Tensor | None = None,
+    calibrate: bool = True,
+    verified: Any = None,
+    threshold: float | None = None,
+    class_names: Sequence[str] | None = None,
+    top: int | None = None,
+    check_model: bool = True,
+) -> AuditResult:
+    r"""Find the labels that are wrong, say what they should be, and how many there are.
+
+    A model's probabilities p are taken back to those of the true class and sharpened, and Bayes' rule gives
+    the probability that the label is wrong:
+
+    .. math:: e = 1 - \frac{Q_{\tilde y \tilde y}\, w_{\tilde y}}{\sum_i Q_{\tilde y i}\, w_i},
+        \qquad w_i \propto r_i^\tau, \qquad p = ((1 - \kappa) I + \kappa Q)\, r
+
+    Q, the sharpness tau and, for ``probs_of="noisy"``, the share kappa of the noise that the model shows are
+    those under which the labels are most likely. See ``docs/audit.md`` for how well that does.
+
+    **The probabilities must be out of sample**: of a model that has not seen these labels, or cross-fitted. A
+    network that has memorised its labels finds no errors in them.
+
+    Args:
+        labels: Shape (N,), integers 0..K-1, the labels that the samples carry.
+        probs: Shape (N, K), rows sum to 1: a tensor, or an array.
+        noise_matrix: Shape (K, K), ``noise_matrix[j, i] = p(noisy = j | true = i)``, columns sum to 1.
+            Estimated from labels and probabilities if None.
+        probs_of: "noisy" for a model trained to repeat the noisy labels (the usual case); "true" for one
+            trained through a noise matrix, or on clean labels.
+        standard_error: Of ``noise_matrix``, shape (K, K), for the intervals; it is taken as exact if None.
+        calibrate: Sharpen or soften the probabilities so that the noisy labels are most likely. Without, they
+            are taken as they are, which needs ``noise_matrix``.
+        verified: Shape (N,), bool: labels that are known to be right.
+        threshold: A label is called wrong above this error probability; if None, the one with the highest
+            expected F1 score, see :func:`noiselayer.audit.best_threshold`.
+        class_names: For messages and files.
+        top: Keep the rows of so many labels, those most likely wrong; all if None.
+        check_model: Run :func:`noiselayer.check_noise_model`.
+
+    Returns:
+        The result; it says which of both was assumed of ``probs``.
+
+    Raises:
+        TypeError: If labels are not integers or probabilities not floating-point.
+        ValueError: If shapes do not fit, a row of ``probs`` holds NaN or does not sum to 1, ``noise_matrix``
+            is none (its columns must sum to 1), or an option is out of range.
+        IndexError: If a label is out of range.
+
+    >>> from noiselayer import corrupt_labels
+    >>> from noiselayer.noise_matrix import pair_flip
+    >>> generator = torch.Generator().manual_seed(0)
+    >>> truth = torch.arange(3000) % 3
+    >>> probs = (4 * torch.eye(3)[truth] + torch.randn(3000, 3, generator=generator)).softmax(dim=1)
+    >>> labels = corrupt_labels(truth, pair_flip(3, 0.2), generator=generator)
+    >>> audit = audit_labels(labels, probs, probs_of="true")
+    >>> int((labels != truth).sum()), round(audit.wrong.total), audit.flagged
+    (585, 586, 585)
+    >>> bool((audit.corrected_labels() == truth).float().mean() > 0.98)
+    True
+    """
+    if not hasattr(probs, "shape"):
+        probs = as_tensor(probs)
+    if not hasattr(labels, "shape"):
+        labels = as_tensor(labels)
+    if len(probs.shape) != 2 or probs.shape[1] < 2:
+        raise ValueError(
+            f"probs must have shape (N, K) with K >= 2, a row per sample; got {tuple(probs.shape)}."
+        )
+    N, K = probs.shape
+    if tuple(labels.shape) != (N,):
+        raise ValueError(f"labels must have shape ({N},), one per row of probs; got {tuple(labels.shape)}.")
+    if verified is not None:
+        verified = as_tensor(verified)
+        if verified.dtype != torch.bool or tuple(verified.shape) != (N,):
+            raise ValueError(
+                f"verified must be a mask, bool of shape ({N},), true where a label is known to be right; got "
+                f"{verified.dtype} of shape {tuple(verified.shape)}."
+            )
+    if class_names is not None and len(class_names) != K:
+        raise ValueError(f"class_names must be {K}, one per column of probs; got {len(class_names)}.")
+    options = Options(
+        noise_matrix=noise_matrix,
+        standard_error=standard_error,
+        probs_of=probs_of,
+        calibrate=calibrate,
+        threshold=threshold,
+        top=top,
+        check_model=check_model,
+        class_names=None if class_names is None else tuple(class_names),
+    )
+    result = audit_batches(batches_of_arrays(labels, probs, verified), options, num_classes=int(K))
+
+    def posterior() -> Tensor:
+        model = NoiseModel(result.noise_matrix, 1 / (result.temperature or 1.0), result.learned_share)
+        return _posterior(model, as_tensor(labels), as_tensor(probs), verified)
+
+    return replace(result, _posterior=posterior)
+
+
+def _posterior(model: NoiseModel, labels: Tensor, probs: Tensor, verified: Tensor | None) -> Tensor:
+    samples = candidates_of(probs.float(), labels.long(), verified)
+    after = model.log_joint(samples).softmax(dim=1)
+    if verified is not None:
+        after = torch.where(verified.unsqueeze(1), samples.own().to(after.dtype), after)
+    if samples.index is None:
+        return after
+    return torch.zeros(probs.shape, dtype=after.dtype).scatter_(1, samples.index, after)

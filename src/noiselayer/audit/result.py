@@ -1,0 +1,180 @@
+"""What an audit has found."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import torch
+from torch import Tensor
+
+from noiselayer.audit.intervals import WrongLabels
+from noiselayer.checks import Finding
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["AuditResult"]
+
+
+@dataclass(frozen=True, eq=False)
+class AuditResult:
+    """Which labels are wrong, what they should be, and how many there are.
+
+    Rows are all N samples in their order or, where only the top ones were asked for, those, by rank.
+
+    Attributes:
+        samples: Shape (M,), the positions of the rows' samples, from 0.
+        labels: Shape (M,), the labels that they carry.
+        error_probability: Shape (M,), float32, that the label is wrong; 0 where it is verified.
+        suggested_label: Shape (M,), the most probable true class; of a label that is called wrong, the most
+            probable other one.
+        is_error: Shape (M,), bool, the verdict: ``error_probability > threshold``.
+        rank: Shape (M,), from 0, the label most likely wrong.
+        threshold: Of the verdict.
+        num_samples: N.
+        flagged: How many of all N labels are called wrong.
+        wrong: How many are expected to be, by label and in all, with intervals.
+        noise_matrix: The one used, shape (K, K), ``noise_matrix[j, i] = p(noisy = j | true = i)``, columns
+            sum to 1.
+        noise_matrix_estimated: Whether it was estimated here.
+        standard_error: Of its entries, shape (K, K); None if it was given without.
+        probs_of: What the probabilities were taken to be of: "true" classes or "noisy" labels.
+        temperature: What their logarithms were divided by; None if they were taken as they are.
+        learned_share: How much of the noise matrix the probabilities showed already, from 0 to 1.
+        findings: What contradicts the noise model, see :func:`noiselayer.check_noise_model`.
+        warnings: What is to be known before the figures are used.
+        class_names: The K names, or None.
+    """
+
+    samples: Tensor
+    labels: Tensor
+    error_probability: Tensor
+    suggested_label: Tensor
+    is_error: Tensor
+    rank: Tensor
+    threshold: float
+    num_samples: int
+    flagged: int
+    wrong: WrongLabels
+    noise_matrix: Tensor
+    noise_matrix_estimated: bool
+    standard_error: Tensor | None
+    probs_of: Literal["true", "noisy"]
+    temperature: float | None
+    learned_share: float
+    findings: tuple[Finding, ...] = ()
+    warnings: tuple[str, ...] = ()
+    class_names: tuple[str, ...] | None = None
+    _posterior: Callable[[], Tensor] | None = None
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    @property
+    def posterior(self) -> Tensor:
+        """The probability of every true class once the label is known, shape (N, K), float32.
+
+        Computed when it is asked for. Zero for classes that were no candidates, where there are more than 16.
+
+        Raises:
+            ValueError: If the probabilities were streamed and are not there any more.
+        """
+        if self._posterior is None:
+            raise ValueError("posterior needs the probabilities, and they were streamed; use audit_labels.")
+        return self._posterior()
+
+    def to_frame(self, ids: Sequence[Any] | None = None) -> pd.DataFrame:
+        """A pandas table, a row per sample, the label most likely wrong first.
+
+        Args:
+            ids: Names of all N samples, for a column "id"; their positions if None.
+
+        Raises:
+            ValueError: If there are not N of them.
+        """
+        import pandas as pd
+
+        if ids is not None and len(ids) != self.num_samples:
+            raise ValueError(f"ids must be one per sample, {self.num_samples}; got {len(ids)}.")
+        order = self.rank.argsort()
+        at = self.samples[order]
+        frame: pd.DataFrame = pd.DataFrame(
+            {
+                "sample": at.numpy(),
+                "id": [str(k if ids is None else ids[k]) for k in at.tolist()],
+                "given_label": self.labels[order].numpy(),
+                "suggested_label": self.suggested_label[order].numpy(),
+                "error_probability": self.error_probability[order].numpy(),
+                "is_error": self.is_error[order].numpy(),
+                "rank": self.rank[order].numpy(),
+            }
+        )
+        return frame
+
+    def to_csv(self, path: str | Path, ids: Sequence[Any] | None = None) -> None:
+        """Write :meth:`to_frame` as CSV."""
+        self._write(path, lambda beside: self.to_frame(ids).to_csv(beside, index=False))
+
+    def to_parquet(self, path: str | Path, ids: Sequence[Any] | None = None) -> None:
+        """Write :meth:`to_frame` as Parquet."""
+        self._write(path, lambda beside: self.to_frame(ids).to_parquet(beside, index=False))
+
+    def corrected_labels(self, threshold: float = 0.5) -> Tensor:
+        """The labels with those replaced that are likelier wrong than ``threshold``, shape (N,).
+
+        Args:
+            threshold: An error probability; 0.5 leaves a label alone unless it is more likely wrong than right.
+
+        Raises:
+            ValueError: If only some rows were kept, or ``threshold`` is no probability.
+        """
+        self._need_all("corrected_labels")
+        if not 0 <= threshold <= 1:
+            raise ValueError(f"threshold is an error probability, from 0 to 1; got {threshold}.")
+        return torch.where(self.error_probability > threshold, self.suggested_label, self.labels)
+
+    def sample_weights(self) -> Tensor:
+        """The probability that each label is right, shape (N,): a weight for training.
+
+        Raises:
+            ValueError: If only some rows were kept.
+        """
+        self._need_all("sample_weights")
+        return 1 - self.error_probability
+
+    def summary(self) -> str:
+        """The result in words."""
+        w, names = self.wrong, self.class_names
+        N = float(w.labels.sum())
+        lines = [
+            f"{w.total:,.0f} of {N:,.0f} labels are expected to be wrong ({w.total / max(N, 1):.1%}; 95 % "
+            f"interval {w.total_low:,.0f} to {w.total_high:,.0f}); {self.flagged:,} are called wrong, with an "
+            f"error probability above {self.threshold:.2f}."
+        ]
+        worst = (w.expected / w.labels.clamp_min(1)).argsort(descending=True)[:3].tolist()
+        told = ", ".join(
+            f"{names[k] if names else k} {float(w.expected[k] / w.labels[k].clamp_min(1)):.1%}" for k in worst
+        )
+        lines.append(f"Largest shares of wrong labels: {told}.")
+        return "\n".join(lines)
+
+    def _need_all(self, what: str) -> None:
+        if len(self) != self.num_samples:
+            raise ValueError(
+                f"{what} needs a row for each of the {self.num_samples} samples, and {len(self)} were kept. Audit "
+                "without top."
+            )
+
+    @staticmethod
+    def _write(path: str | Path, write: Callable[[Path], Any]) -> None:
+        """Whole or not at all."""
+        path = Path(path)
+        beside = path.with_name(f".{path.stem}.part{path.suffix}")
+        try:
+            write(beside)
+            beside.replace(path)
+        finally:
+            beside.unlink(missing_ok=True)

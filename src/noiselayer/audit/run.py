@@ -1,0 +1,244 @@
+"""The two passes of an audit over batches, whatever they come from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from noiselayer.audit.candidates import Candidates, candidates_of
+from noiselayer.audit.fit import LEARNED_SHARES, confusion_by_prediction, fit_noise_model
+from noiselayer.audit.intervals import Draws, WrongLabels, draw_models, wrong_labels
+from noiselayer.audit.noise_model import NoiseModel
+from noiselayer.audit.result import AuditResult
+from noiselayer.audit.sources import Batches, checked_batches
+from noiselayer.audit.subsample import first_pass
+from noiselayer.audit.verdict import best_threshold
+from noiselayer.checks import Finding, check_noise_model
+from noiselayer.noise_matrix import check
+
+__all__ = ["Options", "audit_batches"]
+
+_CHECKED = 2**22  # entries of probabilities that the noise model is checked on
+
+
+@dataclass(frozen=True, eq=False)
+class Options:
+    """How an audit is done; see :func:`noiselayer.audit.audit_labels`."""
+
+    noise_matrix: Tensor | None = None
+    standard_error: Tensor | None = None
+    probs_of: Literal["true", "noisy"] = "noisy"
+    calibrate: bool = True
+    threshold: float | None = None
+    top: int | None = None
+    check_model: bool = True
+    class_names: tuple[str, ...] | None = None
+
+    def __post_init__(self) -> None:
+        if self.probs_of not in ("true", "noisy"):
+            raise ValueError(
+                "probs_of must be 'true' (the model was trained through a noise matrix, or on clean labels) or "
+                f"'noisy' (it was trained to repeat the noisy labels); got {self.probs_of!r}."
+            )
+        if self.threshold is not None and not 0 <= self.threshold <= 1:
+            raise ValueError(f"threshold is an error probability, from 0 to 1; got {self.threshold}.")
+        if self.top is not None and self.top < 1:
+            raise ValueError(f"top is how many rows to keep, at least 1; got {self.top}.")
+        if self.noise_matrix is not None:
+            check(self.noise_matrix)
+        elif self.standard_error is not None:
+            raise ValueError("standard_error is of noise_matrix; give that too.")
+        elif not self.calibrate:
+            raise ValueError("calibrate=False needs noise_matrix: both are estimated together.")
+
+
+def audit_batches(make: Batches, options: Options, *, num_classes: int | None = None) -> AuditResult:
+    """Audit batches in two passes: one to fit the noise model, one to judge every label.
+
+    Args:
+        make: Gives the batches, the same at both calls.
+        options: How.
+        num_classes: K; the number of columns if None.
+
+    Raises:
+        TypeError: If labels or probabilities are of the wrong type.
+        ValueError: If they are unfit, or ``noise_matrix`` is.
+        IndexError: If a label is out of range.
+    """
+    source = checked_batches(make, num_classes)
+    if options.noise_matrix is not None and num_classes is None:
+        num_classes = _columns(source)
+    if options.noise_matrix is not None:
+        check(options.noise_matrix, num_classes=num_classes)
+    first = first_pass(source, num_classes or _columns(source))
+    K, N = len(first.counts), first.num_samples
+    notes = _notes(first.counts, options)
+    model, draws = _fit(first.samples, first.counts, options)
+    _check_possible(model.noise_matrix, first.counts)
+    e = model.score(first.samples).error_probability
+    if first.samples.verified is not None:
+        e = e[~first.samples.verified]
+    threshold = best_threshold(e) if options.threshold is None else options.threshold
+    findings = _findings(first.samples, model, draws, options) if options.check_model else ()
+
+    single = replace(model, noise_matrix=model.noise_matrix.float())
+    rows = _Rows(options.top, threshold)
+    sums = torch.zeros(3, K, dtype=torch.float64)  # labels, expected errors, their variance
+    for batch in checked_batches(make, K, thorough=False):
+        found = candidates_of(batch.probs.float(), batch.labels, batch.verified)
+        scores = single.score(found)
+        e = scores.error_probability.double()
+        one = torch.ones_like(e) if batch.verified is None else (~batch.verified).double()
+        sums.index_add_(1, batch.labels, torch.stack([one, e, e * (1 - e)]))
+        flagged = e > threshold
+        suggested = torch.where(flagged, scores.other, scores.suggested)
+        rows.add(batch.start, batch.labels, scores.log_odds, suggested, flagged)
+    if rows.seen != N:
+        raise ValueError(
+            f"the second pass over the batches gave {rows.seen} samples, the first one {N}. Give a function that "
+            "makes the same batches at every call, not a generator that is used up."
+        )
+    wrong: WrongLabels = wrong_labels(sums[0], sums[1], sums[2], draws)
+    return AuditResult(
+        **rows.finish(),
+        threshold=threshold,
+        num_samples=N,
+        wrong=wrong,
+        noise_matrix=single.noise_matrix,
+        noise_matrix_estimated=options.noise_matrix is None,
+        standard_error=None if draws.standard_error is None else draws.standard_error.float(),
+        probs_of=options.probs_of,
+        temperature=1 / model.sharpness if options.calibrate else None,
+        learned_share=model.learned_share,
+        findings=findings,
+        warnings=notes,
+        class_names=options.class_names,
+    )
+
+
+class _Rows:
+    """The rows that are kept: all, or the top ones of what has come so far."""
+
+    def __init__(self, top: int | None, threshold: float) -> None:
+        self.top, self.threshold = top, threshold
+        self.seen, self.flagged = 0, 0
+        self._parts: list[tuple[Tensor, ...]] = []
+
+    def add(self, start: int, *columns: Tensor) -> None:
+        """Columns are labels, log odds, suggestions and verdicts of consecutive samples."""
+        labels, log_odds, suggested, flagged = columns
+        self.seen += len(labels)
+        self.flagged += int(flagged.sum())
+        part = (torch.arange(start, start + len(labels)), labels, log_odds, suggested, flagged)
+        self._parts.append(part)
+        if self.top is not None and sum(len(p[0]) for p in self._parts) > self.top:
+            joined = self._joined()
+            order = joined[2].argsort(descending=True, stable=True)[: self.top]
+            self._parts = [tuple(column[order] for column in joined)]
+
+    def finish(self) -> dict[str, Any]:
+        """The columns of the result."""
+        samples, labels, log_odds, suggested, flagged = self._joined()
+        order = log_odds.argsort(descending=True, stable=True)
+        rank = torch.empty_like(order)
+        rank[order] = torch.arange(len(order))
+        if self.top is not None:
+            samples, labels, log_odds, suggested, flagged, rank = (
+                column[order] for column in (samples, labels, log_odds, suggested, flagged, rank)
+            )
+        return {
+            "samples": samples,
+            "labels": labels,
+            "error_probability": log_odds.sigmoid(),
+            "suggested_label": suggested,
+            "is_error": flagged,
+            "rank": rank,
+            "flagged": self.flagged,
+        }
+
+    def _joined(self) -> tuple[Tensor, ...]:
+        return tuple(torch.cat(column) for column in zip(*self._parts, strict=True))
+
+
+def _fit(samples: Candidates, counts: Tensor, options: Options) -> tuple[NoiseModel, Draws]:
+    Q = options.noise_matrix
+    given = None if Q is None else Q.detach().double().cpu()
+    if options.calibrate:
+        model, _ = fit_noise_model(
+            samples,
+            confusion_by_prediction(counts),
+            noise_matrix=given,
+            learned_shares=(0.0,) if options.probs_of == "true" else LEARNED_SHARES,
+        )
+    else:
+        assert given is not None
+        model = NoiseModel(given, 1.0, 1.0 if options.probs_of == "noisy" else 0.0)
+    draws = draw_models(
+        samples,
+        model,
+        calibrated=options.calibrate,
+        estimated=given is None,
+        standard_error=None
+        if options.standard_error is None
+        else options.standard_error.detach().double().cpu(),
+    )
+    return model, draws
+
+
+def _findings(samples: Candidates, model: NoiseModel, draws: Draws, options: Options) -> tuple[Finding, ...]:
+    K = len(model.noise_matrix)
+    kept = torch.arange(min(len(samples), max(1, _CHECKED // K)))
+    few = samples.take(kept)
+    if few.verified is not None:
+        few = few.take(~few.verified)
+    if not len(few):
+        return ()
+    w = model.true_probs(few.double())
+    if few.index is not None:
+        w = torch.zeros(len(few), K, dtype=w.dtype).scatter_(1, few.index, w)
+    return tuple(
+        check_noise_model(
+            model.noise_matrix, standard_error=draws.standard_error, noisy_probs=w, noisy_labels=few.labels
+        )
+    )
+
+
+def _notes(counts: Tensor, options: Options) -> tuple[str, ...]:
+    names, K = options.class_names, len(counts)
+    notes = []
+    carried, predicted = counts.sum(dim=1), counts.sum(dim=0)
+    for missing, what in (
+        (carried == 0, "no sample carries the label"),
+        (predicted == 0, "the model never predicts"),
+    ):
+        which = missing.nonzero().flatten().tolist()
+        if which:
+            shown = ", ".join(str(names[k] if names else k) for k in which[:8]) + (
+                ", ..." if len(which) > 8 else ""
+            )
+            notes.append(f"{what} {shown}: nothing can be said of the noise there.")
+    N = int(counts.sum())
+    if options.noise_matrix is None and N < 10 * K:
+        notes.append(
+            f"{N:,} labels of {K:,} classes are few to estimate a noise matrix from: it stays close to the model's "
+            "confusions, shrunk by one common factor."
+        )
+    return tuple(notes)
+
+
+def _check_possible(Q: Tensor, counts: Tensor) -> None:
+    impossible = ((Q.sum(dim=1) == 0) & (counts.sum(dim=1) > 0)).nonzero().flatten().tolist()
+    if impossible:
+        raise ValueError(
+            f"noise_matrix gives label {impossible[0]} no probability under any true class, but samples carry it. "
+            "Use a matrix whose row for that label is not zero."
+        )
+
+
+def _columns(source: checked_batches) -> int:
+    for batch in source:
+        return batch.probs.shape[1]
+    raise ValueError("labels must be of at least one sample; got none.")

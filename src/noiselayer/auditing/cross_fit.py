@@ -1,0 +1,127 @@
+"""Out-of-sample probabilities: every sample is judged by a model that has not seen its label."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from noiselayer.data import LabeledData, check_for_training
+from noiselayer.errors import InputError, list_some
+from noiselayer.noise_matrix import project
+from noiselayer.training import Hardware, TrainingOptions, fit_classifier, predict_logits
+from noiselayer.training.start import stratified_folds
+
+__all__ = ["CrossFit", "cross_fit"]
+
+_OF_TRUE = ("known", "learned", "estimated", "refined")
+
+
+@dataclass(frozen=True, eq=False)
+class CrossFit:
+    """What the models of all folds say of the samples that they have not seen.
+
+    Attributes:
+        logits: Shape (N, K), float32.
+        fold_of: Shape (N,), which model was not trained on each sample.
+        probs_of: "noisy" where the models repeat the labels, "true" where they were trained through a noise
+            matrix.
+        noise_matrix: Shape (K, K), the mean of the folds' (columns = true classes); None for "noisy".
+        standard_error: Of its entries, shape (K, K): how far the folds differ; None for "noisy".
+        interrupted: Stopped by the user before the last fold's end; the logits are incomplete.
+    """
+
+    logits: Tensor
+    fold_of: Tensor
+    probs_of: Literal["true", "noisy"]
+    noise_matrix: Tensor | None = None
+    standard_error: Tensor | None = None
+    interrupted: bool = False
+
+    @property
+    def probs(self) -> Tensor:
+        """Shape (N, K), rows sum to 1."""
+        return self.logits.softmax(dim=1)
+
+
+def cross_fit(
+    data: LabeledData,
+    options: TrainingOptions,
+    *,
+    folds: int = 5,
+    clean: LabeledData | None = None,
+    noise_matrix: Tensor | None = None,
+    hardware: Hardware | None = None,
+    folder: Path | None = None,
+    device: torch.device | str | None = None,
+    on_stage: Callable[[str], None] | None = None,
+) -> CrossFit:
+    """Train a model per fold on all other folds, and ask it about its own.
+
+    Args:
+        data: Samples and noisy labels.
+        options: How each model is trained; method "normal" gives probabilities of the noisy label, those that
+            train through a noise matrix give probabilities of the true class.
+        folds: How many, at least 2.
+        clean: Samples with trusted labels, for every fold.
+        noise_matrix: Shape (K, K), for the method "known".
+        hardware: Devices and precision.
+        folder: Where folds leave checkpoints, ``fold-0``, ``fold-1``, ...; a finished one is not trained
+            again, one that was stopped goes on.
+        device: Where to ask the trained models.
+        on_stage: Told in words what begins.
+
+    Raises:
+        InputError: If a class has a single sample, or the data cannot be trained on.
+        ValueError: If ``folds`` is below 2, or as in :func:`noiselayer.training.fit_classifier`.
+
+    >>> from noiselayer.data import from_arrays
+    >>> from noiselayer.training import default_options
+    >>> data = from_arrays(torch.eye(2).repeat(20, 1), torch.tensor([0, 1]).repeat(20))
+    >>> options = default_options("vector", model="linear", model_options={}, method="normal", max_epochs=2)
+    >>> cross_fit(data, options, folds=2).probs.shape
+    torch.Size([40, 2])
+    """
+    if folds < 2:
+        raise ValueError(f"folds must be at least 2, so that each leaves a part out; got {folds}.")
+    check_for_training(data)
+    assert data.labels is not None
+    single = [data.class_names[k] for k in (data.counts() == 1).nonzero().flatten().tolist()]
+    if single:
+        raise InputError(
+            f"cross-fitting needs at least two samples of every label, and there is one of "
+            f"{list_some(map(repr, single))} in {data.source}. Add some, or leave the class out."
+        )
+    say = on_stage or (lambda message: None)
+    N, K = len(data), data.num_classes
+    fold_of = stratified_folds(data.labels, folds, torch.Generator().manual_seed(options.seed))
+    logits = torch.full((N, K), torch.nan)
+    matrices = []
+    of_true = False
+    for k in range(folds):
+        say(f"Fold {k + 1} of {folds}.")
+        trained = fit_classifier(
+            data.subset((fold_of != k).nonzero().flatten()),
+            replace(options, seed=options.seed + k),
+            clean=clean,
+            noise_matrix=noise_matrix,
+            hardware=hardware,
+            folder=None if folder is None else folder / f"fold-{k}",
+            on_stage=on_stage,
+        )
+        of_true = trained.options.method in _OF_TRUE
+        if trained.interrupted:
+            return CrossFit(logits, fold_of, "true" if of_true else "noisy", interrupted=True)
+        left_out = (fold_of == k).nonzero().flatten()
+        logits[left_out] = predict_logits(trained.network, data.subset(left_out).inputs, device=device).cpu()
+        matrices.append(trained.noise_matrix)
+    if not of_true:
+        return CrossFit(logits, fold_of, "noisy")
+    stacked = torch.stack(matrices).double()
+    # The folds share most of their samples, so what differs between them is more than sampling and less than
+    # it: the spread of single models, not of their mean.
+    return CrossFit(logits, fold_of, "true", project(stacked.mean(dim=0)).float(), stacked.std(dim=0).float())

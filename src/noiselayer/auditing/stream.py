@@ -1,0 +1,189 @@
+"""Audits of more samples than memory holds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from torch import Tensor
+
+from noiselayer.audit.result import AuditResult
+from noiselayer.audit.run import Options, audit_batches
+from noiselayer.audit.sources import ENTRIES, Batches, batches_of_arrays
+from noiselayer.errors import InputError
+
+__all__ = ["audit_stream", "batches_of_parquet"]
+
+
+def audit_stream(
+    labels: Any,
+    probs: Any,
+    noise_matrix: Tensor | None = None,
+    *,
+    probs_of: Literal["true", "noisy"] = "noisy",
+    standard_error: Tensor | None = None,
+    calibrate: bool = True,
+    verified: Any = None,
+    threshold: float | None = None,
+    class_names: Sequence[str] | None = None,
+    top: int | None = 1000,
+    check_model: bool = True,
+) -> AuditResult:
+    """Audit labels whose probabilities are read batch by batch, twice, in memory that does not grow with N.
+
+    The same as :func:`noiselayer.audit_labels` on the same data; what is kept is ``top`` rows, or 20 bytes or
+    so for each of all samples if that is None.
+
+    Args:
+        labels: Shape (N,), integers 0..K-1; None if the batches of ``probs`` bring them.
+        probs: Shape (N, K): an array, a memory-mapped one (its file is read piece by piece, so that it does
+            not count as memory either), the path of an .npy file, or a function without arguments that makes
+            batches ``(labels, probs)`` or ``(labels, probs, verified)``, the same at both calls: for instance
+            :func:`batches_of_parquet`.
+        noise_matrix: Shape (K, K), ``noise_matrix[j, i] = p(noisy = j | true = i)``, columns sum to 1.
+        probs_of: As in :func:`noiselayer.audit_labels`, like all that follow.
+        standard_error: Of the noise matrix.
+        calibrate: Sharpen or soften the probabilities.
+        verified: Shape (N,), bool.
+        threshold: Of the verdict.
+        class_names: For messages and files.
+        top: Keep the rows of so many labels, those most likely wrong.
+        check_model: Run :func:`noiselayer.check_noise_model`.
+
+    Raises:
+        InputError: If the file cannot be read.
+        TypeError: As in :func:`noiselayer.audit_labels`.
+        ValueError: Likewise, or if ``probs`` is a generator that can be read only once.
+        IndexError: If a label is out of range.
+
+    >>> import tempfile, torch
+    >>> path = Path(tempfile.mkdtemp()) / "probs.npy"
+    >>> truth = np.arange(3000) % 3
+    >>> np.save(path, np.eye(3, dtype=np.float32)[truth] * 0.7 + 0.1)
+    >>> labels = np.where(np.arange(3000) % 50 == 0, (truth + 1) % 3, truth)
+    >>> audit = audit_stream(labels, path, top=60)
+    >>> len(audit), audit.flagged, bool(torch.all(audit.samples % 50 == 0))
+    (60, 60, True)
+    """
+    options = Options(
+        noise_matrix=noise_matrix,
+        standard_error=standard_error,
+        probs_of=probs_of,
+        calibrate=calibrate,
+        threshold=threshold,
+        top=top,
+        check_model=check_model,
+        class_names=None if class_names is None else tuple(class_names),
+    )
+    if callable(probs):
+        if labels is not None or verified is not None:
+            raise ValueError("labels and verified come with the batches of probs; give labels=None.")
+        return audit_batches(probs, options)
+    if isinstance(probs, Iterator):
+        raise ValueError(
+            "probs is a generator, which can be read once, and an audit reads twice. Give a function that makes it."
+        )
+    if labels is None:
+        raise ValueError("labels are missing: give them, or a function that makes batches (labels, probs).")
+    if isinstance(probs, str | Path):
+        probs = _memory_mapped(Path(probs))
+    N, K = _shape(probs)
+    if np.shape(labels) != (N,):
+        raise ValueError(
+            f"labels must have shape ({N},), one per row of probs; got {tuple(np.shape(labels))}."
+        )
+    if isinstance(probs, np.memmap) and probs.flags.c_contiguous and probs.filename is not None:
+        return audit_batches(_batches_of_file(labels, probs, verified), options, num_classes=K)
+    return audit_batches(batches_of_arrays(labels, probs, verified), options, num_classes=K)
+
+
+def batches_of_parquet(
+    path: str | Path, *, label_column: str, prob_columns: Sequence[str], verified_column: str | None = None
+) -> Batches:
+    """A function that reads a Parquet file batch by batch, for :func:`audit_stream`.
+
+    Args:
+        path: The file.
+        label_column: Integers 0..K-1.
+        prob_columns: The K columns of probabilities, in the order of the classes.
+        verified_column: Bools.
+
+    Raises:
+        InputError: If the file cannot be read or lacks a column.
+
+    >>> batches_of_parquet("nowhere.parquet", label_column="y", prob_columns=["a", "b"])
+    Traceback (most recent call last):
+    ...
+    noiselayer.errors.InputError: there is no file nowhere.parquet.
+    """
+    import pyarrow.parquet as pq
+
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(f"there is no file {path}.")
+    columns = [label_column, *prob_columns, *([verified_column] if verified_column else [])]
+    missing = [name for name in columns if name not in pq.read_schema(path).names]
+    if missing:
+        raise InputError(f"{path} has no column {missing[0]!r}.")
+    rows = max(1, ENTRIES // len(prob_columns))
+
+    def make() -> Iterator[tuple[Any, ...]]:
+        with pq.ParquetFile(path) as file:
+            for batch in file.iter_batches(batch_size=rows, columns=columns):
+                probs = np.stack([batch.column(name).to_numpy() for name in prob_columns], axis=1)
+                more = () if verified_column is None else (_whole(batch, verified_column),)
+                yield (_whole(batch, label_column), probs, *more)
+
+    return make
+
+
+def _whole(batch: Any, name: str) -> Any:
+    return batch.column(name).to_numpy(zero_copy_only=False)
+
+
+def _memory_mapped(path: Path) -> np.memmap[Any, Any]:
+    try:
+        array = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError) as error:
+        raise InputError(f"cannot read {path}: {error}.") from error
+    if not isinstance(array, np.memmap):
+        raise InputError(f"{path} must be an .npy file with one array.")
+    return array
+
+
+def _shape(probs: Any) -> tuple[int, int]:
+    shape = tuple(getattr(probs, "shape", ()))
+    if len(shape) != 2 or shape[1] < 2:
+        raise ValueError(f"probs must have shape (N, K) with K >= 2, a row per sample; got {shape}.")
+    return int(shape[0]), int(shape[1])
+
+
+def _batches_of_file(labels: Any, probs: np.memmap[Any, Any], verified: Any) -> Batches:
+    """Batches read from the file behind a memory map, the next one while the last is worked on.
+
+    Pages that are touched through the map would stay in this process's resident memory; read ones do not.
+    """
+    N, K = probs.shape
+    rows = max(1, ENTRIES // K)
+
+    def read(file: Any, start: int) -> Any:
+        part = np.empty((min(rows, N - start), K), dtype=probs.dtype)
+        file.seek(probs.offset + start * K * probs.dtype.itemsize)
+        file.readinto(memoryview(part).cast("B"))
+        return part
+
+    def make() -> Iterator[tuple[Any, ...]]:
+        assert probs.filename is not None
+        with Path(probs.filename).open("rb", buffering=0) as file, ThreadPoolExecutor(1) as ahead:
+            waiting = ahead.submit(read, file, 0)
+            for start in range(0, N, rows):
+                part = waiting.result()
+                if start + rows < N:
+                    waiting = ahead.submit(read, file, start + rows)
+                where = slice(start, start + rows)
+                yield (labels[where], part, *(() if verified is None else (verified[where],)))
+
+    return make

@@ -1,0 +1,66 @@
+"""Accuracy behind noisy labels: exact where shares are exact, covering where they are drawn."""
+
+import pytest
+import torch
+
+from noiselayer import corrupt_labels
+from noiselayer.audit import accuracy_from_noisy_labels
+from noiselayer.noise_matrix import identity, pair_flip, random
+
+
+def predicted(truth: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+    """Class 0 is always found, the others seven times in ten."""
+    right = (torch.rand(len(truth), generator=generator) < 0.7) | (truth == 0)
+    return torch.where(right, truth, (truth + 2) % 4)
+
+
+def test_without_noise_it_is_scikit_learn(generator: torch.Generator) -> None:
+    from sklearn.metrics import f1_score, recall_score
+
+    truth = torch.randint(4, (500,), generator=generator)
+    guesses = predicted(truth, generator)
+    found = accuracy_from_noisy_labels(guesses, truth, identity(4))
+    assert found.accuracy == pytest.approx(float((guesses == truth).double().mean()))
+    assert found.recall.tolist() == pytest.approx(recall_score(truth, guesses, average=None).tolist())
+    assert found.macro_f1 == pytest.approx(f1_score(truth, guesses, average="macro"))
+
+
+def test_the_truth_lies_in_the_intervals() -> None:
+    Q, covered = random(4, 0.4, generator=torch.Generator().manual_seed(0)), [0, 0]
+    for seed in range(40):
+        generator = torch.Generator().manual_seed(seed)
+        truth = torch.randint(4, (2000,), generator=generator)
+        guesses = predicted(truth, generator)
+        found = accuracy_from_noisy_labels(
+            guesses, corrupt_labels(truth, Q, generator=generator), Q, num_bootstrap=100
+        )
+        low, high = found.accuracy_interval
+        covered[0] += low <= 0.775 <= high
+        covered[1] += float(found.recall_low[1]) <= 0.7 <= float(found.recall_high[1])
+    assert min(covered) >= 34  # 38 of 40 is 95 %
+
+
+def test_a_transposed_matrix_gives_another_answer(generator: torch.Generator) -> None:
+    truth = torch.randint(4, (20_000,), generator=generator)
+    guesses = predicted(truth, generator)
+    Q = pair_flip(4, 0.4)
+    noisy = corrupt_labels(truth, Q, generator=generator)
+    assert accuracy_from_noisy_labels(guesses, noisy, Q).recall[0] > 0.95
+    assert accuracy_from_noisy_labels(guesses, noisy, Q.T.contiguous()).recall[0] < 0.9
+
+
+@pytest.mark.parametrize(
+    ("predictions", "labels", "options", "error", "message"),
+    [
+        ([0.5], [0], {}, TypeError, "predictions must be class indices"),
+        ([0], [0, 1], {}, ValueError, "must be of the same samples, at least one; got 1 and 2"),
+        ([5], [0], {}, ValueError, r"predictions must lie in 0\.\.1; got 5"),
+        ([0], [0], {"confidence": 1.0}, ValueError, "confidence must lie between"),
+        ([0], [0], {"num_bootstrap": 1}, ValueError, "num_bootstrap must be at least 2"),
+        ([0], [0], {"noise_matrix": torch.full((2, 2), 0.5)}, ValueError, "noise_matrix must be invertible"),
+    ],
+)
+def test_what_it_refuses(predictions, labels, options, error, message) -> None:  # type: ignore[no-untyped-def]
+    options = {"noise_matrix": torch.eye(2), **options}
+    with pytest.raises(error, match=message):
+        accuracy_from_noisy_labels(torch.tensor(predictions), torch.tensor(labels), **options)

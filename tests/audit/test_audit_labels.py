@@ -1,0 +1,256 @@
+"""The audit against a naive loop, known noise, and what it must refuse."""
+
+import math
+
+import pytest
+import torch
+from torch import Tensor
+
+from noiselayer import corrupt_labels
+from noiselayer.audit import audit_labels, best_threshold, label_error_probability, posterior
+from noiselayer.audit.candidates import candidates_of
+from noiselayer.audit.noise_model import NoiseModel, unmix
+from noiselayer.audit.subsample import MOST_ROWS, Batch, first_pass
+from noiselayer.noise_matrix import pair_flip, random, symmetric
+
+
+def simulated(
+    Q: Tensor, N: int = 4000, sharpness: float = 3.0, seed: int = 0
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Probabilities of the true class that are calibrated, noisy labels, and the truth."""
+    generator = torch.Generator().manual_seed(seed)
+    K = len(Q)
+    truth = torch.randint(K, (N,), generator=generator)
+    x = sharpness * torch.eye(K)[truth] + torch.randn(N, K, generator=generator)
+    return (sharpness * x).softmax(dim=1), corrupt_labels(truth, Q, generator=generator), truth
+
+
+def test_with_a_given_matrix_it_is_bayes_rule_in_a_loop(skewed: Tensor) -> None:
+    Q = skewed.float()
+    probs, labels, _ = simulated(Q, N=50)
+    audit = audit_labels(labels, probs, Q, probs_of="true", calibrate=False)
+    for n in range(50):
+        joint = [float(Q[labels[n], i] * probs[n, i]) for i in range(3)]
+        assert float(audit.error_probability[n]) == pytest.approx(
+            1 - joint[int(labels[n])] / sum(joint), abs=1e-5
+        )
+    torch.testing.assert_close(audit.error_probability, label_error_probability(probs.log(), labels, Q))
+    torch.testing.assert_close(audit.posterior, posterior(probs.log(), labels, Q))
+    assert audit.temperature is None
+    assert audit.probs_of == "true"
+
+
+def test_a_transposed_matrix_is_refused(skewed: Tensor) -> None:
+    probs, labels, _ = simulated(skewed.float(), N=50)
+    with pytest.raises(ValueError, match=r"Its rows do: if rows are true\s+classes"):
+        audit_labels(labels, probs, skewed.float().T.contiguous())
+
+
+@pytest.mark.parametrize("probs_of", ["true", "noisy"])
+@pytest.mark.parametrize(
+    "Q",
+    [pair_flip(4, 0.3), symmetric(4, 0.3), random(4, 0.3, generator=torch.Generator().manual_seed(1))],
+    ids=["pair", "symmetric", "random"],
+)
+def test_matrix_count_and_verdicts_are_found_from_noisy_labels_alone(probs_of: str, Q: Tensor) -> None:
+    probs, labels, truth = simulated(Q, N=4000, sharpness=4.0)
+    given = probs if probs_of == "true" else probs @ Q.T
+    audit = audit_labels(labels, given, probs_of=probs_of)  # type: ignore[arg-type]
+    wrong = labels != truth
+    assert float((audit.noise_matrix - Q).abs().max()) < 0.06
+    assert audit.wrong.total == pytest.approx(int(wrong.sum()), rel=0.1)
+    assert audit.wrong.total_low <= int(wrong.sum()) <= audit.wrong.total_high
+    hits = int((audit.is_error & wrong).sum())
+    assert 2 * hits / (int(wrong.sum()) + audit.flagged) > 0.95
+    assert float((audit.corrected_labels() == truth).float().mean()) > 0.97
+
+
+def test_overconfident_and_unsure_models_are_calibrated() -> None:
+    Q = symmetric(4, 0.2)
+    probs, labels, truth = simulated(Q, N=6000)
+    wrong = (labels != truth).float()
+    for power in (0.4, 3.0):
+        distorted = probs.pow(power) / probs.pow(power).sum(dim=1, keepdim=True)
+        audit = audit_labels(labels, distorted, Q, probs_of="true")
+        assert audit.temperature == pytest.approx(power, rel=0.15)
+        assert float(((audit.error_probability - wrong) ** 2).mean()) < 0.045
+        sure = audit.error_probability > 0.9
+        assert float(wrong[sure].mean()) > 0.93
+
+
+def test_unmixing_is_exact_on_mixtures_and_stays_on_the_simplex() -> None:
+    Q = random(4, 0.3, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
+    generator = torch.Generator().manual_seed(0)
+    true = torch.rand(20, 4, generator=generator, dtype=torch.float64).pow(2)
+    true /= true.sum(dim=1, keepdim=True)
+    samples = candidates_of(true @ Q.T, torch.zeros(20, dtype=torch.long))
+    torch.testing.assert_close(unmix(samples, Q, steps=2000), true, atol=1e-4, rtol=0)
+    off = candidates_of(torch.eye(4, dtype=torch.float64), torch.arange(4))  # no mixture of Q's columns
+    found = unmix(off, Q)
+    assert bool((found >= 0).all())
+    torch.testing.assert_close(found.sum(dim=1), torch.ones(4, dtype=torch.float64))
+
+
+def test_many_classes_by_their_likeliest_ones_equal_all_of_them() -> None:
+    K = 30
+    Q = random(K, 0.3, concentration=0.2, generator=torch.Generator().manual_seed(3))
+    probs, labels, _ = simulated(Q, N=300, sharpness=4.0)
+    few = candidates_of(probs, labels)
+    assert few.probs.shape == (300, 8)
+    assert bool((few.index == labels.unsqueeze(1)).any(dim=1).all())  # type: ignore[union-attr]
+    e = NoiseModel(Q).score(few).error_probability
+    torch.testing.assert_close(e, label_error_probability(probs.log(), labels, Q), atol=0.02, rtol=0)
+    audit = audit_labels(labels, probs, Q, probs_of="true", calibrate=False)
+    torch.testing.assert_close(audit.posterior.sum(dim=1), torch.ones(300))
+
+
+def test_verified_labels_are_right_and_not_counted() -> None:
+    Q = pair_flip(3, 0.3)
+    probs, labels, truth = simulated(Q)
+    verified = (labels == truth) & (torch.arange(len(labels)) % 2 == 0)
+    audit = audit_labels(labels, probs, probs_of="true", verified=verified)
+    assert not bool(audit.error_probability[verified].any())
+    assert not bool(audit.is_error[verified].any())
+    assert bool((audit.suggested_label[verified] == labels[verified]).all())
+    assert float(audit.wrong.labels.sum()) == int((~verified).sum())
+    assert bool((audit.posterior[verified].argmax(dim=1) == labels[verified]).all())
+    assert audit.wrong.total == pytest.approx(int((labels != truth).sum()), rel=0.15)
+
+
+def test_relabelling_the_classes_permutes_the_answer() -> None:
+    Q = random(4, 0.3, generator=torch.Generator().manual_seed(4))
+    probs, labels, _ = simulated(Q, N=1000)
+    order = torch.tensor([2, 0, 3, 1])
+    plain = audit_labels(labels, probs, check_model=False)
+    renamed = audit_labels(order.argsort()[labels], probs[:, order], check_model=False)
+    torch.testing.assert_close(renamed.error_probability, plain.error_probability, atol=1e-4, rtol=1e-3)
+    torch.testing.assert_close(
+        renamed.noise_matrix, plain.noise_matrix[order][:, order], atol=1e-4, rtol=1e-3
+    )
+
+
+def test_ranks_rows_and_suggestions_belong_together() -> None:
+    probs, labels, _ = simulated(pair_flip(4, 0.3), N=500)
+    audit = audit_labels(labels, probs, probs_of="true")
+    by_rank = audit.error_probability[audit.rank.argsort()]
+    assert bool((by_rank[:-1] >= by_rank[1:]).all())
+    assert bool((audit.suggested_label[audit.is_error] != labels[audit.is_error]).all())
+    assert audit.flagged == int(audit.is_error.sum())
+    torch.testing.assert_close(audit.sample_weights(), 1 - audit.error_probability)
+    top = audit_labels(labels, probs, probs_of="true", top=20)
+    assert top.samples.tolist() == audit.rank.argsort()[:20].tolist()
+    assert (top.flagged, top.wrong.total) == (audit.flagged, audit.wrong.total)
+    with pytest.raises(ValueError, match=r"corrected_labels needs a row for each of the 500 samples, and 20"):
+        top.corrected_labels()
+
+
+def test_the_interval_of_the_count_covers_at_a_known_matrix() -> None:
+    Q, covered = symmetric(3, 0.2), 0
+    for seed in range(40):
+        probs, labels, truth = simulated(Q, N=400, seed=seed)
+        wrong = audit_labels(labels, probs, Q, probs_of="true", calibrate=False, check_model=False).wrong
+        covered += wrong.total_low <= int((labels != truth).sum()) <= wrong.total_high
+    assert 34 <= covered <= 40  # 95 % of 40 is 38
+
+
+def test_labels_that_are_all_right_are_left_alone() -> None:
+    probs, labels, _ = simulated(torch.eye(3), N=3000, sharpness=4.0)
+    audit = audit_labels(labels, probs)
+    assert audit.wrong.total < 15
+    assert audit.flagged < 10
+
+
+def test_the_threshold_has_the_highest_expected_f1() -> None:
+    e = torch.rand(200, generator=torch.Generator().manual_seed(0)).double()
+    t = best_threshold(e)
+
+    def expected_f1(threshold: float) -> float:
+        flagged = e > threshold
+        return 2 * float(e[flagged].sum()) / (int(flagged.sum()) + float(e.sum()))
+
+    assert expected_f1(t) == pytest.approx(max(expected_f1(k / 1000) for k in range(1000)), abs=1e-3)
+    assert t == pytest.approx(expected_f1(t) / 2, abs=5e-3)
+    assert best_threshold(torch.zeros(3)) == 0.5
+
+
+def test_what_the_first_pass_keeps_does_not_depend_on_the_batches() -> None:
+    N = MOST_ROWS + 5000
+    probs = torch.rand(N, 2, generator=torch.Generator().manual_seed(0))
+    probs /= probs.sum(dim=1, keepdim=True)
+    labels = torch.arange(N) % 2
+    whole = first_pass([Batch(0, labels, probs, None)], 2)
+    parts = first_pass([Batch(k, labels[k : k + 977], probs[k : k + 977], None) for k in range(0, N, 977)], 2)
+    assert MOST_ROWS * 0.45 < len(whole.samples) <= MOST_ROWS
+    torch.testing.assert_close(parts.samples.probs, whole.samples.probs, rtol=0, atol=0)
+    assert parts.counts.tolist() == whole.counts.tolist()
+    # No period: every residue is there as often.
+    assert abs(float(whole.samples.labels.double().mean()) - 0.5) < 0.01
+
+
+def test_what_contradicts_the_noise_model_is_said() -> None:
+    probs, labels, _ = simulated(symmetric(3, 0.05), N=3000, sharpness=5.0)
+    findings = audit_labels(labels, probs, symmetric(3, 0.5), probs_of="true", calibrate=False).findings
+    assert "input_dependent_noise" in {finding.name for finding in findings}
+    assert audit_labels(labels, probs, check_model=False).findings == ()
+
+
+def test_classes_without_labels_are_named() -> None:
+    probs = torch.tensor([[0.6, 0.3, 0.1], [0.3, 0.6, 0.1]]).repeat(50, 1)
+    audit = audit_labels(torch.tensor([0, 1]).repeat(50), probs, class_names=["a", "b", "c"])
+    assert audit.warnings[0] == "no sample carries the label c: nothing can be said of the noise there."
+
+
+def test_the_result_as_a_table(tmp_path) -> None:  # type: ignore[no-untyped-def]
+    import pandas as pd
+
+    probs, labels, _ = simulated(pair_flip(3, 0.3), N=100)
+    audit = audit_labels(labels, probs, class_names=["a", "b", "c"])
+    frame = audit.to_frame(ids=[f"{k}.png" for k in range(100)])
+    assert frame["rank"].tolist() == list(range(100))
+    assert frame["id"][0] == f"{frame['sample'][0]}.png"
+    audit.to_csv(tmp_path / "a.csv")
+    audit.to_parquet(tmp_path / "a.parquet")
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["a.csv", "a.parquet"]
+    assert pd.read_parquet(tmp_path / "a.parquet")["given_label"].tolist() == frame["given_label"].tolist()
+    assert "labels are expected to be wrong" in audit.summary()
+    with pytest.raises(ValueError, match="ids must be one per sample, 100; got 1"):
+        audit.to_frame(ids=["x"])
+
+
+GOOD = torch.tensor([[0.9, 0.1], [0.2, 0.8]])
+
+
+@pytest.mark.parametrize(
+    ("labels", "probs", "options", "error", "message"),
+    [
+        ([0, 1], GOOD.long(), {}, TypeError, "probs must be floating-point probabilities"),
+        ([0.0, 1.0], GOOD, {}, TypeError, "labels must be class indices"),
+        ([0], GOOD, {}, ValueError, r"labels must have shape \(2,\), one per row of probs; got \(1,\)"),
+        ([0, 1], GOOD[0], {}, ValueError, r"probs must have shape \(N, K\)"),
+        ([0, 2], GOOD, {}, IndexError, r"labels must lie in 0\.\.1; got 2 at 1\. Leave samples without"),
+        ([0, 1], torch.tensor([[0.9, 0.1], [math.nan, 0.8]]), {}, ValueError, "row 1 holds NaN"),
+        ([0, 1], GOOD * 2, {}, ValueError, r"row 0 sums to 2\. If these are logits, apply softmax"),
+        ([0, 1], torch.tensor([[0.9, 0.1], [1.5, -0.5]]), {}, ValueError, "row 1 holds -0.5"),
+        ([0, 1], GOOD, {"noise_matrix": torch.eye(3)}, ValueError, "is 3 x 3, but there are 2 classes"),
+        ([0, 1], GOOD, {"noise_matrix": 2 * torch.eye(2)}, ValueError, "columns must sum to 1"),
+        ([0, 1], GOOD, {"probs_of": "clean"}, ValueError, "probs_of must be 'true'"),
+        ([0, 1], GOOD, {"calibrate": False}, ValueError, "calibrate=False needs noise_matrix"),
+        ([0, 1], GOOD, {"threshold": 2.0}, ValueError, "threshold is an error probability"),
+        ([0, 1], GOOD, {"top": 0}, ValueError, "top is how many rows"),
+        ([0, 1], GOOD, {"verified": [1, 0]}, ValueError, r"verified must be a mask, bool of shape \(2,\)"),
+        ([0, 1], GOOD, {"class_names": ["a"]}, ValueError, "class_names must be 2"),
+        ([0, 1], GOOD, {"standard_error": GOOD}, ValueError, "standard_error is of noise_matrix"),
+        (
+            [0, 1],
+            GOOD,
+            {"noise_matrix": torch.tensor([[1.0, 1.0], [0.0, 0.0]])},
+            ValueError,
+            "noise_matrix gives label 1 no probability under any true class",
+        ),
+        ([], GOOD[:0], {}, ValueError, "at least one sample"),
+    ],
+)
+def test_what_it_refuses(labels, probs, options, error, message) -> None:  # type: ignore[no-untyped-def]
+    labels = torch.tensor(labels) if labels else torch.zeros(0, dtype=torch.long)
+    with pytest.raises(error, match=message):
+        audit_labels(labels, probs, **options)
