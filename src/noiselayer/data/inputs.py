@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from noiselayer.data.names import ChosenNames
 from noiselayer.errors import InputError
 
 __all__ = ["Indices", "Inputs", "Kind", "SubsetInputs", "keep_batch"]
@@ -88,7 +89,7 @@ class SubsetInputs(Inputs):
         self.base: Inputs = inputs
         self.indices: npt.NDArray[np.int64] = chosen
         self.kind, self.shape, self.dtype = inputs.kind, inputs.shape, inputs.dtype
-        self.ids = tuple(inputs.ids[i] for i in chosen)
+        self.ids = ChosenNames(inputs.ids, chosen)
 
     def __getitems__(self, indices: Indices) -> Tensor:
         return self.base.__getitems__(self.indices[np.asarray(indices, dtype=np.int64)])

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from noiselayer.data.memory_map import map_stored_member
 from noiselayer.errors import InputError, nearest
 
 __all__ = ["describe_npz", "npz_keys", "read_npy", "read_npz", "split_address"]
@@ -71,8 +72,14 @@ def npz_keys(path: Path) -> list[str]:
     return keys
 
 
-def read_npz(path: Path, key: str) -> npt.NDArray[Any]:
+def read_npz(path: Path, key: str, *, map_from: int | None = None) -> npt.NDArray[Any]:
     """Read one array of an .npz file and leave the others alone.
+
+    Args:
+        path: The file.
+        key: The array's name.
+        map_from: Leave an array of at least so many bytes on the disk, as a memory map, if it lies there
+            uncompressed (``numpy.savez``); None reads it whatever its size.
 
     Raises:
         InputError: If there is no such key (the message lists all, with shapes), the file is damaged, or the
@@ -90,6 +97,11 @@ def read_npz(path: Path, key: str) -> npt.NDArray[Any]:
             f"{path} has no array {key!r}.{nearest(key, keys)} Its arrays are: {describe_npz(path)}."
         )
     try:
+        with zipfile.ZipFile(path) as archive:
+            large = map_from is not None and archive.getinfo(f"{key}.npy").file_size >= map_from
+        mapped = map_stored_member(path, key) if large else None
+        if mapped is not None:
+            return mapped
         with zipfile.ZipFile(path) as archive, archive.open(f"{key}.npy") as file:
             array: npt.NDArray[Any] = np.lib.format.read_array(file, allow_pickle=False)
     except _DAMAGED as error:

@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
-from noiselayer.data.decode import check_images
+from noiselayer.data.image_index import indexed_checks
 from noiselayer.data.images import ImageFileInputs, ImageSize, common_size
 from noiselayer.data.labeled import LabeledData
 from noiselayer.data.labels import encode_labels
@@ -95,7 +95,7 @@ def read_images(
     noiselayer.errors.InputError: 1 of 1 images cannot be read: nowhere.png (no such file). Mend or
     remove it, or leave it out with skip_unreadable.
     """
-    checks = check_images(paths)
+    checks = indexed_checks(paths)
     bad = [(name, check.error) for name, check in zip(ids, checks, strict=True) if check.error is not None]
     kept = [index for index, check in enumerate(checks) if check.error is None]
     listed = list_some((f"{name} ({error})" for name, error in bad), limit=20)
@@ -126,7 +126,7 @@ def _files(folder: Path) -> tuple[list[Path], list[Path]]:
             if not name.startswith("."):
                 path = Path(parent, name)
                 (images if path.suffix.lower() in IMAGE_SUFFIXES else others).append(path)
-    return sorted(images), others
+    return sorted(images, key=lambda path: path.parts), others  # the order of paths, compared as plain text
 
 
 def _check_class_folders(folder: Path, images: Sequence[Path], class_names: Sequence[str] | None) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
+from collections.abc import Iterator
 
 import torch
 from torch import Tensor
@@ -119,11 +120,10 @@ def _shares(counts: Tensor, fraction: float) -> Tensor:
     return shares
 
 
-def _digests(inputs: Inputs) -> list[bytes]:
-    digests = []
+def _digests(inputs: Inputs) -> Iterator[bytes]:
+    """One after the other: those of the larger set are never all in memory."""
     for start in range(0, len(inputs), _BATCH):
         batch = inputs.__getitems__(range(start, min(start + _BATCH, len(inputs))))
         if batch.is_floating_point():
             batch = batch + 0.0  # minus zero equals zero, but not bit by bit
-        digests += [hashlib.blake2b(sample.tobytes(), digest_size=16).digest() for sample in batch.numpy()]
-    return digests
+        yield from (hashlib.blake2b(sample.tobytes(), digest_size=16).digest() for sample in batch.numpy())

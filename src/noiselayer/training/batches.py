@@ -119,7 +119,9 @@ class EpochSampler(Sampler[int]):
 
     def __iter__(self) -> Iterator[int]:
         order = np.random.default_rng((self.seed, self.epoch)).permutation(self.num_samples)
-        return iter(order.tolist())
+        # In pieces: a list of a hundred million numbers is several times as large as the order itself.
+        for start in range(0, self.num_samples, 1 << 16):
+            yield from order[start : start + (1 << 16)].tolist()
 
 
 class AlternatingSampler(EpochSampler):
