@@ -57,7 +57,8 @@ def test_the_samples_of_the_batch_are_named(alternating: bool) -> None:
     error = caught.value
     assert 17 in error.indices["noisy"]
     assert "image-17.png" in str(error)
-    assert sum(map(len, error.indices.values())) == 8
+    count = sum(map(len, error.indices.values()))
+    assert count == 8 or (alternating and count < 8)  # the smaller side starts over within a batch
     assert set(error.indices) == ({"noisy"} if alternating else {"noisy", "clean"})
     assert set(error.indices["noisy"]) <= set(noisy.indices.tolist())
     for words in ("the loss is nan in epoch", "of the noisy set", "learning_rate", "on_nonfinite='skip'"):
@@ -85,7 +86,7 @@ def test_a_skipped_batch_is_as_if_it_had_not_been(tmp_path: Path) -> None:
     """The weights, the noise matrix and the running statistics are those of the other batches."""
     x, y = torch.randn(24, 3), torch.arange(24) % 2
     still = {"max_epochs": 1, "on_nonfinite": "skip", "folder": tmp_path}
-    with pytest.warns(UserWarning, match="1 batches of stage main had a loss that is NaN or infinite"):
+    with pytest.warns(UserWarning, match="batches skipped in stage main: 1. Their loss was NaN or infinite"):
         net, result = train([Part(Spoiled(x, [7]), y, Source.NOISY)], **still)
     assert result.skipped_batches == 1
     assert result.curves[0]["train_loss"] == pytest.approx(result.curves[0]["train_loss"])

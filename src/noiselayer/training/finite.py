@@ -14,6 +14,7 @@ from torch import Tensor
 
 from noiselayer.data.inputs import SubsetInputs
 from noiselayer.errors import InputError, list_some
+from noiselayer.layer import NoiseLayer
 from noiselayer.training.batches import Part, Source
 
 __all__ = ["FiniteLoss", "NonFiniteLossError", "OnNonFinite", "SkipNonFinite"]
@@ -61,31 +62,43 @@ class FiniteLoss(Callback):
         self.on_nonfinite = on_nonfinite
         self.skipped = 0
         self._skipped_before = 0
+        self._batch = 0
         self._earlier: tuple[Tensor, int] | None = None
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Count anew."""
         self._skipped_before = self.skipped
 
-    def on_train_batch_end(
-        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    def on_train_batch_start(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
     ) -> None:
-        """Look at this batch's loss, or at the last one's.
+        """Know which batch it is."""
+        self._batch = batch_idx
+
+    def on_before_backward(self, trainer: pl.Trainer, pl_module: pl.LightningModule, loss: Tensor) -> None:
+        """Look at this batch's loss before a step is made with it, or at the last one's.
 
         Raises:
             NonFiniteLossError: If it is not a number and that is to stop the run.
         """
-        if not outputs:  # the module has skipped it
-            self.skipped += 1
-            return
-        loss = outputs["loss"].detach()
-        if loss.device.type == "cpu":
+        loss = loss.detach()
+        learned = any(
+            p.requires_grad for m in pl_module.modules() if isinstance(m, NoiseLayer) for p in m.parameters()
+        )
+        if loss.device.type == "cpu" or learned:  # the projection of Q asks for numbers in every step anyway
             if not torch.isfinite(loss):
-                self._stop(trainer, loss, batch_idx)
+                self._stop(trainer, loss, self._batch)
             return
-        earlier, self._earlier = self._earlier, (loss, batch_idx)
+        earlier, self._earlier = self._earlier, (loss, self._batch)
         if earlier is not None and not torch.isfinite(earlier[0]):
             self._stop(trainer, *earlier)
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Count a batch that the module has skipped."""
+        if not outputs:
+            self.skipped += 1
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """The last batch's loss, and whether any batch was left.
