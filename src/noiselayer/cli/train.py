@@ -226,7 +226,7 @@ def train(
     ] = "auto",
     devices: Annotated[str, typer.Option(help="How many, or auto.", rich_help_panel=_HARDWARE)] = "auto",
     nodes: Annotated[int, typer.Option(help="Machines.", rich_help_panel=_HARDWARE)] = 1,
-    strategy: Annotated[str, typer.Option(help="auto, ddp, fsdp, ...", rich_help_panel=_HARDWARE)] = "auto",
+    strategy: Annotated[str, typer.Option(help="auto or ddp.", rich_help_panel=_HARDWARE)] = "auto",
     workers: Annotated[
         int, typer.Option(min=0, help="Processes that load data.", rich_help_panel=_HARDWARE)
     ] = 0,
