@@ -148,8 +148,7 @@ class ConfusionCounts:
         """The confusion matrix so far, shape (K, K), column = given label, columns sum to 1.
 
         Args:
-            allow_absent: Fill the column of a class without samples with NaN. :func:`estimate_noise_matrix`
-            takes
+            allow_absent: Fill the column of a class without samples with NaN; :func:`estimate_noise_matrix` takes
                 such columns in ``noisy_confusion``, for labels that never occur.
 
         Raises:
