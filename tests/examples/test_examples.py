@@ -51,3 +51,13 @@ def test_example_learns_the_true_classes_and_the_matrix(name: str) -> None:
     assert found, "no figures were printed"
     assert float(found[1]) < 20  # 40 % of the labels are wrong; half of that is left to slow convergence
     assert float(found[2]) < 0.5  # the identity is off by 0.80, the start by 0.87
+
+
+def test_text_with_a_few_checked_sentences(data_folder: Path) -> None:
+    sentences = data_folder / "vaderSentiment-2.5.tar.gz"
+    if not sentences.exists():
+        pytest.skip(f"needs {sentences.name} in NOISELAYER_DATA")
+    printed = run("text_gold_set.py", str(sentences), "--checked", "200", "--labelled", "1000")
+    wrong, usual, ours = (float(figure) for figure in re.findall(r"([\d.]+) %", printed))
+    assert wrong > 20
+    assert ours < usual
