@@ -3,6 +3,9 @@
 #   make demo          see it work, in noiselayer-demo/ (or OUT=folder)
 #   make test          the tests that take seconds each; make test-slow for the others
 #   make check         style, formatting and types
+#   make docs          the documentation, in site/
+#   make bench         speed and memory, in benchmarks/results/; needs a quiet machine
+#   make package       wheel and source archive, in dist/
 #
 # PYTHON=python3.12 chooses the interpreter, VENV=/some/where the environment, TESTS=tests/audit what is tested.
 
@@ -15,7 +18,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-slow check format clean
+.PHONY: help demo test test-slow check docs bench package format clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -33,6 +36,16 @@ check: $(VENV)/.ready-check
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+docs: $(VENV)/.ready-docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+
+bench: $(VENV)/.ready-test
+	$(BIN)/python benchmarks/run.py
+
+package: $(VENV)/.ready-package
+	$(BIN)/python -m build
+	$(BIN)/python -m twine check --strict dist/*
 
 format: $(VENV)/.ready-check
 	$(BIN)/ruff check --fix .
@@ -52,6 +65,14 @@ $(VENV)/.ready: pyproject.toml | $(BIN)/python
 
 $(VENV)/.ready-test: pyproject.toml | $(BIN)/python
 	$(PIP) -e '.[test]'
+	@touch "$@"
+
+$(VENV)/.ready-docs: pyproject.toml | $(BIN)/python
+	$(PIP) -e '.[docs]'
+	@touch "$@"
+
+$(VENV)/.ready-package: pyproject.toml | $(BIN)/python
+	$(PIP) -e '.[package]'
 	@touch "$@"
 
 $(VENV)/.ready-check: pyproject.toml | $(BIN)/python

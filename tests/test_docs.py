@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 import torch
-import yaml
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
@@ -50,5 +49,5 @@ def test_every_link_leads_somewhere(page: Path) -> None:
 
 def test_every_page_is_in_the_navigation() -> None:
     text = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
-    listed = re.findall(r"[\w/-]+\.md", str(yaml.safe_load(text)["nav"]))
+    listed = re.findall(r"[\w/-]+\.md", text[text.index("\nnav:") :])
     assert sorted(listed) == [str(page.relative_to(DOCS)) for page in PAGES]
