@@ -1,0 +1,71 @@
+"""The benchmarks' tables say what the results say."""
+
+import importlib.util
+import json
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+FOLDER = Path(__file__).parents[1] / "benchmarks"
+
+
+def module(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(f"benchmarks_{name}", FOLDER / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    loaded = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(loaded)
+    return loaded
+
+
+pytestmark = pytest.mark.skipif(not FOLDER.exists(), reason="needs the folder benchmarks of the repository")
+
+
+def test_the_readme_shows_the_results_as_they_are() -> None:
+    tables = module("tables")
+    found = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(FOLDER.glob("results/*.json"))]
+    results = [r for r in found if "title" in r and not r["quick"]]
+    text = (FOLDER / "README.md").read_text(encoding="utf-8")
+    assert tables.with_tables(text, results) == text, "run python benchmarks/tables.py"
+
+
+def test_a_table_has_the_spread_the_target_and_the_command() -> None:
+    tables = module("tables")
+    machine = {
+        **{"processor": "Abacus", "cores": 2, "threads": 1, "torch": "2.4", "python": "3.10"},
+        **{"noiselayer": "1", "load_average": [0.1, 0.2, 0.3]},
+    }
+    rows = [
+        {
+            "what": "a",
+            "value": 1.234,
+            "unit": "x",
+            "low": 1.1,
+            "high": 1.4,
+            "repetitions": 5,
+            "target": "at most 1.5",
+        },
+        {
+            "what": "b",
+            "value": 12345.6,
+            "unit": "ms",
+            "low": None,
+            "high": None,
+            "repetitions": 1,
+            "target": None,
+        },
+    ]
+    rows = [
+        {**r, "met": met, "note": note} for r, met, note in zip(rows, (True, None), ("", "n"), strict=True)
+    ]
+    result = {"title": "T", "command": "python t.py", "date": "2030-01-01", "machine": machine, "rows": rows}
+    text = tables.with_tables(f"head\n{tables.BEGIN}\nold\n{tables.END}\nfoot\n", [result])
+    assert "old" not in text
+    assert text.startswith("head\n")
+    assert text.endswith("foot\n")
+    assert "`python t.py`, 2030-01-01: Abacus, 2 cores, 1 thread," in text
+    assert "| a | 1.23 x | 1.1 to 1.4 | 5 | at most 1.5 | met |" in text
+    assert "| b (n) | 12,346 ms |  | 1 |  |  |" in text
+    missed = {**result, "rows": [{**rows[0], "met": False}]}
+    assert "**missed**" in tables.table(missed)
