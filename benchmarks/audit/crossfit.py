@@ -45,7 +45,9 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=20)
     parser.add_argument("--folds", type=int, default=5)
     parser.add_argument("--model", default="paper")
-    parser.add_argument("--method", default="normal", help="normal, or learned: probabilities of true classes")
+    parser.add_argument(
+        "--method", default="normal", help="normal, or learned: probabilities of true classes"
+    )
     parser.add_argument("--precision", default="bf16-mixed")
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
@@ -103,7 +105,9 @@ def main() -> None:
             )
         share = float((noisy.numpy() != true[rows]).mean())
         right = float((fitted.logits.argmax(dim=1).numpy() == true[rows]).mean())
-        print(f"{name}: {share:.1%} wrong labels, {right:.1%} right predictions, written to {path}.", flush=True)
+        print(
+            f"{name}: {share:.1%} wrong labels, {right:.1%} right predictions, written to {path}.", flush=True
+        )
 
 
 if __name__ == "__main__":

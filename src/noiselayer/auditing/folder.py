@@ -73,6 +73,21 @@ class SavedAudit:
     warnings: tuple[str, ...] = ()
     made_by: str = f"noiselayer {__version__}"
 
+    def in_words(self) -> list[str]:
+        """What was found, a line each: numbers, the classes with most errors, findings, warnings."""
+        every = self.counts["all"]
+        total = sum(row["labels"] for row in self.counts["per_class"])
+        lines = [
+            f"{every['expected']:,.0f} of {total:,} labels are expected to be wrong ({every['low']:,.0f} to "
+            f"{every['high']:,.0f}); {every['flagged']:,} are called wrong, with an error probability above "
+            f"{self.threshold:.2f}."
+        ]
+        shares = [(row["expected"] / max(row["labels"], 1), row["class"]) for row in self.counts["per_class"]]
+        worst = ", ".join(f"{name} {share:.1%}" for share, name in sorted(shares, reverse=True)[:3])
+        lines.append(f"Largest shares of wrong labels: {worst}.")
+        lines += [f"Note: {warning}" for warning in self.warnings]
+        return lines + [f"Check: {finding}" for finding in self.findings]
+
 
 def save_audit(folder: str | Path, audit: SavedAudit) -> None:
     """Write an audit's folder; ``audit.json`` comes last, so where it is, all is.

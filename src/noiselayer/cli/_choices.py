@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import Enum
 
-__all__ = ["EstimateMethod", "MeasureWith", "Method", "Mixing", "Overlapping", "Rule", "Start"]
+__all__ = ["EstimateMethod", "MeasureWith", "Method", "Mixing", "Overlapping", "ProbsOf", "Rule", "Start"]
 
 
 class Method(str, Enum):
@@ -61,6 +61,13 @@ class Overlapping(str, Enum):
 
     error = "error"
     drop = "drop"
+
+
+class ProbsOf(str, Enum):
+    """What a model's probabilities are of."""
+
+    noisy = "noisy"
+    true = "true"
 
 
 class EstimateMethod(str, Enum):

@@ -1,0 +1,179 @@
+"""Finding wrong labels: noiselayer beside cleanlab, argmax disagreement and FiftyOne's mistakenness.
+
+    python benchmarks/audit/compare.py --probs DIR --cleanlab-python VENV/bin/python [--out benchmarks/results]
+
+DIR holds the files that ``crossfit.py`` makes. Every method sees the same out-of-fold probabilities and noisy labels;
+the true labels are read for the figures alone. Intervals are of 95 %, by drawing the samples again.
+
+A score that is no error probability gets no Brier score and calibration error, but for one minus the probability
+that the model gives the label, which is the obvious one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn.metrics import average_precision_score, roc_auc_score
+
+from noiselayer import audit_labels
+from noiselayer.runs import versions, whole_file, write_json
+
+BOOTSTRAP = 200
+FIGURES = ("ap", "auroc", "p100", "p1000", "f1", "brier", "ece", "count")
+HEADS = ("AP", "AUROC", "P@100", "P@1000", "F1", "Brier", "ECE", "count / truth")
+
+
+def ece(e: np.ndarray, wrong: np.ndarray, bins: int = 15) -> float:
+    """Expected calibration error, bins of equal width."""
+    where = np.minimum((e * bins).astype(int), bins - 1)
+    filled = [where == b for b in range(bins) if (where == b).any()]
+    return float(sum(abs(e[b].mean() - wrong[b].mean()) * b.mean() for b in filled))
+
+
+def figures(method: dict[str, Any], wrong: np.ndarray, rows: np.ndarray) -> dict[str, float]:
+    """All figures of one method on some rows."""
+    w, out = wrong[rows], {}
+    if "score" in method:
+        s = method["score"][rows]
+        order = np.argsort(-s, kind="stable")
+        out |= {"ap": average_precision_score(w, s), "auroc": roc_auc_score(w, s)}
+        out |= {f"p{k}": float(w[order[:k]].mean()) for k in (100, 1000) if len(w) > k}
+    if "flags" in method:
+        f = method["flags"][rows]
+        out["f1"] = 2 * (f & w).sum() / max(1, f.sum() + w.sum())
+    if "error" in method:
+        e = method["error"][rows]
+        out |= {"brier": float(((e - w) ** 2).mean()), "ece": ece(e, w)}
+    if "count" in method:
+        out["count"] = method["count"] / max(1, wrong.sum())
+    return {name: float(value) for name, value in out.items()}
+
+
+def methods_of(file: Any, cleanlab_python: str) -> dict[str, dict[str, Any]]:
+    """Scores, verdicts, error probabilities and counts of every method."""
+    labels, probs = file["labels"], file["probs"].astype(np.float32)
+    own = probs[np.arange(len(labels)), labels]
+    differs = probs.argmax(axis=1) != labels
+    audit = audit_labels(torch.from_numpy(labels), torch.from_numpy(probs), probs_of=str(file["probs_of"]))
+    error = audit.error_probability.double().numpy()
+    found: dict[str, dict[str, Any]] = {
+        "noiselayer": {
+            "score": -audit.rank.double().numpy(),
+            "flags": audit.is_error.numpy(),
+            "error": error,
+            "count": audit.wrong.total,
+            "interval": [audit.wrong.total_low, audit.wrong.total_high],
+            "matrix": audit.noise_matrix.tolist(),
+            "learned_share": audit.learned_share,
+            "temperature": audit.temperature,
+            "threshold": audit.threshold,
+            "findings": [str(finding) for finding in audit.findings],
+        },
+        "label is not the argmax": {
+            "score": 1 - own,
+            "flags": differs,
+            "error": np.clip(1 - own, 0, 1).astype(np.float64),
+            "count": float(differs.sum()),
+        },
+    }
+    entropy = -(probs * np.log(np.maximum(probs, 1e-30))).sum(axis=1)
+    found["FiftyOne mistakenness"] = {"score": (np.where(differs, 1, -1) * np.exp(-entropy) + 1) / 2}
+    with tempfile.TemporaryDirectory() as folder:
+        given, out = Path(folder) / "in.npz", Path(folder) / "out.npz"
+        np.savez(given, labels=labels, probs=probs)
+        side = Path(__file__).parent / "cleanlab_side.py"
+        subprocess.run([cleanlab_python, str(side), str(given), str(out)], check=True)
+        with np.load(out) as theirs:
+            for name in theirs.files:
+                kind, _, what = name.partition(" ")
+                if kind == "score":
+                    found[f"cleanlab {what}"] = {"score": -theirs[name]}
+                elif kind == "filter":
+                    found[f"cleanlab filter {what}"] = {"flags": theirs[name].astype(bool)}
+            found["cleanlab filter prune_by_noise_rate"]["count"] = float(theirs["count"])
+    return found
+
+
+def main() -> None:
+    """Print and write the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--probs", type=Path, required=True)
+    parser.add_argument("--cleanlab-python", required=True)
+    parser.add_argument("--out", type=Path, default=Path(__file__).parent.parent / "results")
+    parser.add_argument("--name", default="audit")
+    args = parser.parse_args()
+    result: dict[str, Any] = {"versions": {**versions(), "cleanlab": "2.9.0"}, "sets": {}}
+    lines = [
+        "# Finding wrong labels",
+        "",
+        "`python benchmarks/audit/compare.py`; intervals of 95 % over samples.",
+        "",
+    ]
+    for path in sorted(args.probs.glob("*.npz")):
+        with np.load(path) as file:
+            wrong = file["labels"] != file["true"]
+            about = {
+                name: file[name].item()
+                for name in ("model", "method", "epochs", "folds", "subset", "seed")
+                if name in file.files
+            }
+            accuracy = float((file["probs"].argmax(axis=1) == file["true"]).mean())
+            found = methods_of(file, args.cleanlab_python)
+        generator = np.random.default_rng(0)
+        draws = [generator.integers(len(wrong), size=len(wrong)) for _ in range(BOOTSTRAP)]
+        table = {}
+        for name, method in found.items():
+            value = figures(method, wrong, np.arange(len(wrong)))
+            drawn = [figures(method, wrong, rows) for rows in draws]
+            table[name] = {
+                figure: {
+                    "value": value[figure],
+                    "interval": [float(q) for q in np.quantile([d[figure] for d in drawn], [0.025, 0.975])],
+                }
+                for figure in FIGURES
+                if figure in value
+            }
+        ours = {
+            name: value for name, value in found["noiselayer"].items() if not isinstance(value, np.ndarray)
+        }
+        result["sets"][path.stem] = {
+            **{"about": about, "samples": len(wrong), "wrong": int(wrong.sum()), "accuracy": accuracy},
+            **{"methods": table, "noiselayer": ours},
+        }
+        lines += [
+            f"## {path.stem}",
+            "",
+            f"{len(wrong):,} samples, {wrong.mean():.1%} wrong labels ({wrong.sum():,}); the model is "
+            f"right on {accuracy:.1%}. {about}. noiselayer expects {ours['count']:,.0f} wrong "
+            f"labels ({ours['interval'][0]:,.0f} to {ours['interval'][1]:,.0f}).",
+            "",
+            f"| method | {' | '.join(HEADS)} |",
+            f"|---|{'---|' * len(HEADS)}",
+        ]
+        for name, row in table.items():
+            cells = [
+                f"{row[f]['value']:.3f} ({row[f]['interval'][0]:.3f} to {row[f]['interval'][1]:.3f})"
+                if f in row and f != "count"
+                else f"{row[f]['value']:.2f}"
+                if f in row
+                else ""
+                for f in FIGURES
+            ]
+            lines.append(f"| {name} | {' | '.join(cells)} |")
+        lines.append("")
+    args.out.mkdir(parents=True, exist_ok=True)
+    write_json(args.out / f"{args.name}.json", json.loads(json.dumps(result)))
+    with whole_file(args.out / f"{args.name}.md") as beside:
+        beside.write_text("\n".join(lines), encoding="utf-8")
+    print("\n".join(lines))
+
+
+if __name__ == "__main__":
+    main()

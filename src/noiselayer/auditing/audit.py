@@ -1,0 +1,228 @@
+"""From files to the folder of an audit."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from torch import Tensor
+
+from noiselayer.audit import AuditResult
+from noiselayer.auditing.cross_fit import cross_fit
+from noiselayer.auditing.folder import SavedAudit, load_audit, save_audit
+from noiselayer.auditing.plan import AuditPlan, abandon_folder, check_out_of_sample, open_folder
+from noiselayer.auditing.stream import audit_stream
+from noiselayer.data import LabeledData, check_for_training
+from noiselayer.errors import InputError
+from noiselayer.runs.environment import evaluation_device
+from noiselayer.runs.label_sets import read_probabilities
+from noiselayer.runs.loaded import load
+from noiselayer.runs.matrix_file import read_noise_matrix
+from noiselayer.runs.sets import read_sets
+from noiselayer.training import Hardware, choose_method, default_options
+
+__all__ = ["audit_files"]
+
+_IN_SAMPLE = (
+    "the probabilities are of a model that has seen these labels; it agrees with labels that it has memorised, so "
+    "errors are missed and the numbers are too small."
+)
+_OWN_MATRIX = ("known", "learned", "estimated", "refined")
+
+
+@dataclass(frozen=True, eq=False)
+class _Source:
+    """Probabilities, wherever they come from."""
+
+    probs: Any
+    probs_of: Literal["true", "noisy"]
+    folds: int | None = None
+    noise_matrix: Tensor | None = None
+    standard_error: Tensor | None = None
+    warnings: tuple[str, ...] = ()
+
+
+def audit_files(
+    plan: AuditPlan,
+    *,
+    resume: bool = False,
+    hardware: Hardware | None = None,
+    on_stage: Callable[[str], None] | None = None,
+) -> SavedAudit | None:
+    """Audit the labels of files, and leave a folder with the result.
+
+    Args:
+        plan: What is asked for.
+        resume: Go on with an audit that was stopped in ``plan.out``: finished folds are not trained again.
+        hardware: Devices and precision for the training.
+        on_stage: Told in words what begins.
+
+    Returns:
+        What was written; None if the user stopped the training.
+
+    Raises:
+        InputError: If anything is wrong with the input; the message says what to do.
+    """
+    hardware, say = hardware or Hardware(), on_stage or (lambda message: None)
+    try:
+        sets = read_sets(plan.reading, clean=plan.clean, clean_labels=plan.clean_labels)
+        data = sets.noisy
+        check_for_training(data)
+        Q = None if plan.noise_matrix is None else read_noise_matrix(plan.noise_matrix, data.class_names)
+        source = _given(plan, data, hardware)
+        finished = open_folder(plan, data, resume=resume)
+    except InputError:
+        raise
+    except ValueError as error:
+        raise InputError(str(error)) from error
+    if finished:
+        say(f"The audit in {plan.out} is finished already.")
+        return load_audit(plan.out)
+    say(data.summary())
+    if source is None:
+        try:
+            source = _trained(plan, data, sets.clean, hardware, say)
+        except BaseException:
+            abandon_folder(plan.out)
+            raise
+    if source is None:
+        return None
+    assert data.labels is not None
+    try:
+        result = audit_stream(
+            data.labels,
+            source.probs,
+            source.noise_matrix if Q is None else Q,
+            probs_of=source.probs_of,
+            standard_error=source.standard_error if Q is None else None,
+            threshold=plan.threshold,
+            class_names=data.class_names,
+            top=plan.top,
+        )
+    except (ValueError, TypeError) as error:
+        abandon_folder(plan.out)
+        raise InputError(str(error)) from error
+    saved = _saved(plan, data, result, source)
+    save_audit(plan.out, saved)
+    shutil.rmtree(plan.out / "folds", ignore_errors=True)
+    return saved
+
+
+def _given(plan: AuditPlan, data: LabeledData, hardware: Hardware) -> _Source | None:
+    """Probabilities from a file or from a run; None if models are to be trained."""
+    if plan.probs is not None:
+        assert plan.probs_of is not None
+        found: Any
+        if plan.probs.lower().endswith(".npy"):  # read piece by piece, however large
+            found = Path(plan.probs)
+            shape = _npy_shape(found)
+        else:
+            found = read_probabilities(plan.probs).ordered(data.class_names).float()
+            shape = tuple(found.shape)
+        if shape != (len(data), data.num_classes):
+            raise InputError(
+                f"{plan.probs} must hold a row for each of the {len(data):,} samples and a column for each of the "
+                f"{data.num_classes} classes; it has shape {shape}."
+            )
+        return _Source(found, plan.probs_of)
+    if plan.run is not None:
+        run = load(plan.run)
+        if tuple(run.class_names) != tuple(data.class_names):
+            raise InputError(f"the run in {plan.run} is of other classes than {data.source}.")
+        if not plan.in_sample:
+            check_out_of_sample(run, data, plan.reading)
+        of_true = run.config["options"]["method"] in _OWN_MATRIX
+        probs = run.predict(data, device=evaluation_device(hardware)).probs
+        return _Source(
+            probs,
+            "true" if of_true else "noisy",
+            noise_matrix=run.noise_matrix if of_true else None,
+            warnings=(_IN_SAMPLE,) if plan.in_sample else (),
+        )
+    return None
+
+
+def _trained(
+    plan: AuditPlan,
+    data: LabeledData,
+    clean: LabeledData | None,
+    hardware: Hardware,
+    say: Callable[[str], None],
+) -> _Source | None:
+    changes = plan.options
+    if (
+        changes.get("model", default_options(data.inputs.kind).model)
+        != default_options(data.inputs.kind).model
+    ):
+        changes = {"model_options": {}, **changes}  # what the default model is told means nothing to another
+    options = default_options(data.inputs.kind, **changes)
+    options = replace(options, optimization=replace(options.optimization, **plan.optimization))
+    if "method" not in plan.options or options.method == "auto":
+        method = "normal"
+        if clean is not None:
+            method, why = choose_method(len(data), len(clean), data.num_classes)
+            say(f"Method {method}: {why}.")
+        options = replace(options, method=method)
+    try:
+        fitted = cross_fit(
+            data,
+            options,
+            folds=plan.folds,
+            clean=clean,
+            hardware=hardware,
+            folder=plan.out / "folds",
+            device=evaluation_device(hardware),
+            on_stage=say,
+        )
+    except InputError:
+        raise
+    except ValueError as error:
+        raise InputError(str(error)) from error
+    if fitted.interrupted:
+        return None
+    return _Source(fitted.probs, fitted.probs_of, plan.folds, fitted.noise_matrix, fitted.standard_error)
+
+
+def _saved(plan: AuditPlan, data: LabeledData, result: AuditResult, source: _Source) -> SavedAudit:
+    wrong = result.wrong
+    per_class = [
+        {"class": name, "labels": int(labels), "expected": expected, "low": low, "high": high}
+        for name, labels, expected, low, high in zip(
+            data.class_names,
+            *(column.tolist() for column in (wrong.labels, wrong.expected, wrong.low, wrong.high)),
+            strict=True,
+        )
+    ]
+    everything = {
+        "expected": wrong.total,
+        "low": wrong.total_low,
+        "high": wrong.total_high,
+        "flagged": result.flagged,
+    }
+    return SavedAudit(
+        class_names=tuple(data.class_names),
+        probs_of=result.probs_of,
+        num_samples=result.num_samples,
+        threshold=result.threshold,
+        counts={"all": everything, "per_class": per_class},
+        labels=result.to_frame(ids=data.inputs.ids),
+        noise_matrix=result.noise_matrix,
+        standard_error=result.standard_error,
+        findings=result.findings,
+        temperature=result.temperature,
+        source={"path": plan.reading.path, "reading": plan.reading.to_dict()},
+        folds=source.folds,
+        warnings=(*source.warnings, *result.warnings),
+    )
+
+
+def _npy_shape(path: Path) -> tuple[int, ...]:
+    import numpy as np
+
+    try:
+        return tuple(np.load(path, mmap_mode="r", allow_pickle=False).shape)
+    except (OSError, ValueError) as error:
+        raise InputError(f"cannot read {path}: {error}.") from error
