@@ -40,7 +40,7 @@ def content_from_folder(
         from noiselayer.auditing import load_audit
         from noiselayer.report.from_audit import content_from_audit
 
-        name = f"Audit {folder.resolve().name}"
+        name = f"Audit: {folder.resolve().name}"
         return content_from_audit(load_audit(folder), name=name, limit=limit, data_path=data_path)
     if not (folder / "config.json").is_file():
         raise InputError(f"there is no run and no audit in {folder}: it has no config.json, no audit.json.")

@@ -71,7 +71,7 @@ def content_from_run(
         notes.insert(0, Note("Stopped", "The run was stopped before its end; its figures are preliminary."))
     matrix = run.noise_matrix.double().numpy() if through_matrix else None
     return ReportContent(
-        title=f"Run {run.folder.resolve().name}",
+        title=f"Run: {run.folder.resolve().name}",
         facts=_facts(run, matrix),
         class_names=run.class_names,
         figures=_figures(metrics),

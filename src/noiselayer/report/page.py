@@ -17,7 +17,14 @@ from markupsafe import Markup
 from noiselayer.report.content import ReportContent
 from noiselayer.report.curve_picture import draw_losses
 from noiselayer.report.matrix_picture import MAX_CELLS, MatrixPicture, picture_matrix
-from noiselayer.report.wording import clip, in_prose, percent, probability_in_words, strongest_confusions
+from noiselayer.report.wording import (
+    clip,
+    clip_prose,
+    in_prose,
+    percent,
+    probability_in_words,
+    strongest_confusions,
+)
 
 __all__ = ["render_report", "save_report"]
 
@@ -112,7 +119,12 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters.update(
-        clip=clip, prose=in_prose, percent=percent, sure=probability_in_words, amount=_amount
+        clip=clip,
+        sentences=clip_prose,
+        prose=in_prose,
+        percent=percent,
+        sure=probability_in_words,
+        amount=_amount,
     )
     return environment
 

@@ -10,7 +10,15 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Confusion", "clip", "in_prose", "percent", "probability_in_words", "strongest_confusions"]
+__all__ = [
+    "Confusion",
+    "clip",
+    "clip_prose",
+    "in_prose",
+    "percent",
+    "probability_in_words",
+    "strongest_confusions",
+]
 
 _LONGEST = 60
 _WHITE = re.compile(r"\s+")
@@ -18,12 +26,13 @@ _WHITE = re.compile(r"\s+")
 _KEPT = "\u200c\u200d"
 
 
-def clip(text: str, longest: int = _LONGEST) -> str:
+def clip(text: str, longest: int = _LONGEST, kept: str = _KEPT) -> str:
     r"""A name as it can be shown: of bounded length, on one line, without characters that act on others.
 
     Args:
         text: Anything.
         longest: Characters that may be left, the ellipsis among them.
+        kept: Formatting characters that may stay.
 
     >>> clip("x" * 10_000, 8)
     'xxxxxxx…'
@@ -35,7 +44,7 @@ def clip(text: str, longest: int = _LONGEST) -> str:
     # What can never be shown need not be looked at: names may be as long as a book.
     shown = _WHITE.sub(" ", text[: 4 * longest]).strip()
     shown = "".join(
-        "\ufffd" if unicodedata.category(c) in ("Cc", "Cf", "Cs") and c not in _KEPT else c for c in shown
+        "\ufffd" if unicodedata.category(c) in ("Cc", "Cf", "Cs") and c not in kept else c for c in shown
     )
     if not shown:
         return "(empty)"
@@ -49,6 +58,19 @@ def in_prose(name: str) -> str:
     '\u2068cat\u2069'
     """
     return f"\u2068{clip(name, 40)}\u2069"
+
+
+def clip_prose(text: str, longest: int = 1200) -> str:
+    r"""Whole sentences, clipped; names in them stay isolated.
+
+    Args:
+        text: Sentences whose names have been through :func:`in_prose`.
+        longest: Characters that may be left.
+
+    >>> clip_prose("of true \u2068cat\u2069\n\u202e")
+    'of true \u2068cat\u2069 \ufffd'
+    """
+    return clip(text, longest, _KEPT + "\u2068\u2069")
 
 
 def percent(share: float, digits: int | None = None) -> str:
