@@ -100,7 +100,9 @@ def test_an_audit_in_words_and_pictures(run: Run, audited: Path, vectors: Path, 
     assert "5 models, none of which has seen the labels" in content.facts[0]
     assert "the interval is 5 to 14" in content.facts[1]
     text = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "12 % of true \u2068cat\u2069 carry the label \u2068dog\u2069" in text.replace("\u00a0", " ")
     assert "± 2" in text
+    assert "\ufffd" not in text.partition("<script")[0]  # nothing was taken for harmful
     with np.load(vectors) as arrays:
         assert content.suspects[2].cells[0] == ("0", f"{arrays['x'][2, 0]:.4g}")
 
