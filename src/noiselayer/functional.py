@@ -85,11 +85,11 @@ def _nll_in_probs(z: Tensor, labels: Tensor, Q: Tensor, wants_z: bool, wants_Q: 
     ratio = torch.empty_like(z, memory_format=torch.contiguous_format) if wants_Q else None
     portion = max(1, min(B, _CACHED * torch.get_num_threads() // max(K, 1)))
     p_buffer = z.new_empty(portion, K)
-    parts = z.split(portion)
-    joints = [z.new_empty(portion, K)] * len(parts) if grad_z is None else grad_z.split(portion)
-    ratios = [None] * len(parts) if ratio is None else ratio.split(portion)
-    columns = evidence.unsqueeze(1).split(portion)
-    pieces = zip(parts, labels.split(portion), columns, joints, ratios, strict=True)
+    parts = torch.split(z, portion)
+    joints = [z.new_empty(portion, K)] * len(parts) if grad_z is None else torch.split(grad_z, portion)
+    ratios = [None] * len(parts) if ratio is None else torch.split(ratio, portion)
+    columns = torch.split(evidence.unsqueeze(1), portion)
+    pieces = zip(parts, torch.split(labels, portion), columns, joints, ratios, strict=True)
     for some_z, some_labels, column, joint, some_ratio in pieces:
         p = _softmax(some_z, out=p_buffer[: len(some_z)])
         joint = joint[: len(some_z)]

@@ -21,7 +21,7 @@ class SparseNoiseMatrix(nn.Module):
     Column i of ``labels`` and ``values`` belongs to true class i, as in the dense matrix: slot s says that it
     is called ``labels[s, i]`` with probability ``values[s, i]``, and the last row of ``values`` is the rest
     :math:`u`, if there is one. So the columns of ``values`` lie on the simplex, and
-    :func:`noiselayer.noise_matrix.project` puts them there. K = 21,841 classes with 20 confusions take 11 MB,
+    :func:`noiselayer.noise_matrix.project` puts them there. K = 21,841 classes with 20 confusions take 9 MB,
     the dense matrix 1.9 GB.
 
     Takes the place of a dense matrix in :func:`noiselayer.noisy_label_loss`,

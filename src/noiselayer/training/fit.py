@@ -19,6 +19,7 @@ from noiselayer.layer import NoiseLayer
 from noiselayer.noise_matrix import check
 from noiselayer.training.batches import Part
 from noiselayer.training.measured import measured_matrix, trained_on_clean
+from noiselayer.training.memory import keep_freed_memory, trains_on_cpu
 from noiselayer.training.options import TrainingOptions, choose_method
 from noiselayer.training.phases import NoisePhases
 from noiselayer.training.runner import StageRunner, TrainedClassifier, clean_part, noisy_part, outside_part
@@ -128,7 +129,10 @@ def fit_classifier(
             validation.append(clean_part(trusted_validation))
     if outside is not None:
         train.append(outside_part(outside))
-    runner = StageRunner(options, hardware or Hardware(), folder, trained)
+    hardware = hardware or Hardware()
+    if trains_on_cpu(hardware):
+        keep_freed_memory()
+    runner = StageRunner(options, hardware, folder, trained)
 
     start = torch.eye(K) if noise_matrix is None else noise_matrix.detach().float().cpu()
     if options.method == "learned" and options.start != "identity":

@@ -6,13 +6,37 @@ import ctypes
 import os
 import platform
 import sys
+from typing import TYPE_CHECKING
 
-__all__ = ["keep_freed_memory"]
+import torch
+
+if TYPE_CHECKING:
+    from noiselayer.training.stage import Hardware
+
+__all__ = ["keep_freed_memory", "trains_on_cpu"]
 
 # Of glibc's malloc.h.
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 _LARGEST = 2**31 - 1  # mallopt takes an int
-_SETTINGS = ("MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_", "MALLOC_TOP_PAD_", "GLIBC_TUNABLES", "LD_PRELOAD")
+_SETTINGS = (
+    "MALLOC_MMAP_THRESHOLD_",
+    "MALLOC_TRIM_THRESHOLD_",
+    "MALLOC_TOP_PAD_",
+    "GLIBC_TUNABLES",
+    "LD_PRELOAD",
+)
+
+
+def trains_on_cpu(hardware: Hardware) -> bool:
+    """Whether Lightning will train on the CPU, as far as can be told before it does.
+
+    >>> from noiselayer.training.stage import Hardware
+    >>> trains_on_cpu(Hardware(accelerator="cpu")), trains_on_cpu(Hardware(accelerator="gpu"))
+    (True, False)
+    """
+    if hardware.accelerator == "auto":
+        return not (torch.cuda.is_available() or torch.backends.mps.is_available())
+    return hardware.accelerator == "cpu"
 
 
 def keep_freed_memory(threshold: int = 2**30) -> bool:
