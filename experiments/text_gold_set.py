@@ -132,7 +132,7 @@ def run(given: argparse.Namespace, sentences: Sentences) -> list[dict[str, Any]]
             X = words(sentences.texts, np.concatenate([gold, noisy]))
         for method, (kind, trained_on) in METHODS.items():
             began = time.process_time()
-            model = NoisyLabelClassifier(kind, random_state=seed, accelerator="cpu")
+            model = NoisyLabelClassifier(kind, overlapping="drop", random_state=seed, accelerator="cpu")
             if trained_on == "gold":
                 # As many steps as the large set gives, or 500 sentences would be no training at all.
                 model.set_params(max_epochs=200, patience=20).fit(X[gold], truth[gold])

@@ -50,7 +50,7 @@ def test_example_learns_the_true_classes_and_the_matrix(name: str) -> None:
     found = LINE.search(run(name))
     assert found, "no figures were printed"
     assert float(found[1]) < 20  # 40 % of the labels are wrong; half of that is left to slow convergence
-    assert float(found[2]) < 0.5  # the identity is off by 0.80, the start by 0.87
+    assert float(found[2]) < 0.6  # the identity is off by 0.80, the start by 0.73
 
 
 def test_text_with_a_few_checked_sentences(data_folder: Path) -> None:

@@ -2,7 +2,8 @@ r"""A noise matrix learned by turns: predict out of fold, see what the predictio
 
 Where the trees or the estimator cannot be asked for a gradient with respect to Q, a small linear model can
 (:func:`noiselayer.estimation.from_features.estimate_from_features`). It looks at the predictions, whose samples no
-model has memorised, at the inputs themselves, and at both together; noisy labels held out choose among the three.
+model has memorised, at the inputs themselves, and at both together; noisy labels held out say which of the three
+explain them well enough, and the smallest trace wins, as Theorem 1 of the paper asks.
 """
 
 from __future__ import annotations
@@ -20,6 +21,10 @@ from noiselayer.meta.folds import Array, Codes, Floats, FoldPredictions
 __all__ = ["LearnedMatrix", "Round", "learn_noise_matrix", "posterior_of", "update_noise_matrix"]
 
 MAX_RAW_FEATURES = 1024
+_UNTOLD = (
+    "the noise cannot be told from the estimator's own mistakes: classes would be labelled as others more often "
+    "than as themselves, so noise_matrix_ stays at the identity. Give some clean samples, or a matrix."
+)
 HELD_OUT = 0.2
 
 
@@ -90,12 +95,11 @@ def learn_noise_matrix(
         usable = {name: e for name, e in estimates.items() if not e.warning}
         if not usable:
             break
-        name = min(usable, key=lambda name: usable[name].chosen.held_out_loss)
+        name = _smallest_trace(usable)
         Q = _columns_to_one(usable[name].noise_matrix.double().numpy())
         found.append(Round(name, usable[name].chosen.held_out_loss, Q))
     if not found:
-        warning = next(iter(estimates.values())).warning
-        return LearnedMatrix(np.eye(num_classes), (), warning)
+        return LearnedMatrix(np.eye(num_classes), (), _UNTOLD)
     return LearnedMatrix(min(found, key=lambda r: r.held_out_loss).noise_matrix, tuple(found))
 
 
@@ -149,6 +153,18 @@ def _estimate(
         validation_labels=torch.from_numpy(labels[held]),
         start=torch.from_numpy(start),
     )
+
+
+def _smallest_trace(estimates: dict[str, FeatureEstimate]) -> str:
+    """Of the views that explain held-out labels as well as can be told, the one with the smallest trace.
+
+    Predictions of noisy labels are features from which a linear model repeats the noise without any Q: the
+    likelihood alone would often prefer them. What cannot be told is as large as among the best view's candidates.
+    """
+    best = min(estimates.values(), key=lambda e: e.chosen.held_out_loss)
+    bearable = best.chosen.held_out_loss + max(candidate.excess_error for candidate in best.path)
+    eligible = [name for name, e in estimates.items() if e.chosen.held_out_loss <= bearable]
+    return min(eligible, key=lambda name: estimates[name].chosen.trace)
 
 
 def _log_ratios(probs: Floats) -> Floats:

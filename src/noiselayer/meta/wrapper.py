@@ -15,6 +15,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from noiselayer._estimator_inputs import as_matrix, codes_of
 from noiselayer.errors import InputError
 from noiselayer.estimation.from_predictions import estimate_from_predictions
+from noiselayer.estimation.result import NoiseEstimate
 from noiselayer.meta.folds import Array, Codes, Floats, FoldPredictions, Predict, fold_numbers, predict_folds
 from noiselayer.meta.rounds import learn_noise_matrix
 from noiselayer.noise_matrix import check
@@ -67,7 +68,7 @@ class NoisyLabelWrapper(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):  # 
             raise InputError("X_clean and y_clean must be given together: samples and their trusted labels.")
         generator = check_random_state(self.random_state)
         self.rounds_: list[dict[str, Any]] = []
-        self.estimate_ = None
+        self.estimate_: NoiseEstimate | None = None
         if self.noise_matrix is not None:
             if X_clean is not None:
                 raise InputError(
@@ -168,14 +169,15 @@ class NoisyLabelWrapper(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):  # 
         self, X: Array, codes: Codes, X_clean: Array, y_clean: Codes, generator: np.random.RandomState
     ) -> Floats:
         predicted = self._out_of_fold(X, codes, None, generator)
-        self.estimate_ = estimate_from_predictions(
+        estimate = estimate_from_predictions(
             torch.from_numpy(predicted.mean(X_clean)),
             torch.from_numpy(y_clean),
             torch.from_numpy(predicted.probs),
             torch.from_numpy(codes),
             num_bootstrap=0,
         )
-        measured: Floats = self.estimate_.noise_matrix.double().numpy()
+        self.estimate_ = estimate
+        measured: Floats = estimate.noise_matrix.double().numpy()
         return measured
 
     def _clean(self, X_clean: Any, y_clean: Any) -> tuple[Array, Codes]:
@@ -186,7 +188,7 @@ class NoisyLabelWrapper(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):  # 
         missing = set(range(len(self.classes_))) - set(codes.tolist())
         if missing:
             raise InputError(
-                f"y_clean must hold every class; {self.classes_[min(missing)]!r} is missing. Check some "
+                f"y_clean must hold every class; {self.classes_.tolist()[min(missing)]!r} is missing. Check some "
                 "samples of it."
             )
         return X, codes
