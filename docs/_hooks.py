@@ -1,4 +1,4 @@
-"""What the site takes from elsewhere in the project: the experiments' page with its figures, and every command's help."""
+"""What the site takes from elsewhere in the project: the experiments and their figures, and every command's help."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
 
 def help_of(command: str) -> str:
     """What ``noiselayer COMMAND --help`` prints, without colours and frames' trailing blanks."""
-    environment = {"COLUMNS": "100", "NO_COLOR": "1", "TERM": "dumb", "PATH": "/usr/bin:/bin"}
+    environment = {"COLUMNS": "78", "NO_COLOR": "1", "TERM": "dumb", "PATH": "/usr/bin:/bin"}
     words = [sys.executable, "-c", "from noiselayer.cli import main; main()", command, "--help"]
     done = subprocess.run(words, capture_output=True, text=True, check=True, env=environment)
     lines = done.stdout.replace("-c ", "noiselayer ", 1).splitlines()
