@@ -229,8 +229,9 @@ def _plain(audit: SavedAudit) -> dict[str, Any]:
 def _typed(labels: pd.DataFrame) -> pd.DataFrame:
     """The columns that the format has, in its order and types."""
     kinds = {name: kind for name, kind in LABEL_COLUMNS.items() if kind != "str"}
-    typed: pd.DataFrame = labels[list(LABEL_COLUMNS)].astype({**kinds, "id": object})
-    return typed.reset_index(drop=True)
+    whole = labels.reset_index(drop=True)
+    typed: pd.DataFrame = whole[list(LABEL_COLUMNS)].astype({**kinds, "id": object})
+    return typed
 
 
 def _read_standard_error(path: Path, num_classes: int) -> Tensor | None:

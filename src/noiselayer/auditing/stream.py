@@ -172,7 +172,7 @@ def _batches_of_file(labels: Any, probs: np.memmap[Any, Any], verified: Any) -> 
     def read(file: Any, start: int) -> Any:
         part = np.empty((min(rows, N - start), K), dtype=probs.dtype)
         file.seek(probs.offset + start * K * probs.dtype.itemsize)
-        file.readinto(memoryview(part).cast("B"))
+        file.readinto(part.data.cast("B"))
         return part
 
     def make() -> Iterator[tuple[Any, ...]]:

@@ -180,7 +180,7 @@ def audit(
         clean=clean,
         clean_labels=clean_labels,
         probs=probs,
-        probs_of=None if probs_of is None else probs_of.value,  # type: ignore[arg-type]
+        probs_of=None if probs_of is None else probs_of.value,
         run=run,
         in_sample=in_sample,
         noise_matrix=noise_matrix,
