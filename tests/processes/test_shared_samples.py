@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from noiselayer.estimation import ConfusionCounts
+from noiselayer.training.batches import AlternatingSampler, EpochSampler
 from noiselayer.training.shards import EverySampleOnce, even_batch_size
 
 N, K = 203, 4
@@ -99,3 +100,41 @@ def test_every_sample_once_in_as_many_batches(num_samples: int, processes: int, 
     assert sorted(seen) == list(range(num_samples))
     if size > 1:
         assert len(set(batches)) == 1
+
+
+@given(
+    num_samples=st.integers(8, 200),
+    processes=st.integers(1, 4),
+    batch=st.integers(1, 4),
+    epoch=st.integers(0, 3),
+    clean=st.integers(0, 5),
+)
+def test_batches_of_all_processes_are_the_batch_of_one(
+    num_samples: int, processes: int, batch: int, epoch: int, clean: int
+) -> None:
+    """Shuffled and alternating: step for step, in any epoch, with as many batches in each."""
+
+    def sampler(size: int) -> EpochSampler:
+        if clean == 0:
+            return EpochSampler(num_samples, seed=1)
+        sources = (torch.arange(num_samples) < clean).long()
+        return AlternatingSampler(sources, size, seed=1)
+
+    def batches(made: EpochSampler, size: int) -> list[list[int]]:
+        made.set_epoch(epoch)
+        rows = list(made)
+        assert len(rows) == len(made)
+        return [rows[start : start + size] for start in range(0, len(rows) - size + 1, size)]
+
+    joined = batches(sampler(batch * processes), batch * processes)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(dist, "is_initialized", lambda: True)
+        patch.setattr(dist, "get_world_size", lambda: processes)
+        of_each = []
+        for rank in range(processes):
+            patch.setattr(dist, "get_rank", lambda rank=rank: rank)
+            of_each.append(batches(sampler(batch), batch))
+    assert len({len(of) for of in of_each}) == 1
+    shared = [sorted(row for of in step for row in of) for step in zip(*of_each, strict=True)]
+    assert shared[: len(joined)] == [sorted(rows) for rows in joined][: len(shared)]
+    assert abs(len(shared) - len(joined)) <= (1 if clean == 0 else 2)

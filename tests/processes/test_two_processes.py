@@ -57,7 +57,7 @@ def test_two_processes_are_as_one(tmp_path: Path) -> None:
     one = train(tmp_path, "one", *options, "--devices", 1, "--batch-size", 16)
     two = train(tmp_path, "two", *options, "--devices", 2, "--strategy", "ddp", "--batch-size", 8)
     Q = [read_noise_matrix(run / "noise_matrix.csv", ("a", "b", "c")) for run in (one, two)]
-    assert float((Q[0] - torch.eye(3)).abs().max()) > 0.01  # it has moved
+    assert float((Q[0] - torch.eye(3)).abs().max()) > 1e-3  # it has moved
     torch.testing.assert_close(Q[0], Q[1], rtol=0, atol=1e-5)
     stages = [metrics(run)["stages"][-1] for run in (one, two)]
     assert stages[0]["switched_at"] is not None

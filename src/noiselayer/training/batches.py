@@ -10,10 +10,10 @@ from typing import Any, TypeAlias
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, Sampler
+from torch.utils.data import DataLoader, Dataset, DistributedSampler, Sampler
 
 from noiselayer.data.inputs import Indices, Inputs
-from noiselayer.training.shards import EverySampleOnce
+from noiselayer.training.shards import EverySampleOnce, rank, world_size
 
 __all__ = ["AlternatingSampler", "Batch", "EpochSampler", "JoinedDataset", "Part", "Source", "make_loader"]
 
@@ -89,8 +89,11 @@ class JoinedDataset(Dataset[Batch]):
         return torch.cat(fetched)[torch.from_numpy(order)]
 
 
-class EpochSampler(Sampler[int]):
+class EpochSampler(DistributedSampler[int]):
     """A random order that depends on the seed and the epoch alone, so that a resumed run sees the same batches.
+
+    Of several processes each takes every so-manieth sample of that one order: their batches together are the batch
+    that one process would take. (Lightning knows by the type that it need not shuffle and cut it once more.)
 
     Args:
         num_samples: N.
@@ -105,7 +108,7 @@ class EpochSampler(Sampler[int]):
     (True, [0, 1, 2, 3])
     """
 
-    def __init__(self, num_samples: int, *, seed: int) -> None:
+    def __init__(self, num_samples: int, *, seed: int) -> None:  # nothing of the base's is needed
         self.num_samples = num_samples
         self.seed = seed
         self.epoch = 0
@@ -115,12 +118,15 @@ class EpochSampler(Sampler[int]):
         self.epoch = epoch
 
     def __len__(self) -> int:
-        return self.num_samples
+        return (
+            self.num_samples // world_size()
+        )  # all as many; up to world_size - 1 samples wait for another epoch
 
     def __iter__(self) -> Iterator[int]:
         order = np.random.default_rng((self.seed, self.epoch)).permutation(self.num_samples)
+        order = order[: len(self) * world_size()][rank() :: world_size()]
         # In pieces: a list of a hundred million numbers is several times as large as the order itself.
-        for start in range(0, self.num_samples, 1 << 16):
+        for start in range(0, len(order), 1 << 16):
             yield from order[start : start + (1 << 16)].tolist()
 
 
@@ -152,9 +158,14 @@ class AlternatingSampler(EpochSampler):
     def __iter__(self) -> Iterator[int]:
         generator = np.random.default_rng((self.seed, self.epoch))
         sides = [self._endless(side, generator) for side in (self.clean, self.others)]
-        for _ in range(self.rounds):
+        P = world_size()
+        for _ in range(len(self) // (2 * self.batch_size)):
             for side in sides:
-                yield from (next(side) for _ in range(self.batch_size))
+                joined = [next(side) for _ in range(self.batch_size * P)]
+                yield from joined[rank() :: P]
+
+    def __len__(self) -> int:
+        return 2 * self.batch_size * max(1, self.rounds // world_size())
 
     def _endless(
         self, side: np.ndarray[Any, np.dtype[np.int64]], generator: np.random.Generator

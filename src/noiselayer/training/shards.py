@@ -1,4 +1,4 @@
-"""Samples to validate on, cut among processes so that none is counted twice."""
+"""Samples shared by processes, so that together they take what one alone would."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import torch.distributed as dist
 from torch.utils.data import DistributedSampler
 
-__all__ = ["EverySampleOnce", "even_batch_size"]
+__all__ = ["EverySampleOnce", "even_batch_size", "rank", "world_size"]
 
 
 class EverySampleOnce(DistributedSampler[int]):
@@ -31,10 +31,10 @@ class EverySampleOnce(DistributedSampler[int]):
         self.num_samples = num_samples
 
     def __iter__(self) -> Iterator[int]:
-        return iter(range(self.num_samples)[_rank() :: _world_size()])
+        return iter(range(self.num_samples)[rank() :: world_size()])
 
     def __len__(self) -> int:
-        return len(range(self.num_samples)[_rank() :: _world_size()])
+        return len(range(self.num_samples)[rank() :: world_size()])
 
     def set_epoch(self, epoch: int) -> None:
         """Called by Lightning; the order is the same in every epoch."""
@@ -60,9 +60,11 @@ def even_batch_size(num_samples: int, processes: int, at_most: int) -> int:
     return next((size for size in sizes if math.ceil(most / size) == math.ceil(least / size)), 1)
 
 
-def _rank() -> int:
+def rank() -> int:
+    """The number of this process among those that train together; 0 if it is alone."""
     return dist.get_rank() if dist.is_available() and dist.is_initialized() else 0
 
 
-def _world_size() -> int:
+def world_size() -> int:
+    """How many processes train together."""
     return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
