@@ -26,7 +26,7 @@ from noiselayer.training import predict_logits
 
 __all__ = ["ManyClasses", "many_classes"]
 
-CLEAN, NOISY, WEAK, TEST = 6_000, 12_000, 10_000, 10_000
+CLEAN, NOISY, WEAK, TEST = 4_000, 8_000, 10_000, 10_000
 KEYWORDS = 10
 _IMAGENET_PIXELS = 224
 _COMPARED_PIXELS = 48

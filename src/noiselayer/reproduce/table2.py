@@ -40,7 +40,7 @@ GRIDS: dict[Scale, tuple[str, int, int]] = {
 }
 BUDGETS: dict[Scale, Budget] = {
     "small": Budget(epochs=2, warm_up_epochs=1),
-    "reduced": Budget(epochs=15, warm_up_epochs=8, steps=1_000),
+    "reduced": Budget(epochs=12, warm_up_epochs=6, steps=800),
     "paper": Budget(epochs=120, warm_up_epochs=50, model="paper-wide"),
 }
 
