@@ -56,11 +56,12 @@ def test_on_the_simplex_after_every_step_of_every_optimizer(
     noise_layer = NoiseLayer(3, symmetric(3, 0.3))
     model = nn.Linear(3, 3)
     optimizer = make([{"params": model.parameters()}, noise_layer.parameter_group()])
+    start = noise_layer.noise_matrix.detach().clone()
     for _ in range(5):
-        before = noise_layer.noise_matrix.detach().clone()
         take_step(noise_layer, optimizer)
         assert_on_simplex(noise_layer.noise_matrix)
-        assert not torch.equal(noise_layer.noise_matrix, before)
+    # Not after one step: Adam's first moves all entries of a column by the rate, which the projection undoes.
+    assert not torch.equal(noise_layer.noise_matrix, start)
 
 
 def test_a_step_is_a_gradient_step_and_then_the_nearest_point() -> None:
