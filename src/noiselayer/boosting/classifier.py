@@ -117,8 +117,9 @@ class NoisyLabelBoostingClassifier(NoisyLabelWrapper):
     def _fit_all(
         self, X: Array, codes: Codes, X_clean: Any, clean_codes: Any, generator: np.random.RandomState
     ) -> None:
-        super()._fit_all(X, codes, X_clean, clean_codes, generator)
-        self.estimator_ = self._predict.trees
+        boosted = self._fit_through(X, codes, self.noise_matrix_, X_clean, clean_codes, generator)
+        self._predict = boosted
+        self.estimator_ = boosted.trees
 
 
 class Boosted:

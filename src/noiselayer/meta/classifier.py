@@ -11,7 +11,7 @@ from sklearn.utils.validation import has_fit_parameter
 from torch import Tensor
 
 from noiselayer.errors import InputError
-from noiselayer.meta.folds import Array, Codes, Floats, Predict, fold_numbers, predict_folds
+from noiselayer.meta.folds import Array, Codes, Floats, fold_numbers, predict_folds
 from noiselayer.meta.rounds import posterior_of, update_noise_matrix
 from noiselayer.meta.wrapper import NoisyLabelWrapper
 
@@ -123,7 +123,7 @@ class NoisyLabelMetaClassifier(NoisyLabelWrapper):
         X_clean: Array | None,
         clean_codes: Codes | None,
         generator: np.random.RandomState,
-    ) -> Predict:
+    ) -> Weighted:
         K = len(self.classes_)
         if Q is None:
             return self._fit_weighted(X, np.eye(K)[codes])
@@ -153,9 +153,10 @@ class NoisyLabelMetaClassifier(NoisyLabelWrapper):
     def _fit_all(
         self, X: Array, codes: Codes, X_clean: Any, clean_codes: Any, generator: np.random.RandomState
     ) -> None:
-        super()._fit_all(X, codes, X_clean, clean_codes, generator)
+        fitted = self._fit_through(X, codes, self.noise_matrix_, X_clean, clean_codes, generator)
+        self._predict = fitted
         self.noise_matrix_ = self._last_matrix
-        self.estimator_ = self._predict.estimator
+        self.estimator_ = fitted.estimator
 
     def _out_of_fold_of(self, X: Array, weights: Floats, codes: Codes, fold_of: Codes) -> Floats:
         return predict_folds(

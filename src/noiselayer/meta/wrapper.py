@@ -38,6 +38,7 @@ class NoisyLabelWrapper(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):  # 
     folds: int
     rounds: int
     random_state: Any
+    _predict: Predict
 
     def fit(self, X: Any, y: Any, *, X_clean: Any = None, y_clean: Any = None) -> Any:
         """Train on noisy labels; where some can be trusted, the noise matrix is measured with them.
@@ -134,7 +135,8 @@ class NoisyLabelWrapper(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):  # 
     def _fit_all(
         self, X: Array, codes: Codes, X_clean: Any, clean_codes: Any, generator: np.random.RandomState
     ) -> None:
-        self._predict = self._fit_through(X, codes, self.noise_matrix_, X_clean, clean_codes, generator)
+        """Train on everything through ``noise_matrix_``, and keep ``_predict`` and ``estimator_``."""
+        raise NotImplementedError
 
     # Where the noise matrix comes from.
 
