@@ -41,7 +41,7 @@ docs: $(VENV)/.ready-docs
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
 
 bench: $(VENV)/.ready-test
-	$(BIN)/python benchmarks/run.py
+	PATH="$(abspath $(BIN)):$$PATH" OMP_NUM_THREADS=1 $(BIN)/python benchmarks/run.py
 
 package: $(VENV)/.ready-package
 	$(BIN)/python -m build
