@@ -29,11 +29,11 @@ x, noisy, x_test, y_test = load()
 accelerator = Accelerator(cpu=True)
 module = WithNoise()
 groups = [{"params": module.network.parameters()}, module.noise.parameter_group()]
-optimizer = torch.optim.Adam(groups, lr=0.01, weight_decay=3e-3)
+optimizer = torch.optim.Adam(groups, lr=0.01, weight_decay=1e-3)
 batches = DataLoader(TensorDataset(x, noisy), batch_size=64, shuffle=True)
 prepared, optimizer, batches = accelerator.prepare(module, optimizer, batches)
 
-for _ in range(25):
+for _ in range(15):
     for images, labels in batches:
         optimizer.zero_grad()
         accelerator.backward(prepared(images, labels))

@@ -21,7 +21,7 @@ x, noisy, x_test, y_test = load()
 model = network()
 layer = noiselayer.NoiseLayer(10, START)
 groups = [{"params": model.parameters()}, layer.parameter_group()]
-optimizer = torch.optim.Adam(groups, lr=0.01, weight_decay=3e-3)
+optimizer = torch.optim.Adam(groups, lr=0.01, weight_decay=1e-3)
 
 
 @torch.compile(backend=backend)
@@ -30,7 +30,7 @@ def loss_of(images, labels):
     return layer.loss(model(images), labels)
 
 
-for _ in range(25):
+for _ in range(15):
     for rows in torch.randperm(len(x)).split(64)[:-1]:  # the last batch is smaller: it would compile again
         optimizer.zero_grad()
         loss_of(x[rows], noisy[rows]).backward()

@@ -2,31 +2,32 @@
 
     python examples/hf_trainer.py
 
-The transformer is small and starts at random: it reads the 64 pixels of a digit as words, 0 to 16 dark.
+The transformer is small and starts at random: it reads a digit as four patches.
 """
 
 import tempfile
 
 import torch
 from digits import START, load, report
-from transformers import BertConfig, BertForSequenceClassification, Trainer, TrainingArguments
+from transformers import Trainer, TrainingArguments, ViTConfig, ViTForImageClassification
 
 import noiselayer
 
 torch.manual_seed(0)
 x, noisy, x_test, y_test = load()
-config = BertConfig(
-    vocab_size=17,
-    hidden_size=32,
-    num_hidden_layers=1,
-    num_attention_heads=2,
-    intermediate_size=64,
-    max_position_embeddings=64,
+config = ViTConfig(
+    image_size=8,
+    patch_size=4,
+    num_channels=1,
+    hidden_size=64,
+    num_hidden_layers=2,
+    num_attention_heads=4,
+    intermediate_size=128,
     num_labels=10,
     hidden_dropout_prob=0.0,
     attention_probs_dropout_prob=0.0,
 )
-model = BertForSequenceClassification(config)
+model = ViTForImageClassification(config)
 model.noise = noiselayer.NoiseLayer(10, START)  # new: the Trainer moves, saves and optimises it with the rest
 
 
@@ -37,11 +38,6 @@ def noisy_loss(outputs, labels, num_items_in_batch=None):
     return model.noise.loss(outputs.logits, labels, reduction="sum") / num_items_in_batch
 
 
-def words(images):
-    """Pixels as words."""
-    return (images * 16).round().long()
-
-
 class Samples(torch.utils.data.Dataset):
     """Rows as the Trainer wants them."""
 
@@ -49,15 +45,15 @@ class Samples(torch.utils.data.Dataset):
         return len(x)
 
     def __getitem__(self, row):
-        return {"input_ids": words(x[row]), "labels": noisy[row]}
+        return {"pixel_values": x[row].view(1, 8, 8), "labels": noisy[row]}
 
 
 with tempfile.TemporaryDirectory() as folder:
     arguments = TrainingArguments(
         folder,
-        num_train_epochs=12,
+        num_train_epochs=15,
         per_device_train_batch_size=32,
-        learning_rate=5e-3,
+        learning_rate=3e-3,
         use_cpu=True,
         report_to=[],
         save_strategy="no",
@@ -68,5 +64,5 @@ with tempfile.TemporaryDirectory() as folder:
 
 model.eval()
 with torch.no_grad():
-    predicted = model(input_ids=words(x_test)).logits.argmax(dim=1)
+    predicted = model(pixel_values=x_test.view(-1, 1, 8, 8)).logits.argmax(dim=1)
 report(predicted, y_test, model.noise.noise_matrix.detach())

@@ -13,9 +13,9 @@ x, noisy, x_test, y_test = load()
 model = network()
 layer = noiselayer.NoiseLayer(10, START)  # new
 parameters = [{"params": model.parameters()}, layer.parameter_group()]  # was: model.parameters()
-optimizer = torch.optim.Adam(parameters, lr=0.01, weight_decay=3e-3)
+optimizer = torch.optim.Adam(parameters, lr=0.01, weight_decay=1e-3)
 
-for _ in range(25):
+for _ in range(15):
     for rows in torch.randperm(len(x)).split(64):
         loss = layer.loss(model(x[rows]), noisy[rows])  # was: cross_entropy(model(x[rows]), noisy[rows])
         optimizer.zero_grad()
