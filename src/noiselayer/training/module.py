@@ -124,7 +124,7 @@ class NoisyLabelModule(pl.LightningModule):
             on_step=False,
             on_epoch=True,
             sync_dist=True,
-            batch_size=len(batch[1]),
+            batch_size=self._weight(batch),
         )
         if self.noise_layer.noise_matrix.requires_grad:
             loss = loss + self._penalty()
@@ -132,7 +132,9 @@ class NoisyLabelModule(pl.LightningModule):
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """The same likelihood, through Q, on samples held out."""
-        self.log("val_loss", self._mixture(batch), on_epoch=True, sync_dist=True, batch_size=len(batch[1]))
+        self.log(
+            "val_loss", self._mixture(batch), on_epoch=True, sync_dist=True, batch_size=self._weight(batch)
+        )
 
     def predict_step(self, batch: Batch | Tensor, batch_idx: int) -> Tensor:
         """Logits of the true class; the noise layer is never asked."""
@@ -188,6 +190,13 @@ class NoisyLabelModule(pl.LightningModule):
         if done < _WARM_UP:
             return 0.1 + 0.9 * done / _WARM_UP
         return max(0.5 * (1 + math.cos(math.pi * min((done - _WARM_UP) / (1 - _WARM_UP), 1.0))), 1e-3)
+
+    def _weight(self, batch: Batch) -> int:
+        """How much a batch counts in the mean of an epoch.
+
+        Lightning averages the counts of all processes as integers, rounded down; a multiple of their number stays exact.
+        """
+        return len(batch[1]) * (1 if self._trainer is None else self.trainer.world_size)
 
     def _mixture(self, batch: Batch, clean_scale: float = 1.0, other_scale: float = 1.0) -> Tensor:
         inputs, labels, sources = batch
