@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +11,7 @@ import torch
 from torch import Tensor
 
 from noiselayer.data import LabeledData
+from noiselayer.errors import InputError
 from noiselayer.runs.environment import describe_hardware, evaluation_device, is_first_process, versions
 from noiselayer.runs.folder import RunFolder
 from noiselayer.runs.loaded import load
@@ -57,7 +59,9 @@ class PreparedRun:
         return self.folder.config is not None and self.folder.finished
 
     def tidy(self, *, keep_checkpoints: bool = False) -> None:
-        """Remove what a finished run that was killed in its last moment has left."""
+        """Do what a finished run that was killed in its last moment has left undone: its page, its checkpoints."""
+        if not (self.folder.path / "report.html").is_file():  # killed before it came to that
+            self._report(evaluation_device(self.hardware))
         if not keep_checkpoints:
             self.folder.remove_stages()
 
@@ -156,7 +160,10 @@ class PreparedRun:
         from noiselayer.report.from_run import content_from_run
 
         content = content_from_run(load(self.folder.path), self.sets.noisy, device=device)
-        save_report(self.folder.path / "report.html", content)
+        try:
+            save_report(self.folder.path / "report.html", content)
+        except InputError as error:  # the run itself is whole, and noiselayer report can be asked again
+            warnings.warn(f"The report was not written: {error}", stacklevel=2)
 
 
 def _parted(data: LabeledData, options: TrainingOptions) -> tuple[int, int]:
