@@ -194,7 +194,7 @@ class NoisyLabelModule(pl.LightningModule):
     def _weight(self, batch: Batch) -> int:
         """How much a batch counts in the mean of an epoch.
 
-        Lightning averages the counts of all processes as integers, rounded down; a multiple of their number stays exact.
+        Lightning averages the counts of all processes as integers, rounded down: a multiple of their number is exact.
         """
         return len(batch[1]) * (1 if self._trainer is None else self.trainer.world_size)
 
