@@ -144,8 +144,11 @@ def _path(samples: Candidates, C: Tensor, Q: Tensor | None, share: float) -> Ite
     rho = _part_of_confusion(samples, C)
     prior = (1 - rho) * torch.eye(len(C), dtype=C.dtype) + rho * C
     model = NoiseModel(C, 1.5, share)
-    for weight in _TRACE_PENALTIES:
-        model, likelihood = refit(samples, model, prior, fixed=False, trace_penalty=weight, rounds=3)
+    many = len(C) > _MANY_CLASSES  # where a step costs K^2, whatever the samples
+    for weight in _TRACE_PENALTIES[::3] if many else _TRACE_PENALTIES:
+        model, likelihood = refit(
+            samples, model, prior, fixed=False, trace_penalty=weight, rounds=2 if many else 3
+        )
         yield _Answer(model, likelihood, weight, prior)
 
 

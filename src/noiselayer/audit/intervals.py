@@ -14,7 +14,8 @@ from noiselayer.audit.noise_model import NoiseModel
 
 __all__ = ["Draws", "WrongLabels", "draw_models", "wrong_labels"]
 
-NUM_DRAWS = 20
+NUM_DRAWS, _FEW_DRAWS = 20, 8
+_MANY_CLASSES = 64
 _MOST_ROWS = 2**12
 # How far the expected number is off for another reason than chance, relative to it, where the noise model was
 # fitted: noise that depends on the sample, probabilities that no temperature mends. Measured, see docs/audit.md.
@@ -68,7 +69,7 @@ def draw_models(
     calibrated: bool,
     estimated: bool,
     standard_error: Tensor | None = None,
-    num_draws: int = NUM_DRAWS,
+    num_draws: int | None = None,
 ) -> Draws:
     """Fit again to samples weighted at random (a Bayesian bootstrap), and look how the error rates move.
 
@@ -80,9 +81,10 @@ def draw_models(
         calibrated: The sharpness was fitted.
         estimated: The noise matrix was fitted.
         standard_error: Shape (K, K), of a noise matrix that was given; it is then drawn around its values.
-        num_draws: How often.
+        num_draws: How often; 20 times if None, 8 times where there are many classes.
     """
     K, n = len(model.noise_matrix), len(samples)
+    num_draws = num_draws or (NUM_DRAWS if K <= _MANY_CLASSES else _FEW_DRAWS)
     moves = calibrated or estimated or standard_error is not None
     if not moves or not n:
         return Draws(standard_error, torch.zeros(K, dtype=torch.float64), 0.0, fitted=False)
@@ -94,7 +96,8 @@ def draw_models(
     centre = (
         refit(few, model, model.noise_matrix, fixed=not estimated)[0] if calibrated or estimated else model
     )
-    matrices, rates = [], []
+    rates = []
+    total, squares = torch.zeros(2, K, K, dtype=torch.float64)  # of the differences: no list of matrices
     for _ in range(num_draws):
         drawn = centre
         if standard_error is not None:
@@ -106,11 +109,15 @@ def draw_models(
         if calibrated or estimated:
             weights = torch.empty(len(few), dtype=torch.float64).exponential_(generator=generator)
             drawn, _ = refit(few, drawn, centre.noise_matrix, fixed=not estimated, weights=weights, rounds=1)
-        matrices.append(drawn.noise_matrix)
+        if estimated:
+            moved = drawn.noise_matrix - centre.noise_matrix
+            total += moved
+            squares.addcmul_(moved, moved)
         rates.append(_rates(few, drawn, K))
     spread = torch.stack(rates).std(dim=0) * shrink
     if estimated:
-        standard_error = torch.stack(matrices).std(dim=0) * shrink
+        variance = (squares - total.square() / num_draws) / (num_draws - 1)
+        standard_error = variance.clamp_min(0).sqrt() * shrink
     return Draws(standard_error, spread[:K], float(spread[K]), calibrated or estimated)
 
 

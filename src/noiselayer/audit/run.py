@@ -69,12 +69,12 @@ def audit_batches(make: Batches, options: Options, *, num_classes: int | None = 
         IndexError: If a label is out of range.
     """
     source = checked_batches(make, num_classes)
-    if options.noise_matrix is not None and num_classes is None:
-        num_classes = _columns(source)
-    if options.noise_matrix is not None:
+    if options.noise_matrix is not None and num_classes is not None:
         check(options.noise_matrix, num_classes=num_classes)
-    first = first_pass(source, num_classes or _columns(source))
+    first = first_pass(source, num_classes)
     K, N = len(first.counts), first.num_samples
+    if options.noise_matrix is not None:
+        check(options.noise_matrix, num_classes=K)
     notes = _notes(first.counts, options)
     model, draws = _fit(first.samples, first.counts, options)
     _check_possible(model.noise_matrix, first.counts)
@@ -236,9 +236,3 @@ def _check_possible(Q: Tensor, counts: Tensor) -> None:
             f"noise_matrix gives label {impossible[0]} no probability under any true class, but samples carry it. "
             "Use a matrix whose row for that label is not zero."
         )
-
-
-def _columns(source: checked_batches) -> int:
-    for batch in source:
-        return batch.probs.shape[1]
-    raise ValueError("labels must be of at least one sample; got none.")

@@ -47,7 +47,7 @@ class Subsample:
     num_samples: int
 
 
-def first_pass(batches: Iterable[Batch], num_classes: int) -> Subsample:
+def first_pass(batches: Iterable[Batch], num_classes: int | None = None) -> Subsample:
     """Count labels against predictions, and keep some samples.
 
     A sample is kept if the last bits of a hash of its position are zero; where too many are kept, one bit
@@ -61,11 +61,14 @@ def first_pass(batches: Iterable[Batch], num_classes: int) -> Subsample:
     tensor([[0, 1],
             [0, 1]])
     """
-    K = num_classes
+    K = num_classes or 0
     counts = torch.zeros(K * K, dtype=torch.int64)
     kept: list[tuple[Tensor, Candidates]] = []
     level, size, N = 0, 0, 0
     for batch in batches:
+        if not K:
+            K = batch.probs.shape[1]
+            counts = torch.zeros(K * K, dtype=torch.int64)
         N = batch.start + len(batch.labels)
         unchecked = batch.labels if batch.verified is None else batch.labels[~batch.verified]
         probs = batch.probs if batch.verified is None else batch.probs[~batch.verified]
