@@ -43,11 +43,14 @@ def test_models_are_cross_fitted_and_find_the_errors(run: Run, vectors: Path, tm
     assert not (tmp_path / "audit" / "folds").exists()
     assert {p.name for p in (tmp_path / "audit").iterdir()} == {
         *("audit.json", "audit_plan.json", "labels.parquet", "noise_matrix.csv"),
-        "noise_matrix_standard_error.csv",
+        *("noise_matrix_standard_error.csv", "report.html"),
     }
+    page = (tmp_path / "audit" / "report.html").read_text(encoding="utf-8")
+    (tmp_path / "audit" / "report.html").unlink()  # as if killed before it was written
     again = run("audit", vectors, "--labels", "y", "--out", tmp_path / "audit", *FAST, "--resume")
     assert again.exit_code == 0, again.output
     assert "finished already" in again.output
+    assert (tmp_path / "audit" / "report.html").read_text(encoding="utf-8") == page
     other = run(
         "audit", vectors, "--labels", "y", "--out", tmp_path / "audit", *FAST, "--seed", 1, "--resume"
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -80,7 +81,10 @@ def audit_files(
         raise InputError(str(error)) from error
     if finished:
         say(f"The audit in {plan.out} is finished already.")
-        return load_audit(plan.out)
+        saved = load_audit(plan.out)
+        if not (plan.out / "report.html").is_file():  # killed before it came to that
+            _report(plan, saved, data)
+        return saved
     say(data.summary())
     if source is None:
         try:
@@ -107,8 +111,21 @@ def audit_files(
         raise InputError(str(error)) from error
     saved = _saved(plan, data, result, source)
     save_audit(plan.out, saved)
+    _report(plan, saved, data)
     shutil.rmtree(plan.out / "folds", ignore_errors=True)
     return saved
+
+
+def _report(plan: AuditPlan, saved: SavedAudit, data: LabeledData) -> None:
+    """The page of the audit, as ``noiselayer report`` makes it."""
+    from noiselayer.report import save_report
+    from noiselayer.report.from_audit import content_from_audit
+
+    try:
+        content = content_from_audit(saved, name=f"Audit: {plan.out.resolve().name}", inputs=data.inputs)
+        save_report(plan.out / "report.html", content)
+    except InputError as error:  # the audit itself is whole, and noiselayer report can be asked again
+        warnings.warn(f"The report was not written: {error}", stacklevel=2)
 
 
 def _given(plan: AuditPlan, data: LabeledData, hardware: Hardware) -> _Source | None:

@@ -106,12 +106,17 @@ def save_demo(folder: DemoFolder, demo: Demo) -> list[Suspect]:
         ],
     )
     with whole_file(folder.path / "digits.npz") as beside:
-        np.savez(beside, images=demo.images.to(torch.uint8).numpy(), labels=demo.noisy_labels.numpy())
+        np.savez(beside, images=_as_bytes(demo.images), labels=demo.noisy_labels.numpy())
     save_report(
         folder.path / "suspects.html",
         content_from_demo(demo, suspects, apply_to=str(folder.path / "digits.npz")),
     )
     return suspects
+
+
+def _as_bytes(images: torch.Tensor) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
+    """Ink of 0..16 as pictures are stored: white paper is 255."""
+    return (255 - images * (255 / 16)).round().to(torch.uint8).numpy()
 
 
 def _metrics(demo: Demo, suspects: list[Suspect]) -> dict[str, Any]:
