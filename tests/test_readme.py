@@ -103,4 +103,4 @@ def test_every_link_leads_somewhere() -> None:
     links = re.findall(r"\]\(([^)]+)\)", README)
     local = [link for link in links if not link.startswith("https://")]
     assert len(local) >= 5
-    assert [link for link in local if not (ROOT / link).is_file()] == []
+    assert [link for link in local if not (ROOT / link).exists()] == []
