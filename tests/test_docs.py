@@ -27,15 +27,8 @@ def test_the_code_of_a_page_runs_from_top_to_bottom(
     names: dict[str, Any] = {}
     for number, code in enumerate(runnable(page), start=1):
         exec(compile(code, f"{page.name}, block {number}", "exec"), names)
-
-
-def test_five_minutes_shows_a_classifier_that_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    torch.manual_seed(0)
-    names: dict[str, Any] = {}
-    for code in runnable(DOCS / "index.md"):
-        exec(compile(code, "index.md", "exec"), names)
-    assert names["error"] < 0.15
+    if page.name == "index.md":  # it shows a classifier that works
+        assert names["error"] < 0.15
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(DOCS)))

@@ -238,10 +238,10 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
         """p(noisy label | x), shape (N, K): what the annotators would say, through the noise matrix.
 
         >>> X, y = np.repeat([[-1.0], [1.0]], 20, axis=0), np.repeat([0, 1], 20)
-        >>> always_0 = [[1.0, 1.0], [0.0, 0.0]]
-        >>> model = NoisyLabelClassifier("known", noise_matrix=always_0, max_epochs=1)
+        >>> mostly_0 = [[0.75, 0.75], [0.25, 0.25]]  # whatever the true class
+        >>> model = NoisyLabelClassifier("known", noise_matrix=mostly_0, max_epochs=1)
         >>> model.fit(X, y).noisy_proba([[1.0]])
-        array([[1., 0.]])
+        array([[0.75, 0.25]])
         """
         return _as_array(self._log_proba(X).exp() @ torch.from_numpy(self.noise_matrix_).T)
 
