@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import socket
+import time
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ from optuna.trial import FrozenTrial, TrialState
 __all__ = ["fail_trials_of_the_dead", "lives", "mark", "this_worker", "tried"]
 
 _KEY = "worker"
+_UNMARKED = 2.0  # seconds that a living worker leaves its trial without a mark, at most
 
 
 def this_worker() -> dict[str, Any]:
@@ -61,8 +64,18 @@ def fail_trials_of_the_dead(
         The numbers of those trials.
     """
     failed = []
-    for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-        if _KEY not in trial.user_attrs or lives(trial.user_attrs[_KEY]):
+    running = study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+    if any(_KEY not in trial.user_attrs for trial in running):
+        # Begun a moment ago, and about to be marked; or its worker was killed in that moment.
+        time.sleep(_UNMARKED)
+        running = study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+    for trial in running:
+        if _KEY in trial.user_attrs:
+            alive = lives(trial.user_attrs[_KEY])
+        else:
+            began = trial.datetime_start or datetime.min
+            alive = datetime.now() - began < timedelta(seconds=_UNMARKED)
+        if alive:
             continue
         try:
             ended = study.tell(trial.number, state=TrialState.FAIL)
