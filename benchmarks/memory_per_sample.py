@@ -40,7 +40,9 @@ print(json.dumps({"resident": pages * resource.getpagesize(), "peak": peak}))
 def measure(samples: int) -> dict[str, int]:
     """Resident bytes with so many samples of one byte each."""
     with tempfile.TemporaryDirectory() as folder:
-        x = np.lib.format.open_memmap(Path(folder, "x.npy"), mode="w+", dtype=np.uint8, shape=(samples, 1, 1, 1))
+        x = np.lib.format.open_memmap(
+            Path(folder, "x.npy"), mode="w+", dtype=np.uint8, shape=(samples, 1, 1, 1)
+        )
         x.flush()
         np.save(Path(folder, "y.npy"), np.arange(samples, dtype=np.int32) % 10)
         words = [sys.executable, "-c", INSIDE, f"{folder}/x.npy", f"{folder}/y.npy"]
@@ -53,7 +55,9 @@ def main() -> None:
     """Measure two sizes and write the result."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--samples", type=int, nargs=2, default=[2_000_000, 10_000_000])
-    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "memory_per_sample.json")
+    parser.add_argument(
+        "--out", type=Path, default=Path(__file__).parent / "results" / "memory_per_sample.json"
+    )
     given = parser.parse_args()
     few, many = (measure(samples) for samples in given.samples)
     more = given.samples[1] - given.samples[0]

@@ -63,7 +63,7 @@ class SparseNoiseMatrix(nn.Module):
         self.register_buffer("row_starts", torch.empty(0), persistent=False)
         self.register_buffer("row_entries", torch.empty(0), persistent=False)
         self._index_rows()
-        self.register_load_state_dict_post_hook(_index_rows_again)
+        self.register_load_state_dict_post_hook(_index_rows_again)  # type: ignore[no-untyped-call]
 
     @classmethod
     def identity(cls, num_classes: int, num_confusions: int, *, rest: bool = True) -> SparseNoiseMatrix:
@@ -192,7 +192,7 @@ class SparseNoiseMatrix(nn.Module):
         asked = p / (p + evidence).clamp_min(torch.finfo(p.dtype).tiny)
         stored = (self.labels[:, classes] == noisy_labels[:, None]).any(dim=0)
         pairs = (classes * K + noisy_labels[:, None])[~stored]  # column-major: sorted by true class
-        pairs, where = pairs.unique(return_inverse=True)
+        pairs, where = torch.unique(pairs, return_inverse=True)
         scores = asked.new_zeros(len(pairs)).index_add_(0, where, asked[~stored])
         order = scores.argsort(descending=True)
         order = order[(pairs[order] // K).argsort(stable=True)]

@@ -72,7 +72,9 @@ def test_the_data_beside_the_page_are_those_reviewed(hurried: Demo, tmp_path: Pa
     save_demo(DemoFolder(tmp_path), hurried)
     with np.load(tmp_path / "digits.npz") as arrays:
         assert arrays["images"].dtype == np.uint8
-        np.testing.assert_allclose((255 - arrays["images"].astype(float)) / 255 * 16, hurried.images, atol=0.04)
+        np.testing.assert_allclose(
+            (255 - arrays["images"].astype(float)) / 255 * 16, hurried.images, atol=0.04
+        )
         np.testing.assert_array_equal(arrays["labels"], hurried.noisy_labels)
 
 

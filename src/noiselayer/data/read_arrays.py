@@ -49,7 +49,9 @@ def read_npz_data(
     '2 classes: cat 1, dog 2.'
     """
     key = inputs_key if inputs_key is not None else _only_key(path, INPUT_NAMES, "inputs", "inputs_key")
-    inputs = ArrayInputs(read_npz(path, key, map_from=_MAPPED), layout=layout, name=f"array {key!r} of {path}")
+    inputs = ArrayInputs(
+        read_npz(path, key, map_from=_MAPPED), layout=layout, name=f"array {key!r} of {path}"
+    )
     _check_image_size(inputs, image_size, path)
     if not with_labels:
         return LabeledData(inputs, None, tuple(class_names or ()), f"array {key!r} of {path}")

@@ -148,8 +148,14 @@ def run_stage(
     where = None
     if folder is not None:
         identity = stage_identity(
-            *(name, module, train, validation),
-            **{"max_epochs": max_epochs, "batch_size": batch_size, "seed": seed, "alternating": alternating},
+            name,
+            module,
+            train,
+            validation,
+            max_epochs=max_epochs,
+            batch_size=batch_size,
+            seed=seed,
+            alternating=alternating,
         )
         where = StageFolder(folder / name, identity)
         record = where.record(module)
