@@ -78,7 +78,8 @@ def small_data() -> str:
 
 def of_experiment(name: str) -> str:
     """What ``noiselayer reproduce`` has written."""
-    return (RESULTS / f"{name}.md").read_text(encoding="utf-8")
+    path = RESULTS / f"{name}.md"
+    return path.read_text(encoding="utf-8") if path.exists() else "Not run yet.\n"
 
 
 TABLES = {
