@@ -80,7 +80,7 @@ def contours(rows: Sequence[Row], methods: Sequence[str]) -> Figure:
         # Equal steps between grid points of unequal distance: the grid is about doubling.
         axes.imshow(z, origin="lower", cmap="cividis_r", vmin=min(errors, default=0), vmax=max(errors, default=1),
                     aspect="auto", alpha=0.35)  # fmt: skip
-        if min(z.shape) > 1 and np.isfinite(z).all() and np.ptp(z) > 0:
+        if min(z.shape) > 2 and np.isfinite(z).all() and np.ptp(z) > 0:
             axes.contour(z, levels=levels, colors="#333333", linewidths=1)
         for (row, column), value in np.ndenumerate(z):
             if np.isfinite(value):
