@@ -11,9 +11,9 @@ rounds. "clean" trains on the true labels, and the excess of a method is its tes
 ordinary boosting, then ordinary boosting on what is left. It lives in an environment of its own (cleanlab 2.9.0);
 ``--cleanlab`` names that environment's interpreter, without which the method is left out.
 
-The size of the trees was chosen after test errors of seeds 0 to 4 (breast cancer) and 0 to 1 (the others) had been seen:
-with 31 leaves and 100 rounds the known matrix kept 58 % of the excess on breast cancer, with 8 leaves 52 %, with 4 about
-20 %. These seeds are no fresh test, and the gain depends on small trees.
+The size of the trees was chosen after test errors of seeds 0 to 4 (breast cancer) and 0 to 1 (the others) had been
+seen: with 31 leaves and 100 rounds the known matrix kept 58 % of the excess on breast cancer, with 8 leaves 52 %, with
+4 about 20 %. These seeds are no fresh test, and the gain depends on small trees.
 """
 
 from __future__ import annotations
