@@ -26,7 +26,8 @@ def noisy_nll(logits: Tensor, labels: Tensor, noise_matrix: Tensor) -> Tensor:
     Args:
         logits: Shape (B, K).
         labels: Shape (B,), integers in 0..K-1; not checked here.
-        noise_matrix: Shape (K, K), columns sum to 1; not checked here.
+        noise_matrix: Shape (K, K), columns sum to 1; not checked here. Or taller, several of them below one
+            another, with ``labels`` the numbers of rows.
 
     >>> noisy_nll(torch.zeros(1, 2), torch.tensor([0]), torch.tensor([[0.8, 0.4], [0.2, 0.6]]))
     tensor([0.5108])
@@ -51,7 +52,7 @@ class _NoisyNLL(torch.autograd.Function):
         branch = _nll_in_probs if in_probs else _nll_in_logs
         log_evidence, grad_z, ratio = branch(z, labels, Q, wants_z, wants_Q)
         ctx.save_for_backward(grad_z, ratio, labels if wants_Q else None)
-        ctx.num_classes = z.shape[1]
+        ctx.rows = Q.shape[0]
         return log_evidence.neg_()
 
     @staticmethod
@@ -64,8 +65,8 @@ class _NoisyNLL(torch.autograd.Function):
             grad_z = scale(grad_z, column)
         grad_Q = None
         if ratio is not None:
-            K = ctx.num_classes
-            grad_Q = ratio.new_zeros(K, K).index_add_(0, labels, scale(ratio, -column))
+            K = ratio.shape[1]
+            grad_Q = ratio.new_zeros(ctx.rows, K).index_add_(0, labels, scale(ratio, -column))
         return grad_z, None, grad_Q
 
 

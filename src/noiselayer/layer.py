@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim.optimizer import Optimizer, register_optimizer_step_post_hook
 
+from noiselayer._source_rows import check_stack, rows_of_sources
 from noiselayer.functional import log_noisy_probs, result_dtype
 from noiselayer.loss import noisy_label_loss
 from noiselayer.noise_matrix import check, identity
@@ -39,7 +40,10 @@ class NoiseLayer(nn.Module):
     Args:
         num_classes: K, at least 2.
         noise_matrix: The start, shape (K, K), columns = true classes; the identity if None. A
-            :class:`noiselayer.SparseNoiseMatrix` is copied and its stored entries are learned.
+            :class:`noiselayer.SparseNoiseMatrix` is copied and its stored entries are learned. Of shape
+            (S, K, K), a matrix for each of S sources of labels, of which every one is learned.
+        num_sources: S, to start with the same matrix for each of so many sources; :meth:`loss` and
+            ``forward`` then take ``sources``, which source gave each label.
         trainable: False starts frozen, as in the first phase of §3.4 (see :meth:`freeze`).
 
     Raises:
@@ -63,9 +67,12 @@ class NoiseLayer(nn.Module):
         num_classes: int,
         noise_matrix: Tensor | SparseNoiseMatrix | None = None,
         *,
+        num_sources: int | None = None,
         trainable: bool = True,
     ) -> None:
         super().__init__()
+        if num_sources is not None:
+            noise_matrix = _per_source(num_classes, noise_matrix, num_sources)
         if isinstance(noise_matrix, SparseNoiseMatrix):
             if noise_matrix.num_classes != num_classes:
                 raise ValueError(
@@ -73,11 +80,11 @@ class NoiseLayer(nn.Module):
                 )
             self.noise_matrix = copy.deepcopy(noise_matrix).requires_grad_(trainable)  # type: ignore[assignment]
         else:
-            start = (
-                identity(num_classes)
-                if noise_matrix is None
-                else project(check(noise_matrix, num_classes=num_classes))
-            )
+            if noise_matrix is None:
+                start = identity(num_classes)
+            else:
+                checked = check_stack if noise_matrix.ndim == 3 else check
+                start = project(checked(noise_matrix, num_classes=num_classes))
             self.noise_matrix = nn.Parameter(start, requires_grad=trainable)
         self.num_classes = num_classes
         self._start(projected=_state_of(self.parameter))
@@ -93,13 +100,33 @@ class NoiseLayer(nn.Module):
         Q: object = self.noise_matrix
         return Q if isinstance(Q, SparseNoiseMatrix) else None
 
-    def forward(self, logits: Tensor) -> Tensor:
-        """Log-probabilities of the noisy labels, shape (N, K), from ``logits`` of shape (N, K)."""
+    @property
+    def num_sources(self) -> int | None:
+        """S, if there is a matrix per source of labels."""
+        return len(self.noise_matrix) if self.sparse is None and self.noise_matrix.ndim == 3 else None
+
+    def forward(self, logits: Tensor, sources: Tensor | None = None) -> Tensor:
+        """Log-probabilities of the noisy labels, shape (N, K), from ``logits`` of shape (N, K).
+
+        With a matrix per source, of the labels that ``sources``, shape (N,), would give.
+        """
         if logits.ndim != 2 or logits.shape[1] != self.num_classes:
             raise ValueError(f"logits must have shape (N, {self.num_classes}); got {tuple(logits.shape)}.")
         self._before_use()
         if self.sparse is not None:
             return sparse_log_noisy_probs(logits, self.sparse).to(result_dtype(logits))
+        if self.num_sources is not None:
+            # Checks the sources; the rows themselves are those of one label, and all are wanted here.
+            none = torch.zeros(len(logits), dtype=torch.long, device=logits.device)
+            rows_of_sources(none, sources, self.noise_matrix, shape=none.shape)
+            assert sources is not None
+            noisy = logits.new_empty(logits.shape, dtype=result_dtype(logits))
+            for s in set(sources.tolist()):
+                at = (sources == s).nonzero().flatten()
+                noisy = noisy.index_copy(
+                    0, at, log_noisy_probs(logits[at], self.noise_matrix[s]).to(noisy.dtype)
+                )
+            return noisy
         return log_noisy_probs(logits, self.noise_matrix).to(result_dtype(logits))
 
     def loss(self, logits: Tensor, noisy_labels: Tensor, **kwargs: Any) -> Tensor:
@@ -121,10 +148,14 @@ class NoiseLayer(nn.Module):
     def trace(self) -> Tensor:
         """tr(Q), between 0 and K; divided by K, the mean share of right labels. Differentiable.
 
+        The mean over sources, where there is a matrix for each.
+
         >>> NoiseLayer(3).trace().item()
         3.0
         """
-        return self.noise_matrix.diagonal().sum() if self.sparse is None else self.sparse.trace()
+        if self.sparse is not None:
+            return self.sparse.trace()
+        return self.noise_matrix.diagonal(dim1=-2, dim2=-1).sum(-1).mean()
 
     def parameter_group(self, lr: float | None = None, **options: Any) -> dict[str, Any]:
         """The matrix as an optimizer group of its own, by default without the optimizer's weight decay.
@@ -139,7 +170,8 @@ class NoiseLayer(nn.Module):
 
     def extra_repr(self) -> str:
         """Shown by ``print``."""
-        return f"num_classes={self.num_classes}, trainable={self.parameter.requires_grad}"
+        of_sources = "" if self.num_sources is None else f"num_sources={self.num_sources}, "
+        return f"num_classes={self.num_classes}, {of_sources}trainable={self.parameter.requires_grad}"
 
     @torch.no_grad()
     def project_(self) -> None:
@@ -175,6 +207,21 @@ class NoiseLayer(nn.Module):
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)  # type: ignore[no-untyped-call]
         self._start()  # copies and unpickled layers are projected too
+
+
+def _per_source(
+    num_classes: int, noise_matrix: Tensor | SparseNoiseMatrix | None, num_sources: int
+) -> Tensor:
+    if isinstance(noise_matrix, SparseNoiseMatrix):
+        raise ValueError("num_sources needs dense matrices; got a SparseNoiseMatrix.")
+    if num_sources < 1:
+        raise ValueError(f"num_sources must be at least 1; got {num_sources}.")
+    Q = identity(num_classes) if noise_matrix is None else noise_matrix
+    if Q.ndim == 3:
+        if len(Q) != num_sources:
+            raise ValueError(f"noise_matrix holds {len(Q)} matrices, but num_sources is {num_sources}.")
+        return Q
+    return Q.expand(num_sources, *Q.shape).contiguous()
 
 
 _PATIENCE = 200

@@ -15,6 +15,7 @@ from noiselayer._shapes import (
     nothing_ignored,
     reduce_loss,
 )
+from noiselayer._source_rows import check_stack, rows_of_sources
 from noiselayer.functional import noisy_nll, result_dtype
 from noiselayer.noise_matrix import check
 from noiselayer.sparse_loss import sparse_noisy_nll
@@ -28,6 +29,7 @@ def noisy_label_loss(
     noisy_labels: Tensor,
     noise_matrix: Tensor | SparseNoiseMatrix,
     *,
+    sources: Tensor | None = None,
     weight: Tensor | None = None,
     ignore_index: int = -100,
     reduction: str = "mean",
@@ -47,7 +49,10 @@ def noisy_label_loss(
         noise_matrix: Shape (K, K), ``noise_matrix[j, i] = p(noisy = j | true = i)``, columns sum to 1. It is
             not checked at every call; :class:`NoisyLabelLoss` checks it once. Gradients flow to it if it
             requires them, through its exact zeros too. For thousands of classes, a
-            :class:`noiselayer.SparseNoiseMatrix`.
+            :class:`noiselayer.SparseNoiseMatrix`. For labels from S sources, shape (S, K, K), with
+            ``sources``.
+        sources: Which source gave each label, integers 0..S-1 in the shape of ``noisy_labels`` or of its
+            beginning. Only with a matrix per source; costs one gather more per sample.
         weight: Shape (K,), a factor for every *noisy* class.
         ignore_index: Labels of this value count for nothing.
         reduction: "mean" (weighted, as in ``cross_entropy``), "sum" or "none".
@@ -57,9 +62,10 @@ def noisy_label_loss(
         autocast, as in ``cross_entropy``. A label that Q calls impossible (a row of zeros) costs infinity.
 
     Raises:
-        ValueError: If shapes do not fit or ``reduction`` is unknown.
-        TypeError: If labels are not integers or logits are.
-        IndexError: If a label is out of range (checked on the CPU; elsewhere the device asserts).
+        ValueError: If shapes do not fit, matrices of sources come without ``sources`` or the other way round,
+            or ``reduction`` is unknown.
+        TypeError: If labels or sources are not integers or logits are.
+        IndexError: If a label or source is out of range (checked on the CPU; elsewhere the device asserts).
         RuntimeError: On ``create_graph=True``: second derivatives are not implemented.
 
     >>> Q = torch.tensor([[0.8, 0.4], [0.2, 0.6]])
@@ -70,28 +76,59 @@ def noisy_label_loss(
     dtype = result_dtype(logits)
     logits, labels = flatten(logits, noisy_labels)
     K = logits.shape[1]
-    check_square(noise_matrix, K, name="noise_matrix")
+    _check_matrix(noise_matrix, K, sources)
+    shape = noisy_labels.shape
     if weight is not None:
         check_weight(weight, K)
     elif nothing_ignored(labels, K, ignore_index):  # the usual batch: nothing to mask or count
-        loss = _nll(logits, labels, noise_matrix)
-        return reduce_loss(loss, None, reduction, noisy_labels.shape).to(dtype)
+        loss = _nll(logits, labels, noise_matrix, sources, shape)
+        return reduce_loss(loss, None, reduction, shape).to(dtype)
     ignored = labels == ignore_index
     labels = labels.masked_fill(ignored, 0)
     check_range(labels, K, ignore_index)
-    loss = _nll(logits, labels, noise_matrix)
+    loss = _nll(logits, labels, noise_matrix, sources, shape, ignored)
     counts = (~ignored).to(loss.dtype)
     if weight is not None:
         counts = counts * weight.to(loss.dtype)[labels]
     # where, not a product: an infinite loss of an ignored sample must not turn into NaN.
     loss = torch.where(ignored, 0, loss * counts)
-    return reduce_loss(loss, counts, reduction, noisy_labels.shape).to(dtype)
+    return reduce_loss(loss, counts, reduction, shape).to(dtype)
 
 
-def _nll(logits: Tensor, labels: Tensor, noise_matrix: Tensor | SparseNoiseMatrix) -> Tensor:
+def _nll(
+    logits: Tensor,
+    labels: Tensor,
+    noise_matrix: Tensor | SparseNoiseMatrix,
+    sources: Tensor | None,
+    shape: torch.Size,
+    ignored: Tensor | None = None,
+) -> Tensor:
     if isinstance(noise_matrix, SparseNoiseMatrix):
         return sparse_noisy_nll(logits, labels, noise_matrix)
+    if noise_matrix.ndim == 3:
+        rows, noise_matrix = rows_of_sources(labels, sources, noise_matrix, shape=shape, ignored=ignored)
+        return noisy_nll(logits, rows, noise_matrix)
     return noisy_nll(logits, labels, noise_matrix)
+
+
+def _check_matrix(noise_matrix: Tensor | SparseNoiseMatrix, num_classes: int, sources: Tensor | None) -> None:
+    K, shape = num_classes, noise_matrix.shape
+    if isinstance(noise_matrix, Tensor) and noise_matrix.ndim == 3:
+        if shape[0] == 0 or shape[1:] != (K, K):
+            raise ValueError(
+                f"noise_matrix must have shape (S, {K}, {K}), a matrix per source, for logits of {K} classes; got "
+                f"{tuple(shape)}."
+            )
+        return
+    check_square(noise_matrix, K, name="noise_matrix")
+    if sources is not None:
+        kind = (
+            "a SparseNoiseMatrix" if isinstance(noise_matrix, SparseNoiseMatrix) else f"shape {tuple(shape)}"
+        )
+        raise ValueError(
+            f"sources needs a matrix per source, noise_matrix of shape (S, {K}, {K}); got {kind}. For the same noise "
+            "in all sources leave sources out."
+        )
 
 
 class NoisyLabelLoss(nn.Module):
@@ -102,7 +139,8 @@ class NoisyLabelLoss(nn.Module):
     Args:
         noise_matrix: Shape (K, K), ``noise_matrix[j, i] = p(noisy = j | true = i)``. Checked here, copied,
             and kept as a buffer: it moves with ``.to(device)`` and is saved with the state. Or a
-            :class:`noiselayer.SparseNoiseMatrix`, of which a copy is kept, not to be learned.
+            :class:`noiselayer.SparseNoiseMatrix`, of which a copy is kept, not to be learned. Or a matrix per
+            source of labels, shape (S, K, K).
         weight: Shape (K,), a factor for every noisy class.
         ignore_index: Labels of this value count for nothing.
         reduction: "mean", "sum" or "none".
@@ -131,17 +169,19 @@ class NoisyLabelLoss(nn.Module):
         if isinstance(noise_matrix, SparseNoiseMatrix):
             self.noise_matrix = copy.deepcopy(noise_matrix).requires_grad_(False)
         else:
-            self.register_buffer("noise_matrix", check(noise_matrix).detach().clone())
+            Q = check_stack(noise_matrix) if noise_matrix.ndim == 3 else check(noise_matrix)
+            self.register_buffer("noise_matrix", Q.detach().clone())
         self.register_buffer("weight", weight)
         self.ignore_index = ignore_index
         self.reduction = reduction
 
-    def forward(self, logits: Tensor, noisy_labels: Tensor) -> Tensor:
-        """The loss of ``logits`` (N, K, ...) against ``noisy_labels`` (N, ...)."""
+    def forward(self, logits: Tensor, noisy_labels: Tensor, sources: Tensor | None = None) -> Tensor:
+        """The loss of ``logits`` (N, K, ...) against ``noisy_labels`` (N, ...), and who gave them (N, ...)."""
         return noisy_label_loss(
             logits,
             noisy_labels,
             self.noise_matrix,
+            sources=sources,
             weight=self.weight,
             ignore_index=self.ignore_index,
             reduction=self.reduction,
@@ -149,4 +189,4 @@ class NoisyLabelLoss(nn.Module):
 
     def extra_repr(self) -> str:
         """Shown by ``print``."""
-        return f"num_classes={self.noise_matrix.shape[0]}, reduction={self.reduction!r}"
+        return f"num_classes={self.noise_matrix.shape[-1]}, reduction={self.reduction!r}"

@@ -1,4 +1,7 @@
-"""What pushes a learned noise matrix away from the identity (§3.3), and what each does on the simplex."""
+"""What pushes a learned noise matrix away from the identity (§3.3), and what each does on the simplex.
+
+Of a matrix per source, shape (S, K, K), every penalty is the mean over sources.
+"""
 
 from __future__ import annotations
 
@@ -15,12 +18,12 @@ def trace_penalty(noise_matrix: Tensor) -> Tensor:
     however small the diagonal has become. Nothing in it stops at the truth; only the likelihood does.
 
     Args:
-        noise_matrix: Shape (K, K), ``noise_matrix[j, i] = p(noisy = j | true = i)``.
+        noise_matrix: Shape (K, K) or (S, K, K), ``noise_matrix[j, i] = p(noisy = j | true = i)``.
 
     >>> trace_penalty(torch.tensor([[0.8, 0.4], [0.2, 0.6]]))
     tensor(1.4000)
     """
-    return noise_matrix.diagonal().sum()
+    return noise_matrix.diagonal(dim1=-2, dim2=-1).sum(-1).mean()
 
 
 def weight_decay_penalty(noise_matrix: Tensor) -> Tensor:
@@ -31,12 +34,12 @@ def weight_decay_penalty(noise_matrix: Tensor) -> Tensor:
     too, and so levels out which wrong labels are frequent.
 
     Args:
-        noise_matrix: Shape (K, K), ``noise_matrix[j, i] = p(noisy = j | true = i)``.
+        noise_matrix: Shape (K, K) or (S, K, K), ``noise_matrix[j, i] = p(noisy = j | true = i)``.
 
     >>> weight_decay_penalty(torch.eye(2))
     tensor(1.)
     """
-    return noise_matrix.square().sum() / 2
+    return noise_matrix.square().sum((-2, -1)).mean() / 2
 
 
 def log_volume(noise_matrix: Tensor) -> Tensor:
@@ -46,11 +49,11 @@ def log_volume(noise_matrix: Tensor) -> Tensor:
     transpose, so it pulls hardest on columns that are already close together.
 
     Args:
-        noise_matrix: Shape (K, K), ``noise_matrix[j, i] = p(noisy = j | true = i)``.
+        noise_matrix: Shape (K, K) or (S, K, K), ``noise_matrix[j, i] = p(noisy = j | true = i)``.
 
     >>> log_volume(torch.tensor([[0.75, 0.25], [0.25, 0.75]])).exp()
     tensor(0.5000)
     """
     Q = noise_matrix.to(torch.promote_types(noise_matrix.dtype, torch.float32))  # no determinants in half
-    volume: Tensor = torch.linalg.slogdet(Q).logabsdet
+    volume: Tensor = torch.linalg.slogdet(Q).logabsdet.mean()
     return volume

@@ -1,0 +1,192 @@
+"""A noise matrix per source, in the loss and in the layer, against naive loops."""
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
+from noiselayer import (
+    NoiseLayer,
+    NoisyLabelLoss,
+    SparseNoiseMatrix,
+    noise_matrix,
+    noisy_label_loss,
+    regularization,
+)
+
+K, S = 4, 3
+
+
+def matrices(seed: int = 0, dtype: torch.dtype = torch.float64) -> Tensor:
+    """Asymmetric ones, so that a transpose or a swapped source is seen."""
+    generator = torch.Generator().manual_seed(seed)
+    return torch.stack(
+        [noise_matrix.random(K, rate, generator=generator, dtype=dtype) for rate in (0.1, 0.4, 0.6)]
+    )
+
+
+def batch(n: int = 30, seed: int = 0) -> tuple[Tensor, Tensor, Tensor]:
+    generator = torch.Generator().manual_seed(seed)
+    logits = 3 * torch.randn(n, K, generator=generator, dtype=torch.float64)
+    draw = [torch.randint(k, (n,), generator=generator) for k in (K, S)]
+    return logits, draw[0], draw[1]
+
+
+def naive(logits: Tensor, labels: Tensor, sources: Tensor, Q: Tensor) -> Tensor:
+    losses = []
+    for z, label, source in zip(logits, labels.tolist(), sources.tolist(), strict=True):
+        p = z.exp() / z.exp().sum()
+        losses.append(-torch.log(sum(Q[source, label, i] * p[i] for i in range(K))))
+    return torch.stack(losses)
+
+
+def test_every_sample_goes_through_its_own_sources_matrix() -> None:
+    logits, labels, sources = batch()
+    Q = matrices()
+    expected = naive(logits, labels, sources, Q)
+    torch.testing.assert_close(
+        noisy_label_loss(logits, labels, Q, sources=sources, reduction="none"), expected
+    )
+    torch.testing.assert_close(NoisyLabelLoss(Q)(logits, labels, sources), expected.mean())
+
+
+def test_gradients_are_those_of_the_naive_loss_for_logits_and_for_every_matrix() -> None:
+    logits, labels, sources = batch(12)
+    sources = sources.masked_fill(sources == 1, 0)  # a source without samples moves nothing
+    ours, theirs = ([t.clone().requires_grad_() for t in (logits, matrices())] for _ in range(2))
+    noisy_label_loss(ours[0], labels, ours[1], sources=sources, reduction="sum").backward()
+    naive(theirs[0], labels, sources, theirs[1]).sum().backward()
+    for a, b in zip(ours, theirs, strict=True):
+        torch.testing.assert_close(a.grad, b.grad)
+    assert ours[1].grad is not None
+    assert not ours[1].grad[1].any()
+
+
+def test_identities_are_cross_entropy_with_weights_ignored_labels_and_huge_logits() -> None:
+    logits, labels, sources = batch()
+    labels[::5] = -100
+    weight = torch.tensor([1.0, 2.0, 0.5, 3.0], dtype=torch.float64)
+    for scale in (1.0, 1e4):
+        ours = noisy_label_loss(
+            scale * logits, labels, torch.eye(K).expand(S, K, K).double(), sources=sources, weight=weight
+        )
+        expected = torch.nn.functional.cross_entropy(scale * logits, labels, weight=weight)
+        torch.testing.assert_close(ours, expected)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.permutations(range(S)), st.integers(0, 10**6))
+def test_renumbering_the_sources_changes_nothing(order: list[int], seed: int) -> None:
+    logits, labels, sources = batch(8, seed)
+    Q, new = matrices(seed), torch.tensor(order)
+    moved = torch.empty_like(Q)
+    moved[new] = Q
+    torch.testing.assert_close(
+        noisy_label_loss(logits, labels, Q, sources=sources),
+        noisy_label_loss(logits, labels, moved, sources=new[sources]),
+    )
+
+
+def test_the_same_matrix_for_all_sources_is_that_matrix() -> None:
+    logits, labels, sources = batch()
+    Q = matrices()[1]
+    torch.testing.assert_close(
+        noisy_label_loss(logits, labels, Q.expand(S, K, K), sources=sources),
+        noisy_label_loss(logits, labels, Q),
+    )
+
+
+def test_one_source_for_all_pixels_of_an_image() -> None:
+    generator = torch.Generator().manual_seed(0)
+    logits = torch.randn(2, K, 3, 5, generator=generator)
+    labels = torch.randint(K, (2, 3, 5), generator=generator)
+    Q = matrices(dtype=torch.float32)
+    sources = torch.tensor([2, 0])
+    whole = noisy_label_loss(logits, labels, Q, sources=sources, reduction="none")
+    for n, s in enumerate(sources.tolist()):
+        torch.testing.assert_close(
+            whole[n], noisy_label_loss(logits[n : n + 1], labels[n : n + 1], Q[s], reduction="none")[0]
+        )
+
+
+def test_the_source_of_an_ignored_label_does_not_matter() -> None:
+    logits, labels, sources = batch(6)
+    labels[2], sources[2] = -100, -1
+    kept = torch.tensor([0, 1, 3, 4, 5])
+    torch.testing.assert_close(
+        noisy_label_loss(logits, labels, matrices(), sources=sources),
+        noisy_label_loss(logits[kept], labels[kept], matrices(), sources=sources[kept]),
+    )
+
+
+def test_what_is_wrong_with_sources_is_said() -> None:
+    logits, labels, sources = batch(5)
+    Q = matrices()
+    with pytest.raises(ValueError, match=r"a matrix for each of 3 sources of labels; say which of them"):
+        noisy_label_loss(logits, labels, Q)
+    with pytest.raises(ValueError, match=r"sources needs a matrix per source.*got shape \(4, 4\)"):
+        noisy_label_loss(logits, labels, Q[0], sources=sources)
+    with pytest.raises(IndexError, match=r"sources must lie in 0\.\.2.*got 3\. For a source that nothing"):
+        noisy_label_loss(logits, labels, Q, sources=sources.clone().fill_(3))
+    with pytest.raises(ValueError, match=r"sources must have the shape of noisy_labels, \(5,\).*got \(4,\)"):
+        noisy_label_loss(logits, labels, Q, sources=sources[:4])
+    with pytest.raises(TypeError, match="sources must be numbers of sources"):
+        noisy_label_loss(logits, labels, Q, sources=sources.double())
+    with pytest.raises(ValueError, match=r"noise_matrix must have shape \(S, 4, 4\)"):
+        noisy_label_loss(logits, labels, Q[:, :3, :3], sources=sources)
+    with pytest.raises(ValueError, match=r"noise_matrix\[2\] columns must sum to 1"):
+        NoisyLabelLoss(torch.cat([Q[:2], Q[2:] / 2]))
+    sparse = SparseNoiseMatrix.identity(K, 1)
+    with pytest.raises(ValueError, match="sources needs a matrix per source.*got a SparseNoiseMatrix"):
+        NoisyLabelLoss(sparse)(logits, labels, sources)
+
+
+def test_a_learned_layer_keeps_every_matrix_on_the_simplex_and_finds_them() -> None:
+    generator = torch.Generator().manual_seed(0)
+    Q = matrices(dtype=torch.float32)
+    n = 6000
+    truth, sources = torch.randint(K, (n,), generator=generator), torch.arange(n) % S
+    rows = Q[sources, :, truth]
+    labels = torch.multinomial(rows, 1, generator=generator).squeeze(1)
+    logits = 20 * torch.eye(K)[truth]  # a perfect network: only the matrices are learned
+    layer = NoiseLayer(K, num_sources=S)
+    assert layer.noise_matrix.shape == (S, K, K)
+    assert layer.num_sources == S
+    optimizer = torch.optim.SGD([layer.parameter_group(lr=0.3)])
+    for _ in range(150):
+        optimizer.zero_grad()
+        layer.loss(logits, labels, sources=sources).backward()
+        optimizer.step()
+        found = layer.noise_matrix.detach()
+        torch.testing.assert_close(found.sum(dim=1), torch.ones(S, K))
+        assert float(found.min()) >= 0
+    assert float((layer.noise_matrix - Q).abs().max()) < 0.05
+
+
+def test_log_probabilities_of_a_layer_are_those_of_each_samples_source() -> None:
+    logits, labels, sources = batch(9)
+    layer = NoiseLayer(K, matrices())
+    log_p = layer(logits, sources)
+    for n in range(9):
+        torch.testing.assert_close(log_p[n], (matrices()[sources[n]] @ logits[n].softmax(0)).log())
+    torch.testing.assert_close(
+        torch.nn.functional.nll_loss(log_p, labels), layer.loss(logits, labels, sources=sources)
+    )
+    with pytest.raises(ValueError, match="say which of them gave each label"):
+        layer(logits)
+    with pytest.raises(IndexError, match=r"sources must lie in 0\.\.2"):
+        layer(logits, sources + 3)
+    with pytest.raises(ValueError, match="holds 3 matrices, but num_sources is 2"):
+        NoiseLayer(K, matrices(), num_sources=2)
+
+
+def test_penalties_of_several_matrices_are_means() -> None:
+    Q = matrices()
+    assert float(NoiseLayer(K, Q).trace()) == pytest.approx(sum(float(q.trace()) for q in Q) / S)
+    for penalty in (
+        regularization.trace_penalty,
+        regularization.weight_decay_penalty,
+        regularization.log_volume,
+    ):
+        torch.testing.assert_close(penalty(Q), torch.stack([penalty(q) for q in Q]).mean())
