@@ -7,11 +7,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-__all__ = ["Candidates", "candidates_of"]
+__all__ = ["Candidates", "candidates_of", "likeliest_class"]
 
 FEW = 16
 """Up to so many classes, all of them are candidates."""
 LIKELIEST = 8
+_STAGE = 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,14 +67,13 @@ class Candidates:
             return columns
         return self.index.gather(1, columns.unsqueeze(1)).squeeze(1)
 
-    def sum_by_label(self, values: Tensor, num_classes: int) -> Tensor:
-        """The sum of (n, m) values by given label and class, shape (K, K): row = label, column = class."""
-        K = num_classes
+    def add_by_label(self, values: Tensor, total: Tensor) -> Tensor:
+        """Add (n, m) values by given label and class to ``total``, shape (K, K): row = label, column = class."""
         if self.index is None:
-            return torch.zeros(K, K, dtype=values.dtype).index_add_(0, self.labels, values)
-        flat = (self.labels.unsqueeze(1) * K + self.index).reshape(-1)
-        total = torch.zeros(K * K, dtype=values.dtype).index_add_(0, flat, values.reshape(-1))
-        return total.reshape(K, K)
+            return total.index_add_(0, self.labels, values)
+        flat = (self.labels.unsqueeze(1) * total.shape[1] + self.index).reshape(-1)
+        total.view(-1).index_add_(0, flat, values.reshape(-1))
+        return total
 
 
 def candidates_of(probs: Tensor, labels: Tensor, verified: Tensor | None = None) -> Candidates:
@@ -98,3 +98,23 @@ def candidates_of(probs: Tensor, labels: Tensor, verified: Tensor | None = None)
     index = torch.cat([index[:, :-1], last.unsqueeze(1)], dim=1)
     top = probs.gather(1, index)
     return Candidates(top / top.sum(dim=1, keepdim=True).clamp_min(1e-30), index, labels, verified)
+
+
+def likeliest_class(probs: Tensor) -> Tensor:
+    """The class with the highest probability, shape (n,): argmax, in two stages that run on whole vectors.
+
+    Args:
+        probs: Shape (n, K).
+
+    >>> likeliest_class(torch.tensor([[0.2, 0.8], [0.7, 0.3]]))
+    tensor([1, 0])
+    """
+    n, K = probs.shape
+    stride = K // _STAGE
+    if stride < _STAGE:
+        return probs.argmax(dim=1)
+    whole = stride * _STAGE
+    best = probs[:, :whole].unflatten(1, (_STAGE, stride)).amax(dim=1).argmax(dim=1, keepdim=True)
+    steps, rest = (torch.arange(*of, device=probs.device) for of in ((0, whole, stride), (whole, K)))
+    columns = torch.cat([best + steps, rest.expand(n, -1)], dim=1)
+    return columns.gather(1, probs.gather(1, columns).argmax(dim=1, keepdim=True)).squeeze(1)

@@ -84,8 +84,11 @@ def fit_noise_model(
     samples, C = samples.double(), confusion.double()
     few = samples if len(samples) <= _CHOICE_ROWS else samples.take(_spread(len(samples), _CHOICE_ROWS))
     Q = None if noise_matrix is None else noise_matrix.double()
-    found = [answer for share in learned_shares for answer in _path(few, C, Q, share)]
-    best = max(found, key=lambda one: one.likelihood)
+    # max keeps one answer, not a list of matrices.
+    best = max(
+        (answer for share in learned_shares for answer in _path(few, C, Q, share)),
+        key=lambda one: one.likelihood,
+    )
     if few is samples:
         return best.model, best.likelihood
     return refit(samples, best.model, best.prior, fixed=Q is not None, trace_penalty=best.trace_penalty)
@@ -193,7 +196,9 @@ def _maximise(
                 samples.verified is not None
             ):  # who looked at them chose them: they say nothing of how many are wrong
                 noisy = noisy.masked_fill(samples.verified.unsqueeze(1), 0.0)
-            expected = samples.sum_by_label(noisy, K) + _STRENGTH * prior
+            # What was Q is overwritten, unless it is somebody else's.
+            own_memory = None if Q is model.noise_matrix else Q
+            expected = samples.add_by_label(noisy, torch.mul(prior, _STRENGTH, out=own_memory))
             Q = _columns_of(expected, trace_penalty * len(samples) / K)
         if abs(likelihood - before) < 1e-6:
             break
@@ -204,17 +209,20 @@ def _maximise(
 def _columns_of(expected: Tensor, weight: float) -> Tensor:
     """The columns q that maximise sum_j n_j log q_j - weight q_i and sum to 1, i on the diagonal.
 
-    q_i = n_i / (mu + weight), the others n_j / mu; mu solves a quadratic equation.
+    q_i = n_i / (mu + weight), the others n_j / mu; mu solves a quadratic equation. In place.
     """
+    total = expected.sum(dim=0)
     if not weight:
-        return expected / expected.sum(dim=0)
-    own = expected.diagonal()
-    rest = expected.sum(dim=0) - own
-    b = weight - own - rest
+        return expected.div_(total)
+    own = expected.diagonal().clone()
+    rest = total - own
+    b = weight - total
     mu = (-b + (b * b + 4 * rest * weight).sqrt()) / 2
-    Q = expected / mu.clamp_min(_TINY)
-    Q.diagonal().copy_(own / (mu + weight))
-    return Q / Q.sum(dim=0)
+    others, own = rest / mu.clamp_min(_TINY), own / (mu + weight)
+    # The columns' sums are known before they are made: once over the matrix is enough.
+    Q = expected.div_(mu.clamp_min_(_TINY) * (others + own))
+    Q.diagonal().copy_(own / (others + own))
+    return Q
 
 
 def _part_of_confusion(samples: Candidates, C: Tensor) -> float:

@@ -14,6 +14,7 @@ __all__ = ["NoiseModel", "Scores", "unmix"]
 _FLOOR = 1e-30
 _FEWEST = 1e-3  # the share that unmixed probabilities give to all candidates alike: none is impossible
 _UNMIX_STEPS = 15
+_UNMIX_ROWS = 2**11  # at a time, of those with few candidates among many classes: what a cache holds
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,10 +59,7 @@ class NoiseModel:
         """The logarithm of r, shape (n, m): what is behind the probabilities, before they are sharpened."""
         if self.learned_share == 0:
             return samples.probs.clamp_min(_FLOOR).log()
-        K = len(self.noise_matrix)
-        Q = self.noise_matrix.to(samples.probs.dtype)
-        mixed = (1 - self.learned_share) * torch.eye(K, dtype=Q.dtype) + self.learned_share * Q
-        r = unmix(samples, mixed)
+        r = unmix(samples, self.noise_matrix, learned_share=self.learned_share)
         return ((1 - _FEWEST) * r + _FEWEST / r.shape[1]).log_()
 
     def log_joint(self, samples: Candidates) -> Tensor:
@@ -92,7 +90,9 @@ class NoiseModel:
         return Scores(log_odds, suggested, other)
 
 
-def unmix(samples: Candidates, noise_matrix: Tensor, *, steps: int = _UNMIX_STEPS) -> Tensor:
+def unmix(
+    samples: Candidates, noise_matrix: Tensor, *, learned_share: float = 1.0, steps: int = _UNMIX_STEPS
+) -> Tensor:
     """The probabilities of the true class that explain those of the noisy label, each a row on the simplex.
 
     Multiplicative steps towards the most likely weights of a mixture of ``noise_matrix``'s columns; each step
@@ -102,6 +102,7 @@ def unmix(samples: Candidates, noise_matrix: Tensor, *, steps: int = _UNMIX_STEP
     Args:
         samples: Probabilities of the noisy label.
         noise_matrix: Shape (K, K), columns = true classes.
+        learned_share: kappa, how much of it the probabilities show.
         steps: How many.
 
     >>> from noiselayer.audit.candidates import candidates_of
@@ -111,21 +112,35 @@ def unmix(samples: Candidates, noise_matrix: Tensor, *, steps: int = _UNMIX_STEP
     tensor([[1.0000, 0.0000],
             [0.5000, 0.5000]])
     """
+    if samples.index is not None:
+        found = torch.empty_like(samples.probs)
+        for start in range(0, len(samples), _UNMIX_ROWS):
+            rows = slice(start, start + _UNMIX_ROWS)
+            _unmix_candidates(
+                samples.probs[rows], samples.index[rows], noise_matrix, learned_share, steps, found[rows]
+            )
+        return found
     p = samples.probs
-    Q = noise_matrix.to(p.dtype)
-    if samples.index is None:
-        r = torch.full_like(p, 1 / p.shape[1])
-        for _ in range(steps):
-            r = r * ((p / (r @ Q.T).clamp_min_(_FLOOR)) @ Q)
-        return r / r.sum(dim=1, keepdim=True).clamp_min(_FLOOR)
-    index = samples.index
-    flat = index.unsqueeze(2) * Q.shape[1] + index.unsqueeze(1)
-    A = Q.reshape(-1)[flat]  # A[n, j, i]
-    A = A / A.sum(dim=1, keepdim=True).clamp_min(_FLOOR)
-    r = torch.full_like(p, 1 / p.shape[1]).unsqueeze(1)
-    target = p.unsqueeze(1)
+    Q = learned_share * noise_matrix.to(p.dtype)
+    Q.diagonal().add_(1 - learned_share)
+    r = torch.full_like(p, 1 / p.shape[1])
     for _ in range(steps):
-        seen = torch.bmm(r, A.mT).clamp_min_(_FLOOR)
-        r = r * torch.bmm(target / seen, A)
-    r = r.squeeze(1)
+        r = r * ((p / (r @ Q.T).clamp_min_(_FLOOR)) @ Q)
     return r / r.sum(dim=1, keepdim=True).clamp_min(_FLOOR)
+
+
+def _unmix_candidates(
+    probs: Tensor, index: Tensor, noise_matrix: Tensor, learned_share: float, steps: int, out: Tensor
+) -> None:
+    """The same for m candidates of each sample. Samples come last: every operation is on long vectors."""
+    p, classes = probs.T.contiguous(), index.T.contiguous()
+    m, n = p.shape
+    flat = classes.unsqueeze(1) * noise_matrix.shape[1] + classes
+    A = noise_matrix.reshape(-1)[flat].to(p.dtype).mul_(learned_share)  # A[j, i, n]
+    A.view(m * m, n)[:: m + 1].add_(1 - learned_share)
+    A.div_(A.sum(dim=0).clamp_min_(_FLOOR))
+    r, product = torch.full_like(p, 1 / m), torch.empty_like(A)
+    for _ in range(steps):
+        seen = torch.mul(A, r, out=product).sum(dim=1).clamp_min_(_FLOOR)
+        r *= torch.mul(A, torch.div(p, seen, out=seen).unsqueeze(1), out=product).sum(dim=0)
+    torch.div(r, r.sum(dim=0).clamp_min_(_FLOOR), out=out.T)

@@ -55,13 +55,16 @@ class Options:
             raise ValueError("calibrate=False needs noise_matrix: both are estimated together.")
 
 
-def audit_batches(make: Batches, options: Options, *, num_classes: int | None = None) -> AuditResult:
+def audit_batches(
+    make: Batches, options: Options, *, num_classes: int | None = None, num_samples: int | None = None
+) -> AuditResult:
     """Audit batches in two passes: one to fit the noise model, one to judge every label.
 
     Args:
         make: Gives the batches, the same at both calls.
         options: How.
         num_classes: K; the number of columns if None.
+        num_samples: N, if it is known.
 
     Raises:
         TypeError: If labels or probabilities are of the wrong type.
@@ -71,7 +74,7 @@ def audit_batches(make: Batches, options: Options, *, num_classes: int | None = 
     source = checked_batches(make, num_classes)
     if options.noise_matrix is not None and num_classes is not None:
         check(options.noise_matrix, num_classes=num_classes)
-    first = first_pass(source, num_classes)
+    first = first_pass(source, num_classes, num_samples)
     K, N = len(first.counts), first.num_samples
     if options.noise_matrix is not None:
         check(options.noise_matrix, num_classes=K)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from noiselayer.audit.candidates import Candidates, candidates_of
+from noiselayer.audit.candidates import Candidates, candidates_of, likeliest_class
 
 __all__ = ["Batch", "Subsample", "first_pass", "hashed"]
 
@@ -47,11 +47,18 @@ class Subsample:
     num_samples: int
 
 
-def first_pass(batches: Iterable[Batch], num_classes: int | None = None) -> Subsample:
+def first_pass(
+    batches: Iterable[Batch], num_classes: int | None = None, num_samples: int | None = None
+) -> Subsample:
     """Count labels against predictions, and keep some samples.
 
     A sample is kept if the last bits of a hash of its position are zero; where too many are kept, one bit
     more must be. So what is kept depends on N alone and not on the batches.
+
+    Args:
+        batches: All of them.
+        num_classes: K; the number of columns if None.
+        num_samples: N, if it is known: what would be dropped later is then not kept first.
 
     Raises:
         ValueError: If there is no sample at all.
@@ -64,7 +71,7 @@ def first_pass(batches: Iterable[Batch], num_classes: int | None = None) -> Subs
     K = num_classes or 0
     counts = torch.zeros(K * K, dtype=torch.int64)
     kept: list[tuple[Tensor, Candidates]] = []
-    level, size, N = 0, 0, 0
+    level, size, N = 0 if num_samples is None else _level(num_samples), 0, 0
     for batch in batches:
         if not K:
             K = batch.probs.shape[1]
@@ -72,7 +79,7 @@ def first_pass(batches: Iterable[Batch], num_classes: int | None = None) -> Subs
         N = batch.start + len(batch.labels)
         unchecked = batch.labels if batch.verified is None else batch.labels[~batch.verified]
         probs = batch.probs if batch.verified is None else batch.probs[~batch.verified]
-        counts += torch.bincount(unchecked * K + probs.argmax(dim=1), minlength=K * K)
+        counts.index_add_(0, unchecked * K + likeliest_class(probs), torch.ones_like(unchecked))
         hashes = hashed(batch.start, N)
         chosen = ((hashes & ((1 << level) - 1)) == 0).nonzero().flatten()
         if not len(chosen):
@@ -103,6 +110,18 @@ def hashed(start: int, stop: int) -> Tensor:
     for factor in (-49064778989728563, -4265267296055464877):
         x = ((x & mask) ^ ((x & mask) >> 33)) * factor
     return (x & mask) ^ ((x & mask) >> 33)
+
+
+def _level(num_samples: int) -> int:
+    """How many bits must be zero so that at most ``MOST_ROWS`` of all samples are kept."""
+    level, kept = 0, torch.empty(0, dtype=torch.int64)
+    for start in range(0, num_samples, MOST_ROWS):
+        kept = torch.cat([kept, hashed(start, min(start + MOST_ROWS, num_samples))])
+        kept = kept[(kept & ((1 << level) - 1)) == 0]
+        while len(kept) > MOST_ROWS:
+            level += 1
+            kept = kept[(kept & ((1 << level) - 1)) == 0]
+    return level
 
 
 def _joined(parts: list[Candidates]) -> Candidates:
