@@ -146,22 +146,25 @@ def test_a_learned_layer_keeps_every_matrix_on_the_simplex_and_finds_them() -> N
     generator = torch.Generator().manual_seed(0)
     Q = matrices(dtype=torch.float32)
     n = 6000
-    truth, sources = torch.randint(K, (n,), generator=generator), torch.arange(n) % S
-    rows = Q[sources, :, truth]
-    labels = torch.multinomial(rows, 1, generator=generator).squeeze(1)
-    logits = 20 * torch.eye(K)[truth]  # a perfect network: only the matrices are learned
-    layer = NoiseLayer(K, num_sources=S)
+    logits = 2 * torch.randn(n, K, generator=generator)  # a calibrated network: only the matrices are learned
+    truth = torch.multinomial(logits.softmax(dim=1), 1, generator=generator).squeeze(1)
+    sources = torch.arange(n) % S
+    labels = torch.multinomial(Q[sources, :, truth], 1, generator=generator).squeeze(1)
+    layer = NoiseLayer(K, noise_matrix.symmetric(K, 0.3), num_sources=S)
     assert layer.noise_matrix.shape == (S, K, K)
     assert layer.num_sources == S
-    optimizer = torch.optim.SGD([layer.parameter_group(lr=0.3)])
-    for _ in range(150):
+    optimizer = torch.optim.SGD([layer.parameter_group(lr=0.5)])
+    for _ in range(60):
         optimizer.zero_grad()
         layer.loss(logits, labels, sources=sources).backward()
         optimizer.step()
         found = layer.noise_matrix.detach()
         torch.testing.assert_close(found.sum(dim=1), torch.ones(S, K))
         assert float(found.min()) >= 0
-    assert float((layer.noise_matrix - Q).abs().max()) < 0.05
+    near = (found - Q).abs().mean(dim=(1, 2))
+    far = (found - Q.roll(1, 0)).abs().mean(dim=(1, 2))
+    assert bool((near < 0.04).all()), near
+    assert bool((far > 2 * near).all())
 
 
 def test_log_probabilities_of_a_layer_are_those_of_each_samples_source() -> None:
@@ -183,7 +186,7 @@ def test_log_probabilities_of_a_layer_are_those_of_each_samples_source() -> None
 
 def test_penalties_of_several_matrices_are_means() -> None:
     Q = matrices()
-    assert float(NoiseLayer(K, Q).trace()) == pytest.approx(sum(float(q.trace()) for q in Q) / S)
+    assert NoiseLayer(K, Q).trace().item() == pytest.approx(sum(float(q.trace()) for q in Q) / S)
     for penalty in (
         regularization.trace_penalty,
         regularization.weight_decay_penalty,
