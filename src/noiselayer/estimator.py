@@ -21,6 +21,7 @@ from noiselayer.data.inputs import Kind
 from noiselayer.data.labeled import LabeledData
 from noiselayer.errors import InputError
 from noiselayer.estimation.from_features import Rule
+from noiselayer.training.augmentation import Augmentation
 from noiselayer.training.effects import check_effects
 from noiselayer.training.fit import TrainedClassifier, fit_classifier
 from noiselayer.training.options import (
@@ -61,6 +62,7 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
         max_epochs: Passes over the training samples in the main stage. Where there is a warm-up, it keeps its
             share: half of it. None for the default of the kind of data, here and below.
         batch_size: Samples per step.
+        augmentation: Of images in training: "none", "shift" or "flip-shift".
         learning_rate: Of the network, at its peak.
         weight_decay: Of the network's weights; never of the noise matrix.
         validation_fraction: Share of the samples held out, of every label alike, whose likelihood chooses the
@@ -125,6 +127,7 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
         noise_matrix: npt.ArrayLike | Tensor | None = None,
         max_epochs: int | None = None,
         batch_size: int | None = None,
+        augmentation: Augmentation = "none",
         learning_rate: float | None = None,
         weight_decay: float | None = None,
         validation_fraction: float = 0.1,
@@ -155,6 +158,7 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
         self.noise_matrix = noise_matrix
         self.max_epochs = max_epochs
         self.batch_size = batch_size
+        self.augmentation = augmentation
         self.learning_rate = learning_rate
         self.weight_decay = weight_decay
         self.validation_fraction = validation_fraction
@@ -334,6 +338,7 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
             max_epochs=epochs,
             warm_up_epochs=warm_up_epochs,
             batch_size=options.batch_size if self.batch_size is None else int(self.batch_size),
+            augmentation=self.augmentation,
             validation_fraction=self.validation_fraction,
             patience=self.patience,
             optimization=replace(options.optimization, **given),

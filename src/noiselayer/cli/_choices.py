@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from enum import Enum
 
-__all__ = ["EstimateMethod", "MeasureWith", "Method", "Mixing", "Overlapping", "ProbsOf", "Rule", "Start"]
+__all__ = [
+    "Augmentation",
+    "EstimateMethod",
+    "Logger",
+    "MeasureWith",
+    "Method",
+    "Mixing",
+    "OnNonFinite",
+    "Overlapping",
+    "ProbsOf",
+    "Rule",
+    "Start",
+]
 
 
 class Method(str, Enum):
@@ -47,6 +59,23 @@ class MeasureWith(str, Enum):
     auto = "auto"
     clean = "clean"
     noisy = "noisy"
+
+
+class Augmentation(str, Enum):
+    """What is done to images in training."""
+
+    none = "none"
+    shift = "shift"
+    flip_shift = "flip-shift"
+
+
+class Logger(str, Enum):
+    """Which of Lightning's loggers writes."""
+
+    csv = "csv"
+    tensorboard = "tensorboard"
+    mlflow = "mlflow"
+    wandb = "wandb"
 
 
 class OnNonFinite(str, Enum):

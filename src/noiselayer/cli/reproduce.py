@@ -16,7 +16,8 @@ def reproduce(
     name: Annotated[
         str,
         typer.Argument(
-            help="fig4a, fig4b, fig4c, fig5a, fig5b, table1, table2, fig7, table3, gold_set or later."
+            help="fig4a, fig4b, fig4c, fig5a, fig5b, table1, table2, fig7, table3, gold_set, later or "
+            "small_network."
         ),
     ],
     data: Annotated[

@@ -7,7 +7,17 @@ from typing import Annotated
 
 import typer
 
-from noiselayer.cli._choices import MeasureWith, Method, Mixing, OnNonFinite, Overlapping, Rule, Start
+from noiselayer.cli._choices import (
+    Augmentation,
+    Logger,
+    MeasureWith,
+    Method,
+    Mixing,
+    OnNonFinite,
+    Overlapping,
+    Rule,
+    Start,
+)
 from noiselayer.cli._errors import INTERRUPTED, say
 from noiselayer.cli._outcome import tell_outcome
 from noiselayer.cli._prepared import prepared
@@ -196,6 +206,14 @@ def train(
         int | None, typer.Option(help="Of models before the main stage, if any.", rich_help_panel=_MODEL)
     ] = None,
     batch_size: Annotated[int | None, typer.Option(help="Samples a step.", rich_help_panel=_MODEL)] = None,
+    augmentation: Annotated[
+        Augmentation | None,
+        typer.Option(
+            help="Of images in training: none, shift, or flip-shift (mirrored too; not for digits or letters).",
+            show_default="none",
+            rich_help_panel=_MODEL,
+        ),
+    ] = None,
     learning_rate: Annotated[
         float | None, typer.Option(help="Of the network.", rich_help_panel=_MODEL)
     ] = None,
@@ -230,6 +248,14 @@ def train(
     workers: Annotated[
         int, typer.Option(min=0, help="Processes that load data.", rich_help_panel=_HARDWARE)
     ] = 0,
+    logger: Annotated[
+        Logger | None,
+        typer.Option(
+            help="Curves and the noise matrix's state in RUN/logs: csv, tensorboard, mlflow (a file), wandb (offline).",
+            show_default="none",
+            rich_help_panel=_RUN,
+        ),
+    ] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with a stopped run.", rich_help_panel=_RUN)
     ] = False,

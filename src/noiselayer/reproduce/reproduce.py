@@ -29,9 +29,10 @@ EXPERIMENTS = (
     "table3",
     "gold_set",
     "later",
+    "small_network",
 )
-"""Each is a module beside this one. The last two are not in the paper: its second situation with human labels, and a
-comparison with methods that came after it."""
+"""Each is a module beside this one. The last three are not in the paper: its second situation with human labels, a
+comparison with methods that came after it, and the library's own network without a GPU."""
 
 
 def load_experiment(name: str) -> Experiment:

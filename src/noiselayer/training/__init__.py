@@ -4,6 +4,7 @@ from noiselayer.training.batches import Batch, Part, Source
 from noiselayer.training.finite import NonFiniteLossError
 from noiselayer.training.fit import fit_classifier
 from noiselayer.training.module import NoisyLabelModule, Optimization
+from noiselayer.training.noise_log import NoiseLog
 from noiselayer.training.options import METHODS, TrainingOptions, choose_method, default_options
 from noiselayer.training.phases import KeepBest, NoisePhases
 from noiselayer.training.predict import features_and_logits, predict_logits
@@ -15,6 +16,7 @@ __all__ = [
     "Batch",
     "Hardware",
     "KeepBest",
+    "NoiseLog",
     "NoisePhases",
     "NoisyLabelModule",
     "NonFiniteLossError",

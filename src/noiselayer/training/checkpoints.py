@@ -182,7 +182,11 @@ class WholeCheckpoints(TorchCheckpointIO):
 
 
 def stage_identity(
-    name: str, module: nn.Module, train: Sequence[Part], validation: Sequence[Part], **numbers: int | bool
+    name: str,
+    module: nn.Module,
+    train: Sequence[Part],
+    validation: Sequence[Part],
+    **settings: int | bool | str,
 ) -> dict[str, Any]:
     """What tells a stage from others whose checkpoint it must not go on from, as plain types.
 
@@ -191,7 +195,7 @@ def stage_identity(
         module: What is trained; names and shapes of its parameters count, not their values.
         train: Samples to train on; their number, labels and shape count.
         validation: Samples to validate on, likewise.
-        **numbers: Epochs, batch size, seed and the like.
+        **settings: Epochs, batch size, seed and the like.
 
     >>> part = Part([torch.zeros(2)], torch.tensor([1]), 0)
     >>> one, other = (stage_identity("main", nn.Linear(2, 2), [part], [], seed=s) for s in (0, 1))
@@ -202,7 +206,7 @@ def stage_identity(
     network = hashlib.blake2b(json.dumps(shapes, sort_keys=True).encode(), digest_size=8).hexdigest()
     return {
         "stage": name,
-        **numbers,
+        **settings,
         "training_samples": _samples(train),
         "validation_samples": _samples(validation),
         "network": network,

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from noiselayer.data.inputs import Inputs
 from noiselayer.data.labeled import LabeledData, check_for_training
 from noiselayer.data.splits import split_validation
+from noiselayer.errors import InputError
 from noiselayer.layer import NoiseLayer
 from noiselayer.noise_matrix import check
 from noiselayer.training.batches import Part
@@ -64,7 +65,8 @@ def fit_classifier(
         The classifier at its best validation epoch, and how it got there.
 
     Raises:
-        InputError: If the data cannot be trained on, or the sets do not fit together.
+        InputError: If the data cannot be trained on, the sets do not fit together, or what is no image is to be
+            augmented.
         ValueError: If ``noise_matrix`` does not suit the method or the classes.
 
     >>> from noiselayer.data.labeled import from_arrays
@@ -83,6 +85,11 @@ def fit_classifier(
     if outside is not None:
         check_outside(data, outside)
     check_for_training(data)
+    if options.augmentation != "none" and len(data.inputs.shape) != 3:
+        raise InputError(
+            f"augmentation {options.augmentation!r} is for images of shape (channels, height, width); these samples "
+            f"have shape {tuple(data.inputs.shape)}. Leave it out."
+        )
     assert data.labels is not None
     K = data.num_classes
     if options.method == "auto":

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from noiselayer.layer import NoiseLayer
 from noiselayer.regularization import log_volume, trace_penalty, weight_decay_penalty
+from noiselayer.training.augmentation import Augmentation, augment, check_augmentation
 from noiselayer.training.batches import Batch
 from noiselayer.training.finite import SkipNonFinite
 from noiselayer.training.mixture import mixture_loss
@@ -77,6 +78,8 @@ class NoisyLabelModule(pl.LightningModule):
         alpha: For the top-down method.
         source_scale: Factors of clean and of other samples in training, where batches alternate between the
             two and so do not hold them in their true proportions. Validation does.
+        augmentation: What is done to the images of a training batch; see
+            :func:`noiselayer.training.augmentation.augment`.
 
     A batch is (inputs, labels, sources); see :class:`noiselayer.training.batches.Source`.
     """
@@ -93,8 +96,10 @@ class NoisyLabelModule(pl.LightningModule):
         outside_weight: float = 1.0,
         alpha: float | None = None,
         source_scale: tuple[float, float] = (1.0, 1.0),
+        augmentation: Augmentation = "none",
     ) -> None:
         super().__init__()
+        check_augmentation(augmentation)
         self.network = network
         self.noise_layer = noise_layer
         self.optimization = optimization or Optimization()
@@ -102,6 +107,7 @@ class NoisyLabelModule(pl.LightningModule):
         self.outside_weight = outside_weight
         self.alpha = alpha
         self.source_scale = source_scale
+        self.augmentation: Augmentation = augmentation
         self.skip_nonfinite = False
         """Leave out batches whose loss is NaN or infinite; see :class:`noiselayer.training.finite.SkipNonFinite`."""
         self.register_buffer("_schedule_span", torch.tensor([0, 0]))  # first and last step of the phase
@@ -114,6 +120,8 @@ class NoisyLabelModule(pl.LightningModule):
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor | None:
         """The loss of one batch, with the penalties on Q while it is learned; None skips it."""
         skip = SkipNonFinite(self) if self.skip_nonfinite else None
+        inputs, labels, sources = batch
+        batch = augment(inputs, self.augmentation), labels, sources
         loss = self._mixture(batch, *self.source_scale)
         if skip is not None and skip.must(loss, self.trainer):
             return None

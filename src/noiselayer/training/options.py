@@ -7,6 +7,7 @@ from typing import Any, Literal, get_args
 
 from noiselayer.data.inputs import Kind
 from noiselayer.estimation.from_features import Rule
+from noiselayer.training.augmentation import Augmentation, check_augmentation
 from noiselayer.training.finite import OnNonFinite
 from noiselayer.training.module import Optimization
 
@@ -30,6 +31,8 @@ class TrainingOptions:
         model_options: Its options.
         max_epochs: Passes over the training samples in the main stage.
         batch_size: Samples per step.
+        augmentation: Of images in training: "none", "shift" (by up to an eighth of the image) or "flip-shift"
+            (mirrored too; not for digits, letters or signs). Validation and prediction see images as they are.
         validation_fraction: Share of the noisy samples held out to decide when to stop and what to choose.
         patience: Epochs without improvement that end a stage or phase; None runs every stage to its end.
         optimization: Optimizer, rates, penalties.
@@ -62,6 +65,7 @@ class TrainingOptions:
     model_options: dict[str, Any] = field(default_factory=dict)
     max_epochs: int = 20
     batch_size: int = 128
+    augmentation: Augmentation = "none"
     validation_fraction: float = 0.1
     patience: int | None = None
     optimization: Optimization = field(default_factory=Optimization)
@@ -83,6 +87,7 @@ class TrainingOptions:
     def __post_init__(self) -> None:
         if self.method not in METHODS:
             raise ValueError(f"method must be one of {', '.join(METHODS)}; got {self.method!r}.")
+        check_augmentation(self.augmentation)
         for name, kind in (
             ("start", Start),
             ("rule", Rule),

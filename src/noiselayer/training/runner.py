@@ -112,6 +112,7 @@ class StageRunner:
                 outside_weight=o.outside_weight,
                 alpha=alpha,
                 source_scale=_shares(train) if alternating else (1.0, 1.0),
+                augmentation=o.augmentation,
             )
             result = run_stage(
                 name,

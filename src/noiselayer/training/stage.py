@@ -25,6 +25,7 @@ from noiselayer.training.curves import CurveRecorder
 from noiselayer.training.finite import FiniteLoss, OnNonFinite
 from noiselayer.training.interrupt import StopOnInterrupt, TrainingInterrupted, ignore_interrupts
 from noiselayer.training.module import NoisyLabelModule
+from noiselayer.training.noise_log import LOGGERS, NoiseLog, end_log, make_logger
 from noiselayer.training.phases import KeepBest, NoisePhases
 from noiselayer.training.seeding import EpochSeed
 from noiselayer.training.shards import even_batch_size
@@ -46,6 +47,9 @@ class Hardware:
         num_workers: Processes that load data; 0 loads in the main one.
         progress: Show a progress bar.
         deterministic: Ask torch for deterministic algorithms.
+        logger: One of Lightning's loggers that gets losses and the state of the noise matrix, epoch by epoch: "csv",
+            "tensorboard", "mlflow", "wandb"; None for none. See :class:`~noiselayer.training.NoiseLog`.
+        log_folder: Where it writes, a folder per stage.
     """
 
     accelerator: str = "auto"
@@ -56,8 +60,12 @@ class Hardware:
     num_workers: int = 0
     progress: bool = False
     deterministic: bool = False
+    logger: str | None = None
+    log_folder: Path = Path("logs")
 
     def __post_init__(self) -> None:
+        if self.logger is not None and self.logger not in LOGGERS:
+            raise InputError(f"logger must be one of {', '.join(LOGGERS)}; got {self.logger!r}.")
         name = self.strategy.lower()
         if any(word in name for word in ("fsdp", "deepspeed", "model_parallel")):
             raise InputError(
@@ -156,6 +164,7 @@ def run_stage(
             batch_size=batch_size,
             seed=seed,
             alternating=alternating,
+            augmentation=module.augmentation,
         )
         where = StageFolder(folder / name, identity)
         record = where.record(module)
@@ -172,6 +181,7 @@ def run_stage(
         *([phases] if phases else []),
         *([best] if validation else []),
         recorder,
+        *([NoiseLog()] if hardware.logger else []),
         stop,
         *callbacks,
     ]
@@ -188,6 +198,7 @@ def run_stage(
         )
     checkpoint = None if where is None else where.checkpoint()
     module.to(memory_format=torch.channels_last)
+    logger = None if hardware.logger is None else make_logger(hardware.logger, hardware.log_folder, name)
     with _quiet(hardware.progress):
         trainer = pl.Trainer(
             accelerator=hardware.accelerator,
@@ -198,7 +209,7 @@ def run_stage(
             deterministic=hardware.deterministic,
             max_epochs=max_epochs,
             callbacks=all_callbacks,
-            logger=False,
+            logger=False if logger is None else logger,
             enable_checkpointing=where is not None,
             plugins=None if where is None else WholeCheckpoints(where.identity),
             enable_progress_bar=hardware.progress,
@@ -238,6 +249,9 @@ def run_stage(
         except SIGTERMException as terminated:
             # Lightning leaves with code 0, as if all were done. The folder holds the last whole epoch.
             raise SystemExit(128 + signal.SIGTERM) from terminated
+        finally:
+            if logger is not None:
+                end_log(logger, failed=not (trainer.state.finished or interrupted))
     result = StageResult(
         name=name,
         epochs=trainer.current_epoch,

@@ -1,0 +1,86 @@
+"""Random shifts and flips of images, drawn anew for every sample of every batch."""
+
+from __future__ import annotations
+
+from typing import Literal, get_args
+
+import torch
+from torch import Tensor
+
+__all__ = ["Augmentation", "augment", "check_augmentation"]
+
+Augmentation = Literal["none", "shift", "flip-shift"]
+
+
+def augment(images: Tensor, augmentation: Augmentation, *, shift: float = 0.125) -> Tensor:
+    """Shift every image by a few pixels up to ``shift`` of its size; "flip-shift" also mirrors every second one.
+
+    What moves in from outside is the image reflected at its border. Each sample draws its own shift, from torch's
+    generator of the images' device. The whole batch is one indexed read, whatever the type of its numbers.
+
+    Args:
+        images: Shape (N, C, H, W).
+        augmentation: "none" (the images as they are), "shift", or "flip-shift" (left and right change places in half
+            of them: not for digits, letters or signs).
+        shift: The largest shift, as a share of height and width: 0.125 is 4 pixels of 32.
+
+    Returns:
+        Shape (N, C, H, W), of the same type; in channels-last order in memory, unless nothing was done.
+
+    Raises:
+        ValueError: If the augmentation is unknown, the images have not four dimensions, or ``shift`` is not in [0, 1).
+
+    >>> image = torch.arange(4.0).reshape(1, 1, 1, 4)
+    >>> augment(image, "none").equal(image)
+    True
+    >>> _ = torch.manual_seed(0)
+    >>> augment(image.expand(3, 1, 1, 4), "flip-shift", shift=0.3)[:, 0, 0]
+    tensor([[1., 0., 1., 2.],
+            [3., 2., 1., 0.],
+            [2., 1., 0., 1.]])
+    """
+    check_augmentation(augmentation)
+    if augmentation == "none":
+        return images
+    if images.ndim != 4:
+        raise ValueError(
+            f"augmentation {augmentation!r} is for images of shape (N, C, H, W); got {tuple(images.shape)}. "
+            "Take augmentation='none' for other data."
+        )
+    if not 0 <= shift < 1:
+        raise ValueError(f"shift must lie in [0, 1), as a share of the image's size; got {shift}.")
+    N, _, H, W = images.shape
+    device = images.device
+    rows = _shifted(N, H, int(shift * H), device)
+    columns = _shifted(N, W, int(shift * W), device)
+    if augmentation == "flip-shift":
+        mirrored = torch.rand(N, 1, device=device) < 0.5
+        columns = torch.where(mirrored, columns.flip(1), columns)
+    samples = torch.arange(N, device=device)
+    # Indexing gives (N, H, W, C): channels-last, as the networks want it.
+    chosen = images.permute(0, 2, 3, 1)[samples[:, None, None], rows[:, :, None], columns[:, None, :]]
+    return chosen.permute(0, 3, 1, 2)
+
+
+def _shifted(count: int, size: int, most: int, device: torch.device) -> Tensor:
+    """Which line of an image each line of the shifted one is, shape (count, size); reflected at both ends."""
+    offsets = torch.randint(-most, most + 1, (count, 1), device=device)
+    lines = (torch.arange(size, device=device) + offsets).abs()
+    return size - 1 - (size - 1 - lines).abs()
+
+
+def check_augmentation(augmentation: str) -> None:
+    """Refuse a name that is none.
+
+    Args:
+        augmentation: The name.
+
+    Raises:
+        ValueError: If it is unknown.
+
+    >>> check_augmentation("shift")
+    """
+    if augmentation not in get_args(Augmentation):
+        raise ValueError(
+            f"augmentation must be one of {', '.join(get_args(Augmentation))}; got {augmentation!r}."
+        )

@@ -1,0 +1,176 @@
+"""The state of the noise matrix in Lightning's loggers, and those loggers by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.callbacks import Callback
+from pytorch_lightning.loggers import Logger
+from torch import Tensor
+
+from noiselayer.checks.floor import noise_floor
+from noiselayer.errors import InputError
+from noiselayer.layer import NoiseLayer
+from noiselayer.training.phases import find_noise_layer
+
+__all__ = ["LOGGERS", "NoiseLog", "end_log", "make_logger"]
+
+
+class NoiseLog(Callback):
+    r"""Logs the state of the noise matrix after every epoch, for any LightningModule with a noise layer.
+
+    ==================  ======================================================================================
+    ``noise_trace``     tr(Q) / K: the mean share of right labels that Q believes in
+    ``noise_distance``  how far Q is from where it started: half the absolute difference, mean over columns, the
+                        share of labels that would have to move; between 0 and 1
+    ``noise_floor``     the mean loss, in nats, below which a network memorises (see
+                        :func:`noiselayer.noise_floor`)
+    ``noise_phase``     1 while Q is held, 2 while it learns
+    ==================  ======================================================================================
+
+    They go through ``log`` of Lightning, so that every logger gets them, and callbacks may monitor them.
+
+    Args:
+        class_prior: Shape (K,), the shares of the true classes, for the floor; all alike if None.
+
+    Raises:
+        RuntimeError: When training starts, if the module has no noise layer or several.
+
+    >>> callback = NoiseLog()
+    >>> callback.figures(NoiseLayer(2, torch.tensor([[0.8, 0.1], [0.2, 0.9]])))["noise_trace"]
+    0.85
+    """
+
+    def __init__(self, class_prior: Tensor | None = None) -> None:
+        self.class_prior = class_prior
+        self.start: Tensor | None = None
+        """Q when training began, shape (K, K), columns = true classes."""
+        self._phase = 1
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Remember where Q starts; a resumed run knows it already."""
+        layer = find_noise_layer(pl_module)
+        if self.start is None:
+            self.start = _dense(layer)
+
+    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Note the phase: validation at the end of the epoch may begin the next one."""
+        self._phase = 2 if find_noise_layer(pl_module).parameter.requires_grad else 1
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Log the figures."""
+        figures = self.figures(find_noise_layer(pl_module))
+        pl_module.log_dict(figures, on_step=False, on_epoch=True, sync_dist=trainer.world_size > 1)
+
+    def figures(self, layer: NoiseLayer) -> dict[str, float]:
+        """What is logged of a layer."""
+        Q = _dense(layer)
+        start = Q if self.start is None else self.start
+        # Of several matrices, one per source of labels, the means.
+        matrices = Q if Q.ndim == 3 else Q[None]
+        floors = [noise_floor(matrix, self.class_prior) for matrix in matrices]
+        return {
+            "noise_trace": round(float(matrices.diagonal(dim1=1, dim2=2).mean()), 7),
+            "noise_distance": float((Q - start).abs().sum(dim=-2).mean() / 2),
+            "noise_floor": sum(floors) / len(floors),
+            "noise_phase": float(self._phase),
+        }
+
+    def state_dict(self) -> dict[str, Any]:
+        """For checkpoints: a resumed run measures from the same start."""
+        return {"start": self.start}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """From a checkpoint."""
+        self.start = state_dict["start"]
+
+
+def _csv(folder: Path, name: str) -> Logger:
+    from pytorch_lightning.loggers import CSVLogger
+
+    return CSVLogger(folder, name=name)
+
+
+def _tensorboard(folder: Path, name: str) -> Logger:
+    from pytorch_lightning.loggers import TensorBoardLogger
+
+    return TensorBoardLogger(folder, name=name)
+
+
+def _mlflow(folder: Path, name: str) -> Logger:
+    from pytorch_lightning.loggers import MLFlowLogger
+
+    # A file of its own: newer servers refuse the older folder of files.
+    return MLFlowLogger("noiselayer", run_name=name, tracking_uri=f"sqlite:///{folder / 'mlflow.db'}")
+
+
+def _wandb(folder: Path, name: str) -> Logger:
+    from pytorch_lightning.loggers import WandbLogger
+
+    return WandbLogger(name=name, project="noiselayer", save_dir=folder, offline=True, reinit="create_new")
+
+
+_MAKERS: dict[str, tuple[Callable[[Path, str], Logger], str]] = {
+    "csv": (_csv, ""),
+    "tensorboard": (_tensorboard, "tensorboard"),
+    "mlflow": (_mlflow, "mlflow"),
+    "wandb": (_wandb, "wandb"),
+}
+LOGGERS = tuple(_MAKERS)
+"""The loggers that :func:`make_logger` knows."""
+
+
+def make_logger(name: str, folder: Path, stage: str) -> Logger:
+    """One of Lightning's loggers, writing into a folder; nothing leaves the machine.
+
+    Args:
+        name: "csv", "tensorboard", "mlflow" (a file ``mlflow.db``) or "wandb" (Weights & Biases, offline;
+            ``wandb sync`` sends it later).
+        folder: Made if it is not there.
+        stage: What is logged: the name of the run, or of the folder inside.
+
+    Raises:
+        InputError: If there is no such logger, or its package is not installed.
+
+    >>> make_logger("paper", Path("logs"), "main")
+    Traceback (most recent call last):
+    ...
+    noiselayer.errors.InputError: logger must be one of csv, tensorboard, mlflow, wandb; got 'paper'.
+    """
+    if name not in _MAKERS:
+        raise InputError(f"logger must be one of {', '.join(LOGGERS)}; got {name!r}.")
+    make, package = _MAKERS[name]
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        return make(folder, stage)
+    except ModuleNotFoundError as error:
+        raise InputError(
+            f"logger {name!r} needs the package {package}, which is not installed: pip install {package}, or take "
+            "logger 'csv', which needs nothing."
+        ) from error
+
+
+def end_log(logger: Logger, *, failed: bool = False) -> None:
+    """Close a run of Weights & Biases, so that the next stage has one of its own; Lightning leaves it open.
+
+    Args:
+        logger: That :func:`make_logger` made.
+        failed: Whether the stage ended with an error.
+
+    >>> import tempfile
+    >>> end_log(make_logger("csv", Path(tempfile.mkdtemp()), "main"))
+    """
+    from pytorch_lightning.loggers import WandbLogger
+
+    if isinstance(logger, WandbLogger):
+        logger.experiment.finish(exit_code=int(failed))
+
+
+def _dense(layer: NoiseLayer) -> Tensor:
+    """Q as one tensor, detached, on the CPU."""
+    Q = layer.sparse.to_dense() if layer.sparse is not None else layer.noise_matrix
+    return Q.detach().float().cpu().clone()
