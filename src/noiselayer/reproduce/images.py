@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +18,7 @@ from noiselayer.errors import InputError
 __all__ = ["DATASETS", "DataFolder", "Images"]
 
 Array = npt.NDArray[Any]
+Made = TypeVar("Made")
 
 
 @dataclass(frozen=True)
@@ -76,6 +77,23 @@ class DataFolder:
     def __init__(self, path: Path | None) -> None:
         self.path = path
         self._read: dict[str, Images] = {}
+        self._made: dict[str, Any] = {}
+
+    def once(self, name: str, make: Callable[[], Made]) -> Made:
+        """What ``make`` returns, made once: the cells of an experiment share the sets that are dear to build.
+
+        Args:
+            name: Of the thing; whatever it depends on must be in it.
+            make: Makes it.
+
+        >>> folder = DataFolder(None)
+        >>> folder.once("a list", list) is folder.once("a list", list)
+        True
+        """
+        if name not in self._made:
+            self._made[name] = make()
+        made: Made = self._made[name]
+        return made
 
     def images(self, name: str) -> Images:
         """The data set of this name.

@@ -26,7 +26,7 @@ from noiselayer.training import predict_logits
 
 __all__ = ["ManyClasses", "many_classes"]
 
-CLEAN, NOISY, WEAK, TEST = 4_000, 8_000, 10_000, 10_000
+CLEAN, NOISY, WEAK, TEST = 12_000, 24_000, 10_000, 10_000
 KEYWORDS = 10
 _IMAGENET_PIXELS = 224
 _COMPARED_PIXELS = 48
@@ -77,7 +77,11 @@ def many_classes(data: DataFolder, dataset: str, *, seed: int, budget: Budget) -
         )
         return _by_weak_model(everything, "digits", (300, 600, 300, 400), seed, budget)
     outside = load_outside32(data.folder("Table 3"))
-    return _by_weak_model(outside, "outside32", (CLEAN, NOISY, WEAK, TEST), seed, budget)
+    sizes = (CLEAN, NOISY, WEAK, TEST)
+    return data.once(
+        f"Table 3, outside32, seed {seed}, {budget}",
+        lambda: _by_weak_model(outside, "outside32", sizes, seed, budget),
+    )
 
 
 def _by_weak_model(
