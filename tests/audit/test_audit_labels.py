@@ -96,7 +96,8 @@ def test_many_classes_by_their_likeliest_ones_equal_all_of_them() -> None:
     Q = random(K, 0.3, concentration=0.2, generator=torch.Generator().manual_seed(3))
     probs, labels, _ = simulated(Q, N=300, sharpness=4.0)
     few = candidates_of(probs, labels)
-    assert few.probs.shape == (300, 8)
+    assert few.probs.shape == (300, 9)  # the last for all others together
+    torch.testing.assert_close(few.dense(few.probs, K).sum(dim=1), torch.ones(300))
     assert bool((few.index == labels.unsqueeze(1)).any(dim=1).all())  # type: ignore[union-attr]
     e = NoiseModel(Q).score(few).error_probability
     torch.testing.assert_close(e, label_error_probability(probs.log(), labels, Q), atol=0.02, rtol=0)

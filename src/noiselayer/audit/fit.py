@@ -42,8 +42,9 @@ def confusion_by_prediction(counts: Tensor) -> Tensor:
     """
     K = len(counts)
     # One count, half on the diagonal and half spread, decides nothing but a column without samples.
-    counts = counts.double() + 0.5 * torch.eye(K, dtype=torch.float64) + 0.5 / K
-    return counts / counts.sum(dim=0)
+    counts = counts.double().add(0.5 / K)
+    counts.diagonal().add_(0.5)
+    return counts.div_(counts.sum(dim=0))
 
 
 def fit_noise_model(
@@ -66,7 +67,7 @@ def fit_noise_model(
         learned_shares: Candidates for the share; (0,) for probabilities of the true class.
 
     Returns:
-        The noise model, in float64, and its mean log-likelihood of the noisy labels.
+        The noise model, in float64 (float32 where there are many classes), and its mean log-likelihood of the noisy labels.
 
     >>> from noiselayer import corrupt_labels
     >>> from noiselayer.audit.candidates import candidates_of
@@ -81,17 +82,24 @@ def fit_noise_model(
     >>> (model.noise_matrix - Q).abs().max() < 0.05
     tensor(True)
     """
-    samples, C = samples.double(), confusion.double()
+    dtype = torch.float64 if len(confusion) <= _MANY_CLASSES else torch.float32
+    samples, C = samples.to(dtype), confusion.to(dtype)
     few = samples if len(samples) <= _CHOICE_ROWS else samples.take(_spread(len(samples), _CHOICE_ROWS))
-    Q = None if noise_matrix is None else noise_matrix.double()
+    Q = None if noise_matrix is None else noise_matrix.to(dtype)
     # max keeps one answer, not a list of matrices.
+    if Q is not None:
+        prior = Q
+    else:
+        rho = _part_of_confusion(few, C)
+        prior = (C * rho).fill_diagonal_(0.0)
+        prior.diagonal().copy_(1 - rho + rho * C.diagonal())
     best = max(
-        (answer for share in learned_shares for answer in _path(few, C, Q, share)),
+        (answer for share in learned_shares for answer in _path(few, C, Q, prior, share)),
         key=lambda one: one.likelihood,
     )
     if few is samples:
         return best.model, best.likelihood
-    return refit(samples, best.model, best.prior, fixed=Q is not None, trace_penalty=best.trace_penalty)
+    return refit(samples, best.model, prior, fixed=Q is not None, trace_penalty=best.trace_penalty)
 
 
 def refit(
@@ -107,7 +115,7 @@ def refit(
     """Go on from an answer, with other samples or weights.
 
     Args:
-        samples: In float64.
+        samples: In the precision of ``prior``.
         model: Where to start.
         prior: Shape (K, K), columns sum to 1: what every column is drawn to where there are few samples.
         fixed: Keep the noise matrix.
@@ -136,23 +144,22 @@ class _Answer(NamedTuple):
     model: NoiseModel
     likelihood: float
     trace_penalty: float
-    prior: Tensor
 
 
-def _path(samples: Candidates, C: Tensor, Q: Tensor | None, share: float) -> Iterator[_Answer]:
+def _path(
+    samples: Candidates, C: Tensor, Q: Tensor | None, prior: Tensor, share: float
+) -> Iterator[_Answer]:
     """One answer per trace penalty, each from the one before; a single one where Q is given."""
     if Q is not None:
-        yield _Answer(*refit(samples, NoiseModel(Q, 1.0, share), Q, fixed=True, rounds=1), 0.0, Q)
+        yield _Answer(*refit(samples, NoiseModel(Q, 1.0, share), prior, fixed=True, rounds=1), 0.0)
         return
-    rho = _part_of_confusion(samples, C)
-    prior = (1 - rho) * torch.eye(len(C), dtype=C.dtype) + rho * C
     model = NoiseModel(C, 1.5, share)
     many = len(C) > _MANY_CLASSES  # where a step costs K^2, whatever the samples
     for weight in _TRACE_PENALTIES[::3] if many else _TRACE_PENALTIES:
         model, likelihood = refit(
             samples, model, prior, fixed=False, trace_penalty=weight, rounds=2 if many else 3
         )
-        yield _Answer(model, likelihood, weight, prior)
+        yield _Answer(model, likelihood, weight)
 
 
 def _maximise(
@@ -173,7 +180,7 @@ def _maximise(
     before = -torch.inf
     likelihood = before
     for _ in range(steps):
-        w = (sharpness * z).softmax(dim=1)
+        w = samples.together(sharpness * z).softmax(dim=1)
         rows = samples.row_of_label(Q)
         if (
             samples.verified is not None and own is not None
@@ -227,12 +234,12 @@ def _columns_of(expected: Tensor, weight: float) -> Tensor:
 
 def _part_of_confusion(samples: Candidates, C: Tensor) -> float:
     """How much of the confusion is noise: rho and the sharpness in Q = (1 - rho) I + rho C, two numbers."""
-    z = samples.probs.clamp_min(_TINY).log()
+    z = samples.log_of_each(samples.probs)
     own = samples.own().to(z.dtype)
     rows = samples.row_of_label(C)
     rho, sharpness = 0.5, 1.0
     for _ in range(30):
-        w = (sharpness * z).softmax(dim=1)
+        w = samples.together(sharpness * z).softmax(dim=1)
         mixed = (1 - rho) * own + rho * rows
         if samples.verified is not None:
             mixed = torch.where(samples.verified.unsqueeze(1), own, mixed)

@@ -90,24 +90,24 @@ def draw_models(
         return Draws(standard_error, torch.zeros(K, dtype=torch.float64), 0.0, fitted=False)
     generator = torch.Generator().manual_seed(0)
     chosen = torch.randperm(n, generator=generator)[:_MOST_ROWS]
-    few = samples.take(chosen).double()
+    few = samples.take(chosen).to(model.noise_matrix.dtype)
     shrink = (len(few) / n) ** 0.5
     # The answer on these very samples is what the draws are spread around.
     centre = (
         refit(few, model, model.noise_matrix, fixed=not estimated)[0] if calibrated or estimated else model
     )
     rates = []
-    total, squares = torch.zeros(2, K, K, dtype=torch.float64)  # of the differences: no list of matrices
+    total, squares = torch.zeros(2, K, K, dtype=model.noise_matrix.dtype)  # of the differences: no list of matrices
     for _ in range(num_draws):
         drawn = centre
         if standard_error is not None:
             noise = (
                 torch.randn(K, K, generator=generator, dtype=torch.float64) * standard_error.double() / shrink
             )
-            Q = (model.noise_matrix.double() + noise).clamp_min(0)
+            Q = (model.noise_matrix + noise.to(few.probs.dtype)).clamp_min(0)
             drawn = NoiseModel(Q / Q.sum(dim=0).clamp_min(1e-12), model.sharpness, model.learned_share)
         if calibrated or estimated:
-            weights = torch.empty(len(few), dtype=torch.float64).exponential_(generator=generator)
+            weights = torch.empty(len(few), dtype=few.probs.dtype).exponential_(generator=generator)
             drawn, _ = refit(few, drawn, centre.noise_matrix, fixed=not estimated, weights=weights, rounds=1)
         if estimated:
             moved = drawn.noise_matrix - centre.noise_matrix
@@ -167,7 +167,7 @@ def wrong_labels(
 
 def _rates(samples: Candidates, model: NoiseModel, num_classes: int) -> Tensor:
     """Mean error probability by given label, and of all, shape (K + 1,)."""
-    e = model.score(samples).error_probability
+    e = model.score(samples).error_probability.double()
     sums = torch.zeros(num_classes, dtype=e.dtype).index_add_(0, samples.labels, e)
     counts = torch.bincount(samples.labels, minlength=num_classes)
     return torch.cat([sums / counts.clamp_min(1), e.mean().reshape(1)])

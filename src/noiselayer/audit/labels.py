@@ -128,6 +128,4 @@ def _posterior(model: NoiseModel, labels: Tensor, probs: Tensor, verified: Tenso
     after = model.log_joint(samples).softmax(dim=1)
     if verified is not None:
         after = torch.where(verified.unsqueeze(1), samples.own().to(after.dtype), after)
-    if samples.index is None:
-        return after
-    return torch.zeros(probs.shape, dtype=after.dtype).scatter_(1, samples.index, after)
+    return samples.dense(after, probs.shape[1])

@@ -56,21 +56,24 @@ class NoiseModel:
     learned_share: float = 0.0
 
     def log_true(self, samples: Candidates) -> Tensor:
-        """The logarithm of r, shape (n, m): what is behind the probabilities, before they are sharpened."""
+        """The logarithm of r of every candidate: what is behind the probabilities, before they are sharpened.
+
+        Shape as ``samples.probs``; in the column of all other classes together stands that of one of them.
+        """
         if self.learned_share == 0:
-            return samples.probs.clamp_min(_FLOOR).log()
+            return samples.log_of_each(samples.probs)
         r = unmix(samples, self.noise_matrix, learned_share=self.learned_share)
-        return ((1 - _FEWEST) * r + _FEWEST / r.shape[1]).log_()
+        return samples.log_of_each(r.mul_(1 - _FEWEST).add_(_FEWEST / r.shape[1]))
 
     def log_joint(self, samples: Candidates) -> Tensor:
-        """The logarithm of Q[label, i] p_i but for a constant of the row, shape (n, m)."""
-        z = self.log_true(samples).mul_(self.sharpness)
+        """The logarithm of Q[label, i] p_i but for a constant of the row, shape as ``samples.probs``."""
+        z = samples.together(self.log_true(samples).mul_(self.sharpness))
         Q = self.noise_matrix.to(z.dtype)
-        return z.add_(samples.row_of_label(Q).log())
+        return z.add_(samples.row_of_label(Q).log_())
 
     def true_probs(self, samples: Candidates) -> Tensor:
-        """Probabilities of the true class before the label is looked at, shape (n, m)."""
-        return (self.log_true(samples) * self.sharpness).softmax(dim=1)
+        """Probabilities of the true class before the label is looked at, shape as ``samples.probs``."""
+        return samples.together(self.log_true(samples).mul_(self.sharpness)).softmax(dim=1)
 
     def score(self, samples: Candidates) -> Scores:
         """The posterior's verdict on every label; one that is verified is right."""
@@ -82,7 +85,7 @@ class NoiseModel:
         log_odds = others.logsumexp(dim=1) - right
         if samples.verified is not None:
             log_odds = log_odds.masked_fill(samples.verified, -torch.inf)
-        best, column = others.max(dim=1)
+        best, column = others[:, : samples.num_candidates].max(dim=1)
         other = samples.classes(column)
         suggested = torch.where(best > right, other, samples.labels)
         if samples.verified is not None:
@@ -97,7 +100,7 @@ def unmix(
 
     Multiplicative steps towards the most likely weights of a mixture of ``noise_matrix``'s columns; each step
     keeps the row nonnegative and its sum. They are stopped early: the last digits of an inversion are noise.
-    Where only some classes are candidates, the others' share in every column is left out of account.
+    Where only some classes are candidates, the others are one more, with the mean of their columns.
 
     Args:
         samples: Probabilities of the noisy label.
@@ -113,12 +116,12 @@ def unmix(
             [0.5000, 0.5000]])
     """
     if samples.index is not None:
-        found = torch.empty_like(samples.probs)
+        found, row_sums = torch.empty_like(samples.probs), noise_matrix.sum(dim=1)
         for start in range(0, len(samples), _UNMIX_ROWS):
             rows = slice(start, start + _UNMIX_ROWS)
-            _unmix_candidates(
-                samples.probs[rows], samples.index[rows], noise_matrix, learned_share, steps, found[rows]
-            )
+            p, index = samples.probs[rows], samples.index[rows]
+            A = _among_candidates(noise_matrix, row_sums, index, samples.others).to(p.dtype)
+            found[rows] = _unmix_candidates(p, A, learned_share, steps)
         return found
     p = samples.probs
     Q = learned_share * noise_matrix.to(p.dtype)
@@ -129,18 +132,27 @@ def unmix(
     return r / r.sum(dim=1, keepdim=True).clamp_min(_FLOOR)
 
 
-def _unmix_candidates(
-    probs: Tensor, index: Tensor, noise_matrix: Tensor, learned_share: float, steps: int, out: Tensor
-) -> None:
-    """The same for m candidates of each sample. Samples come last: every operation is on long vectors."""
-    p, classes = probs.T.contiguous(), index.T.contiguous()
-    m, n = p.shape
-    flat = classes.unsqueeze(1) * noise_matrix.shape[1] + classes
-    A = noise_matrix.reshape(-1)[flat].to(p.dtype).mul_(learned_share)  # A[j, i, n]
-    A.view(m * m, n)[:: m + 1].add_(1 - learned_share)
-    A.div_(A.sum(dim=0).clamp_min_(_FLOOR))
-    r, product = torch.full_like(p, 1 / m), torch.empty_like(A)
+def _among_candidates(noise_matrix: Tensor, row_sums: Tensor, index: Tensor, others: int) -> Tensor:
+    """Every sample's part of Q, shape (m, m, n) or (m + 1, m + 1, n); samples come last: vectors are long."""
+    classes = index.T.contiguous()
+    m, n = classes.shape
+    flat = (classes * noise_matrix.shape[1]).unsqueeze(1) + classes
+    inner = noise_matrix.reshape(-1)[flat]
+    if not others:
+        return inner.div_(inner.sum(dim=0).clamp_min_(_FLOOR))
+    A = inner.new_empty(m + 1, m + 1, n)
+    A[:m, :m] = inner
+    A[:m, m] = (row_sums[classes] - inner.sum(dim=1)).clamp_min_(0.0).div_(others)
+    A[m] = (1 - A[:m].sum(dim=0)).clamp_min_(0.0)
+    return A
+
+
+def _unmix_candidates(probs: Tensor, A: Tensor, learned_share: float, steps: int) -> Tensor:
+    """:func:`unmix` with a matrix of its own for every sample."""
+    p = probs.T.contiguous()
+    A.mul_(learned_share).diagonal().add_(1 - learned_share)
+    r, product = torch.full_like(p, 1 / len(p)), torch.empty_like(A)
     for _ in range(steps):
         seen = torch.mul(A, r, out=product).sum(dim=1).clamp_min_(_FLOOR)
         r *= torch.mul(A, torch.div(p, seen, out=seen).unsqueeze(1), out=product).sum(dim=0)
-    torch.div(r, r.sum(dim=0).clamp_min_(_FLOOR), out=out.T)
+    return r.div_(r.sum(dim=0).clamp_min_(_FLOOR)).T

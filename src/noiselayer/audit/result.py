@@ -77,7 +77,8 @@ class AuditResult:
     def posterior(self) -> Tensor:
         """The probability of every true class once the label is known, shape (N, K), float32.
 
-        Computed when it is asked for. Zero for classes that were no candidates, where there are more than 16.
+        Computed when it is asked for. Where there are more than 16, the least likely ones of a sample
+        are given equal parts.
 
         Raises:
             ValueError: If the probabilities were streamed and are not there any more.

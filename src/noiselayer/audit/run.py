@@ -199,9 +199,7 @@ def _findings(samples: Candidates, model: NoiseModel, draws: Draws, options: Opt
         few = few.take(~few.verified)
     if not len(few):
         return ()
-    w = model.true_probs(few.double())
-    if few.index is not None:
-        w = torch.zeros(len(few), K, dtype=w.dtype).scatter_(1, few.index, w)
+    w = few.dense(model.true_probs(few.to(model.noise_matrix.dtype)), K)
     return tuple(
         check_noise_model(
             model.noise_matrix, standard_error=draws.standard_error, noisy_probs=w, noisy_labels=few.labels

@@ -134,5 +134,9 @@ def _joined(parts: list[Candidates]) -> Candidates:
             [p.verified if p.verified is not None else torch.zeros(len(p), dtype=torch.bool) for p in parts]
         )
     return Candidates(
-        torch.cat([p.probs for p in parts]), index, torch.cat([p.labels for p in parts]), verified
+        torch.cat([p.probs for p in parts]),
+        index,
+        torch.cat([p.labels for p in parts]),
+        verified,
+        parts[0].others,
     )
