@@ -1,6 +1,6 @@
 """Boosted trees on wrong labels: as usual, through the noise matrix (known, learned), and pruned by cleanlab.
 
-    python experiments/boosting.py [--seeds N] [--cleanlab PYTHON] [--library lightgbm|xgboost]
+    python experiments/boosting.py --first-seed 10 --seeds 5 [--cleanlab PYTHON] [--library lightgbm|xgboost]
 
 Tables that need no download: scikit-learn's digits and breast cancer, and two made with make_classification. A
 quarter is held out with true labels for the test. Noise of rate r labels every class as the next one that often; of
@@ -13,7 +13,8 @@ ordinary boosting, then ordinary boosting on what is left. It lives in an enviro
 
 The size of the trees was chosen after test errors of seeds 0 to 4 (breast cancer) and 0 to 1 (the others) had been
 seen: with 31 leaves and 100 rounds the known matrix kept 58 % of the excess on breast cancer, with 8 leaves 52 %, with
-4 about 20 %. These seeds are no fresh test, and the gain depends on small trees.
+4 about 20 %. These seeds are no fresh test, and the gain depends on small trees. Seeds from 10 on were first run after
+everything had been fixed; the table shows the two groups apart.
 """
 
 from __future__ import annotations
@@ -51,6 +52,8 @@ TABLES: dict[str, Callable[[int], tuple[np.ndarray, np.ndarray]]] = {
     ),
 }
 RATES = (0.45, 0.2, 0.0)
+SEEN = range(5)
+"""Seeds whose test errors were known when the size of the trees was chosen."""
 METHODS = ("clean", "ordinary", "known", "learned", "cleanlab")
 PRUNE = """
 import sys, numpy as np
@@ -134,6 +137,24 @@ def _fit_kept(boosted: Any, X: np.ndarray, noisy: np.ndarray, kept: np.ndarray) 
     return clone(boosted).fit(X[kept], noisy[kept])
 
 
+def page(rows: list[dict[str, Any]]) -> str:
+    """Both groups of seeds as Markdown, the fresh ones first."""
+    fresh = [row for row in rows if row["seed"] not in SEEN]
+    seen = [row for row in rows if row["seed"] in SEEN]
+    parts = [
+        "Test errors in %, mean ± standard deviation over seeds, and how much of ordinary boosting's excess over "
+        "training on clean labels each method keeps.\n",
+    ]
+    for words, group in (
+        ("Fresh seeds: nothing was chosen on them", fresh),
+        ("Seeds whose test errors were known when the size of the trees was chosen", seen),
+    ):
+        if group:
+            seeds = sorted({row["seed"] for row in group})
+            parts.append(f"{words} ({seeds[0]} to {seeds[-1]}).\n\n{table(group)}")
+    return "\n".join(parts)
+
+
 def table(rows: list[dict[str, Any]]) -> str:
     """Test errors as Markdown, mean and standard deviation over seeds, and each excess by that of ordinary."""
     lines = [
@@ -165,7 +186,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--first-seed", type=int, default=10)
+    parser.add_argument("--seeds", type=int, default=5, help="how many, from the first on")
     parser.add_argument("--cleanlab", metavar="PYTHON", help="interpreter of an environment with cleanlab")
     parser.add_argument("--library", choices=("lightgbm", "xgboost"), default="lightgbm")
     parser.add_argument("--tables", nargs="+", choices=TABLES, default=list(TABLES), metavar="TABLE")
@@ -173,7 +195,7 @@ def main() -> None:
     given = parser.parse_args()
     given.out.mkdir(parents=True, exist_ok=True)
     for rate in RATES:
-        for seed in range(given.seeds):
+        for seed in range(given.first_seed, given.first_seed + given.seeds):
             for name in given.tables:
                 stem = f"{given.library}_{name.replace(', ', '-').replace(' ', '-')}_{100 * rate:.0f}_{seed}"
                 path = given.out / f"{stem}.json"
@@ -185,8 +207,8 @@ def main() -> None:
                 beside.replace(path)
                 print(stem, row["test_error"], flush=True)
     rows = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(given.out.glob("*.json"))]
-    (given.out / "table.md").write_text(table(rows), encoding="utf-8")
-    print(table(rows))
+    (given.out / "table.md").write_text(page(rows), encoding="utf-8")
+    print(page(rows))
 
 
 if __name__ == "__main__":
