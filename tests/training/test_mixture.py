@@ -202,6 +202,15 @@ def test_weight_0_does_not_read_impossible_labels() -> None:
         assert bool(logits.grad.isfinite().all())
 
 
+@pytest.mark.parametrize("weight", [0.0, 0.7])
+def test_no_sources_says_that_all_are_noisy(weight: float, skewed: Tensor) -> None:
+    logits, labels, sources = batch([NOISY] * 5)
+    layer = layer_of(skewed)
+    told = mixture_loss(logits, labels, None, layer, noisy_weight=weight)
+    found = mixture_loss(logits, labels, sources, layer, noisy_weight=weight)
+    torch.testing.assert_close(told, found, rtol=0, atol=0)
+
+
 def test_half_precision_is_added_up_in_single() -> None:
     logits, labels, sources = batch(MIXED)
     layer = layer_of(Q_POSITIVE)

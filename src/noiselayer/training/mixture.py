@@ -15,7 +15,7 @@ __all__ = ["mixture_loss"]
 def mixture_loss(
     logits: Tensor,
     labels: Tensor,
-    sources: Tensor,
+    sources: Tensor | None,
     noise_layer: NoiseLayer,
     *,
     clean_weight: float = 1.0,
@@ -33,7 +33,8 @@ def mixture_loss(
     Args:
         logits: Shape (B, K).
         labels: Shape (B,).
-        sources: Shape (B,), values of :class:`~noiselayer.training.batches.Source`.
+        sources: Shape (B,), values of :class:`~noiselayer.training.batches.Source`; None says that all samples are
+            noisy, and spares a GPU from waiting until that is found out.
         noise_layer: Holds Q.
         clean_weight: 1, but for batches that alternate between the sources.
         noisy_weight: gamma.
@@ -55,10 +56,12 @@ def mixture_loss(
         return cross_entropy(logits, labels, label_smoothing=1 - alpha, reduction="sum")
 
     logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
-    noisy, outside = sources == Source.NOISY, sources == Source.OUTSIDE
-    if noisy_weight > 0 and noisy.all():  # the usual batch: nothing to take apart
+    if noisy_weight > 0 and (sources is None or (sources == Source.NOISY).all()):  # nothing to take apart
         return noisy_weight * loss_of_noisy(logits, labels) / len(labels)
     total = logits[:0].sum()  # 0, but with a gradient: a batch may hold nothing that has a weight
+    if sources is None:
+        return total
+    noisy, outside = sources == Source.NOISY, sources == Source.OUTSIDE
     clean = ~(noisy | outside)
     if clean.any():
         total = total + clean_weight * cross_entropy(logits[clean], labels[clean], reduction="sum")

@@ -108,6 +108,8 @@ class NoisyLabelModule(pl.LightningModule):
         self.alpha = alpha
         self.source_scale = source_scale
         self.augmentation: Augmentation = augmentation
+        self.all_noisy = False
+        """Whether no sample is clean or from outside, in training and in validation."""
         self.skip_nonfinite = False
         """Leave out batches whose loss is NaN or infinite; see :class:`noiselayer.training.finite.SkipNonFinite`."""
         self.register_buffer("_schedule_span", torch.tensor([0, 0]))  # first and last step of the phase
@@ -211,7 +213,7 @@ class NoisyLabelModule(pl.LightningModule):
         return mixture_loss(
             self(inputs),
             labels,
-            sources,
+            None if self.all_noisy else sources,
             self.noise_layer,
             clean_weight=clean_scale,
             noisy_weight=self.noisy_weight * other_scale,

@@ -19,7 +19,7 @@ from pytorch_lightning.strategies import DDPStrategy
 from pytorch_lightning.utilities.exceptions import SIGTERMException
 
 from noiselayer.errors import InputError
-from noiselayer.training.batches import Part, make_loader
+from noiselayer.training.batches import Part, Source, make_loader
 from noiselayer.training.checkpoints import StageFolder, WholeCheckpoints, stage_identity
 from noiselayer.training.curves import CurveRecorder
 from noiselayer.training.finite import FiniteLoss, OnNonFinite
@@ -175,6 +175,7 @@ def run_stage(
     stop = StopOnInterrupt()
     finite = FiniteLoss(train, on_nonfinite)
     module.skip_nonfinite = on_nonfinite == "skip"
+    module.all_noisy = all(part.source == Source.NOISY for part in (*train, *validation))
     all_callbacks: list[Callback] = [
         EpochSeed(seed),
         finite,
