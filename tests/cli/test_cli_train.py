@@ -188,3 +188,12 @@ def test_a_failure_of_the_program_is_not_blamed_on_the_input(
     result = run("train", vectors, "--labels", "y", "--out", tmp_path / "run")
     assert isinstance(result.exception, ValueError)
     assert left(tmp_path) == {"data.npz"}
+
+
+def test_a_logger_writes_into_the_run(run: Run, vectors: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    result = run("train", vectors, "--labels", "y", "--out", out, *SHORT, "--logger", "csv")
+    assert result.exit_code == 0, result.output
+    (metrics,) = (out / "logs" / "main").rglob("metrics.csv")
+    header = metrics.read_text().splitlines()[0].split(",")
+    assert {"train_loss", "noise_trace", "noise_distance", "noise_floor", "noise_phase"} <= set(header)
