@@ -1,0 +1,24 @@
+"""Several sources of labels: annotators, prompts, model versions, web sites, rules; each with its own noise.
+
+:func:`combine_labels` makes one label per sample of several, :func:`estimate_source_matrices` says what each source is
+worth. The matrices go to :func:`noiselayer.noisy_label_loss`, :class:`noiselayer.NoisyLabelLoss` and
+:class:`noiselayer.NoiseLayer` with ``sources=``.
+"""
+
+from noiselayer.sources.combine import combine_labels, estimate_source_matrices
+from noiselayer.sources.result import CombinedLabels, Confusion, SourceEstimate
+from noiselayer.sources.shrink import Prior, common_matrix, fit_prior
+from noiselayer.sources.votes import Votes, votes_of
+
+__all__ = [
+    "CombinedLabels",
+    "Confusion",
+    "Prior",
+    "SourceEstimate",
+    "Votes",
+    "combine_labels",
+    "common_matrix",
+    "estimate_source_matrices",
+    "fit_prior",
+    "votes_of",
+]

@@ -1,0 +1,277 @@
+"""One label per sample from several, and what each of their sources is worth."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from noiselayer._source_rows import check_stack
+from noiselayer.estimation.checks import check_probs
+from noiselayer.sources.dependence import dependent_pairs
+from noiselayer.sources.em import Answer, maximise, posterior_of
+from noiselayer.sources.evidence import Evidence
+from noiselayer.sources.precision import precision_of, wilson
+from noiselayer.sources.result import CombinedLabels, SourceEstimate
+from noiselayer.sources.votes import Votes, votes_of
+
+__all__ = ["combine_labels", "estimate_source_matrices"]
+
+_LABELS_TO_CALIBRATE = 1.5  # labels per sample that tell a model's probabilities from the sources' errors
+
+
+def combine_labels(
+    labels: Any,
+    sources: Any = None,
+    samples: Any = None,
+    *,
+    probs: Any = None,
+    true_labels: Any = None,
+    noise_matrices: Tensor | None = None,
+    class_prior: Tensor | None = None,
+    calibrate: bool | None = None,
+    num_classes: int | None = None,
+    num_sources: int | None = None,
+    source_names: Sequence[str] | None = None,
+    class_names: Sequence[str] | None = None,
+    confidence: float = 0.95,
+) -> CombinedLabels:
+    r"""The true class of every sample from what several sources, and perhaps a model, say of it.
+
+    .. math:: p(y^* = i \mid \tilde y, x) \propto w_i(x) \prod_s Q_{s\, \tilde y_s\, i}
+
+    with w the class prior or, with ``probs``, what a model says of the sample. The matrices are estimated by
+    expectation-maximisation (Dawid and Skene 1979), each drawn to what is common to all sources by as much
+    as it has too few labels, see :func:`noiselayer.sources.fit_prior`.
+
+    Sources are taken to err independently of each other given the class. Where two agree in errors more than
+    that, a warning says so: their common errors then pass for the truth.
+
+    Args:
+        labels: Shape (N, S), a column per source, -1 where it gave none. Or shape (M,), one label after
+            another, with ``sources``.
+        sources: Shape (M,), which source gave each label, integers from 0.
+        samples: Shape (M,), of which sample; one label per sample if None.
+        probs: Shape (N, K), out-of-sample probabilities of a model: fitted to none of the labels that its
+            samples carry, or cross-fitted.
+        true_labels: Shape (N,), the true class of samples that have been checked, -1 for others.
+        noise_matrices: Shape (S, K, K), ``[s, j, i] = p(source s says j | true = i)``, columns sum to 1, if
+            they are known. Estimated if None.
+        class_prior: Shape (K,), with ``noise_matrices``; uniform if None. Not used where ``probs`` are given.
+        calibrate: Sharpen and shift ``probs`` so that they agree with what the sources say. If None, where
+            samples carry 1.5 labels and more on average: with fewer, a model that repeats the sources' errors
+            cannot be told from sources without errors.
+        num_classes: K; if None that of ``probs``, of ``class_names``, or the largest label and one.
+        num_sources: S; if None the number of columns, of ``source_names``, or the largest number and one.
+        source_names: For tables and messages.
+        class_names: For tables and messages.
+        confidence: Of the intervals.
+
+    Returns:
+        Posterior and labels of every sample, and the sources' matrices with errors.
+
+    Raises:
+        TypeError: If labels, sources or samples are not integers.
+        ValueError: If shapes do not fit, a number is out of range, matrices are none, probabilities are none,
+            or there is nothing to learn from: every sample has one label, no model and no true class.
+
+    >>> from noiselayer.noise_matrix import symmetric
+    >>> generator = torch.Generator().manual_seed(0)
+    >>> truth = torch.arange(3000) % 3
+    >>> Q = torch.stack([symmetric(3, rate) for rate in (0.2, 0.3, 0.3, 0.5)])
+    >>> said = torch.stack([torch.multinomial(q.T[truth], 1, generator=generator)[:, 0] for q in Q], dim=1)
+    >>> combined = combine_labels(said)
+    >>> bool((combined.labels == truth).float().mean() > (said[:, 0] == truth).float().mean())
+    True
+    >>> combined.sources.accuracy.sub(torch.tensor([0.8, 0.7, 0.7, 0.5])).abs().max() < 0.05
+    tensor(True)
+    """
+    if not 0 < confidence < 1:
+        raise ValueError(f"confidence must lie between 0 and 1, as in 0.95; got {confidence}.")
+    probs = None if probs is None else torch.as_tensor(probs)
+    if num_classes is None:
+        known = noise_matrices.shape[-1] if noise_matrices is not None else None
+        width = probs.shape[-1] if probs is not None else None
+        num_classes = known or width or (len(class_names) if class_names is not None else None)
+    if num_sources is None and source_names is not None:
+        num_sources = len(source_names)
+    if num_sources is None and noise_matrices is not None:
+        num_sources = len(noise_matrices)
+    checked = None if true_labels is None else torch.as_tensor(true_labels)
+    N = len(probs) if probs is not None else (len(checked) if checked is not None else None)
+    votes = votes_of(
+        labels, sources, samples, num_classes=num_classes, num_sources=num_sources, num_samples=N
+    )
+    _check_names(source_names, votes.num_sources, "source_names", "source")
+    _check_names(class_names, votes.num_classes, "class_names", "class")
+    truth = None if checked is None else _check_truth(checked, votes)
+    evidence = None
+    if probs is not None:
+        check_probs(probs, votes.num_classes, name="probs")
+        evidence = Evidence.of(probs)
+    if noise_matrices is not None:
+        return _with_known(votes, noise_matrices, evidence, class_prior, truth)
+    if class_prior is not None:
+        raise ValueError("class_prior goes with noise_matrices; where these are estimated, so is the prior.")
+    per_sample = len(votes) / max(1, int((votes.tally().sum(dim=1) > 0).sum()))
+    if per_sample == 1 and evidence is None and (truth is None or not bool((truth >= 0).any())):
+        raise ValueError(
+            "every sample has one label, so nothing tells right ones from wrong ones. Give probs, a model's "
+            "out-of-sample probabilities, or true_labels of some samples, or several labels per sample."
+        )
+    if calibrate is None:
+        calibrate = per_sample >= _LABELS_TO_CALIBRATE
+    answer = maximise(votes, evidence=evidence, calibrate=calibrate, true_labels=truth)
+    names = None if source_names is None else tuple(source_names)
+    notes = _notes(votes, answer, names)
+    estimate = _estimate(
+        votes, answer, truth, confidence, names, None if class_names is None else tuple(class_names), notes
+    )
+    return CombinedLabels(
+        labels=_hard(votes, answer.posterior, evidence, truth),
+        posterior=answer.posterior.float(),
+        sources=estimate,
+        temperature=None if answer.evidence is None else 1 / answer.evidence.sharpness,
+        warnings=notes,
+    )
+
+
+def estimate_source_matrices(labels: Any, sources: Any = None, samples: Any = None, **options: Any) -> SourceEstimate:
+    """A noise matrix for each source of labels, with intervals: :func:`combine_labels` without the labels.
+
+    What it is learned from: ``true_labels`` of samples that have been checked, ``probs`` of a model, several
+    labels of the same samples, or all of these. A source that has labelled much gets a matrix of its own, one
+    that has labelled little what is common to all, with its own share of errors.
+
+    Args:
+        labels: As in :func:`combine_labels`: shape (N, S), or (M,) with ``sources``.
+        sources: Shape (M,).
+        samples: Shape (M,).
+        **options: Of :func:`combine_labels`, but for ``noise_matrices``.
+
+    Raises:
+        TypeError: As :func:`combine_labels` does, or if matrices are given.
+        ValueError: As :func:`combine_labels` does.
+
+    >>> truth = torch.tensor([0, 0, 0, 1, 1, 1] * 50)
+    >>> sources = torch.tensor([0, 1] * 150)
+    >>> labels = torch.where(sources == 1, 0, truth)  # source 1 knows one word
+    >>> found = estimate_source_matrices(labels, sources, true_labels=truth)
+    >>> found.accuracy.round(decimals=1)
+    tensor([1.0000, 0.5000])
+    """
+    if "noise_matrices" in options:
+        raise TypeError("noise_matrices are what is estimated here; use combine_labels where they are known.")
+    found = combine_labels(labels, sources, samples, **options).sources
+    assert found is not None
+    return found
+
+
+def _with_known(
+    votes: Votes,
+    noise_matrices: Tensor,
+    evidence: Evidence | None,
+    class_prior: Tensor | None,
+    truth: Tensor | None,
+) -> CombinedLabels:
+    check_stack(noise_matrices, num_classes=votes.num_classes, name="noise_matrices")
+    if len(noise_matrices) != votes.num_sources:
+        raise ValueError(
+            f"noise_matrices holds {len(noise_matrices)} matrices, but there are {votes.num_sources} sources."
+        )
+    K = votes.num_classes
+    prior = torch.full((K,), 1 / K) if class_prior is None else torch.as_tensor(class_prior)
+    if tuple(prior.shape) != (K,) or bool((prior < 0).any()) or abs(float(prior.sum()) - 1) > 1e-3:
+        raise ValueError(f"class_prior must be {K} shares that sum to 1, one per class.")
+    log_prior = prior.double().log() if evidence is None else evidence.log_prior()
+    posterior = posterior_of(votes, noise_matrices.detach().cpu(), log_prior, truth)
+    return CombinedLabels(
+        _hard(votes, posterior, evidence, truth), posterior.float(), None, None if evidence is None else 1.0
+    )
+
+
+def _hard(votes: Votes, posterior: Tensor, evidence: Evidence | None, truth: Tensor | None) -> Tensor:
+    labels = posterior.argmax(dim=1)
+    if evidence is None:
+        seen = torch.zeros(votes.num_samples, dtype=torch.bool)
+        seen[votes.samples] = True
+        if truth is not None:
+            seen |= truth >= 0
+        labels = labels.masked_fill(~seen, -1)
+    return labels
+
+
+def _estimate(
+    votes: Votes,
+    answer: Answer,
+    truth: Tensor | None,
+    confidence: float,
+    source_names: tuple[str, ...] | None,
+    class_names: tuple[str, ...] | None,
+    notes: tuple[str, ...],
+) -> SourceEstimate:
+    Q, dtype = answer.noise_matrices, torch.get_default_dtype()
+    precision = precision_of(votes, answer, truth)
+    n = precision.columns.unsqueeze(1)
+    low, high = wilson(Q, n, confidence)
+    accuracy = (Q.diagonal(dim1=1, dim2=2) * answer.class_prior).sum(dim=1)
+    worst, best = wilson(accuracy, precision.accuracy, confidence)
+    return SourceEstimate(
+        noise_matrices=Q.to(dtype),
+        common_matrix=answer.prior.common.to(dtype),
+        class_prior=answer.class_prior.to(dtype),
+        strength=answer.prior.strength.to(dtype),
+        num_labels=votes.per_source,
+        standard_error=(Q * (1 - Q) / n).sqrt().to(dtype),
+        interval=(low.to(dtype), high.to(dtype)),
+        accuracy=accuracy.to(dtype),
+        accuracy_interval=(worst.to(dtype), best.to(dtype)),
+        confidence=confidence,
+        source_names=source_names,
+        class_names=class_names,
+        warnings=notes,
+    )
+
+
+def _notes(votes: Votes, answer: Answer, names: tuple[str, ...] | None) -> tuple[str, ...]:
+    def named(s: int) -> str:
+        return names[s] if names else f"source {s}"
+
+    notes = []
+    silent = (votes.per_source == 0).nonzero().flatten().tolist()
+    if silent:
+        shown = ", ".join(named(s) for s in silent[:8]) + (", ..." if len(silent) > 8 else "")
+        notes.append(f"No label by {shown}: there the matrix is what is common to all.")
+    for one in dependent_pairs(votes, answer)[:3]:
+        notes.append(
+            f"{named(one.first)} and {named(one.second)} give the same label {one.observed:.1%} of the time, where "
+            f"independent errors would have them agree {one.expected:.1%}: errors that they share pass for the truth, "
+            "and both look better than they are."
+        )
+    if not answer.converged:
+        notes.append(f"The matrices still moved after {answer.rounds} rounds of expectation-maximisation.")
+    return tuple(notes)
+
+
+def _check_truth(true_labels: Tensor, votes: Votes) -> Tensor:
+    if true_labels.is_floating_point() or true_labels.dtype == torch.bool:
+        raise TypeError(f"true_labels must be integers, -1 where unknown; got {true_labels.dtype}.")
+    if tuple(true_labels.shape) != (votes.num_samples,):
+        raise ValueError(
+            f"true_labels must have shape ({votes.num_samples},), one per sample and -1 where unknown; got "
+            f"{tuple(true_labels.shape)}."
+        )
+    low, high = (int(k) for k in true_labels.aminmax())
+    if low < -1 or high >= votes.num_classes:
+        raise ValueError(
+            f"true_labels must lie in 0..{votes.num_classes - 1}, or be -1 where unknown; got "
+            f"{low if low < -1 else high}."
+        )
+    return true_labels.long().cpu()
+
+
+def _check_names(names: Sequence[str] | None, number: int, what: str, one: str) -> None:
+    if names is not None and len(names) != number:
+        raise ValueError(f"{what} must be {number}, one per {one}; got {len(names)}.")

@@ -1,0 +1,57 @@
+"""Whether sources err together: the one assumption of combining them that the labels can contradict."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+
+from noiselayer.sources.em import Answer
+from noiselayer.sources.votes import Votes
+
+__all__ = ["Pair", "dependent_pairs"]
+
+_MOST_SOURCES = 30  # pairs of more are not looked at one by one
+_CERTAIN = 5.0  # standard errors
+_MATTERS = 0.02  # of the samples that both have labelled
+
+
+class Pair(NamedTuple):
+    """Two sources that agree more often than their matrices explain."""
+
+    first: int
+    second: int
+    observed: float
+    expected: float
+
+
+def dependent_pairs(votes: Votes, answer: Answer) -> list[Pair]:
+    r"""Pairs of sources that agree too often to err independently, the worst first.
+
+    Given the class, independent sources s and t agree with probability :math:`\sum_j Q_{s j i} Q_{t j i}`.
+    What stands against it is how often they do. The fit has explained part of a dependence away already, so
+    what is left understates it.
+
+    Args:
+        votes: Who said what.
+        answer: What was made of it.
+    """
+    S = votes.num_sources
+    if not 2 <= S <= _MOST_SOURCES:
+        return []
+    table = torch.full((votes.num_samples, S), -1, dtype=torch.long)
+    table[votes.samples, votes.sources] = votes.labels
+    Q, found = answer.noise_matrices, []
+    for s in range(S):
+        for t in range(s + 1, S):
+            both = ((table[:, s] >= 0) & (table[:, t] >= 0)).nonzero().flatten()
+            n = len(both)
+            if n < 2:
+                continue
+            agree = (table[both, s] == table[both, t]).double()
+            chance = answer.posterior[both] @ (Q[s] * Q[t]).sum(dim=0)
+            excess = float((agree - chance).mean())
+            error = float((chance * (1 - chance)).sum().sqrt()) / n
+            if excess > _MATTERS and excess > _CERTAIN * error:
+                found.append((excess, Pair(s, t, float(agree.mean()), float(chance.mean()))))
+    return [pair for _, pair in sorted(found, key=lambda one: one[0], reverse=True)]

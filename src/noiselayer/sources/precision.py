@@ -1,0 +1,81 @@
+"""How sure the matrices of sources are: what else would have been possible."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from statistics import NormalDist
+
+import torch
+from torch import Tensor
+
+from noiselayer.sources.em import Answer, draw_classes, expected_counts, posterior_of
+from noiselayer.sources.votes import Votes
+
+__all__ = ["Precision", "precision_of", "wilson"]
+
+_DRAWS, _FIRST = 50, 8  # how many are kept, and how many before them are not
+_LEAST_VARIANCE = 1e-12
+
+
+@dataclass(frozen=True, eq=False)
+class Precision:
+    """How many samples of known class would tell as much.
+
+    Attributes:
+        columns: Shape (S, K), of each column of each matrix.
+        accuracy: Shape (S,), of each source's share of right labels.
+    """
+
+    columns: Tensor
+    accuracy: Tensor
+
+
+def precision_of(votes: Votes, answer: Answer, true_labels: Tensor | None = None) -> Precision:
+    """Draw classes and matrices in turn from what is known of them (Gibbs sampling), and see how they scatter.
+
+    The scatter holds both doubts: how a source would label more samples of a class, and which samples are of that
+    class. Every column's variance is put as a number of samples of known class, from which intervals follow that
+    stay within 0 and 1. The common ground and a model's sharpness are held fixed.
+
+    Args:
+        votes: Who said what.
+        answer: Where to start, and what the matrices are drawn to.
+        true_labels: Shape (N,), -1 where the true class is not known.
+    """
+    generator = torch.Generator().manual_seed(0)
+    S, K = votes.num_sources, votes.num_classes
+    log_prior = answer.class_prior.log() if answer.evidence is None else answer.evidence.log_prior()
+    centre = answer.prior.strength * answer.prior.centres
+    Q = answer.noise_matrices
+    squares = torch.zeros(S, K, K, dtype=torch.float64)
+    rights = []
+    for turn in range(_FIRST + _DRAWS):
+        classes = draw_classes(posterior_of(votes, Q, log_prior, true_labels), generator)
+        shape = expected_counts(votes, classes) + centre
+        gammas = torch._standard_gamma(shape, generator=generator).clamp_min(1e-300)
+        Q = gammas / gammas.sum(dim=1, keepdim=True)
+        if turn >= _FIRST:
+            squares += (Q - answer.noise_matrices).square()
+            rights.append((Q.diagonal(dim1=1, dim2=2) * answer.class_prior).sum(dim=1))
+    # Around the answer, not around the draws' own mean: where the two differ, that is a doubt too.
+    variance = (squares / _DRAWS).sum(dim=1)
+    chance = (answer.noise_matrices * (1 - answer.noise_matrices)).sum(dim=1)
+    own = (answer.noise_matrices.diagonal(dim1=1, dim2=2) * answer.class_prior).sum(dim=1)
+    scatter = (torch.stack(rights) - own).square().mean(dim=0)
+    return Precision(
+        chance.clamp_min(1e-6) / variance.clamp_min(_LEAST_VARIANCE),
+        (own * (1 - own)).clamp_min(1e-6) / scatter.clamp_min(_LEAST_VARIANCE),
+    )
+
+
+def wilson(share: Tensor, n: Tensor, confidence: float) -> tuple[Tensor, Tensor]:
+    """Wilson's (1927) score interval of a share of n; [0, 1] where n is 0.
+
+    >>> low, high = wilson(torch.tensor([0.5]), torch.tensor([10.0]), 0.95)
+    >>> round(float(low), 2), round(float(high), 2)
+    (0.24, 0.76)
+    """
+    z2 = NormalDist().inv_cdf(0.5 + confidence / 2) ** 2
+    centre = (share * n + z2 / 2) / (n + z2)
+    half = (z2 * (n * share * (1 - share) + z2 / 4)).sqrt() / (n + z2)
+    return torch.minimum((centre - half).clamp_min(0), share), torch.maximum((centre + half).clamp_max(1), share)

@@ -1,0 +1,180 @@
+"""What is known of several sources of labels, and how sure it is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+import torch
+from torch import Tensor
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["CombinedLabels", "Confusion", "SourceEstimate"]
+
+
+class Confusion(NamedTuple):
+    """One way in which a source errs: of ``true``'s samples it calls so many ``given``."""
+
+    true: int
+    given: int
+    probability: float
+    low: float
+    high: float
+    share: float
+    """Of all the source's labels."""
+
+
+@dataclass(frozen=True, eq=False)
+class SourceEstimate:
+    """A noise matrix per source of labels, with errors.
+
+    Attributes:
+        noise_matrices: Shape (S, K, K), ``[s, j, i] = p(source s says j | true = i)``, columns sum to 1.
+        common_matrix: Shape (K, K), what a source does of which nothing is known.
+        class_prior: p(true = i), shape (K,), sums to 1.
+        strength: Shape (K,), how alike the sources are: as many labels as the common ground stands for in
+            every column. Large: one matrix would do for all.
+        num_labels: Shape (S,), how many labels each source gave.
+        standard_error: Shape (S, K, K), of every entry.
+        interval: Lower and upper ends, each of shape (S, K, K).
+        accuracy: Shape (S,), the share of right labels that each source gives of all classes, in the classes'
+            shares: :math:`\\sum_i p(i)\\, Q_{s i i}`.
+        accuracy_interval: Lower and upper ends, each of shape (S,).
+        confidence: The share of true values that the intervals are meant to cover.
+        source_names: The S names, or None.
+        class_names: The K names, or None.
+        warnings: What is to be known before the figures are used, in whole sentences.
+    """
+
+    noise_matrices: Tensor
+    common_matrix: Tensor
+    class_prior: Tensor
+    strength: Tensor
+    num_labels: Tensor
+    standard_error: Tensor
+    interval: tuple[Tensor, Tensor]
+    accuracy: Tensor
+    accuracy_interval: tuple[Tensor, Tensor]
+    confidence: float = 0.95
+    source_names: tuple[str, ...] | None = None
+    class_names: tuple[str, ...] | None = None
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def num_sources(self) -> int:
+        """S."""
+        return len(self.noise_matrices)
+
+    @property
+    def num_classes(self) -> int:
+        """K."""
+        return self.noise_matrices.shape[1]
+
+    def source_name(self, source: int) -> str:
+        """What to call a source."""
+        return self.source_names[source] if self.source_names else str(source)
+
+    def class_name(self, number: int) -> str:
+        """What to call a class."""
+        return self.class_names[number] if self.class_names else str(number)
+
+    def confusions(self, source: int, top: int = 3) -> list[Confusion]:
+        """The most frequent mistakes of a source, most frequent first.
+
+        Args:
+            source: Its number.
+            top: At most so many.
+
+        Raises:
+            IndexError: If there is no such source.
+        """
+        if not 0 <= source < self.num_sources:
+            raise IndexError(f"source must lie in 0..{self.num_sources - 1}; got {source}.")
+        joint = (self.noise_matrices[source] * self.class_prior).clone().fill_diagonal_(0)
+        low, high = (end[source] for end in self.interval)
+        found = []
+        for flat in joint.flatten().argsort(descending=True)[:top].tolist():
+            j, i = divmod(flat, self.num_classes)
+            q = float(self.noise_matrices[source, j, i])
+            if joint[j, i] > 0:
+                found.append(Confusion(i, j, q, float(low[j, i]), float(high[j, i]), float(joint[j, i])))
+        return found
+
+    def to_frame(self) -> pd.DataFrame:
+        """A pandas table, a row per source, the worst first."""
+        import pandas as pd
+
+        rows = []
+        for s in self.accuracy.argsort(stable=True).tolist():
+            worst = self.confusions(s, 1)
+            rows.append(
+                {
+                    "source": self.source_name(s),
+                    "labels": int(self.num_labels[s]),
+                    "accuracy": float(self.accuracy[s]),
+                    "accuracy_low": float(self.accuracy_interval[0][s]),
+                    "accuracy_high": float(self.accuracy_interval[1][s]),
+                    "most_often_takes": self.class_name(worst[0].true) if worst else "",
+                    "for": self.class_name(worst[0].given) if worst else "",
+                    "how_often": worst[0].probability if worst else 0.0,
+                }
+            )
+        return pd.DataFrame(rows)
+
+    def summary(self, most: int = 10) -> str:
+        """The sources in words, the worst first.
+
+        Args:
+            most: Of so many sources at most.
+        """
+        lines = []
+        for s in self.accuracy.argsort(stable=True)[:most].tolist():
+            low, high = (float(end[s]) for end in self.accuracy_interval)
+            text = (
+                f"{self.source_name(s)}: {float(self.accuracy[s]):.1%} right ({low:.1%} to {high:.1%}), "
+                f"{int(self.num_labels[s]):,} labels"
+            )
+            for c in self.confusions(s, 1):
+                text += (
+                    f"; calls {c.probability:.1%} of {self.class_name(c.true)} {self.class_name(c.given)} "
+                    f"({c.low:.1%} to {c.high:.1%})"
+                )
+            lines.append(text + ".")
+        if self.num_sources > most:
+            lines.append(f"And {self.num_sources - most} better ones.")
+        return "\n".join(lines)
+
+
+@dataclass(frozen=True, eq=False)
+class CombinedLabels:
+    """Several sources' labels as one.
+
+    Attributes:
+        labels: Shape (N,), the most probable true class; -1 for a sample that nobody has labelled and no
+            model has seen.
+        posterior: Shape (N, K), float32, the probability of every true class.
+        sources: What was found of the sources; None where their matrices were given.
+        temperature: What the logarithms of the model's probabilities were divided by; None without a model.
+        warnings: What is to be known before the labels are used.
+    """
+
+    labels: Tensor
+    posterior: Tensor
+    sources: SourceEstimate | None
+    temperature: float | None = None
+    warnings: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    @property
+    def confidence(self) -> Tensor:
+        """Shape (N,), the probability that each of ``labels`` is right."""
+        return torch.as_tensor(self.posterior.amax(dim=1))
+
+    @property
+    def expected_wrong(self) -> float:
+        """How many of ``labels`` are expected to be wrong all the same."""
+        return float((1 - self.confidence.double()).sum())

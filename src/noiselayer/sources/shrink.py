@@ -1,0 +1,168 @@
+"""A noise matrix per source, each drawn to what is common to all by as much as it has too few labels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+__all__ = ["Prior", "common_matrix", "fit_prior"]
+
+_LOG_STRENGTHS = torch.linspace(-1.0, 11.0, 31, dtype=torch.float64)  # 0.4 to 60,000 imagined labels per column
+_OF_COLUMN = 1.0  # standard deviation of a column's log strength around that of all columns
+_SKILL_STEPS = 8
+_TINY = 1e-12
+
+
+@dataclass(frozen=True, eq=False)
+class Prior:
+    """What is expected of a source before its labels are looked at: a Dirichlet distribution per column.
+
+    Attributes:
+        common: Shape (K, K), the mean of all sources, ``[j, i] = p(label = j | true = i)``.
+        centres: Shape (S, K, K), the same with every source's own odds of being wrong.
+        strength: Shape (K,), how many imagined labels the centre stands for in every column.
+        spread: Of the sources' log odds of being wrong, a standard deviation.
+    """
+
+    common: Tensor
+    centres: Tensor
+    strength: Tensor
+    spread: float
+
+    def shrunk(self, counts: Tensor) -> Tensor:
+        """The posterior means of all columns, shape (S, K, K), from counts of shape (S, K, K)."""
+        total = counts.sum(dim=1, keepdim=True)
+        return (counts + self.strength * self.centres) / (total + self.strength)
+
+
+def common_matrix(counts: Tensor, strength: Tensor | float = 0.0) -> Tensor:
+    r"""The mean of the sources' columns, each weighted by what it tells of the mean.
+
+    A source with n labels of a class tells it with variance in proportion to 1/n + 1/a, where a is how alike
+    sources are: :math:`w = n a / (n + a)`. With a = 0 (nothing known) all labels count alike.
+
+    Args:
+        counts: Shape (S, K, K), ``[s, j, i]`` labels j by source s of samples of class i.
+        strength: a, shape (K,) or a number.
+
+    >>> counts = torch.tensor([[[80.0, 10.0], [20.0, 90.0]], [[5.0, 5.0], [5.0, 5.0]]])
+    >>> common_matrix(counts, strength=10.0)
+    tensor([[0.6973, 0.2425],
+            [0.3027, 0.7575]], dtype=torch.float64)
+    """
+    counts = counts.double()
+    K = counts.shape[-1]
+    strength = torch.as_tensor(strength, dtype=torch.float64)
+    n = counts.sum(dim=1, keepdim=True)
+    factor = torch.where(strength > 0, strength / (n + strength), 1.0)
+    pooled = (factor * counts).sum(dim=0)
+    # One label, half of it right and half anything, so that no confusion is called impossible.
+    pooled = pooled + 0.5 * torch.eye(K, dtype=torch.float64) + 0.5 / K
+    return pooled / pooled.sum(dim=0)
+
+
+def fit_prior(
+    counts: Tensor, drawn: Tensor | None = None, start: Prior | None = None, *, step: float = 1.0
+) -> Prior:
+    r"""The prior under which the counts of all sources are most likely (empirical Bayes).
+
+    A source's column is a draw from :math:`\mathrm{Dirichlet}(a_i\, m_{s i})`. Its centre :math:`m_{s i}` is
+    the common column with the odds of being wrong multiplied by a factor of the source's, the same in all
+    columns: whoever errs with dogs errs with cats. The factors are normal in their logarithm, with a spread
+    fitted too; the strengths :math:`a_i` maximise
+
+    .. math:: \sum_s \log \frac{\Gamma(a_i)}{\Gamma(a_i + n_{s \cdot i})}
+        \prod_j \frac{\Gamma(a_i m_{s j i} + n_{s j i})}{\Gamma(a_i m_{s j i})}
+
+    and keep near to each other (a normal prior of standard deviation 1 on their logarithms), for few sources
+    tell little of them.
+
+    Args:
+        counts: Shape (S, K, K), ``[s, j, i]`` labels j by source s of samples of class i; expected counts,
+            where the class is not known.
+        drawn: The same with every sample's class drawn from what is known of it. How much the sources differ is
+            read from these: expected counts differ less than counts do, and taken for counts they would draw the
+            sources together a little more with every round, until one matrix is left.
+        start: An earlier answer, to go on from.
+        step: How far strengths and spread move from there to what these counts say, in logarithms.
+
+    >>> generator = torch.Generator().manual_seed(0)
+    >>> Q = torch.tensor([[0.9, 0.3], [0.1, 0.7]])
+    >>> alike = torch.poisson((200 * Q).expand(20, 2, 2).contiguous(), generator=generator)
+    >>> float(fit_prior(alike).strength.min()) > 1000  # one matrix for all
+    True
+    """
+    counts = counts.double()
+    drawn = counts if drawn is None else drawn.double()
+    strength: Tensor | float = 0.0 if start is None else start.strength
+    for turn in range(2):
+        common = common_matrix(counts, strength)
+        spread = _skills(drawn, common, None)[1]
+        if start is not None:
+            spread = start.spread ** (1 - step) * spread**step
+        centres = _tilted(common, _skills(counts, common, spread)[0])
+        found = _strengths(drawn, centres)
+        if start is not None:
+            strength = start.strength ** (1 - step) * found**step
+            break
+        strength = found
+        if turn:
+            break
+    assert isinstance(strength, Tensor)
+    return Prior(common, centres, strength, spread)
+
+
+def _skills(counts: Tensor, common: Tensor, spread: float | None) -> tuple[Tensor, float]:
+    """Every source's log factor of the odds to be wrong, shape (S,): a random effect, and its standard deviation."""
+    right = counts.diagonal(dim1=1, dim2=2)
+    n = counts.sum(dim=1)
+    own = common.diagonal().clamp(_TINY, 1 - _TINY)
+    offset = ((1 - own) / own).log()
+    theta = torch.zeros(len(counts), dtype=torch.float64)
+    variance = 1.0 if spread is None else spread**2
+    for _ in range(_SKILL_STEPS if spread is None else 2):
+        for _ in range(3):
+            wrong = (offset + theta.unsqueeze(1)).sigmoid()
+            slope = (n - right - n * wrong).sum(dim=1) - theta / variance
+            curvature = (n * wrong * (1 - wrong)).sum(dim=1) + 1 / variance
+            theta = (theta + (slope / curvature).clamp(-1.5, 1.5)).clamp(-6, 6)
+        if spread is None:
+            variance = float((theta.square() + 1 / curvature).mean().clamp(1e-4, 9.0))
+    return theta, variance**0.5
+
+
+def _tilted(common: Tensor, theta: Tensor) -> Tensor:
+    K = len(common)
+    tilted = common * theta.exp().reshape(-1, 1, 1)
+    eye = torch.eye(K, dtype=torch.bool)
+    tilted = torch.where(eye, common, tilted)
+    return tilted / tilted.sum(dim=1, keepdim=True)
+
+
+def _strengths(counts: Tensor, centres: Tensor) -> Tensor:
+    """The strengths of most marginal likelihood, shape (K,), on a grid and between its points."""
+    n = counts.sum(dim=1)
+    some = counts > 1e-9  # the others add nothing, and with many classes they are most
+    at, column = counts[some], some.nonzero()[:, 2]
+    centre = centres[some]
+    K = counts.shape[-1]
+    levels = []
+    for log_a in _LOG_STRENGTHS:
+        a = log_a.exp()
+        whole = (torch.lgamma(a) - torch.lgamma(a + n)).sum(dim=0)
+        mean = a * centre
+        parts = torch.lgamma(mean + at) - torch.lgamma(mean)
+        levels.append(whole.index_add(0, column, parts))
+    likelihood = torch.stack(levels)  # (grid, K)
+    grid = _LOG_STRENGTHS.unsqueeze(1)
+    shared = grid[likelihood.sum(dim=1).argmax()]
+    penalised = likelihood - (grid - shared).square() / (2 * _OF_COLUMN**2)
+    best = penalised.argmax(dim=0).clamp(1, len(grid) - 2)
+    low, middle, high = (penalised.gather(0, (best + d).unsqueeze(0)).squeeze(0) for d in (-1, 0, 1))
+    bend = (2 * middle - low - high).clamp_min(_TINY)
+    step = ((high - low) / (2 * bend)).clamp(-1, 1)
+    spacing = float(_LOG_STRENGTHS[1] - _LOG_STRENGTHS[0])
+    assert K == len(best)
+    return (_LOG_STRENGTHS[best] + spacing * step).exp()
