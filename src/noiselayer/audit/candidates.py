@@ -47,7 +47,7 @@ class Candidates:
 
     @property
     def num_candidates(self) -> int:
-        """m."""
+        """How many classes are candidates, m."""
         return self.probs.shape[1] - bool(self.others)
 
     def take(self, rows: Tensor) -> Candidates:
@@ -64,14 +64,15 @@ class Candidates:
         """The same in another precision."""
         return Candidates(self.probs.to(dtype), self.index, self.labels, self.verified, self.others)
 
-    def row_of_label(self, matrix: Tensor) -> Tensor:
-        """``matrix[label, candidate]``, shape of ``probs``; of the others their mean."""
+    def row_of_label(self, matrix: Tensor, row_sums: Tensor | None = None) -> Tensor:
+        """``matrix[label, candidate]``, shape of ``probs``; of the others their mean. Sums may be known already."""
         if self.index is None:
             return matrix.index_select(0, self.labels)
         found = matrix.reshape(-1)[self._place]
         if not self.others:
             return found
-        rest = (matrix.sum(dim=1)[self.labels] - found.sum(dim=1)).clamp_min_(0.0) / self.others
+        sums = matrix.sum(dim=1) if row_sums is None else row_sums
+        rest = (sums[self.labels] - found.sum(dim=1)).clamp_min_(0.0) / self.others
         return torch.cat([found, rest.unsqueeze(1)], dim=1)
 
     def own(self) -> Tensor:
@@ -168,7 +169,7 @@ def likeliest_class(probs: Tensor) -> Tensor:
     if stride < _STAGE:
         return probs.argmax(dim=1)
     whole = stride * _STAGE
-    best = probs[:, :whole].unflatten(1, (_STAGE, stride)).amax(dim=1).argmax(dim=1, keepdim=True)
+    best = probs[:, :whole].reshape(n, _STAGE, stride).amax(dim=1).argmax(dim=1, keepdim=True)
     steps, rest = (torch.arange(*of, device=probs.device) for of in ((0, whole, stride), (whole, K)))
     columns = torch.cat([best + steps, rest.expand(n, -1)], dim=1)
     return columns.gather(1, probs.gather(1, columns).argmax(dim=1, keepdim=True)).squeeze(1)

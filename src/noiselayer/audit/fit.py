@@ -67,7 +67,8 @@ def fit_noise_model(
         learned_shares: Candidates for the share; (0,) for probabilities of the true class.
 
     Returns:
-        The noise model, in float64 (float32 where there are many classes), and its mean log-likelihood of the noisy labels.
+        The noise model, in float64 (float32 where there are many classes), and its mean log-likelihood of the
+        noisy labels.
 
     >>> from noiselayer import corrupt_labels
     >>> from noiselayer.audit.candidates import candidates_of
@@ -146,9 +147,7 @@ class _Answer(NamedTuple):
     trace_penalty: float
 
 
-def _path(
-    samples: Candidates, C: Tensor, Q: Tensor | None, prior: Tensor, share: float
-) -> Iterator[_Answer]:
+def _path(samples: Candidates, C: Tensor, Q: Tensor | None, prior: Tensor, share: float) -> Iterator[_Answer]:
     """One answer per trace penalty, each from the one before; a single one where Q is given."""
     if Q is not None:
         yield _Answer(*refit(samples, NoiseModel(Q, 1.0, share), prior, fixed=True, rounds=1), 0.0)

@@ -114,7 +114,9 @@ def audit_labels(
         check_model=check_model,
         class_names=None if class_names is None else tuple(class_names),
     )
-    result = audit_batches(batches_of_arrays(labels, probs, verified), options, num_classes=int(K), num_samples=int(N))
+    result = audit_batches(
+        batches_of_arrays(labels, probs, verified), options, num_classes=int(K), num_samples=int(N)
+    )
 
     def posterior() -> Tensor:
         model = NoiseModel(result.noise_matrix, 1 / (result.temperature or 1.0), result.learned_share)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -55,6 +56,10 @@ class NoiseModel:
     sharpness: float = 1.0
     learned_share: float = 0.0
 
+    @cached_property
+    def _row_sums(self) -> Tensor:
+        return self.noise_matrix.sum(dim=1)
+
     def log_true(self, samples: Candidates) -> Tensor:
         """The logarithm of r of every candidate: what is behind the probabilities, before they are sharpened.
 
@@ -62,14 +67,14 @@ class NoiseModel:
         """
         if self.learned_share == 0:
             return samples.log_of_each(samples.probs)
-        r = unmix(samples, self.noise_matrix, learned_share=self.learned_share)
+        r = unmix(samples, self.noise_matrix, learned_share=self.learned_share, row_sums=self._row_sums)
         return samples.log_of_each(r.mul_(1 - _FEWEST).add_(_FEWEST / r.shape[1]))
 
     def log_joint(self, samples: Candidates) -> Tensor:
         """The logarithm of Q[label, i] p_i but for a constant of the row, shape as ``samples.probs``."""
         z = samples.together(self.log_true(samples).mul_(self.sharpness))
         Q = self.noise_matrix.to(z.dtype)
-        return z.add_(samples.row_of_label(Q).log_())
+        return z.add_(samples.row_of_label(Q, self._row_sums).log_())
 
     def true_probs(self, samples: Candidates) -> Tensor:
         """Probabilities of the true class before the label is looked at, shape as ``samples.probs``."""
@@ -94,7 +99,12 @@ class NoiseModel:
 
 
 def unmix(
-    samples: Candidates, noise_matrix: Tensor, *, learned_share: float = 1.0, steps: int = _UNMIX_STEPS
+    samples: Candidates,
+    noise_matrix: Tensor,
+    *,
+    learned_share: float = 1.0,
+    steps: int = _UNMIX_STEPS,
+    row_sums: Tensor | None = None,
 ) -> Tensor:
     """The probabilities of the true class that explain those of the noisy label, each a row on the simplex.
 
@@ -107,6 +117,7 @@ def unmix(
         noise_matrix: Shape (K, K), columns = true classes.
         learned_share: kappa, how much of it the probabilities show.
         steps: How many.
+        row_sums: Shape (K,), of the noise matrix, if they are known already.
 
     >>> from noiselayer.audit.candidates import candidates_of
     >>> Q = torch.tensor([[0.8, 0.4], [0.2, 0.6]])
@@ -116,7 +127,8 @@ def unmix(
             [0.5000, 0.5000]])
     """
     if samples.index is not None:
-        found, row_sums = torch.empty_like(samples.probs), noise_matrix.sum(dim=1)
+        found = torch.empty_like(samples.probs)
+        row_sums = noise_matrix.sum(dim=1) if row_sums is None else row_sums
         for start in range(0, len(samples), _UNMIX_ROWS):
             rows = slice(start, start + _UNMIX_ROWS)
             p, index = samples.probs[rows], samples.index[rows]

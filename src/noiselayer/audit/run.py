@@ -21,7 +21,7 @@ from noiselayer.noise_matrix import check
 
 __all__ = ["Options", "audit_batches"]
 
-_CHECKED = 2**22  # entries of probabilities that the noise model is checked on
+_CHECKED = 2**21  # entries of probabilities that the noise model is checked on
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,10 +1,20 @@
-"""Audits of files: cross-fitted or stored probabilities in, a folder of results out."""
+"""Audits of files: cross-fitted or stored probabilities in, a folder of results out.
 
-from noiselayer.auditing.audit import audit_files
-from noiselayer.auditing.cross_fit import CrossFit, cross_fit
-from noiselayer.auditing.folder import SavedAudit, load_audit, save_audit
-from noiselayer.auditing.plan import AuditPlan
-from noiselayer.auditing.stream import audit_stream, batches_of_parquet
+Every name is imported when it is first used: who streams probabilities of his own does not pay for the training
+libraries.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from noiselayer.auditing.audit import audit_files
+    from noiselayer.auditing.folder import SavedAudit, load_audit, save_audit
+    from noiselayer.auditing.folds import CrossFit, cross_fit
+    from noiselayer.auditing.plan import AuditPlan
+    from noiselayer.auditing.stream import audit_stream, batches_of_parquet
 
 __all__ = [
     "AuditPlan",
@@ -17,3 +27,27 @@ __all__ = [
     "load_audit",
     "save_audit",
 ]
+
+_HOMES = {
+    "AuditPlan": "plan",
+    "CrossFit": "folds",
+    "SavedAudit": "folder",
+    "audit_files": "audit",
+    "audit_stream": "stream",
+    "batches_of_parquet": "stream",
+    "cross_fit": "folds",
+    "load_audit": "folder",
+    "save_audit": "folder",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        value = getattr(import_module(f"noiselayer.auditing.{_HOMES[name]}"), name)
+        globals()[name] = value  # found without this function the next time
+        return value
+    raise AttributeError(f"module 'noiselayer.auditing' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

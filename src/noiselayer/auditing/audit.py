@@ -12,8 +12,8 @@ from typing import Any, Literal
 from torch import Tensor
 
 from noiselayer.audit import AuditResult
-from noiselayer.auditing.cross_fit import cross_fit
 from noiselayer.auditing.folder import SavedAudit, load_audit, save_audit
+from noiselayer.auditing.folds import cross_fit
 from noiselayer.auditing.plan import AuditPlan, abandon_folder, check_out_of_sample, open_folder
 from noiselayer.auditing.stream import audit_stream
 from noiselayer.data import LabeledData, check_for_training

@@ -97,9 +97,7 @@ def audit_stream(
         )
     if isinstance(probs, np.memmap) and probs.flags.c_contiguous and probs.filename is not None:
         return audit_batches(_batches_of_file(labels, probs, verified), options, num_classes=K, num_samples=N)
-    return audit_batches(
-        batches_of_arrays(labels, probs, verified), options, num_classes=K, num_samples=N
-    )
+    return audit_batches(batches_of_arrays(labels, probs, verified), options, num_classes=K, num_samples=N)
 
 
 def batches_of_parquet(
