@@ -41,6 +41,8 @@ import noiselayer
 from noiselayer.boosting import NoisyLabelBoostingClassifier
 
 RESULTS = Path(__file__).parent / "results" / "boosting"
+PAGE = Path(__file__).parent.parent / "docs" / "boosting.md"
+MARKS = "<!-- figures -->\n", "<!-- end of figures -->"
 TABLES: dict[str, Callable[[int], tuple[np.ndarray, np.ndarray]]] = {
     "breast cancer": lambda seed: load_breast_cancer(return_X_y=True),
     "digits": lambda seed: load_digits(return_X_y=True),
@@ -209,6 +211,10 @@ def main() -> None:
     rows = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(given.out.glob("*.json"))]
     (given.out / "table.md").write_text(page(rows), encoding="utf-8")
     print(page(rows))
+    if given.out == RESULTS:
+        text = PAGE.read_text(encoding="utf-8")
+        before, after = text.split(MARKS[0])[0], text.split(MARKS[1])[1]
+        PAGE.write_text(f"{before}{MARKS[0]}{page(rows)}{MARKS[1]}{after}", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -75,7 +75,9 @@ def test_a_module_of_ones_own_with_two_phases(tmp_path: Path) -> None:
     assert [row["noise_phase"] for row in rows] == [1, 1, 1, 1, 2, 2]
     assert [row["noise_distance"] for row in rows[:4]] == [0] * 4
     assert rows[-1]["noise_distance"] > 0
-    assert rows[-1]["noise_trace"] == pytest.approx(float(module.noise_layer().trace().detach()) / 3, abs=1e-6)
+    assert rows[-1]["noise_trace"] == pytest.approx(
+        float(module.noise_layer().trace().detach()) / 3, abs=1e-6
+    )
     assert set(trainer.callback_metrics) >= FIGURES  # what is monitored may be one of them
 
 
@@ -156,7 +158,9 @@ def test_every_logger_carries_the_figures(
 
 
 def test_unfit_loggers_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(InputError, match="logger must be one of csv, tensorboard, mlflow, wandb; got 'paper'"):
+    with pytest.raises(
+        InputError, match="logger must be one of csv, tensorboard, mlflow, wandb; got 'paper'"
+    ):
         Hardware(logger="paper")
 
     real = builtins.__import__
@@ -167,5 +171,7 @@ def test_unfit_loggers_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         return real(name, *rest, **more)
 
     monkeypatch.setattr(builtins, "__import__", without)
-    with pytest.raises(InputError, match="needs the package tensorboard, which is not installed: pip install"):
+    with pytest.raises(
+        InputError, match="needs the package tensorboard, which is not installed: pip install"
+    ):
         make_logger("tensorboard", tmp_path, "main")

@@ -14,6 +14,7 @@ __all__ = [
     "OnNonFinite",
     "Overlapping",
     "ProbsOf",
+    "ReviewFormat",
     "Rule",
     "Start",
 ]
@@ -97,6 +98,14 @@ class ProbsOf(str, Enum):
 
     noisy = "noisy"
     true = "true"
+
+
+class ReviewFormat(str, Enum):
+    """The tool that suspect labels are written for."""
+
+    label_studio = "label-studio"
+    fiftyone = "fiftyone"
+    csv = "csv"
 
 
 class EstimateMethod(str, Enum):

@@ -19,8 +19,8 @@ __all__ = ["app", "main"]
 
 # What a newcomer needs first stands first; commands that are not named here follow by name.
 _ORDER = (
-    *("demo", "train", "predict", "corrupt", "estimate", "tune", "audit", "report", "apply_review"),
-    "reproduce",
+    *("demo", "train", "predict", "corrupt", "estimate", "tune", "audit", "report"),
+    *("export_review", "apply_review", "reproduce"),
 )
 
 app = typer.Typer(

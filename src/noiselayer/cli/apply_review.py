@@ -15,7 +15,9 @@ __all__ = ["apply_review"]
 
 def apply_review(
     data: Annotated[str, typer.Argument(help="FILE.npz, FILE.npy, a folder of images by class, or a table.")],
-    decisions: Annotated[Path, typer.Argument(help="FILE.csv or FILE.json that a report has exported.")],
+    decisions: Annotated[
+        Path, typer.Argument(help="What a report, a filled-in table, Label Studio or FiftyOne has exported.")
+    ],
     out: Annotated[
         Path | None,
         typer.Option(
@@ -33,11 +35,11 @@ def apply_review(
     The data stay as they are; a copy is written. Of a folder of images it is a table of ids and labels, or, where
     --out has no ending, a folder of copied images.
     """
-    from noiselayer import review
+    from noiselayer import interchange, review
 
     done = review.apply_review(
         data,
-        review.read_decisions(decisions),
+        interchange.read_review(decisions),
         out,
         labels=labels,
         label_column=label_column,

@@ -48,7 +48,8 @@ def read_decisions(path: str | Path) -> list[Decision]:
     r"""Read a file that a report has exported.
 
     Args:
-        path: ``.csv``, or ``.json`` with a list ``decisions``.
+        path: ``.csv``, or ``.json`` with a list ``decisions``. In a table with a column ``suggested_label`` rows
+            without decision and label are left out, and one of the two cells is enough.
 
     Raises:
         InputError: If it cannot be read, lacks a column, holds a row that makes no sense (the row is named),
@@ -91,7 +92,20 @@ def _from_csv(path: Path) -> list[dict[str, Any]]:
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"cannot read the decisions {path}: {error}.") from error
     _require(header, path)
-    return rows
+    # In a table that people fill in, what nobody has looked at stays empty, and the rest need not be typed twice.
+    return [_completed(row) for row in rows if row["decision"] != "" or row["new_label"] != ""]
+
+
+def _completed(row: dict[str, Any]) -> dict[str, Any]:
+    """The label of "accept" and "reject" where it was left out, and the decision where only a label was given."""
+    given, suggested = row["given_label"], row.get("suggested_label")
+    decision = str(row["decision"] or "").strip()
+    if row["new_label"] == "" and decision in ("accept", "reject"):
+        row["new_label"] = (suggested if decision == "accept" else given) or ""
+    if decision == "" and row["new_label"]:
+        new = row["new_label"]
+        row["decision"] = "reject" if new == given else "accept" if new == suggested else "pick"
+    return row
 
 
 def _from_json(path: Path) -> list[dict[str, Any]]:

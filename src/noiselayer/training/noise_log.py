@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
-import torch
 from pytorch_lightning.callbacks import Callback
 from pytorch_lightning.loggers import Logger
 from torch import Tensor
@@ -40,6 +39,7 @@ class NoiseLog(Callback):
     Raises:
         RuntimeError: When training starts, if the module has no noise layer or several.
 
+    >>> import torch
     >>> callback = NoiseLog()
     >>> callback.figures(NoiseLayer(2, torch.tensor([[0.8, 0.1], [0.2, 0.9]])))["noise_trace"]
     0.85
