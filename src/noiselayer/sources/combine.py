@@ -214,7 +214,7 @@ def _estimate(
 ) -> SourceEstimate:
     Q, dtype = answer.noise_matrices, torch.get_default_dtype()
     precision = precision_of(votes, answer, truth)
-    n = precision.columns.unsqueeze(1)
+    n = precision.entries
     low, high = wilson(Q, n, confidence)
     accuracy = (Q.diagonal(dim1=1, dim2=2) * answer.class_prior).sum(dim=1)
     worst, best = wilson(accuracy, precision.accuracy, confidence)

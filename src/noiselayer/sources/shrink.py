@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-__all__ = ["Prior", "common_matrix", "fit_prior"]
+__all__ = ["Prior", "Skills", "common_matrix", "fit_prior", "skills", "tilted"]
 
 _LOG_STRENGTHS = torch.linspace(-1.0, 11.0, 31, dtype=torch.float64)  # 0.4 to 60,000 imagined labels per column
 _OF_COLUMN = 1.0  # standard deviation of a column's log strength around that of all columns
@@ -97,25 +98,42 @@ def fit_prior(
     counts = counts.double()
     drawn = counts if drawn is None else drawn.double()
     strength: Tensor | float = 0.0 if start is None else start.strength
-    for turn in range(2):
+    for _ in range(2 if start is None else 1):
         common = common_matrix(counts, strength)
-        spread = _skills(drawn, common, None)[1]
+        spread = skills(drawn, common).spread
         if start is not None:
             spread = start.spread ** (1 - step) * spread**step
-        centres = _tilted(common, _skills(counts, common, spread)[0])
+        centres = tilted(common, skills(counts, common, spread).log_odds)
         found = _strengths(drawn, centres)
-        if start is not None:
-            strength = start.strength ** (1 - step) * found**step
-            break
-        strength = found
-        if turn:
-            break
+        strength = found if start is None else start.strength ** (1 - step) * found**step
     assert isinstance(strength, Tensor)
     return Prior(common, centres, strength, spread)
 
 
-def _skills(counts: Tensor, common: Tensor, spread: float | None) -> tuple[Tensor, float]:
-    """Every source's log factor of the odds to be wrong, shape (S,): a random effect, and its standard deviation."""
+class Skills(NamedTuple):
+    """Every source's log factor of the odds of being wrong."""
+
+    log_odds: Tensor
+    """Shape (S,)."""
+    error: Tensor
+    """Shape (S,), standard errors."""
+    spread: float
+    """Among sources, a standard deviation."""
+
+
+def skills(counts: Tensor, common: Tensor, spread: float | None = None) -> Skills:
+    """How much more than usual every source errs: a random effect, by Newton's method.
+
+    Args:
+        counts: Shape (S, K, K), ``[s, j, i]`` labels j by source s of samples of class i.
+        common: Shape (K, K), what is usual.
+        spread: Of the log odds among sources; fitted if None.
+
+    >>> usual = torch.tensor([[0.9, 0.1], [0.1, 0.9]], dtype=torch.float64)
+    >>> counts = torch.tensor([[[500.0, 500.0], [500.0, 500.0]], [[0.0, 0.0], [0.0, 0.0]]], dtype=torch.float64)
+    >>> skills(counts, usual, spread=1.0).log_odds.round(decimals=1)  # odds of 1:1 are nine times 1:9
+    tensor([2.2000, 0.0000], dtype=torch.float64)
+    """
     right = counts.diagonal(dim1=1, dim2=2)
     n = counts.sum(dim=1)
     own = common.diagonal().clamp(_TINY, 1 - _TINY)
@@ -130,15 +148,19 @@ def _skills(counts: Tensor, common: Tensor, spread: float | None) -> tuple[Tenso
             theta = (theta + (slope / curvature).clamp(-1.5, 1.5)).clamp(-6, 6)
         if spread is None:
             variance = float((theta.square() + 1 / curvature).mean().clamp(1e-4, 9.0))
-    return theta, variance**0.5
+    return Skills(theta, curvature.rsqrt(), variance**0.5)
 
 
-def _tilted(common: Tensor, theta: Tensor) -> Tensor:
-    K = len(common)
-    tilted = common * theta.exp().reshape(-1, 1, 1)
-    eye = torch.eye(K, dtype=torch.bool)
-    tilted = torch.where(eye, common, tilted)
-    return tilted / tilted.sum(dim=1, keepdim=True)
+def tilted(common: Tensor, log_odds: Tensor) -> Tensor:
+    """The common matrix with every source's own odds of being wrong, shape (S, K, K).
+
+    >>> tilted(torch.tensor([[0.9, 0.1], [0.1, 0.9]]), torch.tensor([0.0, 9.0]).log1p())[1]
+    tensor([[0.4737, 0.5263],
+            [0.5263, 0.4737]])
+    """
+    wrong = common * log_odds.exp().to(common.dtype).reshape(-1, 1, 1)
+    moved = torch.where(torch.eye(len(common), dtype=torch.bool), common, wrong)
+    return moved / moved.sum(dim=1, keepdim=True)
 
 
 def _strengths(counts: Tensor, centres: Tensor) -> Tensor:
