@@ -46,7 +46,7 @@ def to_fiftyone(items: Sequence[ReviewItem], *, name: str = "noiselayer-review")
     >>> made["samples"][0]["suggestion"]["label"], made["samples"][0]["filepath"]
     ('dog', 'images/7.png')
     """
-    samples = []
+    samples: list[dict[str, Any]] = []
     for item in items:
         if item.image is None or item.image.startswith("data:"):
             raise InputError(

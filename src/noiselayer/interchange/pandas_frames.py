@@ -94,7 +94,8 @@ def relabel_pandas(
         kind: Any = pd.CategoricalDtype([*known, *added], ordered=old.dtype.ordered)
     else:
         kind = old.dtype
-    return frame.assign(**{label_column: pd.Series(new, index=frame.index, dtype=kind)})
+    changed: pd.DataFrame = frame.assign(**{label_column: pd.Series(new, index=frame.index, dtype=kind)})
+    return changed
 
 
 def written_as(
