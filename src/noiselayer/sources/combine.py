@@ -138,7 +138,9 @@ def combine_labels(
     )
 
 
-def estimate_source_matrices(labels: Any, sources: Any = None, samples: Any = None, **options: Any) -> SourceEstimate:
+def estimate_source_matrices(
+    labels: Any, sources: Any = None, samples: Any = None, **options: Any
+) -> SourceEstimate:
     """A noise matrix for each source of labels, with intervals: :func:`combine_labels` without the labels.
 
     What it is learned from: ``true_labels`` of samples that have been checked, ``probs`` of a model, several
@@ -244,11 +246,12 @@ def _notes(votes: Votes, answer: Answer, names: tuple[str, ...] | None) -> tuple
     if silent:
         shown = ", ".join(named(s) for s in silent[:8]) + (", ..." if len(silent) > 8 else "")
         notes.append(f"No label by {shown}: there the matrix is what is common to all.")
-    for one in dependent_pairs(votes, answer)[:3]:
+    for one in dependent_pairs(votes, answer)[:1]:
         notes.append(
-            f"{named(one.first)} and {named(one.second)} give the same label {one.observed:.1%} of the time, where "
-            f"independent errors would have them agree {one.expected:.1%}: errors that they share pass for the truth, "
-            "and both look better than they are."
+            f"Sources do not err independently: {named(one.first)} and {named(one.second)} give the same label "
+            f"{one.observed:.1%} of the time, and independent errors would have them agree {one.expected:.1%}. Errors "
+            "that some sources share, perhaps others than these two, pass for the truth, and those sources look better "
+            "than they are. Checked samples (true_labels) or a model (probs) help."
         )
     if not answer.converged:
         notes.append(f"The matrices still moved after {answer.rounds} rounds of expectation-maximisation.")

@@ -29,8 +29,9 @@ def dependent_pairs(votes: Votes, answer: Answer) -> list[Pair]:
     r"""Pairs of sources that agree too often to err independently, the worst first.
 
     Given the class, independent sources s and t agree with probability :math:`\sum_j Q_{s j i} Q_{t j i}`.
-    What stands against it is how often they do. The fit has explained part of a dependence away already, so
-    what is left understates it.
+    What stands against it is how often they do. The fit has explained part of a dependence away already: what is
+    left understates it, and where two sources copy each other their consensus may have become the truth, and the
+    others be the ones that seem to agree too often. So this says that there is dependence, not whose.
 
     Args:
         votes: Who said what.

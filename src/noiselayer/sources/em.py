@@ -15,7 +15,10 @@ __all__ = ["Answer", "draw_classes", "expected_counts", "maximise", "posterior_o
 
 _PORTION = 2**22  # numbers at a time
 _FIRST_GUESS = 0.7  # the share of right labels before anything is known
-_PRIORS, _ROUNDS_PER_PRIOR = 10, 3  # how often what the sources have in common is fitted, and every how many rounds
+_PRIORS, _ROUNDS_PER_PRIOR = (
+    10,
+    3,
+)  # how often what the sources have in common is fitted, and every how many rounds
 _TINY = 1e-300
 
 

@@ -92,4 +92,6 @@ def wilson(share: Tensor, n: Tensor, confidence: float) -> tuple[Tensor, Tensor]
     z2 = NormalDist().inv_cdf(0.5 + confidence / 2) ** 2
     centre = (share * n + z2 / 2) / (n + z2)
     half = (z2 * (n * share * (1 - share) + z2 / 4)).sqrt() / (n + z2)
-    return torch.minimum((centre - half).clamp_min(0), share), torch.maximum((centre + half).clamp_max(1), share)
+    return torch.minimum((centre - half).clamp_min(0), share), torch.maximum(
+        (centre + half).clamp_max(1), share
+    )

@@ -10,7 +10,9 @@ from torch import Tensor
 
 __all__ = ["Prior", "Skills", "common_matrix", "fit_prior", "skills", "tilted"]
 
-_LOG_STRENGTHS = torch.linspace(-1.0, 11.0, 31, dtype=torch.float64)  # 0.4 to 60,000 imagined labels per column
+_LOG_STRENGTHS = torch.linspace(
+    -1.0, 11.0, 31, dtype=torch.float64
+)  # 0.4 to 60,000 imagined labels per column
 _OF_COLUMN = 1.0  # standard deviation of a column's log strength around that of all columns
 _SKILL_STEPS = 8
 _TINY = 1e-12

@@ -108,7 +108,10 @@ def votes_of(
                 raise ValueError(
                     f"{name} must have shape ({len(label)},), one per label; got {tuple(numbers.shape)}."
                 )
-        num_samples, num_sources = _size(sample, num_samples, "samples"), _size(source, num_sources, "sources")
+        num_samples, num_sources = (
+            _size(sample, num_samples, "samples"),
+            _size(source, num_sources, "sources"),
+        )
     else:
         raise ValueError(
             f"labels must have shape (N, S), a column per source, or (M,) with sources; got {tuple(labels.shape)}."
@@ -124,7 +127,9 @@ def votes_of(
 def _integers(values: Any, name: str) -> Tensor:
     tensor = torch.as_tensor(values)
     if tensor.is_floating_point() or tensor.is_complex() or tensor.dtype == torch.bool:
-        raise TypeError(f"{name} must be integers; got {tensor.dtype}. -1 stands for a label that is missing.")
+        raise TypeError(
+            f"{name} must be integers; got {tensor.dtype}. -1 stands for a label that is missing."
+        )
     return tensor.long().cpu()
 
 
