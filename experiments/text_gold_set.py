@@ -21,6 +21,7 @@ import os
 import tarfile
 import time
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ import numpy as np
 from sklearn.decomposition import TruncatedSVD
 from sklearn.feature_extraction.text import TfidfVectorizer
 
+import noiselayer
 from noiselayer import NoisyLabelClassifier
 
 RESULTS = Path(__file__).parent / "results" / "text_gold_set"
@@ -111,8 +113,8 @@ def words(texts: list[str], fitted_on: np.ndarray) -> np.ndarray:
     return np.asarray(reduced / reduced.std(axis=0), dtype=np.float32)
 
 
-def run(given: argparse.Namespace, sentences: Sentences) -> list[dict[str, Any]]:
-    """Test errors of every method, a row per method and seed."""
+def run(given: argparse.Namespace, sentences: Sentences, path: Path) -> list[dict[str, Any]]:
+    """Test errors of every method, a row per method and seed; they are written as they come, and found again."""
     names = list(DESCRIPTIONS[given.task])
     used = np.arange(len(sentences.texts))
     truth = sentences.domain
@@ -121,8 +123,13 @@ def run(given: argparse.Namespace, sentences: Sentences) -> list[dict[str, Any]]
         truth = (sentences.rating < 0).astype(int)
     seen, described = embeddings(sentences.texts, list(DESCRIPTIONS[given.task].values()), given.cache)
     labels = (seen @ described.T).argmax(axis=1)
-    rows = []
+    rows: list[dict[str, Any]] = []
+    if path.exists():
+        rows = [row for row in json.loads(path.read_text(encoding="utf-8")) if row.get("made_by")]
+    done = {(row["method"], row["seed"]) for row in rows}
     for seed in range(given.seeds):
+        if all((method, seed) in done for method in METHODS):
+            continue
         order = np.random.default_rng(seed).permutation(used)
         gold, noisy = order[: given.gold], order[given.gold : given.gold + given.noisy]
         test = order[given.gold + given.noisy :]
@@ -131,6 +138,8 @@ def run(given: argparse.Namespace, sentences: Sentences) -> list[dict[str, Any]]
         else:
             X = words(sentences.texts, np.concatenate([gold, noisy]))
         for method, (kind, trained_on) in METHODS.items():
+            if (method, seed) in done:
+                continue
             began = time.process_time()
             model = NoisyLabelClassifier(kind, overlapping="drop", random_state=seed, accelerator="cpu")
             if trained_on == "gold":
@@ -154,10 +163,19 @@ def run(given: argparse.Namespace, sentences: Sentences) -> list[dict[str, Any]]
                     "noise_matrix": np.round(model.noise_matrix_, 3).tolist(),
                     "classes": names,
                     "seconds": round(time.process_time() - began, 1),
+                    "made_by": f"noiselayer {noiselayer.__version__}, torch {version('torch')}",
                 }
             )
             print(rows[-1], flush=True)
+            write(rows, path)
     return rows
+
+
+def write(rows: list[dict[str, Any]], path: Path) -> None:
+    """The file is whole or not there."""
+    beside = path.with_suffix(".part")
+    beside.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+    beside.replace(path)
 
 
 def table(rows: list[dict[str, Any]]) -> str:
@@ -195,11 +213,8 @@ def main() -> None:
     sentences = read(given.data)
     if given.noisy is None:
         given.noisy = 20_000 if given.task == "domain" else 16_000
-    rows = run(given, sentences)
     given.out.mkdir(parents=True, exist_ok=True)
-    path = given.out / f"{given.task}_{given.features}.json"
-    path.with_suffix(".part").write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
-    path.with_suffix(".part").replace(path)
+    rows = run(given, sentences, given.out / f"{given.task}_{given.features}.json")
     print(table(rows))
     shown = RESULTS / "domain_words.json"
     if given.out == RESULTS and shown.exists():
