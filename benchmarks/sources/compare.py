@@ -2,10 +2,10 @@
 
     python benchmarks/sources/compare.py --crowdkit VENV/bin/python [--seeds S] [--data DIR [--probs FILE.npz ...]]
 
-Simulated annotators always; CIFAR-10N's three sets with ``--data``, the folder of ``cifar10.npz``; there with a network's
-out-of-fold probabilities for each file of ``--probs`` (``evidence.py`` makes one, ``benchmarks/audit/crossfit.py`` those
-of networks trained on a single set). True labels are read for the figures alone. Writes ``sources.json`` and
-``sources.md``.
+Simulated annotators always; CIFAR-10N's three sets with ``--data``, the folder of ``cifar10.npz``; there with a
+network's out-of-fold probabilities for each file of ``--probs`` (``evidence.py`` makes one,
+``benchmarks/audit/crossfit.py`` those of networks trained on a single set). True labels are read for the figures
+alone. Writes ``sources.json`` and ``sources.md``.
 """
 
 from __future__ import annotations
@@ -123,7 +123,7 @@ def figures(
 def covered(interval: tuple[Tensor, Tensor], Q: Tensor) -> dict[str, float]:
     """The share of true entries that lie in their intervals."""
     low, high = interval
-    return {"coverage": float(((low.double() <= Q) & (Q <= high.double())).double().mean())}
+    return {"coverage": float(((low.double() <= Q) & (high.double() >= Q)).double().mean())}
 
 
 def human(path: Path, rows: np.ndarray | None = None) -> tuple[Tensor, Tensor, Tensor]:
@@ -190,9 +190,9 @@ def main() -> None:
         lines += [
             "# CIFAR-10N's three sets as three annotators",
             "",
-            "They are not independent: `aggre` is a majority of three labels of which `random1` is one, and `worse` is a "
-            "wrong one of the three wherever there is one. So votes that repeat each other outvote the best set, and "
-            "`aggre` alone is right more often than what any method without a network makes of all three.",
+            "They are not independent: `aggre` is a majority of three labels, `random1` is one of them, and `worse` is "
+            "a wrong one of the three wherever there is one. Votes that repeat each other outvote the best set: compare "
+            "each method with `aggre` alone, below the tables.",
             "",
         ]
         jobs: list[tuple[str, Path | None]] = [("all images, no network", None)]

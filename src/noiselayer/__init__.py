@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from noiselayer.layer import NoiseLayer
     from noiselayer.loss import NoisyLabelLoss, noisy_label_loss
     from noiselayer.runs import load
+    from noiselayer.sources import combine_labels, estimate_source_matrices
     from noiselayer.sparse_noise_matrix import SparseNoiseMatrix
     from noiselayer.top_down import TopDownLoss, inverse_conversion, top_down_loss, uniform_conversion
 
@@ -34,7 +35,9 @@ __all__ = [
     "accuracy_from_noisy_labels",
     "audit_labels",
     "check_noise_model",
+    "combine_labels",
     "corrupt_labels",
+    "estimate_source_matrices",
     "inverse_conversion",
     "load",
     "noise_floor",
@@ -56,7 +59,9 @@ _HOMES = {
     "accuracy_from_noisy_labels": "noiselayer.audit",
     "audit_labels": "noiselayer.audit",
     "check_noise_model": "noiselayer.checks",
+    "combine_labels": "noiselayer.sources",
     "corrupt_labels": "noiselayer.corruption",
+    "estimate_source_matrices": "noiselayer.sources",
     "inverse_conversion": "noiselayer.top_down",
     "load": "noiselayer.runs",
     "noise_floor": "noiselayer.checks",

@@ -112,7 +112,7 @@ def combine_labels(
         check_probs(probs, votes.num_classes, name="probs")
         evidence = Evidence.of(probs)
     if noise_matrices is not None:
-        return _with_known(votes, noise_matrices, evidence, class_prior, truth)
+        return _with_known(votes, noise_matrices, evidence, class_prior, truth, torch.as_tensor(labels))
     if class_prior is not None:
         raise ValueError("class_prior goes with noise_matrices; where these are estimated, so is the prior.")
     per_sample = len(votes) / max(1, int((votes.tally().sum(dim=1) > 0).sum()))
@@ -123,6 +123,7 @@ def combine_labels(
         )
     if calibrate is None:
         calibrate = per_sample >= _LABELS_TO_CALIBRATE
+    like = torch.as_tensor(labels)
     answer = maximise(votes, evidence=evidence, calibrate=calibrate, true_labels=truth)
     names = None if source_names is None else tuple(source_names)
     notes = _notes(votes, answer, names)
@@ -132,6 +133,7 @@ def combine_labels(
     return CombinedLabels(
         labels=_hard(votes, answer.posterior, evidence, truth),
         posterior=answer.posterior.float(),
+        **_wrong(votes, answer.posterior, like),
         sources=estimate,
         temperature=None if answer.evidence is None else 1 / answer.evidence.sharpness,
         warnings=notes,
@@ -177,6 +179,7 @@ def _with_known(
     evidence: Evidence | None,
     class_prior: Tensor | None,
     truth: Tensor | None,
+    like: Tensor,
 ) -> CombinedLabels:
     check_stack(noise_matrices, num_classes=votes.num_classes, name="noise_matrices")
     if len(noise_matrices) != votes.num_sources:
@@ -190,8 +193,23 @@ def _with_known(
     log_prior = prior.double().log() if evidence is None else evidence.log_prior()
     posterior = posterior_of(votes, noise_matrices.detach().cpu(), log_prior, truth)
     return CombinedLabels(
-        _hard(votes, posterior, evidence, truth), posterior.float(), None, None if evidence is None else 1.0
+        labels=_hard(votes, posterior, evidence, truth),
+        posterior=posterior.float(),
+        **_wrong(votes, posterior, like),
+        sources=None,
+        temperature=None if evidence is None else 1.0,
     )
+
+
+def _wrong(votes: Votes, posterior: Tensor, like: Tensor) -> dict[str, Tensor]:
+    """Which labels are wrong, in the shape in which they came, and how many of each source."""
+    error = 1 - posterior[votes.samples, votes.labels]
+    by_source = torch.zeros(votes.num_sources, dtype=torch.float64).index_add_(0, votes.sources, error)
+    shaped = error.float()
+    if like.ndim == 2:
+        shaped = torch.full(like.shape, torch.nan)
+        shaped[votes.samples, votes.sources] = error.float()
+    return {"label_errors": shaped, "wrong_by_source": by_source}
 
 
 def _hard(votes: Votes, posterior: Tensor, evidence: Evidence | None, truth: Tensor | None) -> Tensor:

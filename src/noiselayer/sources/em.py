@@ -71,7 +71,7 @@ def posterior_of(
     log_Q = noise_matrices.double().reshape(-1, K).clamp_min(_TINY).log()
     joint = log_prior.double().expand(N, K).clone()
     size = max(1, _PORTION // K)
-    for at, rows in zip(votes.samples.split(size), votes.rows.split(size), strict=True):
+    for at, rows in zip(torch.split(votes.samples, size), torch.split(votes.rows, size), strict=True):
         joint.index_add_(0, at, log_Q[rows])
     posterior = joint.softmax(dim=1)
     if true_labels is not None:
@@ -85,7 +85,7 @@ def expected_counts(votes: Votes, posterior: Tensor) -> Tensor:
     K = votes.num_classes
     counts = torch.zeros(votes.num_sources * K, K, dtype=torch.float64)
     size = max(1, _PORTION // K)
-    for at, rows in zip(votes.samples.split(size), votes.rows.split(size), strict=True):
+    for at, rows in zip(torch.split(votes.samples, size), torch.split(votes.rows, size), strict=True):
         counts.index_add_(0, rows, posterior[at])
     return counts.reshape(votes.num_sources, K, K)
 
@@ -117,7 +117,7 @@ def maximise(
     converged, rounds = False, 0
     generator = torch.Generator().manual_seed(0)
     posterior = posterior_of(votes, Q, log_prior, true_labels)
-    for rounds in range(1, max_rounds + 1):  # noqa: B007: how many is told
+    for rounds in range(1, max_rounds + 1):
         counts = expected_counts(votes, posterior)
         turn, rest = divmod(rounds - 1, _ROUNDS_PER_PRIOR)
         if rest == 0 and turn < _PRIORS:

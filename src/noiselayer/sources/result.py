@@ -28,7 +28,7 @@ class Confusion(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class SourceEstimate:
-    """A noise matrix per source of labels, with errors.
+    r"""A noise matrix per source of labels, with errors.
 
     Attributes:
         noise_matrices: Shape (S, K, K), ``[s, j, i] = p(source s says j | true = i)``, columns sum to 1.
@@ -40,7 +40,7 @@ class SourceEstimate:
         standard_error: Shape (S, K, K), of every entry.
         interval: Lower and upper ends, each of shape (S, K, K).
         accuracy: Shape (S,), the share of right labels that each source gives of all classes, in the classes'
-            shares: :math:`\\sum_i p(i)\\, Q_{s i i}`.
+            shares: :math:`\sum_i p(i)\, Q_{s i i}`.
         accuracy_interval: Lower and upper ends, each of shape (S,).
         confidence: The share of true values that the intervals are meant to cover.
         source_names: The S names, or None.
@@ -121,7 +121,8 @@ class SourceEstimate:
                     "how_often": worst[0].probability if worst else 0.0,
                 }
             )
-        return pd.DataFrame(rows)
+        frame: pd.DataFrame = pd.DataFrame(rows)
+        return frame
 
     def summary(self, most: int = 10) -> str:
         """The sources in words, the worst first.
@@ -155,6 +156,9 @@ class CombinedLabels:
         labels: Shape (N,), the most probable true class; -1 for a sample that nobody has labelled and no
             model has seen.
         posterior: Shape (N, K), float32, the probability of every true class.
+        label_errors: In the shape of the labels that came in, float32, the probability that each is wrong; NaN
+            where a source gave none.
+        wrong_by_source: Shape (S,), how many labels of each source are expected to be wrong.
         sources: What was found of the sources; None where their matrices were given.
         temperature: What the logarithms of the model's probabilities were divided by; None without a model.
         warnings: What is to be known before the labels are used.
@@ -162,6 +166,8 @@ class CombinedLabels:
 
     labels: Tensor
     posterior: Tensor
+    label_errors: Tensor
+    wrong_by_source: Tensor
     sources: SourceEstimate | None
     temperature: float | None = None
     warnings: tuple[str, ...] = ()

@@ -171,7 +171,6 @@ def _strengths(counts: Tensor, centres: Tensor) -> Tensor:
     some = counts > 1e-9  # the others add nothing, and with many classes they are most
     at, column = counts[some], some.nonzero()[:, 2]
     centre = centres[some]
-    K = counts.shape[-1]
     levels = []
     for log_a in _LOG_STRENGTHS:
         a = log_a.exp()
@@ -188,5 +187,4 @@ def _strengths(counts: Tensor, centres: Tensor) -> Tensor:
     bend = (2 * middle - low - high).clamp_min(_TINY)
     step = ((high - low) / (2 * bend)).clamp(-1, 1)
     spacing = float(_LOG_STRENGTHS[1] - _LOG_STRENGTHS[0])
-    assert K == len(best)
     return (_LOG_STRENGTHS[best] + spacing * step).exp()
