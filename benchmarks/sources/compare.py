@@ -190,9 +190,9 @@ def main() -> None:
         lines += [
             "# CIFAR-10N's three sets as three annotators",
             "",
-            "They are not independent: `aggre` is a majority of three labels, `random1` is one of them, and `worse` is "
-            "a wrong one of the three wherever there is one. Votes that repeat each other outvote the best set: compare "
-            "each method with `aggre` alone, below the tables.",
+            "They are not independent: `aggre` is a majority of three labels, `random1` is one of them, and `worse` "
+            "a wrong one of the three wherever there is one. Votes that repeat each other outvote the best set: "
+            "compare each method with `aggre` alone, below the tables.",
             "",
         ]
         jobs: list[tuple[str, Path | None]] = [("all images, no network", None)]

@@ -1,10 +1,12 @@
 """Several sources of labels: annotators, prompts, model versions, web sites, rules; each with its own noise.
 
-:func:`combine_labels` makes one label per sample of several, :func:`estimate_source_matrices` says what each source is
-worth. The matrices go to :func:`noiselayer.noisy_label_loss`, :class:`noiselayer.NoisyLabelLoss` and
-:class:`noiselayer.NoiseLayer` with ``sources=``.
+:func:`combine_labels` makes one label per sample of several, :func:`audit_sources` says which labels are wrong where
+every sample has one, :func:`estimate_source_matrices` what each source is worth. The matrices go to
+:func:`noiselayer.noisy_label_loss`, :class:`noiselayer.NoisyLabelLoss` and :class:`noiselayer.NoiseLayer` with
+``sources=``.
 """
 
+from noiselayer.sources.audit import audit_sources
 from noiselayer.sources.combine import combine_labels, estimate_source_matrices
 from noiselayer.sources.result import CombinedLabels, Confusion, SourceEstimate
 from noiselayer.sources.shrink import Prior, common_matrix, fit_prior
@@ -16,6 +18,7 @@ __all__ = [
     "Prior",
     "SourceEstimate",
     "Votes",
+    "audit_sources",
     "combine_labels",
     "common_matrix",
     "estimate_source_matrices",

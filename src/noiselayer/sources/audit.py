@@ -1,0 +1,108 @@
+"""The audit of labels that come from several sources, each through a noise matrix of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from noiselayer.audit import AuditResult, audit_labels
+from noiselayer.audit.candidates import candidates_of
+from noiselayer.audit.noise_model import NoiseModel
+from noiselayer.sources.combine import combine_labels
+from noiselayer.sources.result import CombinedLabels
+
+__all__ = ["audit_sources"]
+
+
+def audit_sources(
+    labels: Any,
+    probs: Any,
+    sources: Any,
+    *,
+    probs_of: Literal["true", "noisy"] = "noisy",
+    verified: Any = None,
+    source_names: Sequence[str] | None = None,
+    class_names: Sequence[str] | None = None,
+    confidence: float = 0.95,
+) -> CombinedLabels:
+    """Find wrong labels where sources differ, and say which source is how good at what.
+
+    An audit that takes all sources for one, :func:`noiselayer.audit_labels`, finds what the probabilities say of the
+    true classes: how sharp they are, and how much of the noise they repeat. With that as evidence every source gets a
+    matrix of its own, drawn to what is common, and every label is judged by its source's.
+
+    Args:
+        labels: Shape (N,), integers 0..K-1, one label per sample.
+        probs: Shape (N, K), out-of-sample probabilities, as for :func:`noiselayer.audit_labels`.
+        sources: Shape (N,), integers from 0, who gave each label.
+        probs_of: "noisy" for a model trained to repeat the noisy labels, "true" for one trained through a noise
+            matrix or on clean labels.
+        verified: Shape (N,), bool: labels that are known to be right. They tell nothing of their source: who
+            verified them chose them.
+        source_names: For tables and messages.
+        class_names: For tables and messages.
+        confidence: Of the intervals.
+
+    Returns:
+        ``label_errors``, the probability that each label is wrong, ``labels``, what they should be,
+        ``wrong_by_source``, how many of each source's are expected to be wrong, verified ones not counted, and
+        ``sources``, their matrices.
+
+    Raises:
+        TypeError: If numbers are not integers or probabilities no floating-point numbers.
+        ValueError: If shapes do not fit or probabilities are none.
+        IndexError: If a label is out of range.
+
+    >>> generator = torch.Generator().manual_seed(0)
+    >>> truth = torch.arange(3000) % 3
+    >>> scores = 2 * torch.eye(3)[truth] + torch.randn(3000, 3, generator=generator)
+    >>> sources = torch.arange(3000) // 1500
+    >>> wrong = (torch.rand(3000, generator=generator) < 0.4) & (sources == 1)  # the second is careless
+    >>> labels = torch.where(wrong, (truth + 1) % 3, truth)
+    >>> found = audit_sources(labels, (2 * scores).softmax(dim=1), sources, probs_of="true")
+    >>> (found.sources.accuracy - torch.tensor([1.0, 0.6])).abs().max() < 0.05
+    tensor(True)
+    """
+    audit = audit_labels(
+        labels, probs, probs_of=probs_of, verified=verified, class_names=class_names, check_model=False
+    )
+    given, who = torch.as_tensor(labels).long().cpu(), torch.as_tensor(sources)
+    if tuple(who.shape) != tuple(given.shape):
+        raise ValueError(f"sources must have shape ({len(given)},), one per label; got {tuple(who.shape)}.")
+    right = torch.zeros(len(given), dtype=torch.bool) if verified is None else torch.as_tensor(verified).cpu()
+    told = (~right).nonzero().flatten()
+    found = combine_labels(
+        given[told],
+        who[told],
+        probs=_evidence(audit, given, torch.as_tensor(probs))[told],
+        calibrate=False,
+        num_sources=int(who.max()) + 1 if source_names is None else None,
+        source_names=source_names,
+        class_names=class_names,
+        confidence=confidence,
+    )
+    K = audit.noise_matrix.shape[0]
+    posterior = torch.nn.functional.one_hot(given, K).float()
+    posterior[told] = found.posterior
+    suggested, errors = given.clone(), torch.zeros(len(given))
+    suggested[told], errors[told] = found.labels, found.label_errors
+    return replace(
+        found,
+        labels=suggested,
+        posterior=posterior,
+        label_errors=errors,
+        temperature=audit.temperature,
+        warnings=(*audit.warnings, *found.warnings),
+    )
+
+
+def _evidence(audit: AuditResult, labels: Tensor, probs: Tensor) -> Tensor:
+    """What an audit takes a sample's class to be before it has looked at the label, shape (N, K)."""
+    model = NoiseModel(audit.noise_matrix.float(), 1 / (audit.temperature or 1.0), audit.learned_share)
+    samples = candidates_of(probs.float().cpu(), labels)
+    w = samples.dense(model.true_probs(samples), probs.shape[1])
+    return w / w.sum(dim=1, keepdim=True)
