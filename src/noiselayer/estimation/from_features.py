@@ -21,7 +21,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from noiselayer.estimation.linear import LinearFit, linear_logits
+from noiselayer.estimation.linear import LinearFit, linear_logits, principal_features
 from noiselayer.functional import noisy_nll
 
 __all__ = [
@@ -147,7 +147,7 @@ def estimate_from_features(
         raise ValueError(f"start must have shape ({K}, {K}); got {tuple(start.shape)}.")
     # Double precision, for L-BFGS's line search; on the CPU, since some accelerators have no doubles.
     kept = torch.linspace(0, len(features) - 1, min(len(features), max_samples)).long()
-    f, f_held = _principal(
+    f, f_held = principal_features(
         features.detach()[kept].cpu().double(),
         validation_features.detach().cpu().double(),
         max_features or max(64, min(2 * K, 512)),
@@ -231,20 +231,6 @@ _RULES: dict[str, Callable[[Sequence[Candidate]], Candidate]] = {
     "best": _most_likely,
     "one-standard-error": smallest_trace_within_one_error,
 }
-
-
-def _principal(f: Tensor, held: Tensor, max_features: int) -> tuple[Tensor, Tensor]:
-    """Standardised principal components, on one common scale so that one ridge serves them all."""
-    mean, std = f.mean(dim=0), f.std(dim=0, correction=0)
-    used = std > 1e-9 * mean.abs()  # a constant, but for rounding; whatever the other features' units are
-    f, held = (f - mean)[:, used] / std[used], (held - mean)[:, used] / std[used]
-    if not used.any():  # constant inputs, or one sample: what is left is how often every label stands
-        return f, held
-    _, directions = torch.linalg.eigh(f.T @ f)
-    directions = directions[:, -max_features:]
-    f, held = f @ directions, held @ directions
-    scale = f.std()
-    return f / scale, held / scale
 
 
 def _with_excess(candidates: Sequence[Candidate], losses: Sequence[Tensor]) -> tuple[Candidate, ...]:

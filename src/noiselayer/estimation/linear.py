@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-__all__ = ["LinearFit", "linear_logits"]
+__all__ = ["LinearFit", "linear_logits", "principal_features"]
 
 
 class LinearFit:
@@ -103,6 +103,31 @@ def linear_logits(features: Tensor, W: Tensor) -> Tensor:
     tensor([[6.]])
     """
     return torch.addmm(W[:, -1], features, W[:, :-1].T)
+
+
+def principal_features(f: Tensor, held: Tensor, max_features: int) -> tuple[Tensor, Tensor]:
+    """Standardised principal components, on one common scale so that one ridge serves them all.
+
+    Args:
+        f: Shape (N, D), float64; means, scales and directions are theirs.
+        held: Shape (M, D), taken along.
+        max_features: So many components at most.
+
+    >>> f = torch.tensor([[0.0, 5.0], [2.0, 5.0]], dtype=torch.float64)
+    >>> principal_features(f, f[:1], 2)[0].abs()
+    tensor([[1.],
+            [1.]], dtype=torch.float64)
+    """
+    mean, std = f.mean(dim=0), f.std(dim=0, correction=0)
+    used = std > 1e-9 * mean.abs()  # a constant, but for rounding; whatever the other features' units are
+    f, held = (f - mean)[:, used] / std[used], (held - mean)[:, used] / std[used]
+    if not used.any():  # constant inputs, or one sample: what is left is how often every label stands
+        return f, held
+    _, directions = torch.linalg.eigh(f.T @ f)
+    directions = directions[:, -max_features:]
+    f, held = f @ directions, held @ directions
+    scale = f.std()
+    return f / scale, held / scale
 
 
 def _minimise(value: Callable[[Tensor], tuple[Tensor, Tensor]], start: Tensor, iterations: int) -> Tensor:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from noiselayer.data.labeled import LabeledData
-from noiselayer.estimation.from_features import FeatureEstimate, estimate_from_features
+from noiselayer.estimation.alternating import alternate, fixed_matrix_losses
+from noiselayer.estimation.from_features import FeatureEstimate, estimate_from_features, lost_classes
 from noiselayer.layer import NoiseLayer
 from noiselayer.simplex import project
 from noiselayer.training.options import TrainingOptions
@@ -64,27 +66,52 @@ def starting_matrix(
     if train.inputs.kind != "image" and train.inputs.shape[0] <= _MAX_RAW_FEATURES:
         # The inputs themselves have not seen a label, so all samples may be used, and nothing is memorised.
         views.append([_View(_raw(train), train.labels, _raw(validation))])
-    estimates = min(
-        (
-            [
-                estimate_from_features(
-                    view.features,
-                    view.labels,
-                    K,
-                    validation_features=view.held_out,
-                    validation_labels=validation.labels,
-                    start=confusion,
-                    rule=options.rule,
-                )
-                for view in folds
-            ]
-            for folds in views
-        ),
-        key=_mean_loss,
-    )
+    by_view = [
+        [
+            estimate_from_features(
+                view.features,
+                view.labels,
+                K,
+                validation_features=view.held_out,
+                validation_labels=validation.labels,
+                start=confusion,
+                rule=options.rule,
+            )
+            for view in folds
+        ]
+        for folds in views
+    ]
+    estimates = min(by_view, key=_mean_loss)
+    folds = next(v for v, e in zip(views, by_view, strict=True) if e is estimates)
     if any(e.warning for e in estimates):  # half an answer is none: train as if there were no noise
-        return torch.eye(K), estimates
-    return project(torch.stack([e.noise_matrix for e in estimates]).mean(dim=0)), estimates
+        found = torch.eye(K)
+    else:
+        found = project(torch.stack([e.noise_matrix for e in estimates]).mean(dim=0))
+    taken_in_turns = _in_turns(folds, confusion, found, validation.labels)
+    if taken_in_turns is not None:
+        return taken_in_turns, [replace(e, warning="") for e in estimates]
+    return found, estimates
+
+
+def _in_turns(folds: Sequence[_View], confusion: Tensor, found: Tensor, held_out: Tensor) -> Tensor | None:
+    """The matrix that classifier and Q find in turns, if it explains held-out labels better than ``found`` does.
+
+    Better by more than a standard error: on labels that say much the two are as good as each other, and the
+    fit of both together makes less of a little noise.
+    """
+    K = len(found)
+    views = [(view.features, view.labels) for view in folds]
+    if min(len(labels) for _, labels in views) < _FEWEST_IN_TURNS:
+        return None
+    in_turns = alternate(views, K, starts=[confusion, 0.98 * torch.eye(K) + 0.02 / K]).noise_matrix
+    if lost_classes(in_turns):
+        return None
+    seen = [view.held_out for view in folds]
+    gain = fixed_matrix_losses(found, views, seen, held_out) - fixed_matrix_losses(
+        in_turns, views, seen, held_out
+    )
+    better = float(gain.mean()) > float(gain.std() / len(gain) ** 0.5)
+    return project(in_turns) if better else None
 
 
 def _mean_loss(estimates: Sequence[FeatureEstimate]) -> float:
@@ -128,6 +155,7 @@ def out_of_fold_confusion(logits: Tensor, noisy_labels: Tensor, num_classes: int
 
 
 _MAX_RAW_FEATURES = 1024
+_FEWEST_IN_TURNS = 100  # samples of a fold; with fewer, parts of it teach nothing
 
 
 def _raw(data: LabeledData) -> Tensor:

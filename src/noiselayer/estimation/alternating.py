@@ -1,0 +1,201 @@
+r"""The noise matrix from noisy labels alone, by a classifier and a matrix that never fit the same samples.
+
+Fitted together (:mod:`noiselayer.estimation.from_features`), a linear classifier and Q share their mistakes: where
+labels say little, because most are wrong or few are there, the classifier stays unsure and Q, which makes up for it,
+comes out far too clean. Here they take turns on different samples: W is fitted with Q fixed, on all parts but one; then
+
+.. math:: \min_{Q,\; s > 0}\; -\frac{1}{N} \sum_n \log \sum_i
+          Q_{\tilde y_n i}\; \mathrm{softmax}_i\big(s\,(W f_n + b)\big)
+
+over the samples that their W has not seen. The scale s takes back what the ridge on W has taken, so Q need not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import product
+
+import torch
+from torch import Tensor
+
+from noiselayer.estimation.from_features import RIDGES, lost_classes
+from noiselayer.estimation.linear import LinearFit, linear_logits, principal_features
+from noiselayer.functional import noisy_nll
+
+__all__ = ["Alternation", "alternate", "fixed_matrix_losses"]
+
+View = tuple[Tensor, Tensor]
+"""Features, shape (N, D), from a network that was not trained on these samples, and their noisy labels, shape (N,)."""
+
+
+@dataclass(frozen=True)
+class Alternation:
+    """What taking turns has found.
+
+    Attributes:
+        noise_matrix: Shape (K, K), float32, columns = true classes.
+        ridge: Of the classifiers, times N.
+        scale: s, by how much the classifiers were too unsure.
+        loss: Mean loss over the samples that the classifiers have not seen; Q and s have.
+    """
+
+    noise_matrix: Tensor
+    ridge: float
+    scale: float
+    loss: float
+
+
+def alternate(
+    views: Sequence[View],
+    num_classes: int,
+    *,
+    starts: Sequence[Tensor],
+    ridges: Sequence[float] = RIDGES,
+    parts: int = 4,
+    rounds: int = 4,
+    max_samples: int = 20_000,
+    iterations: int = 60,
+) -> Alternation:
+    """Fit classifiers with Q fixed and Q with the classifiers fixed, in turns and on different samples.
+
+    Args:
+        views: Features and noisy labels, one pair for each network that made features; all share one Q.
+        num_classes: K.
+        starts: Noise matrices to begin with, shape (K, K), columns = true classes.
+        ridges: Candidates for N times the weight of ||W||^2 / 2. Over starts and ridges the lowest loss decides, among
+            matrices that have lost no class if there are any.
+        parts: Into so many parts every view is cut; each meets a classifier fitted to the others.
+        rounds: Turns.
+        max_samples: Of a view, evenly spaced.
+        iterations: Of L-BFGS in every fit.
+
+    Raises:
+        ValueError: If there are no views, or a view has fewer samples than parts.
+
+    >>> from noiselayer import corrupt_labels
+    >>> generator = torch.Generator().manual_seed(0)
+    >>> truth = torch.randint(2, (2000,), generator=generator)
+    >>> features = torch.randn(2000, 2, generator=generator) + 4 * torch.eye(2)[truth]
+    >>> Q = torch.tensor([[0.9, 0.4], [0.1, 0.6]])
+    >>> noisy = corrupt_labels(truth, Q, generator=generator)
+    >>> found = alternate([(features, noisy)], 2, starts=[torch.tensor([[0.8, 0.2], [0.2, 0.8]])])
+    >>> bool((found.noise_matrix - Q).abs().max() < 0.1)
+    True
+    """
+    if not views:
+        raise ValueError("views must hold features and labels of at least one network; got none.")
+    prepared = []
+    for features, labels in views:
+        if len(features) < parts:
+            raise ValueError(
+                f"a view must have at least as many samples as parts, {parts}; got {len(features)}."
+            )
+        kept = torch.linspace(0, len(features) - 1, min(len(features), max_samples)).long()
+        f = features.detach()[kept].cpu().double()
+        f, _ = principal_features(f, f[:0], max(64, min(2 * num_classes, 512)))
+        prepared.append((f, labels[kept].cpu().long()))
+    found = (
+        _take_turns(prepared, start, ridge, parts, rounds, iterations)
+        for start, ridge in product(starts, ridges)
+    )
+    return min(found, key=lambda one: (bool(lost_classes(one.noise_matrix)), one.loss))
+
+
+def _take_turns(
+    views: Sequence[View], start: Tensor, ridge: float, parts: int, rounds: int, iterations: int
+) -> Alternation:
+    K = len(start)
+    cut = [
+        (LinearFit(f[part != p], y[part != p], K, iterations=iterations), f[part == p], y[part == p])
+        for f, y in views
+        for part in [torch.arange(len(f)) % parts]
+        for p in range(parts)
+    ]
+    labels = torch.cat([y for _, _, y in cut])
+    A, scale, loss = _logits_of(start), 1.0, float("nan")
+    weights: list[Tensor | None] = [None] * len(cut)
+    for _ in range(rounds):
+        weights = [
+            fit.classifier(A, ridge=ridge / len(fit.f), start=W)
+            for (fit, _, _), W in zip(cut, weights, strict=True)
+        ]
+        logits = torch.cat(
+            [linear_logits(f, W) for (_, f, _), W in zip(cut, weights, strict=True) if W is not None]
+        )
+        A, scale, loss = _matrix_and_scale(logits, labels, A, iterations)
+    return Alternation(A.softmax(dim=0).float(), ridge, scale, loss)
+
+
+def _matrix_and_scale(
+    logits: Tensor, labels: Tensor, A: Tensor, iterations: int
+) -> tuple[Tensor, float, float]:
+    """Q's logits, s and the loss, for classifiers that stay as they are."""
+    log_scale = logits.new_zeros(()).requires_grad_()
+    A = A.clone().requires_grad_()
+    optimizer = torch.optim.LBFGS([log_scale, A], max_iter=iterations, line_search_fn="strong_wolfe")
+
+    def loss_of() -> Tensor:
+        return noisy_nll(logits * log_scale.exp(), labels, A.softmax(dim=0)).mean()
+
+    def closure() -> Tensor:
+        optimizer.zero_grad()
+        loss = loss_of()
+        loss.backward()  # type: ignore[no-untyped-call]
+        return loss
+
+    optimizer.step(closure)  # type: ignore[no-untyped-call]
+    with torch.no_grad():
+        return A.detach(), float(log_scale.exp()), float(loss_of())
+
+
+def fixed_matrix_losses(
+    noise_matrix: Tensor,
+    views: Sequence[View],
+    held_out: Sequence[Tensor],
+    labels: Tensor,
+    *,
+    ridges: Sequence[float] = RIDGES,
+    max_samples: int = 10_000,
+    iterations: int = 60,
+) -> Tensor:
+    """How well a noise matrix explains labels held out, shape (M,): the loss of every one, the mean of the views.
+
+    Per view a linear classifier is fitted with the matrix fixed; the ridge with the lowest mean loss counts.
+
+    Args:
+        noise_matrix: Shape (K, K), columns = true classes.
+        views: Features and noisy labels to fit to.
+        held_out: For every view the features of the samples held out, shape (M, D).
+        labels: Their noisy labels, shape (M,).
+        ridges: Candidates for N times the weight of ||W||^2 / 2.
+        max_samples: Of a view, evenly spaced.
+        iterations: Of L-BFGS.
+
+    >>> features, labels = torch.tensor([[-1.0], [1.0]]).repeat(20, 1), torch.tensor([0, 1]).repeat(20)
+    >>> sure, unsure = torch.eye(2), torch.tensor([[0.7, 0.3], [0.3, 0.7]])
+    >>> losses = [fixed_matrix_losses(Q, [(features, labels)], [features], labels) for Q in (sure, unsure)]
+    >>> bool((losses[0] < losses[1]).all())
+    True
+    """
+    A, y = _logits_of(noise_matrix), labels.cpu().long()
+    of_views: list[list[Tensor]] = []
+    for (features, given), held in zip(views, held_out, strict=True):
+        kept = torch.linspace(0, len(features) - 1, min(len(features), max_samples)).long()
+        f, h = principal_features(
+            features.detach()[kept].cpu().double(),
+            held.detach().cpu().double(),
+            max(64, min(2 * len(A), 512)),
+        )
+        fit = LinearFit(f, given[kept].cpu().long(), len(A), iterations=iterations)
+        Q = A.softmax(dim=0)
+        of_views.append(
+            [noisy_nll(linear_logits(h, fit.classifier(A, ridge=r / len(f))), y, Q) for r in ridges]
+        )
+    by_ridge = [torch.stack(losses).mean(dim=0) for losses in zip(*of_views, strict=True)]
+    return min(by_ridge, key=lambda losses: float(losses.mean()))
+
+
+def _logits_of(noise_matrix: Tensor) -> Tensor:
+    """Logits of Q's columns; none is so low that it could not grow again."""
+    return noise_matrix.detach().cpu().double().clamp_min(1e-3).log()
