@@ -68,6 +68,7 @@ def run(cell: Cell, data: DataFolder, budget: Budget) -> Row:
         seed=seed,
         clean=sets.clean,
         noisy_weight=s["weight"],
+        overlapping="drop",  # some images stand in the collection twice
         **measured,
     )
     if sets.noisy_truth is None:

@@ -16,6 +16,7 @@ from noiselayer.data import Inputs, LabeledData
 from noiselayer.noise_matrix import random
 from noiselayer.reproduce.experiment import Budget, Row
 from noiselayer.training import Hardware, TrainedClassifier, default_options, fit_classifier, predict_logits
+from noiselayer.training.sources import Overlapping
 
 __all__ = [
     "METHODS",
@@ -97,6 +98,7 @@ def train(
     clean: LabeledData | None = None,
     outside: Inputs | None = None,
     noise_matrix: Tensor | None = None,
+    overlapping: Overlapping = "error",
     **changes: Any,
 ) -> TrainedClassifier:
     """Train one classifier.
@@ -109,6 +111,7 @@ def train(
         clean: Images and trusted labels.
         outside: Images of none of the classes.
         noise_matrix: For the method "true", shape (K, K), columns = true classes.
+        overlapping: Whether samples of ``noisy`` that are among the clean ones are an "error", or "drop" them.
         **changes: Options other than the defaults.
     """
     options = options_of(method, budget, seed, **changes)
@@ -123,6 +126,7 @@ def train(
         options,
         clean=clean,
         outside=outside,
+        overlapping=overlapping,
         noise_matrix=noise_matrix,
         hardware=hardware_of(budget),
     )
