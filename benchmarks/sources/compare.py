@@ -114,7 +114,7 @@ def figures(
         found["noiselayer, with the network"] = (
             row(both.labels, both.sources.noise_matrices)
             | covered(both.sources.interval, Q)
-            | {"expected_wrong": both.expected_wrong / len(truth)}
+            | {"expected_wrong": both.expected_wrong / len(truth), "warnings": list(both.warnings)}  # type: ignore[dict-item]
         )
         found["network alone"] = row(probs.argmax(dim=1))
     return found
