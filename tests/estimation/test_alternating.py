@@ -1,0 +1,104 @@
+"""Turns of a classifier and a noise matrix: against the truth, against the fit of both together, and relabelled."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+
+from noiselayer import corrupt_labels
+from noiselayer.estimation.alternating import alternate, fixed_matrix_losses
+from noiselayer.estimation.from_features import estimate_from_features, lost_classes
+from noiselayer.noise_matrix import random
+
+K, D = 5, 20
+
+
+def blobs(count: int, spread: float, Q: Tensor, seed: int) -> tuple[Tensor, Tensor]:
+    """Features around a centre for every class, and noisy labels."""
+    generator = torch.Generator().manual_seed(seed)
+    centres = torch.randn(K, D, generator=generator)
+    truth = torch.randint(K, (count,), generator=generator)
+    features = centres[truth] + spread * torch.randn(count, D, generator=generator)
+    return features, corrupt_labels(truth, Q, generator=generator)
+
+
+def distance(one: Tensor, other: Tensor) -> float:
+    return float((one - other).abs().sum() / other.abs().sum())
+
+
+@pytest.fixture(scope="module")
+def heavy() -> Tensor:
+    """Two labels of three are wrong."""
+    return random(K, 0.65, concentration=5.0, generator=torch.Generator().manual_seed(3))
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_where_most_labels_are_wrong_it_is_nearer_than_the_fit_of_both_together(
+    heavy: Tensor, seed: int
+) -> None:
+    features, labels = blobs(2400, 1.5, heavy, seed)
+    blurred = 0.6 * heavy + 0.4 / K
+    found = alternate([(features[:2000], labels[:2000])], K, starts=[blurred, 0.98 * torch.eye(K) + 0.02 / K])
+    together = estimate_from_features(
+        features[:2000],
+        labels[:2000],
+        K,
+        validation_features=features[2000:],
+        validation_labels=labels[2000:],
+        start=blurred,
+    )
+    assert not lost_classes(found.noise_matrix)
+    assert distance(found.noise_matrix, heavy) < 0.25
+    assert distance(found.noise_matrix, heavy) < 0.7 * distance(together.noise_matrix, heavy)
+
+
+def test_two_views_share_one_matrix(heavy: Tensor) -> None:
+    views = [blobs(2000, 1.0, heavy, seed) for seed in (4, 5)]
+    start = [0.6 * heavy + 0.4 / K]
+    both = alternate(views, K, starts=start)
+    alone = [alternate([view], K, starts=start) for view in views]
+    assert distance(both.noise_matrix, heavy) < max(distance(one.noise_matrix, heavy) for one in alone)
+
+
+def test_relabelling_the_classes_relabels_the_answer(heavy: Tensor) -> None:
+    features, labels = blobs(800, 1.0, heavy, 6)
+    order = torch.tensor([2, 0, 4, 1, 3])  # class i is called order[i]
+    start = 0.6 * heavy + 0.4 / K
+    renamed_start = torch.empty_like(start)
+    renamed_start[order[:, None], order] = start
+    options = {"ridges": (10.0,), "rounds": 2}
+    found = alternate([(features, labels)], K, starts=[start], **options).noise_matrix
+    renamed = alternate([(features, order[labels])], K, starts=[renamed_start], **options).noise_matrix
+    torch.testing.assert_close(renamed[order][:, order], found, rtol=0, atol=1e-3)
+
+
+def test_columns_are_distributions_and_the_scale_is_positive(heavy: Tensor) -> None:
+    found = alternate([blobs(400, 1.0, heavy, 7)], K, starts=[torch.eye(K)], rounds=1)
+    assert found.noise_matrix.dtype == torch.float32
+    torch.testing.assert_close(found.noise_matrix.sum(dim=0), torch.ones(K))
+    assert found.scale > 0
+
+
+def test_the_true_matrix_explains_held_out_labels_best(heavy: Tensor) -> None:
+    features, labels = blobs(4000, 1.0, heavy, 8)
+    seen, held = (features[:2000], labels[:2000]), features[2000:]
+    losses = {
+        name: fixed_matrix_losses(Q, [seen], [held], labels[2000:])
+        for name, Q in (("true", heavy), ("identity", torch.eye(K)), ("uniform", torch.full((K, K), 1 / K)))
+    }
+    assert losses["true"].shape == (2000,)
+    assert losses["true"].mean() < losses["identity"].mean()
+    # Under uniform noise every label is as likely as every other, whatever the sample.
+    torch.testing.assert_close(
+        losses["uniform"], torch.full((2000,), K, dtype=torch.float64).log(), rtol=0, atol=1e-6
+    )
+
+
+def test_bad_arguments_are_named() -> None:
+    with pytest.raises(
+        ValueError, match="views must hold features and labels of at least one network; got none"
+    ):
+        alternate([], K, starts=[torch.eye(K)])
+    with pytest.raises(ValueError, match="as many samples as parts, 4; got 3"):
+        alternate([(torch.zeros(3, D), torch.zeros(3, dtype=torch.long))], K, starts=[torch.eye(K)])
