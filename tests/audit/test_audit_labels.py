@@ -8,7 +8,8 @@ from torch import Tensor
 
 from noiselayer import corrupt_labels
 from noiselayer.audit import audit_labels, best_threshold, label_error_probability, posterior
-from noiselayer.audit.candidates import candidates_of
+from noiselayer.audit.candidates import candidates_of, likeliest_class
+from noiselayer.audit.judge import judging_model
 from noiselayer.audit.noise_model import NoiseModel, unmix
 from noiselayer.audit.subsample import MOST_ROWS, Batch, first_pass
 from noiselayer.noise_matrix import pair_flip, random, symmetric
@@ -103,6 +104,50 @@ def test_many_classes_by_their_likeliest_ones_equal_all_of_them() -> None:
     torch.testing.assert_close(e, label_error_probability(probs.log(), labels, Q), atol=0.02, rtol=0)
     audit = audit_labels(labels, probs, Q, probs_of="true", calibrate=False)
     torch.testing.assert_close(audit.posterior.sum(dim=1), torch.ones(300))
+
+
+@pytest.mark.parametrize("K", [40, 100])
+def test_diffuse_noise_among_many_classes_is_found(K: int) -> None:
+    Q = symmetric(K, 0.15)
+    probs, labels, truth = simulated(Q, N=100 * K, sharpness=4.5)
+    audit = audit_labels(labels, probs @ Q.T, check_model=False)
+    wrong = labels != truth
+    assert audit.wrong.total == pytest.approx(int(wrong.sum()), rel=0.1)
+    hits = int((audit.is_error & wrong).sum())
+    assert 2 * hits / (int(wrong.sum()) + audit.flagged) > 0.95
+
+
+def test_all_other_classes_together_are_what_a_loop_says() -> None:
+    K = 20
+    Q = random(K, 0.3, generator=torch.Generator().manual_seed(5))
+    probs, labels, _ = simulated(Q, N=20, sharpness=1.0)
+    few = candidates_of(probs, labels)
+    assert few.index is not None
+    rows = few.row_of_label(Q)
+    for n in range(20):
+        rest = [k for k in range(K) if k not in few.index[n].tolist()]
+        assert float(few.probs[n, -1]) == pytest.approx(sum(float(probs[n, k]) for k in rest), abs=1e-5)
+        assert float(rows[n, -1]) == pytest.approx(
+            sum(float(Q[labels[n], k]) for k in rest) / len(rest), abs=1e-6
+        )
+    torch.testing.assert_close(likeliest_class(probs), probs.argmax(dim=1))
+    wide = torch.rand(50, 203, generator=torch.Generator().manual_seed(0))
+    torch.testing.assert_close(likeliest_class(wide), wide.argmax(dim=1))
+
+
+def test_single_labels_are_judged_with_evened_confusions_and_the_same_number() -> None:
+    Q = random(4, 0.3, generator=torch.Generator().manual_seed(6))
+    probs, labels, _ = simulated(Q, N=2000, sharpness=0.8)  # a weak model
+    samples, confusion = candidates_of(probs, labels), Q.double()
+    fitted = NoiseModel(Q.double())
+    judging = judging_model(samples, fitted, confusion)
+    before, after = (float(one.score(samples).error_probability.sum()) for one in (fitted, judging))
+    assert after == pytest.approx(before, rel=1e-4)
+    torch.testing.assert_close(judging.noise_matrix.diagonal(), fitted.noise_matrix.diagonal())
+    torch.testing.assert_close(judging.noise_matrix.sum(dim=0), torch.ones(4, dtype=torch.float64))
+    audit = audit_labels(labels, probs, check_model=False)
+    own = audit.posterior.gather(1, labels.unsqueeze(1)).squeeze(1)
+    torch.testing.assert_close(1 - own, audit.error_probability, atol=1e-5, rtol=1e-4)
 
 
 def test_verified_labels_are_right_and_not_counted() -> None:

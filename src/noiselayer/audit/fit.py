@@ -19,7 +19,7 @@ from torch import Tensor
 from noiselayer.audit.candidates import Candidates
 from noiselayer.audit.noise_model import NoiseModel
 
-__all__ = ["LEARNED_SHARES", "confusion_by_prediction", "fit_noise_model", "refit"]
+__all__ = ["LEARNED_SHARES", "confusion_by_prediction", "fit_noise_model", "part_of_confusion", "refit"]
 
 LEARNED_SHARES = (0.0, 0.5, 1.0)
 _TRACE_PENALTIES = (0.1, 0.03, 0.01, 0.0)  # weights of tr(Q) / K against the mean log-likelihood
@@ -91,7 +91,7 @@ def fit_noise_model(
     if Q is not None:
         prior = Q
     else:
-        rho = _part_of_confusion(few, C)
+        rho = part_of_confusion(few, C)
         prior = (C * rho).fill_diagonal_(0.0)
         prior.diagonal().copy_(1 - rho + rho * C.diagonal())
     best = max(
@@ -231,8 +231,16 @@ def _columns_of(expected: Tensor, weight: float) -> Tensor:
     return Q
 
 
-def _part_of_confusion(samples: Candidates, C: Tensor) -> float:
-    """How much of the confusion is noise: rho and the sharpness in Q = (1 - rho) I + rho C, two numbers."""
+def part_of_confusion(samples: Candidates, C: Tensor) -> float:
+    """How much of the confusion is noise: rho, found with the sharpness, in Q = (1 - rho) I + rho C.
+
+    Args:
+        samples: Probabilities and labels.
+        C: Shape (K, K), the confusion, see :func:`confusion_by_prediction`.
+    """
+    if len(samples) > _CHOICE_ROWS:
+        samples = samples.take(_spread(len(samples), _CHOICE_ROWS))
+    samples = samples.to(C.dtype)
     z = samples.log_of_each(samples.probs)
     own = samples.own().to(z.dtype)
     rows = samples.row_of_label(C)

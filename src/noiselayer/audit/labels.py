@@ -80,7 +80,7 @@ def audit_labels(
     >>> labels = corrupt_labels(truth, pair_flip(3, 0.2), generator=generator)
     >>> audit = audit_labels(labels, probs, probs_of="true")
     >>> int((labels != truth).sum()), round(audit.wrong.total), audit.flagged
-    (585, 586, 585)
+    (585, 586, 586)
     >>> bool((audit.corrected_labels() == truth).float().mean() > 0.98)
     True
     """
@@ -119,8 +119,8 @@ def audit_labels(
     )
 
     def posterior() -> Tensor:
-        model = NoiseModel(result.noise_matrix, 1 / (result.temperature or 1.0), result.learned_share)
-        return _posterior(model, as_tensor(labels), as_tensor(probs), verified)
+        assert result._judging is not None
+        return _posterior(result._judging, as_tensor(labels), as_tensor(probs), verified)
 
     return replace(result, _posterior=posterior)
 

@@ -50,11 +50,13 @@ class NoiseModel:
         sharpness: tau, one divided by the temperature.
         learned_share: kappa, from 0 (the model's probabilities are of the true class, but for their
             temperature) to 1 (they are of the noisy label).
+        shift: Added to the log odds that a label is wrong, see :func:`noiselayer.audit.judge.judging_model`.
     """
 
     noise_matrix: Tensor
     sharpness: float = 1.0
     learned_share: float = 0.0
+    shift: float = 0.0
 
     @cached_property
     def _row_sums(self) -> Tensor:
@@ -74,7 +76,8 @@ class NoiseModel:
         """The logarithm of Q[label, i] p_i but for a constant of the row, shape as ``samples.probs``."""
         z = samples.together(self.log_true(samples).mul_(self.sharpness))
         Q = self.noise_matrix.to(z.dtype)
-        return z.add_(samples.row_of_label(Q, self._row_sums).log_())
+        z = z.add_(samples.row_of_label(Q, self._row_sums).log_())
+        return z.sub_(samples.own().to(z.dtype), alpha=self.shift) if self.shift else z
 
     def true_probs(self, samples: Candidates) -> Tensor:
         """Probabilities of the true class before the label is looked at, shape as ``samples.probs``."""

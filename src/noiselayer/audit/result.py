@@ -16,6 +16,8 @@ from noiselayer.checks import Finding
 if TYPE_CHECKING:
     import pandas as pd
 
+    from noiselayer.audit.noise_model import NoiseModel
+
 __all__ = ["AuditResult"]
 
 
@@ -69,6 +71,7 @@ class AuditResult:
     warnings: tuple[str, ...] = ()
     class_names: tuple[str, ...] | None = None
     _posterior: Callable[[], Tensor] | None = None
+    _judging: NoiseModel | None = None
 
     def __len__(self) -> int:
         return len(self.samples)

@@ -11,6 +11,7 @@ from torch import Tensor
 from noiselayer.audit.candidates import Candidates, candidates_of
 from noiselayer.audit.fit import LEARNED_SHARES, confusion_by_prediction, fit_noise_model
 from noiselayer.audit.intervals import Draws, WrongLabels, draw_models, wrong_labels
+from noiselayer.audit.judge import judging_model
 from noiselayer.audit.noise_model import NoiseModel
 from noiselayer.audit.result import AuditResult
 from noiselayer.audit.sources import Batches, checked_batches
@@ -81,13 +82,16 @@ def audit_batches(
     notes = _notes(first.counts, options)
     model, draws = _fit(first.samples, first.counts, options)
     _check_possible(model.noise_matrix, first.counts)
-    e = model.score(first.samples).error_probability
+    judging = model
+    if options.noise_matrix is None:
+        judging = judging_model(first.samples, model, confusion_by_prediction(first.counts))
+    e = judging.score(first.samples).error_probability
     if first.samples.verified is not None:
         e = e[~first.samples.verified]
     threshold = best_threshold(e) if options.threshold is None else options.threshold
     findings = _findings(first.samples, model, draws, options) if options.check_model else ()
 
-    single = replace(model, noise_matrix=model.noise_matrix.float())
+    single = replace(judging, noise_matrix=judging.noise_matrix.float())
     rows = _Rows(options.top, threshold)
     sums = torch.zeros(3, K, dtype=torch.float64)  # labels, expected errors, their variance
     for batch in checked_batches(make, K, thorough=False):
@@ -110,7 +114,7 @@ def audit_batches(
         threshold=threshold,
         num_samples=N,
         wrong=wrong,
-        noise_matrix=single.noise_matrix,
+        noise_matrix=model.noise_matrix.float(),
         noise_matrix_estimated=options.noise_matrix is None,
         standard_error=None if draws.standard_error is None else draws.standard_error.float(),
         probs_of=options.probs_of,
@@ -119,6 +123,7 @@ def audit_batches(
         findings=findings,
         warnings=notes,
         class_names=options.class_names,
+        _judging=single,
     )
 
 

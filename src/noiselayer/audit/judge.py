@@ -1,0 +1,59 @@
+"""The noise model that single labels are judged by, where it was estimated."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from torch import Tensor
+
+from noiselayer.audit.candidates import Candidates
+from noiselayer.audit.fit import part_of_confusion
+from noiselayer.audit.noise_model import NoiseModel
+
+__all__ = ["judging_model"]
+
+_WIDEST = 20.0
+
+
+def judging_model(samples: Candidates, model: NoiseModel, confusion: Tensor) -> NoiseModel:
+    r"""The fitted model with its off-diagonals drawn to even ones, as far as they may be the classifier's own.
+
+    From noisy labels alone, what a weak classifier confuses cannot be told from what the labels confuse, and the
+    fit gives all of it to Q: how many labels of a class are wrong comes out well, which classes they belong to
+    is exaggerated, and the ranking suffers. So the diagonal is kept, and the rest of column i becomes
+
+    .. math:: \rho\, Q_{ji} + (1 - \rho) \frac{1 - Q_{ii}}{K - 1}
+
+    where rho is the part of the confusion of labels with predictions that noise explains in
+    (1 - rho) I + rho C: near 1 for a classifier that makes few mistakes of its own. The log odds are then shifted
+    by one number, so that as many wrong labels are expected as before.
+
+    Args:
+        samples: What the model was fitted to.
+        model: The fitted one.
+        confusion: Shape (K, K), see :func:`noiselayer.audit.fit.confusion_by_prediction`.
+
+    >>> import torch
+    >>> from noiselayer.audit.candidates import candidates_of
+    >>> from noiselayer.noise_matrix import pair_flip
+    >>> samples = candidates_of(torch.tensor([[0.6, 0.3, 0.1], [0.2, 0.7, 0.1]]), torch.tensor([0, 2]))
+    >>> fitted = NoiseModel(pair_flip(3, 0.3))
+    >>> judging = judging_model(samples, fitted, torch.eye(3) * 0.4 + 0.2)
+    >>> before, after = (one.score(samples).error_probability.sum() for one in (fitted, judging))
+    >>> abs(before - after) < 1e-4
+    tensor(True)
+    """
+    Q, K = model.noise_matrix, len(model.noise_matrix)
+    rho = part_of_confusion(samples, confusion.to(Q.dtype))
+    own = Q.diagonal()
+    judging = (rho * Q).add_((1 - rho) * (1 - own) / (K - 1))
+    judging.diagonal().copy_(own)
+    drawn = replace(model, noise_matrix=judging)
+    wanted = float(model.score(samples).error_probability.double().sum())
+    log_odds = drawn.score(samples).log_odds.double()
+    low, high = -_WIDEST, _WIDEST
+    for _ in range(40):  # the sum grows with the shift
+        shift = (low + high) / 2
+        few = float((log_odds + shift).sigmoid().sum()) < wanted
+        low, high = (shift, high) if few else (low, shift)
+    return replace(drawn, shift=(low + high) / 2)
