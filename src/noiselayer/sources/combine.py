@@ -130,10 +130,12 @@ def combine_labels(
     estimate = _estimate(
         votes, answer, truth, confidence, names, None if class_names is None else tuple(class_names), notes
     )
+    label_errors, by_source = _wrong(votes, answer.posterior, like)
     return CombinedLabels(
         labels=_hard(votes, answer.posterior, evidence, truth),
         posterior=answer.posterior.float(),
-        **_wrong(votes, answer.posterior, like),
+        label_errors=label_errors,
+        wrong_by_source=by_source,
         sources=estimate,
         temperature=None if answer.evidence is None else 1 / answer.evidence.sharpness,
         warnings=notes,
@@ -192,16 +194,18 @@ def _with_known(
         raise ValueError(f"class_prior must be {K} shares that sum to 1, one per class.")
     log_prior = prior.double().log() if evidence is None else evidence.log_prior()
     posterior = posterior_of(votes, noise_matrices.detach().cpu(), log_prior, truth)
+    label_errors, by_source = _wrong(votes, posterior, like)
     return CombinedLabels(
         labels=_hard(votes, posterior, evidence, truth),
         posterior=posterior.float(),
-        **_wrong(votes, posterior, like),
+        label_errors=label_errors,
+        wrong_by_source=by_source,
         sources=None,
         temperature=None if evidence is None else 1.0,
     )
 
 
-def _wrong(votes: Votes, posterior: Tensor, like: Tensor) -> dict[str, Tensor]:
+def _wrong(votes: Votes, posterior: Tensor, like: Tensor) -> tuple[Tensor, Tensor]:
     """Which labels are wrong, in the shape in which they came, and how many of each source."""
     error = 1 - posterior[votes.samples, votes.labels]
     by_source = torch.zeros(votes.num_sources, dtype=torch.float64).index_add_(0, votes.sources, error)
@@ -209,7 +213,7 @@ def _wrong(votes: Votes, posterior: Tensor, like: Tensor) -> dict[str, Tensor]:
     if like.ndim == 2:
         shaped = torch.full(like.shape, torch.nan)
         shaped[votes.samples, votes.sources] = error.float()
-    return {"label_errors": shaped, "wrong_by_source": by_source}
+    return shaped, by_source
 
 
 def _hard(votes: Votes, posterior: Tensor, evidence: Evidence | None, truth: Tensor | None) -> Tensor:
