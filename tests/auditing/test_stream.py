@@ -12,6 +12,7 @@ import torch
 
 from noiselayer import audit_labels, corrupt_labels
 from noiselayer.auditing import audit_stream, batches_of_parquet
+from noiselayer.auditing.stream import batches_of_columns
 from noiselayer.errors import InputError
 from noiselayer.noise_matrix import pair_flip
 
@@ -141,3 +142,19 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
         for n in ("20000", "220000")
     )
     assert many - few < 40  # 80 MB of probabilities
+
+
+def test_probabilities_of_a_table_are_read_in_pieces(arrays: tuple[Any, Any], tmp_path: Path) -> None:
+    import pandas as pd
+
+    labels, probs = arrays
+    names = [f"p({k})" for k in range(K)]
+    frame = pd.DataFrame(probs[:, ::-1], columns=names[::-1]).assign(id=1)
+    frame.to_parquet(tmp_path / "probs.parquet")
+    batches = batches_of_columns(tmp_path / "probs.parquet", names, torch.from_numpy(labels))
+    assert batches is not None
+    found = audit_stream(None, batches, probs_of="true", top=None)
+    expected = audit_labels(labels, probs, probs_of="true")
+    torch.testing.assert_close(found.error_probability, expected.error_probability, atol=1e-5, rtol=1e-4)
+    assert batches_of_columns(tmp_path / "probs.parquet", names[1:], labels) is None
+    assert batches_of_columns(tmp_path / "probs.parquet", names, labels[1:]) is None

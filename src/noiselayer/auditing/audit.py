@@ -15,7 +15,7 @@ from noiselayer.audit import AuditResult
 from noiselayer.auditing.folder import SavedAudit, load_audit, save_audit
 from noiselayer.auditing.folds import cross_fit
 from noiselayer.auditing.plan import AuditPlan, abandon_folder, check_out_of_sample, open_folder
-from noiselayer.auditing.stream import audit_stream
+from noiselayer.auditing.stream import audit_stream, batches_of_columns
 from noiselayer.data import LabeledData, check_for_training
 from noiselayer.errors import InputError
 from noiselayer.runs.environment import evaluation_device
@@ -97,7 +97,7 @@ def audit_files(
     assert data.labels is not None
     try:
         result = audit_stream(
-            data.labels,
+            None if callable(source.probs) else data.labels,  # batches bring them
             source.probs,
             source.noise_matrix if Q is None else Q,
             probs_of=source.probs_of,
@@ -133,9 +133,12 @@ def _given(plan: AuditPlan, data: LabeledData, hardware: Hardware) -> _Source | 
     if plan.probs is not None:
         assert plan.probs_of is not None
         found: Any
+        shape: tuple[int, ...] = (len(data), data.num_classes)
         if plan.probs.lower().endswith(".npy"):  # read piece by piece, however large
             found = Path(plan.probs)
             shape = _npy_shape(found)
+        elif plan.probs.lower().endswith(".parquet") and (batches := _batches(plan.probs, data)):
+            found = batches
         else:
             found = read_probabilities(plan.probs).ordered(data.class_names).float()
             shape = tuple(found.shape)
@@ -234,6 +237,11 @@ def _saved(plan: AuditPlan, data: LabeledData, result: AuditResult, source: _Sou
         folds=source.folds,
         warnings=(*source.warnings, *result.warnings),
     )
+
+
+def _batches(path: str, data: LabeledData) -> Any:
+    """Of a table as ``noiselayer predict --probs`` writes it; None if it is another, to be read whole."""
+    return batches_of_columns(path, [f"p({name})" for name in data.class_names], data.labels)
 
 
 def _npy_shape(path: Path) -> tuple[int, ...]:

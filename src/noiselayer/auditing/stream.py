@@ -15,7 +15,7 @@ from noiselayer.audit.run import Options, audit_batches
 from noiselayer.audit.sources import ENTRIES, Batches, batches_of_arrays
 from noiselayer.errors import InputError
 
-__all__ = ["audit_stream", "batches_of_parquet"]
+__all__ = ["audit_stream", "batches_of_columns", "batches_of_parquet"]
 
 
 def audit_stream(
@@ -136,6 +136,42 @@ def batches_of_parquet(
                 probs = np.stack([batch.column(name).to_numpy() for name in prob_columns], axis=1)
                 more = () if verified_column is None else (_whole(batch, verified_column),)
                 yield (_whole(batch, label_column), probs, *more)
+
+    return make
+
+
+def batches_of_columns(path: str | Path, prob_columns: Sequence[str], labels: Any) -> Batches | None:
+    """A function that reads probabilities from a Parquet file batch by batch, with labels from elsewhere.
+
+    Args:
+        path: The file.
+        prob_columns: The K columns of probabilities, in the order of the classes.
+        labels: Shape (N,), integers 0..K-1.
+
+    Returns:
+        None if the file has other columns than these, or another number of rows than there are labels.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        with pq.ParquetFile(path) as file:
+            schema, count = file.schema_arrow, file.metadata.num_rows
+    except (OSError, pa.ArrowInvalid):
+        return None
+    there = [name for name in schema.names if name.startswith("p(") and name.endswith(")")]
+    floating = all(pa.types.is_floating(schema.field(name).type) for name in there)
+    if sorted(there) != sorted(prob_columns) or count != len(labels) or not floating:
+        return None
+    rows = max(1, ENTRIES // len(there))
+
+    def make() -> Iterator[tuple[Any, ...]]:
+        start = 0
+        with pq.ParquetFile(path) as file:
+            for batch in file.iter_batches(batch_size=rows, columns=list(prob_columns)):
+                part = [_whole(batch, name) for name in prob_columns]
+                yield labels[start : start + len(batch)], np.stack(part, axis=1)
+                start += len(batch)
 
     return make
 
