@@ -21,6 +21,7 @@ from noiselayer.interchange import (
     relabel_pandas,
     relabel_polars,
 )
+from noiselayer.interchange.optional import require
 
 ROWS = {
     "age": [20.0, 40.0, 60.0, 80.0],
@@ -121,7 +122,10 @@ def test_polars(kind: str, tmp_path: Path) -> None:
 
 
 def test_hugging_face_tables_vectors_and_images() -> None:
-    datasets = pytest.importorskip("datasets", reason="needs datasets: pip install datasets")
+    try:
+        datasets = require("datasets", "this test")  # a folder of that name is none
+    except ImportError as error:
+        pytest.skip(str(error))
     names = ["dog", "cat", "bird"]  # not sorted: the order is the data set's
     features = datasets.Features(
         {

@@ -23,11 +23,13 @@ def require(package: str, caller: str) -> Any:
     ...
     ImportError: from_nothing needs no_such_package, which is not installed: pip install no_such_package.
     """
+    missing = ImportError(f"{caller} needs {package}, which is not installed: pip install {package}.")
     try:
-        return import_module(package)
+        module = import_module(package)
     except ModuleNotFoundError as error:
         if error.name != package:
             raise
-        raise ImportError(
-            f"{caller} needs {package}, which is not installed: pip install {package}."
-        ) from error
+        raise missing from error
+    if getattr(module, "__file__", None) is None:  # a folder of that name, which Python takes for a package
+        raise missing
+    return module
