@@ -18,7 +18,7 @@ RATE = 0.5
 METHODS = ("normal", "learned", "true", "top-down")
 GRIDS: dict[Scale, tuple[str, tuple[int, ...]]] = {
     "small": ("digits", (400, 1300)),
-    "reduced": ("fashion-mnist", (1_000, 3_000, 10_000, 30_000)),
+    "reduced": ("fashion-mnist", (1_000, 3_000, 10_000)),
     "paper": ("svhn", (30_000, 100_000, 300_000, 600_000)),
 }
 

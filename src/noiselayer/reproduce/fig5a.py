@@ -14,7 +14,7 @@ EXPERIMENT = right_and_wrong(
     "layer 30k right and 50k wrong suffice for that.",
     grids={
         "small": ("digits", (600,), (0, 600)),
-        "reduced": ("fashion-mnist", (1_000, 5_000, 10_000), (0, 2_000, 5_000)),
+        "reduced": ("fashion-mnist", (1_000, 5_000), (0, 5_000)),
         "paper": (
             "svhn",
             (10_000, 20_000, 30_000, 40_000, 50_000),
