@@ -1,14 +1,16 @@
-"""Hugging Face Trainer: the loss is its compute_loss_func, the layer a part of the model.
+"""Hugging Face Trainer: the loss is its compute_loss_func.
 
     python examples/hf_trainer.py
 
-The transformer is small and starts at random: it reads a digit as four patches.
+The transformer is small and starts at random: it reads a digit as four patches. It could repeat every wrong label, so
+the noise matrix is one that is known beforehand: measured with `noiselayer estimate`, or learned by another model
+(`NoisyLabelClassifier(...).fit(...).noise_matrix_`). Here it is the true one.
 """
 
 import tempfile
 
 import torch
-from digits import START, load, report
+from digits import TRUE_MATRIX, load, report
 from transformers import Trainer, TrainingArguments, ViTConfig, ViTForImageClassification
 
 import noiselayer
@@ -28,14 +30,15 @@ config = ViTConfig(
     attention_probs_dropout_prob=0.0,
 )
 model = ViTForImageClassification(config)
-model.noise = noiselayer.NoiseLayer(10, START)  # new: the Trainer moves, saves and optimises it with the rest
+criterion = noiselayer.NoisyLabelLoss(TRUE_MATRIX)
+total = noiselayer.NoisyLabelLoss(TRUE_MATRIX, reduction="sum")
 
 
 def noisy_loss(outputs, labels, num_items_in_batch=None):
     """What the Trainer calls with the model's outputs; divided by all samples where gradients accumulate."""
     if num_items_in_batch is None:
-        return model.noise.loss(outputs.logits, labels)
-    return model.noise.loss(outputs.logits, labels, reduction="sum") / num_items_in_batch
+        return criterion(outputs.logits, labels)
+    return total(outputs.logits, labels) / num_items_in_batch
 
 
 class Samples(torch.utils.data.Dataset):
@@ -65,4 +68,4 @@ with tempfile.TemporaryDirectory() as folder:
 model.eval()
 with torch.no_grad():
     predicted = model(pixel_values=x_test.view(-1, 1, 8, 8)).logits.argmax(dim=1)
-report(predicted, y_test, model.noise.noise_matrix.detach())
+report(predicted, y_test, TRUE_MATRIX)
