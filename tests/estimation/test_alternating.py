@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
+from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
 from noiselayer import corrupt_labels
-from noiselayer.estimation.alternating import alternate, fixed_matrix_losses
-from noiselayer.estimation.from_features import estimate_from_features, lost_classes
+from noiselayer.estimation.alternating import alternate, fixed_matrix_losses, renamed_classes
+from noiselayer.estimation.from_features import estimate_from_features
 from noiselayer.noise_matrix import random
 
 K, D = 5, 20
@@ -48,7 +50,7 @@ def test_where_most_labels_are_wrong_it_is_nearer_than_the_fit_of_both_together(
         validation_labels=labels[2000:],
         start=blurred,
     )
-    assert not lost_classes(found.noise_matrix)
+    assert not renamed_classes(found.noise_matrix)
     assert distance(found.noise_matrix, heavy) < 0.25
     assert distance(found.noise_matrix, heavy) < 0.7 * distance(together.noise_matrix, heavy)
 
@@ -102,3 +104,18 @@ def test_bad_arguments_are_named() -> None:
         alternate([], K, starts=[torch.eye(K)])
     with pytest.raises(ValueError, match="as many samples as parts, 4; got 3"):
         alternate([(torch.zeros(3, D), torch.zeros(3, dtype=torch.long))], K, starts=[torch.eye(K)])
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_renaming_that_gains_is_found(seed: int) -> None:
+    Q = torch.rand(6, 6, generator=torch.Generator().manual_seed(seed)) + 0.5 * torch.eye(6)
+    Q = Q / Q.sum(dim=0)
+    _, best = linear_sum_assignment(-Q.T.numpy())  # class i is best called best[i]
+    assert bool(renamed_classes(Q)) == (best != np.arange(6)).any()
+
+
+def test_three_classes_in_a_ring_are_found() -> None:
+    ring = torch.tensor(
+        [[0.4, 0.1, 0.5], [0.5, 0.4, 0.1], [0.1, 0.5, 0.4]]
+    )  # no two would gain by changing places
+    assert renamed_classes(ring) == [0, 1, 2]

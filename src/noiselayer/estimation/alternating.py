@@ -19,11 +19,13 @@ from itertools import product
 import torch
 from torch import Tensor
 
-from noiselayer.estimation.from_features import RIDGES, lost_classes
+from noiselayer.estimation.from_features import RIDGES
 from noiselayer.estimation.linear import LinearFit, linear_logits, principal_features
 from noiselayer.functional import noisy_nll
 
-__all__ = ["Alternation", "alternate", "fixed_matrix_losses"]
+__all__ = ["Alternation", "alternate", "fixed_matrix_losses", "renamed_classes"]
+
+_LARGE = 1e6  # a round trip that gains can be gone again and again
 
 View = tuple[Tensor, Tensor]
 """Features, shape (N, D), from a network that was not trained on these samples, and their noisy labels, shape (N,)."""
@@ -64,7 +66,7 @@ def alternate(
         num_classes: K.
         starts: Noise matrices to begin with, shape (K, K), columns = true classes.
         ridges: Candidates for N times the weight of ||W||^2 / 2. Over starts and ridges the lowest loss decides, among
-            matrices that have lost no class if there are any.
+            matrices whose classes keep their names (:func:`renamed_classes`) if there are any.
         parts: Into so many parts every view is cut; each meets a classifier fitted to the others.
         rounds: Turns.
         max_samples: Of a view, evenly spaced.
@@ -99,7 +101,29 @@ def alternate(
         _take_turns(prepared, start, ridge, parts, rounds, iterations)
         for start, ridge in product(starts, ridges)
     )
-    return min(found, key=lambda one: (bool(lost_classes(one.noise_matrix)), one.loss))
+    return min(found, key=lambda one: (bool(renamed_classes(one.noise_matrix)), one.loss))
+
+
+def renamed_classes(noise_matrix: Tensor) -> list[int]:
+    """Classes that would go by other names if the trace were to be as large as it can be.
+
+    Noisy labels cannot tell a matrix from one whose columns have changed places; the right order is the one in which
+    most labels are right. Empty if that is the order there is. (The longest walks between classes, by Floyd and
+    Warshall: a round trip that gains is a renaming that gains.)
+
+    Args:
+        noise_matrix: Shape (K, K), columns = true classes.
+
+    >>> renamed_classes(torch.tensor([[0.4, 0.5, 0.0], [0.6, 0.2, 0.0], [0.0, 0.3, 1.0]]))
+    [0, 1]
+    >>> renamed_classes(torch.tensor([[0.4, 0.1], [0.6, 0.9]]))
+    []
+    """
+    Q = noise_matrix.detach().cpu().double()
+    gain = (Q - Q.diagonal()).T.contiguous()  # [i, j]: class i is called j instead of i
+    for k in range(len(Q)):
+        gain = torch.maximum(gain, (gain[:, k, None] + gain[None, k]).clamp_max(_LARGE))
+    return [int(i) for i in (gain.diagonal() > 1e-6).nonzero().flatten()]
 
 
 def _take_turns(

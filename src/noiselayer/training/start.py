@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from noiselayer.data.labeled import LabeledData
-from noiselayer.estimation.alternating import alternate, fixed_matrix_losses
-from noiselayer.estimation.from_features import FeatureEstimate, estimate_from_features, lost_classes
+from noiselayer.estimation.alternating import alternate, fixed_matrix_losses, renamed_classes
+from noiselayer.estimation.from_features import FeatureEstimate, estimate_from_features
 from noiselayer.layer import NoiseLayer
 from noiselayer.simplex import project
 from noiselayer.training.options import TrainingOptions
@@ -104,7 +104,7 @@ def _in_turns(folds: Sequence[_View], confusion: Tensor, found: Tensor, held_out
     if min(len(labels) for _, labels in views) < _FEWEST_IN_TURNS:
         return None
     in_turns = alternate(views, K, starts=[confusion, 0.98 * torch.eye(K) + 0.02 / K]).noise_matrix
-    if lost_classes(in_turns):
+    if renamed_classes(in_turns):
         return None
     seen = [view.held_out for view in folds]
     gain = fixed_matrix_losses(found, views, seen, held_out) - fixed_matrix_losses(
