@@ -13,7 +13,7 @@ EXPERIMENT = right_and_wrong(
     paper="CIFAR-10: the network with a noise layer is more robust, most of all at high noise and with many samples.",
     grids={
         "small": ("digits", (600,), (0, 600)),
-        "reduced": ("cifar10", (3_000, 9_000), (0, 9_000)),
+        "reduced": ("cifar10", (2_000, 6_000), (0, 6_000)),
         "paper": ("cifar10", (10_000, 20_000, 30_000, 40_000), (0, 5_000, 10_000)),
     },
     budgets={
