@@ -101,7 +101,7 @@ def _in_turns(folds: Sequence[_View], confusion: Tensor, found: Tensor, held_out
     """
     K = len(found)
     views = [(view.features, view.labels) for view in folds]
-    if min(len(labels) for _, labels in views) < _FEWEST_IN_TURNS:
+    if K > _MOST_CLASSES_IN_TURNS or min(len(labels) for _, labels in views) < _FEWEST_IN_TURNS:
         return None
     in_turns = alternate(views, K, starts=[confusion, 0.98 * torch.eye(K) + 0.02 / K]).noise_matrix
     if renamed_classes(in_turns):
@@ -155,6 +155,9 @@ def out_of_fold_confusion(logits: Tensor, noisy_labels: Tensor, num_classes: int
 
 
 _MAX_RAW_FEATURES = 1024
+_MOST_CLASSES_IN_TURNS = (
+    32  # its time grows with the square of their number: at 200 it would take most of an hour
+)
 _FEWEST_IN_TURNS = 100  # samples of a fold; with fewer, parts of it teach nothing
 
 
