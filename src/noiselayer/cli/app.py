@@ -19,7 +19,7 @@ __all__ = ["app", "main"]
 
 # What a newcomer needs first stands first; commands that are not named here follow by name.
 _ORDER = (
-    *("demo", "train", "predict", "corrupt", "estimate", "tune", "audit", "report"),
+    *("demo", "train", "predict", "corrupt", "estimate", "combine", "tune", "audit", "report"),
     *("export_review", "apply_review", "reproduce"),
 )
 

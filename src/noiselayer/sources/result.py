@@ -182,5 +182,5 @@ class CombinedLabels:
 
     @property
     def expected_wrong(self) -> float:
-        """How many of ``labels`` are expected to be wrong all the same."""
-        return float((1 - self.confidence.double()).sum())
+        """How many of ``labels`` are expected to be wrong all the same; samples without one do not count."""
+        return float((1 - self.confidence.double())[self.labels >= 0].sum())

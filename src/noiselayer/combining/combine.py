@@ -1,0 +1,182 @@
+"""A table of several sources' labels -> a file of labels, and what each source is worth beside it."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from torch import Tensor
+
+from noiselayer.combining.read import VoteTable, read_votes
+from noiselayer.combining.written import describe_sources
+from noiselayer.errors import InputError
+from noiselayer.report.sources_page import render_sources
+from noiselayer.runs.files import write_json
+from noiselayer.runs.label_sets import Probabilities, read_probabilities
+from noiselayer.sources import CombinedLabels, SourceEstimate, combine_labels
+from noiselayer.whole_file import whole_files, writing
+
+__all__ = ["CombinedTable", "combine_table"]
+
+
+@dataclass(frozen=True, eq=False)
+class CombinedTable:
+    """What was found and where it stands.
+
+    Attributes:
+        combined: Labels and sources.
+        sources: Of ``combined``, which always has them here.
+        unlabelled: How many samples have no label still, since no source and no model says anything of them.
+        figures: The file with the sources' matrices.
+        page: The page on them.
+    """
+
+    combined: CombinedLabels
+    sources: SourceEstimate
+    unlabelled: int
+    figures: Path
+    page: Path
+
+
+def combine_table(
+    table: str | Path,
+    out: str | Path,
+    *,
+    label_columns: Sequence[str] | None = None,
+    source_column: str | None = None,
+    label_column: str | None = None,
+    id_column: str | None = None,
+    true_column: str | None = None,
+    probs: str | None = None,
+    class_names: Sequence[str] | None = None,
+    confidence: float = 0.95,
+    force: bool = False,
+) -> CombinedTable:
+    r"""Make one label per sample of several, and write them with what each source is worth.
+
+    Args:
+        table: A .csv, .tsv or .parquet file, see :func:`noiselayer.combining.read_votes`.
+        out: A .csv file: id, label, its probability, and ``p(NAME)`` for every class. ``OUT.sources.json`` and
+            ``OUT.sources.html`` go beside it.
+        label_columns: A column per source.
+        source_column: Who gave the label, where a row is a label.
+        label_column: With ``source_column``.
+        id_column: The samples' names.
+        true_column: The true class of checked samples.
+        probs: A model's out-of-sample probabilities, shape (N, K): ``FILE.npy``, ``FILE.npz:KEY`` or a table,
+            a row per sample in the order in which the table first names them.
+        class_names: The K names, in the order of the columns of ``probs``; those that come with ``probs``, or
+            the different labels, sorted, if None.
+        confidence: Of the intervals.
+        force: Write over files.
+
+    Raises:
+        InputError: If anything is unfit; then nothing is written.
+
+    >>> import tempfile
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> rows = 20 * ["cat,cat,dog", "dog,dog,dog", "cat,cat,cat"]
+    >>> _ = (folder / "said.csv").write_text("\n".join(["a,b,c", *rows]))
+    >>> found = combine_table(folder / "said.csv", folder / "labels.csv", label_columns=["a", "b", "c"])
+    >>> (folder / "labels.csv").read_text().splitlines()[0]
+    'id,label,probability,p(cat),p(dog)'
+    >>> found.page.name, found.combined.labels[:3].tolist()
+    ('labels.sources.html', [0, 1, 0])
+    """
+    out = Path(out)
+    figures, page = out.with_name(f"{out.stem}.sources.json"), out.with_name(f"{out.stem}.sources.html")
+    _check_output((out, figures, page), Path(table), force)
+    if not 0 < confidence < 1:
+        raise InputError(f"confidence must lie between 0 and 1, as in 0.95; got {confidence}.")
+    model = None if probs is None else read_probabilities(probs)
+    if class_names is None and model is not None:
+        class_names = model.class_names
+    votes = read_votes(
+        table,
+        label_columns=label_columns,
+        source_column=source_column,
+        label_column=label_column,
+        id_column=id_column,
+        true_column=true_column,
+        class_names=class_names,
+    )
+    evidence = None if model is None else _evidence(model, votes)
+    _check_enough(votes, evidence)
+    try:
+        combined = combine_labels(
+            votes.labels,
+            votes.sources,
+            votes.samples,
+            probs=evidence,
+            true_labels=votes.true_labels,
+            source_names=votes.source_names,
+            class_names=votes.class_names,
+            confidence=confidence,
+        )
+    except (ValueError, TypeError) as error:
+        raise InputError(str(error)) from error
+    notes = tuple(note.replace("(true_labels)", "(true_column)") for note in combined.warnings)
+    combined = replace(combined, warnings=notes)
+    if combined.sources is None:  # only where matrices are given
+        raise RuntimeError("combine_labels left no estimate of the sources.")
+    described = describe_sources(combined, combined.sources, len(votes.ids))
+    with writing(str(out), "Nothing was written."), whole_files(out.parent, out.name) as beside:
+        write_json(beside / figures.name, described)
+        title = f"The sources of {Path(table).name}"
+        (beside / page.name).write_text(render_sources(combined, title=title), encoding="utf-8")
+        _write_labels(beside / out.name, combined, votes)
+    return CombinedTable(combined, combined.sources, int((combined.labels < 0).sum()), figures, page)
+
+
+def _check_output(files: Sequence[Path], table: Path, force: bool) -> None:
+    out = files[0]
+    if out.suffix.lower() != ".csv":
+        raise InputError(f"out must be a file .csv; got {out}.")
+    if not out.parent.is_dir():
+        raise InputError(f"there is no folder {out.parent} to write {out.name} to.")
+    if out.resolve() == table.resolve():
+        raise InputError(f"out is the table itself, {table}; give another file.")
+    for file in files:
+        if file.is_dir() or (file.exists() and not force):
+            raise InputError(f"{file} exists; give another out, or --force to write over it.")
+
+
+def _evidence(model: Probabilities, votes: VoteTable) -> Tensor:
+    """The model's probabilities with the columns in the order of the votes' classes."""
+    N, K = len(votes.ids), len(votes.class_names)
+    if tuple(model.values.shape) != (N, K):
+        raise InputError(
+            f"probs must have shape ({N}, {K}), a row for each of the table's samples and a column for each of "
+            f"the {K} classes; {model.source} has {tuple(model.values.shape)}. If the model knows classes that no "
+            "source has named, list all in class_names."
+        )
+    return model.ordered(votes.class_names)
+
+
+def _check_enough(votes: VoteTable, evidence: Tensor | None) -> None:
+    if evidence is not None or bool((votes.true_labels >= 0).any()):
+        return
+    if len(votes.source_names) == 1:
+        raise InputError(
+            f"all labels are of one source, {votes.source_names[0]!r}, so nothing tells right ones from wrong ones. "
+            "Give two sources or more, or --probs, a model's out-of-sample probabilities, or true_column with some "
+            "checked labels."
+        )
+    if int(votes.samples.bincount().max()) == 1:
+        raise InputError(
+            "every sample has one label, so nothing tells right ones from wrong ones. Give --probs, a model's "
+            "out-of-sample probabilities, or true_column with some checked labels."
+        )
+
+
+def _write_labels(path: Path, combined: CombinedLabels, votes: VoteTable) -> None:
+    names = votes.class_names
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(["id", "label", "probability", *(f"p({name})" for name in names)])
+        labels = combined.labels.tolist()
+        for name, label, shares in zip(votes.ids, labels, combined.posterior.tolist(), strict=True):
+            own = ["", ""] if label < 0 else [names[label], f"{shares[label]:.6g}"]
+            writer.writerow([name, *own, *(f"{share:.6g}" for share in shares)])

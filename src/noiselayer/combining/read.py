@@ -1,0 +1,203 @@
+"""Tables of several sources' labels, a column per source or a row per label."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from noiselayer.combining.classes import class_numbers, names_of, texts_of
+from noiselayer.data.frames import TABLE_SUFFIXES, read_columns, read_frame, require_columns
+from noiselayer.errors import InputError, list_some
+
+__all__ = ["VoteTable", "read_votes"]
+
+
+@dataclass(frozen=True, eq=False)
+class VoteTable:
+    """M labels of N samples by S sources, with names.
+
+    Attributes:
+        ids: The N samples' names, in the order of the table.
+        source_names: S names.
+        class_names: K names.
+        samples: Shape (M,), positions in ``ids``, ascending.
+        sources: Shape (M,), positions in ``source_names``.
+        labels: Shape (M,), classes.
+        true_labels: Shape (N,), -1 where unknown.
+    """
+
+    ids: tuple[str, ...]
+    source_names: tuple[str, ...]
+    class_names: tuple[str, ...]
+    samples: Tensor
+    sources: Tensor
+    labels: Tensor
+    true_labels: Tensor
+
+
+def read_votes(
+    path: str | Path,
+    *,
+    label_columns: Sequence[str] | None = None,
+    source_column: str | None = None,
+    label_column: str | None = None,
+    id_column: str | None = None,
+    true_column: str | None = None,
+    class_names: Sequence[str] | None = None,
+) -> VoteTable:
+    r"""Read who said what of which sample.
+
+    Args:
+        path: A table .csv, .tsv or .parquet. Empty cells are labels that a source has not given.
+        label_columns: Of a table with a row per sample: a column per source.
+        source_column: Of a table with a row per label: who gave it.
+        label_column: With ``source_column``: the label.
+        id_column: Names of the samples. Needed with ``source_column``; row numbers from 0 if None.
+        true_column: The true class of samples that have been checked, empty for others.
+        class_names: The K names in the order wanted; the different labels, sorted, if None.
+
+    Raises:
+        InputError: If columns are missing or do not fit each other, a label is none of the classes, a sample is
+            named twice, or there is no label.
+
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "said.csv"
+    >>> _ = path.write_text("image,ann,bob\na.png,cat,dog\nb.png,,cat\n")
+    >>> votes = read_votes(path, label_columns=["ann", "bob"], id_column="image")
+    >>> votes.samples.tolist(), votes.sources.tolist(), votes.labels.tolist()
+    ([0, 0, 1], [0, 1, 1], [0, 1, 0])
+    """
+    path = Path(path)
+    wide = _is_wide(label_columns, source_column, label_column, id_column)
+    if not path.is_file():
+        raise InputError(f"there is no table {path}.")
+    if path.suffix.lower() not in TABLE_SUFFIXES:
+        raise InputError(f"the table must be a file {', '.join(TABLE_SUFFIXES)}; got {path}.")
+    said = list(label_columns or [label_column])
+    used = [name for name in (*said, source_column, id_column, true_column) if name is not None]
+    if len(set(used)) < len(used):
+        twice = sorted({name for name in used if used.count(name) > 1})
+        raise InputError(f"column {list_some(map(repr, twice))} is named for more than one purpose.")
+    require_columns(read_columns(path), used, str(path))
+    frame = read_frame(path, text_columns=used)
+    texts = {name: texts_of(frame, name) for name in used}
+    labelled = [*said, *([] if true_column is None else [true_column])]
+    names = names_of([texts[name] for name in labelled], class_names)
+    numbers = {name: class_numbers(texts[name], names, name) for name in labelled}
+    truth = None if true_column is None else numbers[true_column]
+    if wide:
+        ids = [str(row) for row in range(len(frame))] if id_column is None else texts[id_column].tolist()
+        _check_ids(ids, str(id_column))
+        table = np.stack([numbers[name] for name in said], axis=1)
+        sample, source = np.nonzero(table >= 0)
+        return _votes(ids, said, names, sample, source, table[sample, source], truth)
+    return _long(
+        texts[str(id_column)], texts[str(source_column)], numbers[str(label_column)], truth, names, used
+    )
+
+
+def _is_wide(
+    label_columns: Sequence[str] | None,
+    source_column: str | None,
+    label_column: str | None,
+    id_column: str | None,
+) -> bool:
+    if label_columns is not None:
+        if source_column is not None or label_column is not None:
+            raise InputError(
+                "label_columns (a column per source) excludes source_column and label_column (a row per label)."
+            )
+        if not label_columns:
+            raise InputError("label_columns must name a column per source, as in annotator_a,annotator_b.")
+        return True
+    long = {"source_column": source_column, "label_column": label_column, "id_column": id_column}
+    missing = [name for name, value in long.items() if value is None]
+    if len(missing) == len(long) or source_column is None:
+        raise InputError(
+            "say where the labels are: label_columns for a column per source, or id_column, source_column and "
+            "label_column for a row per label."
+        )
+    if missing:
+        raise InputError(f"a table with a row per label needs {' and '.join(missing)} beside source_column.")
+    return False
+
+
+def _check_ids(ids: Sequence[str], column: str) -> None:
+    first: dict[str, int] = {}
+    for row, name in enumerate(ids):
+        if not name:
+            raise InputError(f"column {column!r} names no sample in row {row} (counting from 0).")
+        if first.setdefault(name, row) != row:
+            raise InputError(
+                f"column {column!r} names {name!r} twice (rows {first[name]} and {row}, counting from 0). A row "
+                "is a sample here; for a row per label say source_column and label_column."
+            )
+
+
+def _long(
+    of: npt.NDArray[np.str_],
+    by: npt.NDArray[np.str_],
+    labels: npt.NDArray[np.int64],
+    truth: npt.NDArray[np.int64] | None,
+    class_names: tuple[str, ...],
+    used: Sequence[str],
+) -> VoteTable:
+    for texts, column, what in ((of, used[2], "sample"), (by, used[1], "source")):
+        if (texts == "").any():
+            row = int(np.argmax(texts == ""))
+            raise InputError(f"column {column!r} names no {what} in row {row} (counting from 0).")
+    ids, sample = _in_order(of)
+    sources, source = _in_order(by)
+    known = None
+    if truth is not None:
+        known = np.full(len(ids), -1)
+        for row in np.flatnonzero(truth >= 0).tolist():
+            if known[sample[row]] not in (-1, truth[row]):
+                raise InputError(
+                    f"column {used[3]!r} gives sample {ids[sample[row]]!r} two true classes, "
+                    f"{class_names[known[sample[row]]]} and {class_names[truth[row]]}."
+                )
+            known[sample[row]] = truth[row]
+    given = np.flatnonzero(labels >= 0)
+    given = given[np.lexsort((source[given], sample[given]))]
+    sample, source = sample[given], source[given]
+    again = np.flatnonzero((np.diff(sample) == 0) & (np.diff(source) == 0))
+    if len(again):
+        at = again[0]
+        raise InputError(
+            f"source {sources[source[at]]!r} labels sample {ids[sample[at]]!r} twice (rows {given[at]} and "
+            f"{given[at + 1]}, counting from 0). Keep one of them, or name them as two sources."
+        )
+    return _votes(ids, sources, class_names, sample, source, labels[given], known)
+
+
+def _in_order(texts: npt.NDArray[np.str_]) -> tuple[list[str], npt.NDArray[np.int64]]:
+    """The different texts as they first come, and for every row which of them it has."""
+    import pandas as pd
+
+    codes, distinct = pd.factorize(texts)
+    return [str(text) for text in distinct], np.asarray(codes, dtype=np.int64)
+
+
+def _votes(
+    ids: Sequence[str],
+    sources: Sequence[str],
+    class_names: tuple[str, ...],
+    sample: npt.NDArray[np.int64],
+    source: npt.NDArray[np.int64],
+    labels: npt.NDArray[np.int64],
+    truth: npt.NDArray[np.int64] | None,
+) -> VoteTable:
+    if not len(labels):
+        raise InputError("the table holds no label by any source: every cell is empty.")
+    known = torch.full((len(ids),), -1) if truth is None else torch.from_numpy(truth)
+    parts = (
+        torch.from_numpy(np.ascontiguousarray(part, dtype=np.int64)) for part in (sample, source, labels)
+    )
+    return VoteTable(tuple(ids), tuple(sources), class_names, *parts, known.long())
