@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -22,7 +23,7 @@ def simulated(samples: int = 400) -> tuple[pd.DataFrame, np.ndarray]:
     """Four independent sources; ``rules`` calls six cats in ten dogs, the expert skipped one in four samples."""
     generator = np.random.default_rng(0)
     truth = generator.integers(3, size=samples)
-    said = {"id": [f"{n}.png" for n in range(samples)]}
+    said: dict[str, Any] = {"id": [f"{n}.png" for n in range(samples)]}
     for name, rate in zip(SOURCES, (0.05, 0.3, 0.0, 0.2), strict=True):
         wrong = generator.random(samples) < rate
         labels = np.where(wrong, (truth + generator.integers(1, 3, size=samples)) % 3, truth)
@@ -188,6 +189,7 @@ def test_hostile_names_are_text_on_the_page(run: Run, tmp_path: Path) -> None:
 
 SMALL = "id,a,b,true\n1,cat,cat,\n2,dog,cat,\n3,dog,dog,dog\n"
 LONG = "id,who,said\n1,a,cat\n1,b,dog\n2,a,dog\n2,b,dog\n"
+TOLD = "id,who,said,true\n1,a,cat,cat\n1,b,dog,dog\n"
 AB = ("--label-columns", "a,b")
 BY = ("--id-column", "id", "--source-column", "who", "--label-column", "said")
 
@@ -228,6 +230,7 @@ BY = ("--id-column", "id", "--source-column", "who", "--label-column", "said")
         (LONG, BY[2:], "a table with a row per label needs --id-column beside --source-column."),
         (LONG, BY[:2], "say where the labels are: --label-columns"),
         (LONG + "2,a,cat\n", BY, "source 'a' labels sample '2' twice (rows 2 and 4, counting from 0)."),
+        (TOLD, (*BY, "--true-column", "true"), "gives sample '1' two true classes, cat and dog."),
         (LONG + "2,,cat\n", BY, "column 'who' names no source in row 4 (counting from 0)."),
     ],
 )

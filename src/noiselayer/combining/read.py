@@ -79,7 +79,7 @@ def read_votes(
         raise InputError(f"there is no table {path}.")
     if path.suffix.lower() not in TABLE_SUFFIXES:
         raise InputError(f"the table must be a file {', '.join(TABLE_SUFFIXES)}; got {path}.")
-    said = list(label_columns or [label_column])
+    said = list(label_columns) if label_columns else [str(label_column)]
     used = [name for name in (*said, source_column, id_column, true_column) if name is not None]
     if len(set(used)) < len(used):
         twice = sorted({name for name in used if used.count(name) > 1})
@@ -197,7 +197,7 @@ def _votes(
     if not len(labels):
         raise InputError("the table holds no label by any source: every cell is empty.")
     known = torch.full((len(ids),), -1) if truth is None else torch.from_numpy(truth)
-    parts = (
+    samples, by, classes = (
         torch.from_numpy(np.ascontiguousarray(part, dtype=np.int64)) for part in (sample, source, labels)
     )
-    return VoteTable(tuple(ids), tuple(sources), class_names, *parts, known.long())
+    return VoteTable(tuple(ids), tuple(sources), class_names, samples, by, classes, known.long())
