@@ -119,3 +119,13 @@ def test_three_classes_in_a_ring_are_found() -> None:
         [[0.4, 0.1, 0.5], [0.5, 0.4, 0.1], [0.1, 0.5, 0.4]]
     )  # no two would gain by changing places
     assert renamed_classes(ring) == [0, 1, 2]
+
+
+def test_made_up_samples_keep_the_names_of_classes_that_the_labels_hardly_tell_apart() -> None:
+    Q = torch.tensor([[0.36, 0.3, 0.3], [0.34, 0.4, 0.3], [0.3, 0.3, 0.4]])
+    generator = torch.Generator().manual_seed(1)
+    truth = torch.randint(3, (600,), generator=generator)
+    features = torch.eye(3)[truth] + torch.randn(600, 3, generator=generator)
+    labels = corrupt_labels(truth, Q, generator=generator)
+    found = alternate([(features, labels)], 3, starts=[Q], ridges=(10.0,))
+    assert not renamed_classes(found.noise_matrix)

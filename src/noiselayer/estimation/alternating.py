@@ -8,6 +8,9 @@ comes out far too clean. Here they take turns on different samples: W is fitted 
           Q_{\tilde y_n i}\; \mathrm{softmax}_i\big(s\,(W f_n + b)\big)
 
 over the samples that their W has not seen. The scale s takes back what the ridge on W has taken, so Q need not.
+
+Where every answer would have two classes change names, a few made-up samples of every class are added, more of them
+until one answer keeps the names: what the labels do not say of a column is then taken from the mean of all.
 """
 
 from __future__ import annotations
@@ -26,6 +29,9 @@ from noiselayer.functional import noisy_nll
 __all__ = ["Alternation", "alternate", "fixed_matrix_losses", "renamed_classes"]
 
 _LARGE = 1e6  # a round trip that gains can be gone again and again
+
+PSEUDO_COUNTS = (0.0, 30.0, 100.0, 300.0)
+"""Made-up samples of every class, whose labels are as often right as the mean class's and else wrong evenly."""
 
 View = tuple[Tensor, Tensor]
 """Features, shape (N, D), from a network that was not trained on these samples, and their noisy labels, shape (N,)."""
@@ -97,11 +103,18 @@ def alternate(
         f = features.detach()[kept].cpu().double()
         f, _ = principal_features(f, f[:0], max(64, min(2 * num_classes, 512)))
         prepared.append((f, labels[kept].cpu().long()))
-    found = (
-        _take_turns(prepared, start, ridge, parts, rounds, iterations)
-        for start, ridge in product(starts, ridges)
-    )
-    return min(found, key=lambda one: (bool(renamed_classes(one.noise_matrix)), one.loss))
+    best: Alternation | None = None
+    for counts in PSEUDO_COUNTS:
+        found = [
+            _take_turns(prepared, start, ridge, counts, parts, rounds, iterations)
+            for start, ridge in product(starts, ridges)
+        ]
+        kept = [one for one in found if not renamed_classes(one.noise_matrix)]
+        if kept:
+            return min(kept, key=lambda one: one.loss)
+        best = best or min(found, key=lambda one: one.loss)
+    assert best is not None
+    return best
 
 
 def renamed_classes(noise_matrix: Tensor) -> list[int]:
@@ -127,7 +140,13 @@ def renamed_classes(noise_matrix: Tensor) -> list[int]:
 
 
 def _take_turns(
-    views: Sequence[View], start: Tensor, ridge: float, parts: int, rounds: int, iterations: int
+    views: Sequence[View],
+    start: Tensor,
+    ridge: float,
+    counts: float,
+    parts: int,
+    rounds: int,
+    iterations: int,
 ) -> Alternation:
     K = len(start)
     cut = [
@@ -147,17 +166,20 @@ def _take_turns(
         logits = torch.cat(
             [linear_logits(f, W) for (_, f, _), W in zip(cut, weights, strict=True) if W is not None]
         )
-        A, scale, loss = _matrix_and_scale(logits, labels, A, iterations)
+        A, scale, loss = _matrix_and_scale(logits, labels, A, counts, iterations)
     return Alternation(A.softmax(dim=0).float(), ridge, scale, loss)
 
 
 def _matrix_and_scale(
-    logits: Tensor, labels: Tensor, A: Tensor, iterations: int
+    logits: Tensor, labels: Tensor, A: Tensor, counts: float, iterations: int
 ) -> tuple[Tensor, float, float]:
     """Q's logits, s and the loss, for classifiers that stay as they are."""
     log_scale = logits.new_zeros(()).requires_grad_()
     A = A.clone().requires_grad_()
     optimizer = torch.optim.LBFGS([log_scale, A], max_iter=iterations, line_search_fn="strong_wolfe")
+
+    K, right = len(A), float(A.detach().softmax(dim=0).diagonal().mean())
+    even = torch.full_like(A, (1 - right) / (K - 1)).fill_diagonal_(right)
 
     def loss_of() -> Tensor:
         return noisy_nll(logits * log_scale.exp(), labels, A.softmax(dim=0)).mean()
@@ -165,6 +187,8 @@ def _matrix_and_scale(
     def closure() -> Tensor:
         optimizer.zero_grad()
         loss = loss_of()
+        if counts:
+            loss = loss - counts / len(labels) * (even * A.log_softmax(dim=0)).sum()
         loss.backward()  # type: ignore[no-untyped-call]
         return loss
 
