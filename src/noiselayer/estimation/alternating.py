@@ -109,9 +109,9 @@ def alternate(
             _take_turns(prepared, start, ridge, counts, parts, rounds, iterations)
             for start, ridge in product(starts, ridges)
         ]
-        kept = [one for one in found if not renamed_classes(one.noise_matrix)]
-        if kept:
-            return min(kept, key=lambda one: one.loss)
+        named = [one for one in found if not renamed_classes(one.noise_matrix)]
+        if named:
+            return min(named, key=lambda one: one.loss)
         best = best or min(found, key=lambda one: one.loss)
     assert best is not None
     return best
