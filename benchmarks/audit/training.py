@@ -13,8 +13,7 @@ The same network, for as many epochs, on the same images and labels (see ``cross
   repeating samples, so that its last network takes no fewer steps for them.
 
 Average precision is of the ranking of all given labels (cleanlab's: its label quality), accuracy of the last network on
-the test set, asked once per cell. One cell a file; what is there is not made again. About 2 minutes a cell with --epochs
-8 on two quiet cores.
+the test set, asked once per cell. One cell a file; what is there is not made again.
 """
 
 from __future__ import annotations
