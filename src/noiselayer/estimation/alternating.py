@@ -9,8 +9,8 @@ comes out far too clean. Here they take turns on different samples: W is fitted 
 
 over the samples that their W has not seen. The scale s takes back what the ridge on W has taken, so Q need not.
 
-Where every answer would have two classes change names, a few made-up samples of every class are added, more of them
-until one answer keeps the names: what the labels do not say of a column is then taken from the mean of all.
+Where the best answer would have classes change names, a few made-up samples of every class are added, more of them
+until it keeps the names: what the labels do not say of a column is then taken from the mean of all.
 """
 
 from __future__ import annotations
@@ -71,8 +71,8 @@ def alternate(
         views: Features and noisy labels, one pair for each network that made features; all share one Q.
         num_classes: K.
         starts: Noise matrices to begin with, shape (K, K), columns = true classes.
-        ridges: Candidates for N times the weight of ||W||^2 / 2. Over starts and ridges the lowest loss decides, among
-            matrices whose classes keep their names (:func:`renamed_classes`) if there are any.
+        ridges: Candidates for N times the weight of ||W||^2 / 2. Over starts and ridges the lowest loss decides, with
+            made-up samples if classes would change names (:func:`renamed_classes`).
         parts: Into so many parts every view is cut; each meets a classifier fitted to the others.
         rounds: Turns.
         max_samples: Of a view, evenly spaced.
@@ -103,18 +103,16 @@ def alternate(
         f = features.detach()[kept].cpu().double()
         f, _ = principal_features(f, f[:0], max(64, min(2 * num_classes, 512)))
         prepared.append((f, labels[kept].cpu().long()))
-    best: Alternation | None = None
+    found: list[Alternation] = []
     for counts in PSEUDO_COUNTS:
-        found = [
+        found += [
             _take_turns(prepared, start, ridge, counts, parts, rounds, iterations)
             for start, ridge in product(starts, ridges)
         ]
-        named = [one for one in found if not renamed_classes(one.noise_matrix)]
-        if named:
-            return min(named, key=lambda one: one.loss)
-        best = best or min(found, key=lambda one: one.loss)
-    assert best is not None
-    return best
+        best = min(found[-len(starts) * len(ridges) :], key=lambda one: one.loss)
+        if not renamed_classes(best.noise_matrix):
+            return best
+    return min(found, key=lambda one: (bool(renamed_classes(one.noise_matrix)), one.loss))
 
 
 def renamed_classes(noise_matrix: Tensor) -> list[int]:
