@@ -30,7 +30,7 @@ __all__ = ["Alternation", "alternate", "fixed_matrix_losses", "renamed_classes"]
 
 _LARGE = 1e6  # a round trip that gains can be gone again and again
 
-PSEUDO_COUNTS = (0.0, 30.0, 100.0, 300.0)
+PSEUDO_COUNTS = (30.0, 100.0, 300.0)
 """Made-up samples of every class, whose labels are as often right as the mean class's and else wrong evenly."""
 
 View = tuple[Tensor, Tensor]
@@ -103,16 +103,14 @@ def alternate(
         f = features.detach()[kept].cpu().double()
         f, _ = principal_features(f, f[:0], max(64, min(2 * num_classes, 512)))
         prepared.append((f, labels[kept].cpu().long()))
-    found: list[Alternation] = []
+    candidates = list(product(starts, ridges))
+    turns = [_take_turns(prepared, *candidate, 0.0, parts, rounds, iterations) for candidate in candidates]
+    first = min(range(len(turns)), key=lambda k: turns[k].loss)
     for counts in PSEUDO_COUNTS:
-        found += [
-            _take_turns(prepared, start, ridge, counts, parts, rounds, iterations)
-            for start, ridge in product(starts, ridges)
-        ]
-        best = min(found[-len(starts) * len(ridges) :], key=lambda one: one.loss)
-        if not renamed_classes(best.noise_matrix):
-            return best
-    return min(found, key=lambda one: (bool(renamed_classes(one.noise_matrix)), one.loss))
+        if not renamed_classes(turns[first].noise_matrix):
+            break
+        turns[first] = _take_turns(prepared, *candidates[first], counts, parts, rounds, iterations)
+    return turns[first]
 
 
 def renamed_classes(noise_matrix: Tensor) -> list[int]:
