@@ -23,7 +23,13 @@ import torch
 from torch import Tensor
 
 from noiselayer.estimation.from_features import RIDGES
-from noiselayer.estimation.linear import LinearFit, linear_logits, principal_features
+from noiselayer.estimation.linear import (
+    LinearFit,
+    evenly_spaced,
+    linear_logits,
+    num_components,
+    principal_features,
+)
 from noiselayer.functional import noisy_nll
 
 __all__ = ["Alternation", "alternate", "fixed_matrix_losses", "renamed_classes"]
@@ -99,10 +105,8 @@ def alternate(
             raise ValueError(
                 f"a view must have at least as many samples as parts, {parts}; got {len(features)}."
             )
-        kept = torch.linspace(0, len(features) - 1, min(len(features), max_samples)).long()
-        f = features.detach()[kept].cpu().double()
-        f, _ = principal_features(f, f[:0], max(64, min(2 * num_classes, 512)))
-        prepared.append((f, labels[kept].cpu().long()))
+        f, _, y = _prepared(features, features[:0], labels, num_classes, max_samples)
+        prepared.append((f, y))
     candidates = list(product(starts, ridges))
     turns = [_take_turns(prepared, *candidate, 0.0, parts, rounds, iterations) for candidate in candidates]
     first = min(range(len(turns)), key=lambda k: turns[k].loss)
@@ -153,15 +157,13 @@ def _take_turns(
     ]
     labels = torch.cat([y for _, _, y in cut])
     A, scale, loss = _logits_of(start), 1.0, float("nan")
-    weights: list[Tensor | None] = [None] * len(cut)
+    weights = [torch.zeros(K, f.shape[1] + 1, dtype=f.dtype) for _, f, _ in cut]
     for _ in range(rounds):
         weights = [
             fit.classifier(A, ridge=ridge / len(fit.f), start=W)
             for (fit, _, _), W in zip(cut, weights, strict=True)
         ]
-        logits = torch.cat(
-            [linear_logits(f, W) for (_, f, _), W in zip(cut, weights, strict=True) if W is not None]
-        )
+        logits = torch.cat([linear_logits(f, W) for (_, f, _), W in zip(cut, weights, strict=True)])
         A, scale, loss = _matrix_and_scale(logits, labels, A, counts, iterations)
     return Alternation(A.softmax(dim=0).float(), ridge, scale, loss)
 
@@ -225,19 +227,25 @@ def fixed_matrix_losses(
     A, y = _logits_of(noise_matrix), labels.cpu().long()
     of_views: list[list[Tensor]] = []
     for (features, given), held in zip(views, held_out, strict=True):
-        kept = torch.linspace(0, len(features) - 1, min(len(features), max_samples)).long()
-        f, h = principal_features(
-            features.detach()[kept].cpu().double(),
-            held.detach().cpu().double(),
-            max(64, min(2 * len(A), 512)),
-        )
-        fit = LinearFit(f, given[kept].cpu().long(), len(A), iterations=iterations)
+        f, h, own = _prepared(features, held, given, len(A), max_samples)
+        fit = LinearFit(f, own, len(A), iterations=iterations)
         Q = A.softmax(dim=0)
         of_views.append(
             [noisy_nll(linear_logits(h, fit.classifier(A, ridge=r / len(f))), y, Q) for r in ridges]
         )
     by_ridge = [torch.stack(losses).mean(dim=0) for losses in zip(*of_views, strict=True)]
     return min(by_ridge, key=lambda losses: float(losses.mean()))
+
+
+def _prepared(
+    features: Tensor, held: Tensor, labels: Tensor, num_classes: int, max_samples: int
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Principal components of some of the samples, the same of those held out, and the labels of the former."""
+    kept = evenly_spaced(len(features), max_samples)
+    f, h = principal_features(
+        features.detach()[kept].cpu().double(), held.detach().cpu().double(), num_components(num_classes)
+    )
+    return f, h, labels[kept].cpu().long()
 
 
 def _logits_of(noise_matrix: Tensor) -> Tensor:

@@ -21,7 +21,13 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from noiselayer.estimation.linear import LinearFit, linear_logits, principal_features
+from noiselayer.estimation.linear import (
+    LinearFit,
+    evenly_spaced,
+    linear_logits,
+    num_components,
+    principal_features,
+)
 from noiselayer.functional import noisy_nll
 
 __all__ = [
@@ -146,11 +152,11 @@ def estimate_from_features(
     if start.shape != (K, K):
         raise ValueError(f"start must have shape ({K}, {K}); got {tuple(start.shape)}.")
     # Double precision, for L-BFGS's line search; on the CPU, since some accelerators have no doubles.
-    kept = torch.linspace(0, len(features) - 1, min(len(features), max_samples)).long()
+    kept = evenly_spaced(len(features), max_samples)
     f, f_held = principal_features(
         features.detach()[kept].cpu().double(),
         validation_features.detach().cpu().double(),
-        max_features or max(64, min(2 * K, 512)),
+        max_features or num_components(K),
     )
     y, y_held = noisy_labels[kept].cpu().long(), validation_labels.cpu().long()
     A0 = start.detach().cpu().double().clamp_min(1e-4).log()

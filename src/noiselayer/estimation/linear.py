@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-__all__ = ["LinearFit", "linear_logits", "principal_features"]
+__all__ = ["LinearFit", "evenly_spaced", "linear_logits", "num_components", "principal_features"]
 
 
 class LinearFit:
@@ -103,6 +103,24 @@ def linear_logits(features: Tensor, W: Tensor) -> Tensor:
     tensor([[6.]])
     """
     return torch.addmm(W[:, -1], features, W[:, :-1].T)
+
+
+def evenly_spaced(count: int, most: int) -> Tensor:
+    """At most so many row numbers of a count, evenly spaced.
+
+    >>> evenly_spaced(5, 3)
+    tensor([0, 2, 4])
+    """
+    return torch.linspace(0, count - 1, min(count, most)).long()
+
+
+def num_components(num_classes: int) -> int:
+    """How many principal components of features are used if nobody says: 64, or twice K up to 512.
+
+    >>> num_components(10), num_components(100)
+    (64, 200)
+    """
+    return max(64, min(2 * num_classes, 512))
 
 
 def principal_features(f: Tensor, held: Tensor, max_features: int) -> tuple[Tensor, Tensor]:
