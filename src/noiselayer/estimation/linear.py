@@ -133,8 +133,8 @@ def principal_features(f: Tensor, held: Tensor, max_features: int) -> tuple[Tens
 
     >>> f = torch.tensor([[0.0, 5.0], [2.0, 5.0]], dtype=torch.float64)
     >>> principal_features(f, f[:1], 2)[0].abs()
-    tensor([[1.],
-            [1.]], dtype=torch.float64)
+    tensor([[0.7071],
+            [0.7071]], dtype=torch.float64)
     """
     mean, std = f.mean(dim=0), f.std(dim=0, correction=0)
     used = std > 1e-9 * mean.abs()  # a constant, but for rounding; whatever the other features' units are
