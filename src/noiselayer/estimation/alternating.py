@@ -15,9 +15,11 @@ until it keeps the names: what the labels do not say of a column is then taken f
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -77,8 +79,9 @@ def alternate(
         views: Features and noisy labels, one pair for each network that made features; all share one Q.
         num_classes: K.
         starts: Noise matrices to begin with, shape (K, K), columns = true classes.
-        ridges: Candidates for N times the weight of ||W||^2 / 2. Over starts and ridges the lowest loss decides, with
-            made-up samples if classes would change names (:func:`renamed_classes`).
+        ridges: Candidates for N times the weight of ||W||^2 / 2. Of all starts with all ridges the half with the lower
+            loss goes on after every round. Made-up samples join if classes would change names
+            (:func:`renamed_classes`).
         parts: Into so many parts every view is cut; each meets a classifier fitted to the others.
         rounds: Turns.
         max_samples: Of a view, evenly spaced.
@@ -99,22 +102,31 @@ def alternate(
     """
     if not views:
         raise ValueError("views must hold features and labels of at least one network; got none.")
-    prepared = []
+    cut: list[_Part] = []
     for features, labels in views:
         if len(features) < parts:
             raise ValueError(
                 f"a view must have at least as many samples as parts, {parts}; got {len(features)}."
             )
         f, _, y = _prepared(features, features[:0], labels, num_classes, max_samples)
-        prepared.append((f, y))
-    candidates = list(product(starts, ridges))
-    turns = [_take_turns(prepared, *candidate, 0.0, parts, rounds, iterations) for candidate in candidates]
-    first = min(range(len(turns)), key=lambda k: turns[k].loss)
+        part = torch.arange(len(f)) % parts
+        for p in range(parts):
+            others = LinearFit(f[part != p], y[part != p], num_classes, iterations=iterations)
+            cut.append(_Part(others, f[part == p], y[part == p]))
+    running = [_Turns(cut, start, ridge) for start, ridge in product(starts, ridges)]
+    for _ in range(rounds):
+        for turns in running:
+            turns.take()
+        # The better half goes on: in the end one.
+        running = sorted(running, key=lambda turns: turns.loss)[: math.ceil(len(running) / 2)]
+    best = running[0]
     for counts in PSEUDO_COUNTS:
-        if not renamed_classes(turns[first].noise_matrix):
+        if not renamed_classes(best.noise_matrix):
             break
-        turns[first] = _take_turns(prepared, *candidates[first], counts, parts, rounds, iterations)
-    return turns[first]
+        best = _Turns(cut, best.start, best.ridge, counts)
+        for _ in range(rounds):
+            best.take()
+    return Alternation(best.noise_matrix, best.ridge, best.scale, best.loss)
 
 
 def renamed_classes(noise_matrix: Tensor) -> list[int]:
@@ -139,60 +151,59 @@ def renamed_classes(noise_matrix: Tensor) -> list[int]:
     return [int(i) for i in (gain.diagonal() > 1e-6).nonzero().flatten()]
 
 
-def _take_turns(
-    views: Sequence[View],
-    start: Tensor,
-    ridge: float,
-    counts: float,
-    parts: int,
-    rounds: int,
-    iterations: int,
-) -> Alternation:
-    K = len(start)
-    cut = [
-        (LinearFit(f[part != p], y[part != p], K, iterations=iterations), f[part == p], y[part == p])
-        for f, y in views
-        for part in [torch.arange(len(f)) % parts]
-        for p in range(parts)
-    ]
-    labels = torch.cat([y for _, _, y in cut])
-    A, scale, loss = _logits_of(start), 1.0, float("nan")
-    weights = [torch.zeros(K, f.shape[1] + 1, dtype=f.dtype) for _, f, _ in cut]
-    for _ in range(rounds):
-        weights = [
-            fit.classifier(A, ridge=ridge / len(fit.f), start=W)
-            for (fit, _, _), W in zip(cut, weights, strict=True)
-        ]
-        logits = torch.cat([linear_logits(f, W) for (_, f, _), W in zip(cut, weights, strict=True)])
-        A, scale, loss = _matrix_and_scale(logits, labels, A, counts, iterations)
-    return Alternation(A.softmax(dim=0).float(), ridge, scale, loss)
+class _Part(NamedTuple):
+    """A part of a view: the fit to all other parts, the part's own features, and its labels."""
+
+    others: LinearFit
+    features: Tensor
+    labels: Tensor
 
 
-def _matrix_and_scale(
-    logits: Tensor, labels: Tensor, A: Tensor, counts: float, iterations: int
-) -> tuple[Tensor, float, float]:
-    """Q's logits, s and the loss, for classifiers that stay as they are."""
-    log_scale = logits.new_zeros(()).requires_grad_()
-    A = A.clone().requires_grad_()
-    optimizer = torch.optim.LBFGS([log_scale, A], max_iter=iterations, line_search_fn="strong_wolfe")
+class _Turns:
+    """One answer on its way: a classifier for every part, one Q and one scale."""
 
-    K, right = len(A), float(A.detach().softmax(dim=0).diagonal().mean())
-    even = torch.full_like(A, (1 - right) / (K - 1)).fill_diagonal_(right)
+    def __init__(self, cut: Sequence[_Part], start: Tensor, ridge: float, counts: float = 0.0) -> None:
+        self.cut, self.start, self.ridge, self.counts = cut, start, ridge, counts
+        self.A, self.scale, self.loss = _logits_of(start), 1.0, math.inf
+        self.weights: list[Tensor | None] = [None] * len(cut)
+        self.labels = torch.cat([part.labels for part in cut])
 
-    def loss_of() -> Tensor:
-        return noisy_nll(logits * log_scale.exp(), labels, A.softmax(dim=0)).mean()
+    @property
+    def noise_matrix(self) -> Tensor:
+        return self.A.softmax(dim=0).float()
 
-    def closure() -> Tensor:
-        optimizer.zero_grad()
-        loss = loss_of()
-        if counts:
-            loss = loss - counts / len(labels) * (even * A.log_softmax(dim=0)).sum()
-        loss.backward()  # type: ignore[no-untyped-call]
-        return loss
+    def take(self) -> None:
+        """Fit the classifiers with Q fixed, then Q and the scale with the classifiers fixed."""
+        outputs = []
+        for k, (others, features, _) in enumerate(self.cut):
+            W = others.classifier(self.A, ridge=self.ridge / len(others.f), start=self.weights[k])
+            outputs.append(linear_logits(features, W))
+            self.weights[k] = W
+        self._fit_matrix(torch.cat(outputs))
 
-    optimizer.step(closure)  # type: ignore[no-untyped-call]
-    with torch.no_grad():
-        return A.detach(), float(log_scale.exp()), float(loss_of())
+    def _fit_matrix(self, logits: Tensor) -> None:
+        log_scale = logits.new_zeros(()).requires_grad_()
+        A, K = self.A.clone().requires_grad_(), len(self.A)
+        right = float(self.A.softmax(dim=0).diagonal().mean())
+        even = torch.full_like(self.A, (1 - right) / (K - 1)).fill_diagonal_(right)
+        optimizer = torch.optim.LBFGS(
+            [log_scale, A], max_iter=self.cut[0].others.iterations, line_search_fn="strong_wolfe"
+        )
+
+        def loss_of() -> Tensor:
+            return noisy_nll(logits * log_scale.exp(), self.labels, A.softmax(dim=0)).mean()
+
+        def closure() -> Tensor:
+            optimizer.zero_grad()
+            loss = loss_of()
+            if self.counts:
+                loss = loss - self.counts / len(self.labels) * (even * A.log_softmax(dim=0)).sum()
+            loss.backward()  # type: ignore[no-untyped-call]
+            return loss
+
+        optimizer.step(closure)  # type: ignore[no-untyped-call]
+        with torch.no_grad():
+            self.A, self.scale, self.loss = A.detach(), float(log_scale.exp()), float(loss_of())
 
 
 def fixed_matrix_losses(
