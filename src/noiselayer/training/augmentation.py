@@ -35,8 +35,8 @@ def augment(images: Tensor, augmentation: Augmentation, *, shift: float = 0.125)
     True
     >>> _ = torch.manual_seed(0)
     >>> augment(image.expand(3, 1, 1, 4), "flip-shift", shift=0.3)[:, 0, 0]
-    tensor([[1., 0., 1., 2.],
-            [3., 2., 1., 0.],
+    tensor([[2., 1., 0., 1.],
+            [0., 1., 2., 3.],
             [2., 1., 0., 1.]])
     """
     check_augmentation(augmentation)
