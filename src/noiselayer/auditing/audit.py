@@ -12,6 +12,7 @@ from typing import Any, Literal
 from torch import Tensor
 
 from noiselayer.audit import AuditResult
+from noiselayer.auditing.by_source import judged_by_source, whole_probs
 from noiselayer.auditing.folder import SavedAudit, load_audit, save_audit
 from noiselayer.auditing.folds import cross_fit
 from noiselayer.auditing.plan import AuditPlan, abandon_folder, check_out_of_sample, open_folder
@@ -23,6 +24,8 @@ from noiselayer.runs.label_sets import read_probabilities
 from noiselayer.runs.loaded import load
 from noiselayer.runs.matrix_file import read_noise_matrix
 from noiselayer.runs.sets import read_sets
+from noiselayer.sources.figures import describe_sources
+from noiselayer.sources.result import CombinedLabels
 from noiselayer.training import Hardware, choose_method, default_options
 
 __all__ = ["audit_files"]
@@ -106,10 +109,14 @@ def audit_files(
             class_names=data.class_names,
             top=plan.top,
         )
+        found = None
+        if data.label_sources is not None:
+            probs = whole_probs(source.probs)
+            result, found = judged_by_source(result, data, probs, threshold=plan.threshold, top=plan.top)
     except (ValueError, TypeError) as error:
         abandon_folder(plan.out)
         raise InputError(str(error)) from error
-    saved = _saved(plan, data, result, source)
+    saved = _saved(plan, data, result, source, found)
     save_audit(plan.out, saved)
     _report(plan, saved, data)
     shutil.rmtree(plan.out / "folds", ignore_errors=True)
@@ -188,7 +195,9 @@ def _trained(
         options = replace(options, method=method)
     try:
         fitted = cross_fit(
-            data,
+            replace(
+                data, label_sources=None, source_names=()
+            ),  # sources are told apart in judging, not in training
             options,
             folds=plan.folds,
             clean=clean,
@@ -206,7 +215,9 @@ def _trained(
     return _Source(fitted.probs, fitted.probs_of, plan.folds, fitted.noise_matrix, fitted.standard_error)
 
 
-def _saved(plan: AuditPlan, data: LabeledData, result: AuditResult, source: _Source) -> SavedAudit:
+def _saved(
+    plan: AuditPlan, data: LabeledData, result: AuditResult, source: _Source, found: CombinedLabels | None
+) -> SavedAudit:
     wrong = result.wrong
     per_class = [
         {"class": name, "labels": int(labels), "expected": expected, "low": low, "high": high}
@@ -236,6 +247,9 @@ def _saved(plan: AuditPlan, data: LabeledData, result: AuditResult, source: _Sou
         source={"path": plan.reading.path, "reading": plan.reading.to_dict()},
         folds=source.folds,
         warnings=(*source.warnings, *result.warnings),
+        sources=None
+        if found is None or found.sources is None
+        else describe_sources(found, found.sources, len(found)),
     )
 
 

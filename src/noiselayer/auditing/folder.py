@@ -55,6 +55,8 @@ class SavedAudit:
         source: ``{"path": ..., "reading": {...}}``: the data, and the arguments that read them.
         folds: How many models were cross-fitted; None if the probabilities came from elsewhere.
         warnings: What is to be known before the figures are used.
+        sources: Where the source of every label is known: how good each is, see
+            :func:`noiselayer.sources.figures.describe_sources`.
         made_by: The program and its version.
     """
 
@@ -71,6 +73,7 @@ class SavedAudit:
     source: dict[str, Any] = field(default_factory=dict)
     folds: int | None = None
     warnings: tuple[str, ...] = ()
+    sources: dict[str, Any] | None = None
     made_by: str = f"noiselayer {__version__}"
 
     def in_words(self) -> list[str]:
@@ -85,6 +88,10 @@ class SavedAudit:
         shares = [(row["expected"] / max(row["labels"], 1), row["class"]) for row in self.counts["per_class"]]
         worst = ", ".join(f"{name} {share:.1%}" for share, name in sorted(shares, reverse=True)[:3])
         lines.append(f"Largest shares of wrong labels: {worst}.")
+        if self.sources is not None:
+            ordered = sorted(self.sources["sources"], key=lambda one: one["accuracy"])
+            told = ", ".join(f"{one['name']} {one['accuracy']:.1%}" for one in ordered[:3])
+            lines.append(f"{len(ordered)} sources of labels; right labels of the worst: {told}.")
         lines += [f"Note: {warning}" for warning in self.warnings]
         return lines + [f"Check: {finding}" for finding in self.findings]
 
@@ -97,6 +104,7 @@ def save_audit(folder: str | Path, audit: SavedAudit) -> None:
     ``labels.parquet``                   a row per label that was asked for, see ``LABEL_COLUMNS``
     ``noise_matrix.csv``                 columns are true classes
     ``noise_matrix_standard_error.csv``  of every entry, where it is known
+    ``sources.json``                     how good each source of labels is, where that was asked
     ===================================  =====================================================================
 
     Args:
@@ -135,6 +143,10 @@ def save_audit(folder: str | Path, audit: SavedAudit) -> None:
             write_entries(errors, audit.standard_error, audit.class_names)
         else:
             errors.unlink(missing_ok=True)  # of an audit that lay here before
+        if audit.sources is not None:
+            write_json(folder / "sources.json", audit.sources)
+        else:
+            (folder / "sources.json").unlink(missing_ok=True)
         write_json(folder / "audit.json", _plain(audit))
     except OSError as error:
         raise InputError(f"cannot write to the folder {folder}: {error.strerror}.") from error
@@ -197,6 +209,7 @@ def load_audit(folder: str | Path) -> SavedAudit:
         findings=findings,
         source=source,
         warnings=warnings,
+        sources=read_json(folder / "sources.json") if (folder / "sources.json").is_file() else None,
     )
 
 

@@ -84,6 +84,7 @@ class AuditPlan:
         """What tells this audit from another one, as plain types."""
         return {
             "data": {"samples": len(data), "fingerprint": fingerprint(data)},
+            "source_column": self.reading.source_column,
             "class_names": list(data.class_names),
             "folds": self.folds,
             "options": self.options,

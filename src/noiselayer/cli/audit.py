@@ -33,6 +33,13 @@ def audit(
     label_column: Annotated[
         str | None, typer.Option(help="Column with the labels.", rich_help_panel=_DATA)
     ] = None,
+    source_column: Annotated[
+        str | None,
+        typer.Option(
+            help="Column that says who gave each label: a noise matrix for each source.",
+            rich_help_panel=_DATA,
+        ),
+    ] = None,
     image_column: Annotated[
         str | None, typer.Option(help="Column with paths of images.", rich_help_panel=_DATA)
     ] = None,
@@ -163,6 +170,7 @@ def audit(
             path=data,
             labels=labels,
             label_column=label_column,
+            source_column=source_column,
             inputs_key=inputs_key,
             layout=layout,  # type: ignore[arg-type]
             image_column=image_column,

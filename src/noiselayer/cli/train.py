@@ -40,6 +40,13 @@ def train(
     label_column: Annotated[
         str | None, typer.Option(help="Column with the labels.", rich_help_panel=_DATA)
     ] = None,
+    source_column: Annotated[
+        str | None,
+        typer.Option(
+            help="Column that says who gave each label: a noise matrix for each source.",
+            rich_help_panel=_DATA,
+        ),
+    ] = None,
     image_column: Annotated[
         str | None, typer.Option(help="Column with paths of images.", rich_help_panel=_DATA)
     ] = None,

@@ -16,7 +16,14 @@ from noiselayer.errors import InputError, list_some
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["LABEL_NAMES", "is_label_file", "label_column_of", "labels_of_column", "read_label_file"]
+__all__ = [
+    "LABEL_NAMES",
+    "is_label_file",
+    "label_column_of",
+    "labels_of_column",
+    "read_label_file",
+    "read_source_column",
+]
 
 LABEL_NAMES = ("y", "Y", "label", "labels", "target", "targets", "class", "y_train", "Y_train")
 
@@ -66,6 +73,28 @@ def read_label_file(address: str, label_column: str | None = None) -> npt.NDArra
     column = label_column if label_column is not None else label_column_of(columns, path)
     require_columns(columns, [column], str(path))
     return labels_of_column(read_frame(path, text_columns=[column]), column)
+
+
+def read_source_column(address: str, source_column: str) -> npt.NDArray[Any]:
+    r"""Read who gave each label from the table that holds the labels, shape (N,).
+
+    Raises:
+        InputError: If the labels are in no table, or it has no such column.
+
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "labels.csv"
+    >>> _ = path.write_text("label,who\ncat,ann\ndog,bob\n")
+    >>> read_source_column(str(path), "who").tolist()
+    ['ann', 'bob']
+    """
+    path, _ = split_address(address)
+    if path.suffix.lower() not in TABLE_SUFFIXES:
+        raise InputError(
+            f"source_column is a column of the table that holds the labels, and they are in {path}; give labels and "
+            "sources together in a table."
+        )
+    require_columns(read_columns(path), [source_column], str(path))
+    return labels_of_column(read_frame(path, text_columns=[source_column]), source_column)
 
 
 def label_column_of(columns: Sequence[str], path: Path) -> str:

@@ -31,10 +31,13 @@ class LabeledData:
         class_names: The K names; may be empty if there are no labels.
         source: In words: the files, keys and columns that were read.
         skipped: Names of the samples left out because they could not be read.
+        label_sources: Shape (N,), int64, who gave each label, an index of ``source_names``; None if that is not
+            known.
+        source_names: The S names of annotators, versions of a prompt, web sites, rules.
 
     Raises:
-        InputError: If labels and inputs differ in number, a label is out of range, or two classes share
-            a name.
+        InputError: If labels and inputs differ in number, a label or the source of one is out of range, or two
+            classes share a name.
 
     >>> data = from_arrays(np.eye(3), [0, 1, 1], class_names=["cat", "dog"])
     >>> data.num_classes, data.subset([2, 0]).labels
@@ -46,6 +49,8 @@ class LabeledData:
     class_names: tuple[str, ...]
     source: str
     skipped: tuple[str, ...] = field(default=())
+    label_sources: Tensor | None = None
+    source_names: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.labels is None:
@@ -67,6 +72,8 @@ class LabeledData:
                 f"labels must lie in 0..{self.num_classes - 1} for {self.num_classes} classes; got "
                 f"{int(self.labels.min())}..{int(self.labels.max())}."
             )
+        if self.label_sources is not None:
+            _check_sources(self.label_sources, len(self.labels), len(self.source_names))
 
     def __len__(self) -> int:
         return len(self.inputs)
@@ -88,10 +95,43 @@ class LabeledData:
             InputError: If an index is out of range.
         """
         inputs = SubsetInputs(self.inputs, indices)
-        labels = (
-            None if self.labels is None else self.labels[torch.as_tensor(np.asarray(indices, dtype=np.int64))]
+        at = torch.as_tensor(np.asarray(indices, dtype=np.int64))
+        labels = None if self.labels is None else self.labels[at]
+        sources = None if self.label_sources is None else self.label_sources[at]
+        return replace(self, inputs=inputs, labels=labels, label_sources=sources)
+
+    def with_sources(self, sources: npt.NDArray[Any] | Tensor | Sequence[Any], where: str) -> LabeledData:
+        """The same samples and labels, with who gave each label.
+
+        Args:
+            sources: Shape (N,), names or numbers of sources; None, NaN and "" are refused.
+            where: What they were read from, for messages.
+
+        Raises:
+            InputError: If there is not one source per label, or one is missing.
+
+        >>> data = from_arrays(np.eye(3), [0, 1, 1]).with_sources(["ann", "bob", "ann"], "a doctest")
+        >>> data.source_names, data.label_sources
+        (('ann', 'bob'), tensor([0, 1, 0]))
+        """
+        values = np.asarray(sources)
+        if values.shape != (len(self),):
+            raise InputError(
+                f"there must be one source per label: {self.source} has {len(self):,} samples, {where} has shape "
+                f"{values.shape}."
+            )
+        gaps = [row for row, value in enumerate(values.tolist()) if value in (None, "") or value != value]
+        if gaps:
+            raise InputError(
+                f"{where} has no source in {len(gaps):,} rows ({list_some(gaps)}, counting from 0). Give those labels "
+                "a source of their own, such as 'unknown'."
+            )
+        names, codes = np.unique(values, return_inverse=True)
+        return replace(
+            self,
+            label_sources=torch.from_numpy(codes.astype(np.int64)),
+            source_names=tuple(map(str, names.tolist())),
         )
-        return replace(self, inputs=inputs, labels=labels)
 
     def summary(self) -> str:
         """The data in words: how many samples of what, from where, and how many of every class.
@@ -106,7 +146,14 @@ class LabeledData:
             "vector": f"{N:,} vectors of {shape[0]:,} numbers",
         }[self.inputs.kind]
         skipped = f" {len(self.skipped):,} unreadable skipped." if self.skipped else ""
-        return f"{size} from {self.source}.{skipped} {self._classes()}"
+        return f"{size} from {self.source}.{skipped} {self._classes()}{self._sources()}"
+
+    def _sources(self) -> str:
+        if self.label_sources is None:
+            return ""
+        counts = torch.bincount(self.label_sources, minlength=len(self.source_names)).tolist()
+        of = [f"{name} {count:,}" for name, count in zip(self.source_names, counts, strict=True)]
+        return f" {len(of)} sources of labels: {list_some(of, _LISTED_CLASSES)}."
 
     def _classes(self) -> str:
         if self.labels is None:
@@ -154,6 +201,19 @@ def from_arrays(
         return LabeledData(array, None, tuple(class_names or ()), source)
     indices, names = encode_labels(labels, class_names)
     return LabeledData(array, indices, names, source)
+
+
+def _check_sources(sources: Tensor, num_labels: int, num_sources: int) -> None:
+    if sources.shape != (num_labels,) or sources.dtype != torch.int64:
+        raise InputError(
+            f"label_sources must be int64, one per label, shape ({num_labels},); got {sources.dtype} of shape "
+            f"{tuple(sources.shape)}."
+        )
+    if num_labels and not (int(sources.min()) >= 0 and int(sources.max()) < num_sources):
+        raise InputError(
+            f"label_sources must lie in 0..{num_sources - 1} for {num_sources} source names; got "
+            f"{int(sources.min())}..{int(sources.max())}."
+        )
 
 
 def check_for_training(data: LabeledData) -> None:

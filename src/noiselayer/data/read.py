@@ -21,15 +21,19 @@ __all__ = ["read_data"]
 
 _FOR_ALL = {"class_names", "image_size", "with_labels"}
 _FORMS: dict[str, tuple[str, Any, set[str]]] = {
-    "npz": ("an .npz file", read_npz_data, {"inputs_key", "labels", "label_column", "layout"}),
-    "npy": ("an .npy file", read_npy_data, {"labels", "label_column", "layout"}),
+    "npz": (
+        "an .npz file",
+        read_npz_data,
+        {"inputs_key", "labels", "label_column", "source_column", "layout"},
+    ),
+    "npy": ("an .npy file", read_npy_data, {"labels", "label_column", "source_column", "layout"}),
     "folder": ("a folder of images", read_folder, {"skip_unreadable"}),
     "table": (
         "a table",
         read_table,
         {
-            *("labels", "label_column", "image_column", "feature_columns", "categorical_columns"),
-            *("impute_missing", "encoder", "skip_unreadable"),
+            *("labels", "label_column", "source_column", "image_column", "feature_columns"),
+            *("categorical_columns", "impute_missing", "encoder", "skip_unreadable"),
         },
     ),
 }
@@ -42,6 +46,7 @@ def read_data(
     *,
     labels: str | None = None,
     label_column: str | None = None,
+    source_column: str | None = None,
     inputs_key: str | None = None,
     layout: Layout = "auto",
     image_column: str | None = None,
@@ -73,6 +78,8 @@ def read_data(
         labels: What holds the labels: an array of the .npz file, a column of the table, or a file: ``.npy``,
             ``FILE.npz:KEY`` or a table. If None, the array or column with a usual name ("y", "labels", ...).
         label_column: The column with the labels, in the table or in the table that ``labels`` names.
+        source_column: The column that says who gave each label, in the table that holds the labels; of an .npz file
+            that holds them, the array.
         inputs_key: The array of an .npz file with the inputs, the same as ``FILE.npz:KEY``. If None, the
             one with a usual name ("x", "images", "x_train", ...).
         layout: Where the channels of image arrays are: "NHWC", "NCHW", or "auto" where that is clear.
@@ -114,6 +121,7 @@ def read_data(
     options: dict[str, Any] = {
         "labels": labels,
         "label_column": label_column,
+        "source_column": source_column,
         "inputs_key": key if key is not None else inputs_key,
         "layout": layout,
         "image_column": image_column,

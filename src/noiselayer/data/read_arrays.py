@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from noiselayer.data.arrays import ArrayInputs, Layout
 from noiselayer.data.images import ImageSize, height_and_width
-from noiselayer.data.label_files import LABEL_NAMES, is_label_file, read_label_file
+from noiselayer.data.label_files import LABEL_NAMES, is_label_file, read_label_file, read_source_column
 from noiselayer.data.labeled import LabeledData
 from noiselayer.data.labels import encode_labels, rename_labels
 from noiselayer.data.numpy_files import describe_npz, npz_keys, read_npy, read_npz
@@ -29,6 +29,7 @@ def read_npz_data(
     inputs_key: str | None = None,
     labels: str | None = None,
     label_column: str | None = None,
+    source_column: str | None = None,
     class_names: Sequence[str] | None = None,
     layout: Layout = "auto",
     image_size: ImageSize | None = None,
@@ -58,10 +59,15 @@ def read_npz_data(
     own_names = read_npz(path, "class_names").tolist() if "class_names" in npz_keys(path) else None
     name = labels if labels is not None else _only_key(path, LABEL_NAMES, "labels", "labels")
     if name in npz_keys(path) or not is_label_file(name):
-        values, where = read_npz(path, name), f"array {name!r}"
+        values, where, own = read_npz(path, name), f"array {name!r}", True
     else:
-        values, where = read_label_file(name, label_column), name
-    return _label(inputs, values, own_names, class_names, f"array {key!r} of {path}", where)
+        values, where, own = read_label_file(name, label_column), name, False
+    data = _label(inputs, values, own_names, class_names, f"array {key!r} of {path}", where)
+    if source_column is None:
+        return data
+    if own:
+        return data.with_sources(read_npz(path, source_column), f"array {source_column!r} of {path}")
+    return data.with_sources(read_source_column(name, source_column), f"column {source_column!r} of {name}")
 
 
 def read_npy_data(
@@ -69,6 +75,7 @@ def read_npy_data(
     *,
     labels: str | None = None,
     label_column: str | None = None,
+    source_column: str | None = None,
     class_names: Sequence[str] | None = None,
     layout: Layout = "auto",
     image_size: ImageSize | None = None,
@@ -94,7 +101,12 @@ def read_npy_data(
         raise InputError(
             f"{path} holds inputs only; name the file of their labels with labels (.npy, .npz:KEY, .csv)."
         )
-    return _label(inputs, read_label_file(labels, label_column), None, class_names, str(path), labels)
+    data = _label(inputs, read_label_file(labels, label_column), None, class_names, str(path), labels)
+    if source_column is None:
+        return data
+    return data.with_sources(
+        read_source_column(labels, source_column), f"column {source_column!r} of {labels}"
+    )
 
 
 def _label(

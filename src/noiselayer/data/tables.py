@@ -11,7 +11,13 @@ from noiselayer.data.columns import CategoricalColumn
 from noiselayer.data.encoder import TableEncoder
 from noiselayer.data.frames import read_columns, read_frame, require_columns
 from noiselayer.data.images import ImageFileInputs, ImageSize
-from noiselayer.data.label_files import is_label_file, label_column_of, labels_of_column, read_label_file
+from noiselayer.data.label_files import (
+    is_label_file,
+    label_column_of,
+    labels_of_column,
+    read_label_file,
+    read_source_column,
+)
 from noiselayer.data.labeled import LabeledData
 from noiselayer.data.labels import encode_labels
 from noiselayer.data.read_folder import read_images
@@ -53,6 +59,7 @@ def read_table(
     *,
     labels: str | None = None,
     label_column: str | None = None,
+    source_column: str | None = None,
     image_column: str | None = None,
     feature_columns: Sequence[str] | None = None,
     categorical_columns: Sequence[str] = (),
@@ -76,8 +83,10 @@ def read_table(
     """
     columns = read_columns(path)
     column, file = _where_labels_are(columns, path, labels, label_column) if with_labels else (None, None)
-    features = _features(columns, column, image_column, feature_columns, encoder)
-    as_text = [*categorical_columns, *(name for name in (image_column, column) if name is not None)]
+    own_sources = source_column if with_labels and file is None else None
+    features = _features(columns, (column, own_sources), image_column, feature_columns, encoder)
+    named = (image_column, column, own_sources)
+    as_text = [*categorical_columns, *(name for name in named if name is not None)]
     require_columns(columns, [*features, *as_text], str(path))
     if encoder is not None:
         as_text += [known.name for known in encoder.columns if isinstance(known, CategoricalColumn)]
@@ -107,7 +116,11 @@ def read_table(
             f"{len(values):,} labels."
         )
     indices, names = encode_labels(values[kept], class_names, name=f"labels ({where})")
-    return LabeledData(inputs, indices, names, f"{source}, labels from {where}", skipped)
+    data = LabeledData(inputs, indices, names, f"{source}, labels from {where}", skipped)
+    if source_column is None:
+        return data
+    who = labels_of_column(frame, source_column) if file is None else read_source_column(file, source_column)
+    return data.with_sources(who[kept], f"column {source_column!r} of {path if file is None else file}")
 
 
 def _where_labels_are(
@@ -125,7 +138,7 @@ def _where_labels_are(
 
 def _features(
     columns: Sequence[str],
-    label_column: str | None,
+    about_labels: tuple[str | None, str | None],
     image_column: str | None,
     feature_columns: Sequence[str] | None,
     encoder: TableEncoder | None,
@@ -139,9 +152,10 @@ def _features(
     if encoder is not None:
         return [column.name for column in encoder.columns]
     if feature_columns is None:
-        return [column for column in columns if column != label_column]
-    if label_column in feature_columns:
-        raise InputError(f"column {label_column!r} holds the labels, so it cannot be a feature too.")
+        return [column for column in columns if column not in about_labels]
+    for column, holds in zip(about_labels, ("the labels", "the sources of the labels"), strict=True):
+        if column is not None and column in feature_columns:
+            raise InputError(f"column {column!r} holds {holds}, so it cannot be a feature too.")
     return list(feature_columns)
 
 

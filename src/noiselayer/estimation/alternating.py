@@ -11,6 +11,10 @@ over the samples that their W has not seen. The scale s takes back what the ridg
 
 Where the best answer would have classes change names, a few made-up samples of every class are added, more of them
 until it keeps the names: what the labels do not say of a column is then taken from the mean of all.
+
+A class that no sample is taken for has been swallowed by another one, whose column is then a mixture of the two. Such a
+pair is split again, as in Ueda et al. (2000), "SMEM algorithm for mixture models", and the split stays if the loss is
+lower with it.
 """
 
 from __future__ import annotations
@@ -36,6 +40,8 @@ from noiselayer.functional import noisy_nll
 
 __all__ = ["Alternation", "alternate", "fixed_matrix_losses", "renamed_classes"]
 
+_EMPTY = 0.5  # times 1 / K: a class with a smaller share of the samples may have been swallowed
+_OWN = 0.8  # of the two classes' labels, in the columns that a split begins with
 _LARGE = 1e6  # a round trip that gains can be gone again and again
 
 PSEUDO_COUNTS = (30.0, 100.0, 300.0)
@@ -126,6 +132,7 @@ def alternate(
         best = _Turns(cut, best.start, best.ridge, counts)
         for _ in range(rounds):
             best.take()
+    best = _without_swallowed(best, rounds)
     return Alternation(best.noise_matrix, best.ridge, best.scale, best.loss)
 
 
@@ -151,6 +158,45 @@ def renamed_classes(noise_matrix: Tensor) -> list[int]:
     return [int(i) for i in (gain.diagonal() > 1e-6).nonzero().flatten()]
 
 
+def _without_swallowed(turns: _Turns, rounds: int) -> _Turns:
+    """The answer after every class that has next to no samples was split from the one it is likeliest hidden in."""
+    tried: set[int] = set()
+    while True:
+        shares, Q = turns.shares, turns.noise_matrix
+        empty = [i for i in shares.argsort().tolist() if shares[i] < _EMPTY / len(Q) and i not in tried]
+        if not empty:
+            return turns
+        tried.add(empty[0])
+        other = _Turns(turns.cut, _split(Q, shares, empty[0]), turns.ridge, turns.counts)
+        for _ in range(rounds):
+            other.take()
+        if other.loss < turns.loss and not renamed_classes(other.noise_matrix):
+            turns = other
+
+
+def _split(noise_matrix: Tensor, shares: Tensor, empty: int) -> Tensor:
+    """The matrix with two columns in the place of the one that most labels of the class ``empty`` come from.
+
+    Both are that column, but each has most of the two classes' own labels under its own name.
+
+    >>> Q = torch.tensor([[0.8, 0.0, 0.3], [0.1, 0.5, 0.3], [0.1, 0.5, 0.4]])
+    >>> _split(Q, torch.tensor([0.4, 0.6, 0.0]), 2)  # labels of the third class come from the second
+    tensor([[0.8000, 0.0000, 0.0000],
+            [0.1000, 0.8000, 0.2000],
+            [0.1000, 0.2000, 0.8000]])
+    """
+    given = noise_matrix[empty] * shares
+    given[empty] = -1
+    host = int(given.argmax())
+    column = noise_matrix[:, host]
+    both = float(column[host] + column[empty])
+    Q = noise_matrix.clone()
+    Q[:, empty] = column
+    for own, other in ((host, empty), (empty, host)):
+        Q[own, own], Q[other, own] = _OWN * both, (1 - _OWN) * both
+    return Q
+
+
 class _Part(NamedTuple):
     """A part of a view: the fit to all other parts, the part's own features, and its labels."""
 
@@ -166,6 +212,7 @@ class _Turns:
         self.cut, self.start, self.ridge, self.counts = cut, start, ridge, counts
         self.A, self.scale, self.loss = _logits_of(start), 1.0, math.inf
         self.weights: list[Tensor | None] = [None] * len(cut)
+        self.shares = torch.full((len(start),), 1 / len(start))
         self.labels = torch.cat([part.labels for part in cut])
 
     @property
@@ -179,7 +226,9 @@ class _Turns:
             W = others.classifier(self.A, ridge=self.ridge / len(others.f), start=self.weights[k])
             outputs.append(linear_logits(features, W))
             self.weights[k] = W
-        self._fit_matrix(torch.cat(outputs))
+        logits = torch.cat(outputs)
+        self._fit_matrix(logits)
+        self.shares = (logits * self.scale).softmax(dim=1).mean(dim=0).float()
 
     def _fit_matrix(self, logits: Tensor) -> None:
         log_scale = logits.new_zeros(()).requires_grad_()

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from noiselayer.report.source_facts import Sources
+
 __all__ = ["ClassErrors", "Note", "ReportContent", "StageLosses", "Suspect"]
 
 
@@ -125,6 +127,7 @@ class ReportContent:
         apply_command: Words of the command line that turn decisions into corrected labels; None if they
             cannot be applied.
         details: What it was made with: names and values.
+        sources: Who gave the labels and how good each is; None if that is not known.
     """
 
     title: str
@@ -142,6 +145,7 @@ class ReportContent:
     suspects_note: str = ""
     apply_command: str | None = None
     details: Sequence[tuple[str, str]] = field(default=())
+    sources: Sources | None = None
 
     def __post_init__(self) -> None:
         K = len(self.class_names)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from noiselayer.report.content import ClassErrors, Note, ReportContent, Suspect
 from noiselayer.report.samples import look_at
+from noiselayer.report.source_facts import source_facts
 from noiselayer.report.wording import in_prose, percent, strongest_confusions
 from noiselayer.review.command import review_command
 from noiselayer.runs.reading import Reading
@@ -75,6 +76,7 @@ def content_from_audit(
         suspects_note=_about(audit, suspects),
         apply_command=None if reading is None else review_command(reading),
         details=_details(audit),
+        sources=None if audit.sources is None else source_facts(audit.sources),
     )
 
 

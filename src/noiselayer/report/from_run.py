@@ -18,6 +18,7 @@ from noiselayer.data import LabeledData
 from noiselayer.errors import InputError
 from noiselayer.report.content import ClassErrors, Note, ReportContent, StageLosses, Suspect
 from noiselayer.report.samples import look_at, row_of
+from noiselayer.report.source_facts import read_sources
 from noiselayer.report.stages import read_stages
 from noiselayer.report.wording import in_prose, percent, strongest_confusions
 from noiselayer.review.command import review_command
@@ -82,6 +83,7 @@ def content_from_run(
         notes=notes,
         apply_command=review_command(reading),
         details=_details(run),
+        sources=read_sources(run.folder),
         **found,
     )
 

@@ -17,6 +17,7 @@ from markupsafe import Markup
 from noiselayer.report.content import ReportContent
 from noiselayer.report.curve_picture import draw_losses
 from noiselayer.report.matrix_picture import MAX_CELLS, MatrixPicture, picture_matrix
+from noiselayer.report.source_facts import MOST_CLASSES
 from noiselayer.report.wording import (
     clip,
     clip_prose,
@@ -75,6 +76,8 @@ def render_report(content: ReportContent) -> str:
             ),
         ],
         pairs=_pairs(content),
+        sources=content.sources,
+        most_classes=MOST_CLASSES,
     )
 
 
@@ -112,7 +115,7 @@ def _template(name: str) -> str:
 @cache
 def _environment() -> Environment:
     environment = Environment(
-        loader=DictLoader({"report.html": _template("report.html")}),
+        loader=DictLoader({name: _template(name) for name in ("report.html", "source_tables.html")}),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

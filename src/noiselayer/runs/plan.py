@@ -38,6 +38,8 @@ def planned_stages(
 ) -> list[PlannedStage]:
     """The stages that :func:`noiselayer.training.fit_classifier` would run.
 
+    Where the warm-up finds that most labels are wrong it runs once more, which is not foreseen here.
+
     Args:
         options: Method, epochs, folds.
         num_noisy: Noisy samples to train on, those held out not counted.

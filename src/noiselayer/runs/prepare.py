@@ -22,6 +22,7 @@ from noiselayer.runs.sets import RunSets, read_sets
 from noiselayer.runs.train import PreparedRun
 from noiselayer.training import Hardware, TrainingOptions, choose_method, default_options
 from noiselayer.training.effects import check_effects
+from noiselayer.training.per_source import check_sources
 from noiselayer.training.seeding import seeded
 from noiselayer.training.sources import Overlapping
 
@@ -86,6 +87,7 @@ def prepare_run(
         given = {*(options or {}), *(optimization or {})}
         check_effects(chosen, given, clean=sets.clean is not None, outside=sets.outside is not None)
         Q = None if noise_matrix is None else read_noise_matrix(noise_matrix, sets.noisy.class_names)
+        check_sources(sets.noisy, chosen, Q)
         with seeded(chosen.seed):
             network = build_model(
                 chosen.model,

@@ -29,6 +29,7 @@ class Reading:
     path: str
     labels: str | None = None
     label_column: str | None = None
+    source_column: str | None = None
     inputs_key: str | None = None
     layout: Layout = "auto"
     image_column: str | None = None
@@ -78,7 +79,13 @@ class Reading:
         suffix = split_address(path)[0].suffix.lower()
         arrays, table = suffix in (".npy", ".npz"), suffix in TABLE_SUFFIXES
         # Arrays are never resized: another size is an error, and is said to be one of the samples.
-        same = replace(self, path=path, class_names=class_names, image_size=None if arrays else image_size)
+        same = replace(
+            self,
+            path=path,
+            class_names=class_names,
+            image_size=None if arrays else image_size,
+            source_column=None,  # of the noisy labels alone
+        )
         if not table:
             same = replace(
                 same, image_column=None, feature_columns=None, categorical_columns=(), impute_missing=False

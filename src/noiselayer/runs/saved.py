@@ -16,6 +16,7 @@ from noiselayer.runs.confusions import about_estimate, finite
 from noiselayer.runs.files import whole_file, write_json, write_rows
 from noiselayer.runs.matrix_file import write_entries, write_noise_matrix
 from noiselayer.runs.sets import RunSets
+from noiselayer.sources.figures import describe_sources
 from noiselayer.training import TrainedClassifier, predict_logits
 from noiselayer.whole_file import whole_files
 
@@ -37,6 +38,7 @@ def save_run(
     config.json                      what was asked for, and all that is needed to build the network again
     splits.npz                       which samples were trained and validated on, of the noisy and of the clean set
     sample_counts.csv                how many samples are behind every label: noisy ones that carry it, clean ones of it
+    sources.json                     where the source of every label is known: how good each is, and its noise matrix
     start_matrix.csv                 where a learned Q started
     noise_matrix_standard_error.csv  of every entry of Q where it was measured (estimated, refined: as measured)
     curves.csv                       an epoch a row, of all stages; ``curves.png`` shows the losses
@@ -69,6 +71,9 @@ def _write_all(
     write_rows(folder / "sample_counts.csv", ["class", "noisy", "clean"], _counts(trained))
     if trained.start_matrix is not None:
         write_noise_matrix(folder / "start_matrix.csv", trained.start_matrix, trained.class_names)
+    if trained.by_source is not None and (found := trained.by_source.sources) is not None:
+        figures = describe_sources(trained.by_source, found, len(trained.by_source))
+        write_json(folder / "sources.json", figures)
     if trained.estimate is not None and trained.estimate.standard_error is not None:
         path = folder / "noise_matrix_standard_error.csv"
         write_entries(path, trained.estimate.standard_error, trained.class_names)

@@ -23,6 +23,7 @@ def audit_sources(
     probs: Any,
     sources: Any,
     *,
+    noise_matrix: Tensor | None = None,
     probs_of: Literal["true", "noisy"] = "noisy",
     verified: Any = None,
     source_names: Sequence[str] | None = None,
@@ -39,6 +40,8 @@ def audit_sources(
         labels: Shape (N,), integers 0..K-1, one label per sample.
         probs: Shape (N, K), out-of-sample probabilities, as for :func:`noiselayer.audit_labels`.
         sources: Shape (N,), integers from 0, who gave each label.
+        noise_matrix: Shape (K, K), columns = true classes, of all sources together, if it is known better than
+            the probabilities tell it.
         probs_of: "noisy" for a model trained to repeat the noisy labels, "true" for one trained through a noise
             matrix or on clean labels.
         verified: Shape (N,), bool: labels that are known to be right. They tell nothing of their source: who
@@ -68,7 +71,13 @@ def audit_sources(
     tensor(True)
     """
     audit = audit_labels(
-        labels, probs, probs_of=probs_of, verified=verified, class_names=class_names, check_model=False
+        labels,
+        probs,
+        noise_matrix,
+        probs_of=probs_of,
+        verified=verified,
+        class_names=class_names,
+        check_model=False,
     )
     given, who = torch.as_tensor(labels).long().cpu(), torch.as_tensor(sources)
     if tuple(who.shape) != tuple(given.shape):

@@ -17,8 +17,9 @@ from noiselayer.training.shards import EverySampleOnce, rank, world_size
 
 __all__ = ["AlternatingSampler", "Batch", "EpochSampler", "JoinedDataset", "Part", "Source", "make_loader"]
 
-Batch: TypeAlias = tuple[Tensor, Tensor, Tensor]
-"""Inputs (B, ...), labels (B,) and sources (B,)."""
+Batch: TypeAlias = tuple[Tensor, ...]
+"""Inputs (B, ...), labels (B,) and sources (B,), values of :class:`Source`; where it is known who gave the labels
+(annotators, prompts, rules), a fourth tensor of their numbers (B,)."""
 
 
 class Source(IntEnum):
@@ -34,11 +35,12 @@ class Source(IntEnum):
 
 @dataclass(frozen=True)
 class Part:
-    """Samples of one source."""
+    """Samples of one source, and, if it is known, who gave each label, shape (N,)."""
 
     inputs: Inputs
     labels: Tensor
     source: Source
+    label_sources: Tensor | None = None
 
 
 class JoinedDataset(Dataset[Batch]):
@@ -60,6 +62,7 @@ class JoinedDataset(Dataset[Batch]):
         self.labels = torch.cat([part.labels for part in parts])
         sizes = torch.tensor([len(part.labels) for part in parts])
         self.sources = torch.repeat_interleave(torch.tensor([int(part.source) for part in parts]), sizes)
+        self.label_sources = _label_sources(parts)
         self._starts = np.concatenate([[0], sizes.cumsum(0).numpy()])
 
     def __len__(self) -> int:
@@ -71,7 +74,8 @@ class JoinedDataset(Dataset[Batch]):
     def __getitems__(self, indices: Indices) -> Batch:
         chosen = np.asarray(indices, dtype=np.int64)
         where = torch.from_numpy(chosen)
-        return self._inputs(chosen), self.labels[where], self.sources[where]
+        batch = self._inputs(chosen), self.labels[where], self.sources[where]
+        return batch if self.label_sources is None else (*batch, self.label_sources[where])
 
     def _inputs(self, chosen: np.ndarray[tuple[int], np.dtype[np.int64]]) -> Tensor:
         if len(self.parts) == 1:
@@ -87,6 +91,15 @@ class JoinedDataset(Dataset[Batch]):
             return fetched[0]
         order = np.argsort(np.concatenate(places))
         return torch.cat(fetched)[torch.from_numpy(order)]
+
+
+def _label_sources(parts: Sequence[Part]) -> Tensor | None:
+    """Who gave each label, shape (N,); 0 stands for a trusted one. None if no part knows."""
+    if all(part.label_sources is None for part in parts):
+        return None
+    return torch.cat(
+        [torch.zeros_like(p.labels) if p.label_sources is None else p.label_sources for p in parts]
+    )
 
 
 class EpochSampler(DistributedSampler[int]):

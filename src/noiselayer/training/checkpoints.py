@@ -219,4 +219,6 @@ def _samples(parts: Sequence[Part]) -> str:
     for part in parts:
         digest.update(f"{int(part.source)} {len(part.labels)} ".encode())
         digest.update(part.labels.cpu().contiguous().numpy().tobytes())
+        if part.label_sources is not None:
+            digest.update(part.label_sources.cpu().contiguous().numpy().tobytes())
     return f"{sum(len(part.labels) for part in parts)} ({digest.hexdigest()})"

@@ -22,6 +22,7 @@ from noiselayer.training.batches import Part
 from noiselayer.training.measured import measured_matrix, trained_on_clean
 from noiselayer.training.memory import keep_freed_memory, trains_on_cpu
 from noiselayer.training.options import TrainingOptions, choose_method
+from noiselayer.training.per_source import check_sources, judge_sources, mean_matrix
 from noiselayer.training.phases import NoisePhases
 from noiselayer.training.runner import StageRunner, TrainedClassifier, clean_part, noisy_part, outside_part
 from noiselayer.training.sources import check_measurable, check_outside, kept_rows
@@ -54,7 +55,8 @@ def fit_classifier(
         outside: Samples that show none of the classes; they are trained on with uniform labels.
         overlapping: What to do with samples that stand in ``data`` and in ``clean``: an "error", or "drop"
             them from ``data``.
-        noise_matrix: Shape (K, K), columns = true classes; for the method "known", and only for it.
+        noise_matrix: Shape (K, K), columns = true classes; for the method "known", and only for it. Where ``data``
+            knows who gave each label, shape (S, K, K), in the order of its ``source_names``.
         hardware: Devices and precision.
         folder: Where stages leave checkpoints; a run stopped there goes on.
         on_stage: Told in words what begins.
@@ -97,6 +99,7 @@ def fit_classifier(
         say(f"Method {method}: {why}.")
         options = replace(options, method=method)
     _check_method(options.method, clean, noise_matrix, K)
+    check_sources(data, options, noise_matrix)
     generator = torch.Generator().manual_seed(options.seed)
 
     def split(of: LabeledData) -> tuple[Tensor, Tensor]:
@@ -147,21 +150,30 @@ def fit_classifier(
         found = starting_matrix(noisy, noisy_validation, options, runner)
         if found is None:
             return trained
-        start, trained.start_estimates = found
+        start, trained.start_estimates = found.noise_matrix, found.estimates
         trained.start_matrix = start
+        if noisy.label_sources is not None:
+            trained.by_source = judge_sources(noisy, found.logits.softmax(dim=1), start, probs_of="noisy")
         for warning in dict.fromkeys(e.warning for e in trained.start_estimates if e.warning):
             warnings.warn(warning[0].upper() + warning[1:], stacklevel=2)
     if options.method in ("estimated", "refined"):
         assert trusted is not None
         assert trusted_validation is not None
         say(f"Measuring: {options.folds} models, and their confusions on clean and on noisy samples.")
-        trained.estimate = measured_matrix(
-            noisy, noisy_validation, trusted, trusted_validation, options, runner
-        )
-        if trained.estimate is None:
+        measured = measured_matrix(noisy, noisy_validation, trusted, trusted_validation, options, runner)
+        if measured is None:
             return trained
-        start = trained.estimate.noise_matrix.float()
+        trained.estimate = measured.estimate
+        start = measured.estimate.noise_matrix.float()
         trained.noise_matrix = start  # a run that is stopped from here on knows this much
+        if noisy.label_sources is not None:
+            trained.by_source = judge_sources(noisy, measured.probs, start, probs_of=measured.probs_of)
+    if noisy.label_sources is not None:
+        if trained.by_source is not None:
+            assert trained.by_source.sources is not None
+            start = trained.by_source.sources.noise_matrices.float()
+        trained.source_names, trained.source_matrices = noisy.source_names, start
+        trained.noise_matrix = mean_matrix(start, noisy.label_sources)
     callbacks = main_callbacks(trained) if main_callbacks else ()
     return _main_stage(start, train, validation, runner, say, callbacks)
 
@@ -175,7 +187,7 @@ def _main_stage(
     callbacks: Sequence[Callback],
 ) -> TrainedClassifier:
     """A fresh network with the noise matrix found, or the two phases of §3.4 in one run."""
-    options, trained, K = runner.options, runner.trained, len(start)
+    options, trained, K = runner.options, runner.trained, start.shape[-1]
     phases = None
     of_paper = options.method == "learned" and (options.start == "identity" or not options.fresh_network)
     if of_paper:  # phase 1 with the identity; phase 2 starts from what the warm-up found, if there was one
@@ -201,7 +213,8 @@ def _main_stage(
         callbacks=callbacks,
     )
     trained.network = module.network.cpu().eval()
-    trained.noise_matrix = module.noise_layer.noise_matrix.detach().float().cpu()
+    if trained.source_matrices is None:  # those of sources are fixed
+        trained.noise_matrix = module.noise_layer.noise_matrix.detach().float().cpu()
     return trained
 
 
@@ -216,5 +229,5 @@ def _check_method(
         raise ValueError(
             f"method {method!r} measures the noise with trusted labels and needs clean; without any, use 'learned'."
         )
-    if noise_matrix is not None:
+    if noise_matrix is not None and noise_matrix.ndim != 3:
         check(noise_matrix, num_classes=num_classes)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor
@@ -17,7 +18,21 @@ from noiselayer.training.predict import predict_logits
 from noiselayer.training.runner import StageRunner, clean_part, noisy_part
 from noiselayer.training.start import stratified_folds
 
-__all__ = ["measured_matrix"]
+__all__ = ["Measured", "measured_matrix", "trained_on_clean"]
+
+
+class Measured(NamedTuple):
+    """The noise matrix measured, and what its models say of the noisy samples.
+
+    Attributes:
+        estimate: With standard errors and warnings.
+        probs: Shape (N, K), of models that have not seen the sample's label.
+        probs_of: "true" of models trained on clean samples, "noisy" of models trained on noisy ones.
+    """
+
+    estimate: NoiseEstimate
+    probs: Tensor
+    probs_of: Literal["true", "noisy"]
 
 
 def measured_matrix(
@@ -27,7 +42,7 @@ def measured_matrix(
     clean_validation: LabeledData,
     options: TrainingOptions,
     runner: StageRunner,
-) -> NoiseEstimate | None:
+) -> Measured | None:
     """Train models, measure their confusions on clean and on noisy samples they have not seen, and solve for Q.
 
     The models are cross-fitted: each fold's model is measured on samples that it was not trained on, and the
@@ -45,7 +60,7 @@ def measured_matrix(
         runner: Trains a stage.
 
     Returns:
-        The estimate; None if the user stopped one of the models.
+        None if the user stopped one of the models.
     """
     assert noisy.labels is not None
     assert clean.labels is not None
@@ -56,8 +71,10 @@ def measured_matrix(
     assert base.labels is not None
     fold_of = stratified_folds(base.labels, options.folds, torch.Generator().manual_seed(options.seed + 2))
     estimates = []
+    probs = torch.zeros(len(noisy), K)
     for k in range(options.folds):
-        unseen = base.subset((fold_of == k).nonzero().flatten())
+        left_out = (fold_of == k).nonzero().flatten()
+        unseen = base.subset(left_out)
         module = runner.run(
             f"measure-{k}",
             NoiseLayer(K, trainable=False),
@@ -71,16 +88,21 @@ def measured_matrix(
         measured_clean, measured_noisy = (unseen, noisy) if of_clean else (clean, unseen)
         assert measured_clean.labels is not None
         assert measured_noisy.labels is not None
+        of_noisy = _probs(module.network, measured_noisy)
+        if of_clean:
+            probs += of_noisy / options.folds
+        else:
+            probs[left_out] = of_noisy
         estimates.append(
             estimate_from_predictions(
                 _probs(module.network, measured_clean),
                 measured_clean.labels,
-                _probs(module.network, measured_noisy),
+                of_noisy,
                 measured_noisy.labels,
                 generator=torch.Generator().manual_seed(options.seed + k),
             )
         )
-    return _average(estimates)
+    return Measured(_average(estimates), probs, "true" if of_clean else "noisy")
 
 
 def trained_on_clean(options: TrainingOptions, num_clean: int, num_noisy: int) -> bool:

@@ -22,6 +22,7 @@ def mixture_loss(
     noisy_weight: float = 1.0,
     outside_weight: float = 1.0,
     alpha: float | None = None,
+    label_sources: Tensor | None = None,
 ) -> Tensor:
     r"""Clean, noisy and outside samples in one batch, each with its own loss and weight.
 
@@ -41,6 +42,8 @@ def mixture_loss(
         outside_weight: omega.
         alpha: If given, noisy labels meet the top-down loss with a uniform conversion (§3.5) in Q's place:
             label smoothing of ``1 - alpha``.
+        label_sources: Shape (B,), who gave each label, where ``noise_layer`` has a matrix for each; what stands
+            there for samples that are not noisy means nothing.
 
     Returns:
         A scalar.
@@ -50,14 +53,14 @@ def mixture_loss(
     tensor(0.6931)
     """
 
-    def loss_of_noisy(logits: Tensor, labels: Tensor) -> Tensor:
+    def loss_of_noisy(logits: Tensor, labels: Tensor, who: Tensor | None) -> Tensor:
         if alpha is None:
-            return noise_layer.loss(logits, labels, reduction="sum")
+            return noise_layer.loss(logits, labels, sources=who, reduction="sum")
         return cross_entropy(logits, labels, label_smoothing=1 - alpha, reduction="sum")
 
     logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
     if noisy_weight > 0 and (sources is None or (sources == Source.NOISY).all()):  # nothing to take apart
-        return noisy_weight * loss_of_noisy(logits, labels) / len(labels)
+        return noisy_weight * loss_of_noisy(logits, labels, label_sources) / len(labels)
     total = logits[:0].sum()  # 0, but with a gradient: a batch may hold nothing that has a weight
     if sources is None:
         return total
@@ -66,7 +69,8 @@ def mixture_loss(
     if clean.any():
         total = total + clean_weight * cross_entropy(logits[clean], labels[clean], reduction="sum")
     if noisy_weight > 0 and noisy.any():  # 0 times an infinite loss would be NaN
-        total = total + noisy_weight * loss_of_noisy(logits[noisy], labels[noisy])
+        who = None if label_sources is None else label_sources[noisy]
+        total = total + noisy_weight * loss_of_noisy(logits[noisy], labels[noisy], who)
     if outside.any():
         total = total - outside_weight * torch.log_softmax(logits[outside], dim=1).mean(dim=1).sum()
     return total / len(labels)

@@ -81,7 +81,8 @@ class NoisyLabelModule(pl.LightningModule):
         augmentation: What is done to the images of a training batch; see
             :func:`noiselayer.training.augmentation.augment`.
 
-    A batch is (inputs, labels, sources); see :class:`noiselayer.training.batches.Source`.
+    A batch is (inputs, labels, sources), see :class:`noiselayer.training.batches.Source`, and with a fourth tensor,
+    who gave the labels, where the noise layer has a matrix for each of those.
     """
 
     _schedule_span: Tensor
@@ -122,8 +123,7 @@ class NoisyLabelModule(pl.LightningModule):
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor | None:
         """The loss of one batch, with the penalties on Q while it is learned; None skips it."""
         skip = SkipNonFinite(self) if self.skip_nonfinite else None
-        inputs, labels, sources = batch
-        batch = augment(inputs, self.augmentation), labels, sources
+        batch = augment(batch[0], self.augmentation), *batch[1:]
         loss = self._mixture(batch, *self.source_scale)
         if skip is not None and skip.must(loss, self.trainer):
             return None
@@ -209,7 +209,7 @@ class NoisyLabelModule(pl.LightningModule):
         return len(batch[1]) * (1 if self._trainer is None else self.trainer.world_size)
 
     def _mixture(self, batch: Batch, clean_scale: float = 1.0, other_scale: float = 1.0) -> Tensor:
-        inputs, labels, sources = batch
+        inputs, labels, sources, *who = batch
         return mixture_loss(
             self(inputs),
             labels,
@@ -219,6 +219,7 @@ class NoisyLabelModule(pl.LightningModule):
             noisy_weight=self.noisy_weight * other_scale,
             outside_weight=self.outside_weight * other_scale,
             alpha=self.alpha,
+            label_sources=who[0] if who and self.noise_layer.num_sources is not None else None,
         )
 
     def _penalty(self) -> Tensor:

@@ -17,6 +17,7 @@ from noiselayer.estimation.from_features import FeatureEstimate
 from noiselayer.estimation.result import NoiseEstimate
 from noiselayer.layer import NoiseLayer
 from noiselayer.models import build_model
+from noiselayer.sources.result import CombinedLabels
 from noiselayer.training.batches import Part, Source
 from noiselayer.training.module import NoisyLabelModule
 from noiselayer.training.options import TrainingOptions
@@ -45,6 +46,11 @@ class TrainedClassifier:
             "clean_train" and "clean_validation" of the clean one.
         sample_counts: Name -> how many samples of every class stand behind a column: "noisy" (by noisy label)
             and, with a clean set, "clean" (by true class).
+        by_source: Where it is known who gave each label: what was found of the training labels and, in ``sources``,
+            of who gave them; None if the matrices were given.
+        source_matrices: Shape (S, K, K), the matrix of every source; ``noise_matrix`` is then their mean, weighted by
+            their labels.
+        source_names: The S names.
         interrupted: Stopped by the user before its end.
     """
 
@@ -59,6 +65,9 @@ class TrainedClassifier:
     estimate: NoiseEstimate | None = None
     splits: dict[str, Tensor] = field(default_factory=dict)
     sample_counts: dict[str, Tensor] = field(default_factory=dict)
+    by_source: CombinedLabels | None = None
+    source_matrices: Tensor | None = None
+    source_names: tuple[str, ...] = ()
     interrupted: bool = False
 
 
@@ -140,7 +149,7 @@ class StageRunner:
 def noisy_part(data: LabeledData) -> Part:
     """Samples whose labels pass through the noise matrix."""
     assert data.labels is not None
-    return Part(data.inputs, data.labels, Source.NOISY)
+    return Part(data.inputs, data.labels, Source.NOISY, data.label_sources)
 
 
 def clean_part(data: LabeledData) -> Part:

@@ -19,13 +19,29 @@ from noiselayer.training.options import TrainingOptions
 from noiselayer.training.predict import features_and_logits
 from noiselayer.training.runner import StageRunner, noisy_part
 
-__all__ = ["out_of_fold_confusion", "starting_matrix", "stratified_folds"]
+__all__ = ["Found", "out_of_fold_confusion", "starting_matrix", "stratified_folds"]
+
+
+class Found(NamedTuple):
+    """Where a learned matrix starts.
+
+    Attributes:
+        noise_matrix: Shape (K, K), columns = true classes.
+        estimates: Each fold's, with the path of penalties it was chosen from.
+        logits: Shape (N, K), of models that were trained to repeat the noisy labels, without those of the sample.
+    """
+
+    noise_matrix: Tensor
+    estimates: list[FeatureEstimate]
+    logits: Tensor
 
 
 def starting_matrix(
     train: LabeledData, validation: LabeledData, options: TrainingOptions, runner: StageRunner
-) -> tuple[Tensor, list[FeatureEstimate]] | None:
+) -> Found | None:
     """Train a model per fold with Q = I, look at the samples it has not seen, and average what they say of Q.
+
+    Where that says that more labels are wrong than right, once more with models that are trained through the Q found.
 
     Args:
         train: Samples and noisy labels, to be cut into folds.
@@ -34,34 +50,19 @@ def starting_matrix(
         runner: Trains a stage.
 
     Returns:
-        The noise matrix to start from, shape (K, K), columns = true classes, and each fold's estimate; None if
-        the user stopped the warm-up.
+        None if the user stopped the warm-up.
     """
     assert train.labels is not None
     assert validation.labels is not None
     K = train.num_classes
     fold_of = stratified_folds(train.labels, options.folds, torch.Generator().manual_seed(options.seed + 1))
-    seen: list[_View] = []
-    logits = torch.zeros(len(train), K)
-    for k in range(options.folds):
-        left_out = (fold_of == k).nonzero().flatten()
-        unseen = train.subset(left_out)
-        module = runner.run(
-            f"warm-up-{k}",
-            NoiseLayer(K, trainable=False),
-            [noisy_part(train.subset((fold_of != k).nonzero().flatten()))],
-            [noisy_part(validation)],
-            max_epochs=options.warm_up_epochs,
-            seed=options.seed + 1000 + k,
-        )
-        if runner.interrupted:
-            return None
-        features, logits[left_out] = features_and_logits(module.network, unseen.inputs)
-        assert unseen.labels is not None
-        seen.append(_View(features, unseen.labels, features_and_logits(module.network, validation.inputs)[0]))
+    warm_up = _warm_up(train, validation, options, runner, fold_of)
+    if warm_up is None:
+        return None
+    seen, logits = warm_up
     confusion = out_of_fold_confusion(logits, train.labels, K)
     if options.start == "confusion":
-        return confusion, []
+        return Found(confusion, [], logits)
     views = [seen]
     if train.inputs.kind != "image" and train.inputs.shape[0] <= _MAX_RAW_FEATURES:
         # The inputs themselves have not seen a label, so all samples may be used, and nothing is memorised.
@@ -88,9 +89,76 @@ def starting_matrix(
     else:
         found = project(torch.stack([e.noise_matrix for e in estimates]).mean(dim=0))
     taken_in_turns = _in_turns(folds, confusion, found, validation.labels)
-    if taken_in_turns is not None:
-        return taken_in_turns, [replace(e, warning="") for e in estimates]
-    return found, estimates
+    if taken_in_turns is None:
+        return Found(found, estimates, logits)
+    estimates, found = [replace(e, warning="") for e in estimates], taken_in_turns
+    if folds is seen and float(found.diagonal().mean()) < 0.5:
+        again = _warm_up(train, validation, options, runner, fold_of, found)
+        if again is None:
+            return None
+        found = _looked_at_again(again[0], found, validation.labels)
+    return Found(found, estimates, logits)
+
+
+def _warm_up(
+    train: LabeledData,
+    validation: LabeledData,
+    options: TrainingOptions,
+    runner: StageRunner,
+    fold_of: Tensor,
+    noise_matrix: Tensor | None = None,
+) -> tuple[list[_View], Tensor] | None:
+    """A model per fold, trained on the others, and what it makes of the samples it has not seen.
+
+    Args:
+        train: Samples and noisy labels.
+        validation: Samples that no fold trains on.
+        options: Says how many folds and epochs.
+        runner: Trains a stage.
+        fold_of: Shape (N,).
+        noise_matrix: Stands between network and labels; the identity if None.
+
+    Returns:
+        A view per fold, and the logits of all samples, shape (N, K); None if the user stopped.
+    """
+    K = train.num_classes
+    views: list[_View] = []
+    logits = torch.zeros(len(train), K)
+    name, seed = ("warm-up", 1000) if noise_matrix is None else ("warm-up-again", 3000)
+    for k in range(options.folds):
+        left_out = (fold_of == k).nonzero().flatten()
+        unseen = train.subset(left_out)
+        module = runner.run(
+            f"{name}-{k}",
+            NoiseLayer(K, noise_matrix, trainable=False),
+            [noisy_part(train.subset((fold_of != k).nonzero().flatten()))],
+            [noisy_part(validation)],
+            max_epochs=options.warm_up_epochs,
+            seed=options.seed + seed + k,
+        )
+        if runner.interrupted:
+            return None
+        features, logits[left_out] = features_and_logits(module.network, unseen.inputs)
+        assert unseen.labels is not None
+        held_out, _ = features_and_logits(module.network, validation.inputs)
+        views.append(_View(features, unseen.labels, held_out))
+    return views, logits
+
+
+def _looked_at_again(folds: Sequence[_View], found: Tensor, held_out: Tensor) -> Tensor:
+    """The matrix that the features of models trained through ``found`` tell, if it explains held-out labels better.
+
+    Models that take labels to be right of which most are wrong have poor features, and the matrix read from them is
+    poor with them: those that know roughly how labels are mixed up see better.
+    """
+    K = len(found)
+    views = [(view.features, view.labels) for view in folds]
+    better = alternate(views, K, starts=[(1 - _SPREAD) * found + _SPREAD / K]).noise_matrix
+    if renamed_classes(better):
+        return found
+    seen = [view.held_out for view in folds]
+    losses = [float(fixed_matrix_losses(Q, views, seen, held_out).mean()) for Q in (found, better)]
+    return project(better) if losses[1] < losses[0] else found
 
 
 def _in_turns(folds: Sequence[_View], confusion: Tensor, found: Tensor, held_out: Tensor) -> Tensor | None:
@@ -158,6 +226,7 @@ _MAX_RAW_FEATURES = 1024
 _MOST_CLASSES_IN_TURNS = (
     32  # its time grows with the square of their number: at 200 it would take most of an hour
 )
+_SPREAD = 0.04  # of every column evenly, so that an entry that came out as zero can grow again
 _FEWEST_IN_TURNS = 100  # samples of a fold; with fewer, parts of it teach nothing
 
 

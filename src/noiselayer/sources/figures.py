@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import Tensor
 
-from noiselayer.sources import CombinedLabels, SourceEstimate
+from noiselayer.sources.result import CombinedLabels, SourceEstimate
 
 __all__ = ["describe_sources"]
 

@@ -1,0 +1,104 @@
+"""Labels that come from several sources: every one is judged by its source's noise matrix."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from noiselayer.audit import AuditResult
+from noiselayer.audit.verdict import best_threshold
+from noiselayer.data import LabeledData
+from noiselayer.sources import audit_sources
+from noiselayer.sources.result import CombinedLabels
+
+__all__ = ["judged_by_source", "whole_probs"]
+
+
+def judged_by_source(
+    result: AuditResult,
+    data: LabeledData,
+    probs: Tensor,
+    *,
+    threshold: float | None = None,
+    top: int | None = None,
+) -> tuple[AuditResult, CombinedLabels]:
+    """The audit with rows, verdicts and suggestions by each source's own matrix, and what was found of the sources.
+
+    The counts stay those of the common matrix, which is the sources' mean, and so do their intervals.
+
+    Args:
+        result: Of all labels, as if one source had given them.
+        data: Labels, and who gave each.
+        probs: Shape (N, K), the probabilities that were audited.
+        threshold: Of the verdict; the best by expected F1 if None.
+        top: How many rows to keep; all if None.
+
+    >>> from noiselayer import audit_labels
+    >>> from noiselayer.data import from_arrays
+    >>> truth = torch.arange(900) % 3
+    >>> who = torch.arange(900) % 2
+    >>> wrong = (torch.rand(900, generator=torch.Generator().manual_seed(0)) < 0.3) & (who == 1)
+    >>> labels = torch.where(wrong, (truth + 1) % 3, truth)
+    >>> probs = torch.nn.functional.one_hot(truth, 3) * 0.85 + 0.05
+    >>> data = from_arrays(torch.zeros(900, 1), labels).with_sources(who, "a doctest")
+    >>> audit, found = judged_by_source(audit_labels(labels, probs, probs_of="true"), data, probs)
+    >>> bool((audit.is_error == wrong).all()), found.sources.source_names
+    (True, ('0', '1'))
+    """
+    assert data.labels is not None
+    assert data.label_sources is not None
+    found = audit_sources(
+        data.labels,
+        probs,
+        data.label_sources,
+        noise_matrix=result.noise_matrix.double(),
+        probs_of=result.probs_of,
+        source_names=data.source_names,
+        class_names=data.class_names,
+    )
+    errors = found.label_errors
+    cut = best_threshold(errors) if threshold is None else threshold
+    order = errors.argsort(descending=True, stable=True)
+    rank = torch.empty_like(order)
+    rank[order] = torch.arange(len(order))
+    kept = torch.arange(len(order)) if top is None else order[:top]
+    flagged = errors > cut
+    # A label that is called wrong is never suggested again.
+    others = found.posterior.scatter(1, data.labels.unsqueeze(1), -1.0).argmax(dim=1)
+    suggested = torch.where(flagged, others, found.labels)
+    judged = replace(
+        result,
+        samples=kept,
+        labels=data.labels[kept],
+        error_probability=errors[kept],
+        suggested_label=suggested[kept],
+        is_error=flagged[kept],
+        rank=rank[kept],
+        flagged=int(flagged.sum()),
+        threshold=cut,
+        warnings=tuple(dict.fromkeys((*result.warnings, *found.warnings))),
+    )
+    return judged, found
+
+
+def whole_probs(probs: Any) -> Tensor:
+    """All probabilities at once, wherever they come from: sources are judged in memory.
+
+    Args:
+        probs: Shape (N, K), an array or a tensor; the path of an .npy file; or a function that makes batches
+            ``(labels, probs)``.
+
+    >>> whole_probs(lambda: iter([([0], [[0.5, 0.5]]), ([1], [[0.25, 0.75]])]))
+    tensor([[0.5000, 0.5000],
+            [0.2500, 0.7500]])
+    """
+    if callable(probs):
+        return torch.cat([torch.as_tensor(np.asarray(part), dtype=torch.float32) for _, part in probs()])
+    if isinstance(probs, str | Path):
+        probs = np.load(probs, allow_pickle=False)
+    return torch.as_tensor(probs)

@@ -1,0 +1,226 @@
+"""Sources of labels in training, in the audit of files and in their reports."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pytest
+import torch
+from click.testing import Result
+from typer.testing import CliRunner
+
+from noiselayer import NoisyLabelClassifier
+from noiselayer.auditing import load_audit
+from noiselayer.cli.app import app
+from noiselayer.data import from_arrays, read_data
+from noiselayer.errors import InputError
+from noiselayer.layer import NoiseLayer
+from noiselayer.training.batches import JoinedDataset, Part, Source
+from noiselayer.training.mixture import mixture_loss
+
+Run = Callable[..., Result]
+RIGHT = {"copied": 0.5, "expert": 0.95, "rules": 0.75}  # sorted, as the sources will be
+
+
+@pytest.fixture(scope="module")
+def crowd() -> pd.DataFrame:
+    """600 points around 3 centres, each labelled by one of three sources; columns x0, x1, label, who, truth."""
+    generator = np.random.default_rng(0)
+    truth = np.arange(600) % 3
+    x = np.array([[3.0, 0.0], [0.0, 3.0], [-3.0, -3.0]])[truth] + generator.normal(size=(600, 2))
+    who = np.array(list(RIGHT))[generator.integers(3, size=600)]
+    wrong = generator.random(600) > np.vectorize(RIGHT.get)(who)
+    label = np.where(wrong, (truth + 1) % 3, truth)
+    names = np.array(["cat", "dog", "bird"])
+    return pd.DataFrame(
+        {"x0": x[:, 0], "x1": x[:, 1], "label": names[label], "who": who, "truth": names[truth]}
+    )
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch) -> Run:
+    monkeypatch.setenv("COLUMNS", "200")
+    return lambda *words: CliRunner().invoke(app, [str(word) for word in words])
+
+
+@pytest.fixture
+def table(crowd: pd.DataFrame, tmp_path: Path) -> Path:
+    crowd.drop(columns="truth").to_csv(tmp_path / "crowd.csv", index=False)
+    return tmp_path / "crowd.csv"
+
+
+FAST = (
+    *("--model", "linear", "--epochs", 10, "--batch-size", 16, "--learning-rate", 0.1),
+    *("--accelerator", "cpu", "--no-progress"),
+)
+
+
+def features(crowd: pd.DataFrame) -> npt.NDArray[Any]:
+    return crowd[["x0", "x1"]].to_numpy()
+
+
+def quick(method: str = "learned", **changes: Any) -> NoisyLabelClassifier:
+    defaults = {"model": "linear", "max_epochs": 10, "batch_size": 16, "learning_rate": 0.1}
+    return NoisyLabelClassifier(method, random_state=0, accelerator="cpu", **{**defaults, **changes})
+
+
+def test_every_source_gets_its_own_matrix(crowd: pd.DataFrame) -> None:
+    X = features(crowd)
+    model = quick().fit(X, crowd["label"], sources=crowd["who"])
+    assert model.sources_.tolist() == list(RIGHT)
+    assert model.source_matrices_.shape == (3, 3, 3)
+    right = model.source_matrices_.diagonal(axis1=1, axis2=2).mean(axis=1)
+    assert right == pytest.approx(list(RIGHT.values()), abs=0.1)
+    shares = crowd["who"].value_counts(normalize=True).sort_index().to_numpy()
+    mean = np.tensordot(shares, model.source_matrices_, axes=1)
+    assert model.noise_matrix_ == pytest.approx(mean, abs=0.02)  # weighted by the labels of the training part
+    assert "expert" in model.source_estimate_.summary()
+    assert (model.predict(X) == crowd["truth"]).mean() > 0.95
+
+
+def test_one_source_is_the_same_as_none(crowd: pd.DataFrame) -> None:
+    X, y = features(crowd), crowd["label"]
+    one = quick().fit(X, y, sources=np.zeros(len(y), dtype=int))
+    none = quick().fit(X, y)
+    assert none.sources_ is None
+    assert none.source_matrices_ is None
+    assert none.source_estimate_ is None
+    assert one.noise_matrix_ == pytest.approx(none.noise_matrix_, abs=0.08)
+
+
+def test_sources_beside_clean_samples(crowd: pd.DataFrame) -> None:
+    X, clean = features(crowd), np.arange(len(crowd)) < 90
+    noisy = crowd[~clean]
+    model = quick("estimated").fit(
+        X[~clean], noisy["label"], sources=noisy["who"], X_clean=X[clean], y_clean=crowd["truth"][clean]
+    )
+    right = model.source_matrices_.diagonal(axis1=1, axis2=2).mean(axis=1)
+    assert right == pytest.approx(list(RIGHT.values()), abs=0.1)
+
+
+def test_known_matrices_are_taken_as_they_are(crowd: pd.DataFrame) -> None:
+    Q = np.stack([np.eye(3) * (1.5 * r - 0.5) + (1 - (1.5 * r - 0.5)) / 3 for r in RIGHT.values()])
+    model = quick("known", noise_matrix=Q).fit(features(crowd), crowd["label"], sources=crowd["who"])
+    assert model.source_matrices_ == pytest.approx(Q, abs=1e-6)
+    assert model.source_estimate_ is None
+
+
+@pytest.mark.parametrize(
+    ("method", "changes", "message"),
+    [
+        ("normal", {}, "sources would change nothing with method 'normal'"),
+        ("learned", {"noise_trainable": True}, "here it learns by gradient"),
+        ("known", {"noise_matrix": np.eye(3)}, r"noise_matrix must have shape \(3, K, K\)"),
+        (
+            "known",
+            {"noise_matrix": np.stack([np.eye(3)] * 2)},
+            "is for 2 sources, and the labels come from 3",
+        ),
+    ],
+)
+def test_what_would_change_nothing_is_refused(
+    crowd: pd.DataFrame, method: str, changes: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        quick(method, **changes).fit(features(crowd), crowd["label"], sources=crowd["who"])
+
+
+def test_matrices_of_sources_need_sources(crowd: pd.DataFrame) -> None:
+    with pytest.raises(ValueError, match="say with sources who gave each label"):
+        quick("known", noise_matrix=np.stack([np.eye(3)] * 2)).fit(features(crowd), crowd["label"])
+
+
+@pytest.mark.parametrize(
+    ("sources", "message"),
+    [(["a"], "one source per label"), (["a", "", "b"], r"no source in 1 rows \(1, counting from 0\)")],
+)
+def test_sources_that_do_not_fit(sources: list[str], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        from_arrays(np.eye(3), [0, 1, 1]).with_sources(sources, "sources")
+
+
+def test_a_batch_with_sources_has_the_loss_of_each_label_through_its_matrix() -> None:
+    inputs = from_arrays(torch.zeros(4, 2)).inputs
+    labels, who = torch.tensor([0, 1, 1, 0]), torch.tensor([0, 1, 1, 0])
+    parts = [
+        Part(inputs, labels, Source.NOISY, who),
+        Part(from_arrays(torch.zeros(1, 2)).inputs, torch.tensor([1]), Source.CLEAN),
+    ]
+    _, y, kinds, sources = JoinedDataset(parts).__getitems__([1, 0, 4])
+    matrices = torch.tensor([[[0.9, 0.2], [0.1, 0.8]], [[0.6, 0.5], [0.4, 0.5]]])
+    logits = torch.tensor([[0.3, -1.0], [0.0, 2.0], [1.0, 0.5]])
+    p = logits.softmax(dim=1)
+    expected = -((matrices[1, 1] @ p[0]).log() + (matrices[0, 0] @ p[1]).log() + p[2, 1].log()) / 3
+    loss = mixture_loss(logits, y, kinds, NoiseLayer(2, matrices, trainable=False), label_sources=sources)
+    torch.testing.assert_close(loss, expected)
+
+
+def test_a_column_of_the_table_or_of_the_file_of_labels(
+    table: Path, crowd: pd.DataFrame, tmp_path: Path
+) -> None:
+    data = read_data(table, source_column="who")
+    assert data.source_names == tuple(RIGHT)
+    assert data.inputs.shape == (2,)  # it is no feature
+    assert "3 sources of labels: copied" in data.summary()
+    np.savez(
+        tmp_path / "x.npz", x=features(crowd), who=crowd["who"].to_numpy(str), y=crowd["label"].to_numpy(str)
+    )
+    for options in ({"labels": str(table), "label_column": "label"}, {}):
+        other = read_data(tmp_path / "x.npz", source_column="who", **options)
+        assert torch.equal(other.label_sources, data.label_sources)
+    (tmp_path / "images").mkdir()
+    with pytest.raises(InputError, match="source_column is for an .npz file"):
+        read_data(tmp_path / "images", source_column="who")
+    with pytest.raises(InputError, match="'whom'.*who"):
+        read_data(table, source_column="whom")
+
+
+def test_train_and_its_report_tell_the_sources_apart(run: Run, table: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    result = run("train", table, "--source-column", "who", "--method", "learned", "--out", out, *FAST)
+    assert result.exit_code == 0, result.output
+    figures = json.loads((out / "sources.json").read_text())
+    assert [one["name"] for one in figures["sources"]] == list(RIGHT)
+    assert figures["sources"][1]["accuracy"] == pytest.approx(0.95, abs=0.1)
+    page = (out / "report.html").read_text()
+    assert "How good each source is" in page
+    assert "expert" in page
+    assert run("predict", out, table, "--out", tmp_path / "said.csv").exit_code == 0
+
+
+def test_a_method_without_matrix_is_refused_before_anything_is_written(
+    run: Run, table: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "run"
+    result = run("train", table, "--source-column", "who", "--method", "normal", "--out", out, *FAST)
+    assert result.exit_code == 2
+    assert "sources would change nothing" in " ".join(result.output.split())
+    assert not out.exists()
+
+
+def test_an_audit_judges_every_label_by_its_source(
+    run: Run, table: Path, crowd: pd.DataFrame, tmp_path: Path
+) -> None:
+    wrong = (crowd["label"] != crowd["truth"]).to_numpy()
+    precise = {}
+    for name, options in {"all": (), "each": ("--source-column", "who")}.items():
+        source = table
+        if not options:  # a column of sources would be a feature
+            source = tmp_path / "plain.csv"
+            crowd[["x0", "x1", "label"]].to_csv(source, index=False)
+        result = run("audit", source, *options, "--out", tmp_path / name, "--folds", 2, *FAST)
+        assert result.exit_code == 0, result.output
+        audit = load_audit(tmp_path / name)
+        errors = audit.labels.sort_values("sample")["error_probability"].to_numpy()
+        precise[name] = float(np.square(errors - wrong).mean())
+    assert precise["each"] < precise["all"]
+    assert audit.sources is not None
+    assert "3 sources of labels; right labels of the worst: copied" in result.output
+    called = audit.labels[audit.labels["is_error"]]
+    assert (called["suggested_label"] != called["given_label"]).all()
+    assert "How good each source is" in (tmp_path / "each" / "report.html").read_text()
+    assert not (tmp_path / "all" / "sources.json").exists()
