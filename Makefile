@@ -2,12 +2,16 @@
 #
 #   make demo          see it work, in noiselayer-demo/ (or OUT=folder)
 #   make test          the tests that take seconds each; make test-slow for the others
+#   make test-extras   the examples, and what meets other tools, with those packages installed
 #   make check         style, formatting and types
 #   make docs          the documentation, in site/
 #   make bench         speed and memory, in benchmarks/results/; needs a quiet machine
 #   make package       wheel and source archive, in dist/
 #
 # PYTHON=python3.12 chooses the interpreter, VENV=/some/where the environment, TESTS=tests/audit what is tested.
+
+# Tests that skip where an optional package is missing, and that no other command runs with it.
+EXTRAS := tests/examples tests/interchange tests/training/test_noise_log.py
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -18,7 +22,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-slow check docs bench package format clean
+.PHONY: help demo test test-slow test-extras check docs bench package format clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -31,6 +35,9 @@ test: $(VENV)/.ready-test
 
 test-slow: $(VENV)/.ready-test
 	$(BIN)/python -m pytest -m slow $(TESTS)
+
+test-extras: $(VENV)/.ready-extras
+	$(BIN)/python -m pytest -rs $(EXTRAS)
 
 check: $(VENV)/.ready-check
 	$(BIN)/ruff check .
@@ -65,6 +72,10 @@ $(VENV)/.ready: pyproject.toml | $(BIN)/python
 
 $(VENV)/.ready-test: pyproject.toml | $(BIN)/python
 	$(PIP) -e '.[test]'
+	@touch "$@"
+
+$(VENV)/.ready-extras: pyproject.toml | $(BIN)/python
+	$(PIP) -e '.[examples,test,tools]'
 	@touch "$@"
 
 $(VENV)/.ready-docs: pyproject.toml | $(BIN)/python

@@ -156,7 +156,8 @@ def test_label_studios_own_checks_accept_tasks_and_interface() -> None:
     interface = LabelInterface(label_studio_config(CLASSES))
     interface.validate()
     for task in to_label_studio(ITEMS):
-        assert interface.validate_task(task)
+        # Its check of a task stumbles over predictions (2.1 forgets to hand them on): they are checked by themselves.
+        assert interface.validate_task({"data": task["data"]})
         assert all(interface.validate_prediction(one) for one in task["predictions"])
     for task in exported(ITEMS, [CLASSES[0]] * 3):
         assert all(interface.validate_annotation(one) for one in task["annotations"])

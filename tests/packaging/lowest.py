@@ -27,7 +27,7 @@ TESTS = (
     *("tests/runs", "tests/cli", "tests/interchange"),
 )
 # Of these the newest will do: users of the package do not need them.
-TOOLS = ("pytest", "hypothesis", "scipy", "click")
+TOOLS = ("pytest", "hypothesis", "scipy", "click", "xgboost-cpu")
 
 
 def lowest(requirements: list[str]) -> list[str]:
