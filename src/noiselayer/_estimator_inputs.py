@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from numbers import Integral
 from typing import Any
 
@@ -12,12 +13,27 @@ import torch
 from sklearn.utils import check_random_state
 from torch import Tensor
 
+from noiselayer.data.inputs import Kind
 from noiselayer.errors import InputError, list_some
+from noiselayer.training.options import TrainingOptions, default_options
 
-__all__ = ["DTYPES", "as_matrix", "codes_of", "prediction_device", "seed_of"]
+__all__ = ["DTYPES", "REFUSED", "as_matrix", "codes_of", "options_of", "prediction_device", "seed_of"]
 
 DTYPES: Sequence[Any] = (np.float32, np.uint8)
 """What networks are fed; anything else becomes the first."""
+
+
+# What would change nothing is refused where it differs from its default.
+REFUSED: dict[str, Any] = {
+    **{
+        "noise_learning_rate": None,
+        "trace_penalty": 0.0,
+        "noise_weight_decay": 0.0,
+        "noise_trainable": False,
+    },
+    **{"noisy_weight": 1.0, "outside_weight": 1.0, "alpha": 0.5, "mixing": "joined", "measure_with": "auto"},
+    "train_on_clean": True,
+}
 
 
 def as_matrix(noise_matrix: npt.ArrayLike | Tensor | None) -> Tensor | None:
@@ -80,3 +96,56 @@ def prediction_device(accelerator: str) -> str:
     if accelerator in ("auto", "gpu", "mps") and torch.backends.mps.is_available():
         return "mps"
     return "cpu"
+
+
+def options_of(estimator: Any, kind: Kind) -> TrainingOptions:
+    """The options of training that an estimator's parameters stand for.
+
+    Args:
+        estimator: Has every parameter of :class:`noiselayer.NoisyLabelClassifier` as an attribute.
+        kind: Of the data.
+
+    >>> from noiselayer import NoisyLabelClassifier
+    >>> options_of(NoisyLabelClassifier("learned", max_epochs=7), "vector").max_epochs
+    7
+    """
+    options = default_options(kind)
+    model = estimator.model or options.model
+    defaults = options.model_options if model == options.model else {}
+    epochs, warm_up_epochs = options.max_epochs, options.warm_up_epochs
+    if estimator.max_epochs is not None:
+        # Searches over a range hand out NumPy's integers, which torch refuses.
+        epochs = int(estimator.max_epochs)
+        warm_up_epochs = max(1, round(warm_up_epochs * epochs / options.max_epochs))
+    rates: dict[str, Any] = {
+        "learning_rate": estimator.learning_rate,
+        "weight_decay": estimator.weight_decay,
+        "noise_learning_rate": estimator.noise_learning_rate,
+        "trace_penalty": estimator.trace_penalty,
+        "noise_weight_decay": estimator.noise_weight_decay,
+    }
+    given = {name: rate for name, rate in rates.items() if rate is not None}
+    return replace(
+        options,
+        method=estimator.method,
+        model=model,
+        model_options={**defaults, **(estimator.model_options or {})},
+        max_epochs=epochs,
+        warm_up_epochs=warm_up_epochs,
+        batch_size=options.batch_size if estimator.batch_size is None else int(estimator.batch_size),
+        augmentation=estimator.augmentation,
+        validation_fraction=estimator.validation_fraction,
+        patience=estimator.patience,
+        optimization=replace(options.optimization, **given),
+        start=estimator.start,
+        rule=estimator.rule,
+        fresh_network=estimator.fresh_network,
+        noise_trainable=estimator.noise_trainable,
+        noisy_weight=estimator.noisy_weight,
+        outside_weight=estimator.outside_weight,
+        alpha=estimator.alpha,
+        mixing=estimator.mixing,
+        measure_with=estimator.measure_with,
+        train_on_clean=estimator.train_on_clean,
+        seed=seed_of(estimator.random_state),
+    )

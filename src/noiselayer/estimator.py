@@ -15,9 +15,8 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import Tensor
 
-from noiselayer._estimator_inputs import DTYPES, as_matrix, codes_of, prediction_device, seed_of
+from noiselayer._estimator_inputs import DTYPES, REFUSED, as_matrix, codes_of, options_of, prediction_device
 from noiselayer.data.arrays import ArrayInputs, Layout
-from noiselayer.data.inputs import Kind
 from noiselayer.data.labeled import LabeledData
 from noiselayer.errors import InputError
 from noiselayer.estimation.from_features import Rule
@@ -28,9 +27,7 @@ from noiselayer.training.options import (
     MeasureWith,
     Mixing,
     Start,
-    TrainingOptions,
     choose_method,
-    default_options,
 )
 from noiselayer.training.predict import predict_logits
 from noiselayer.training.sources import Overlapping
@@ -310,14 +307,14 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
     def _train(
         self, data: LabeledData, clean: LabeledData | None, outside: ArrayInputs | None
     ) -> TrainedClassifier:
-        options = self._options(data.inputs.kind)
+        options = options_of(self, data.inputs.kind)
         if options.method == "auto":
             num_clean = len(clean) if clean is not None else 0
             method, why = choose_method(len(data), num_clean, data.num_classes)
             options = replace(options, method=method)
             if self.verbose:
                 print(f"Method {method}: {why}.")  # noqa: T201
-        given = [name for name, default in _REFUSED.items() if getattr(self, name) != default]
+        given = [name for name, default in REFUSED.items() if getattr(self, name) != default]
         check_effects(options, given, clean=clean is not None, outside=outside is not None)
         trained = fit_classifier(
             data,
@@ -335,48 +332,6 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
         if trained.interrupted:
             raise KeyboardInterrupt("fit was interrupted; the estimator is not fitted.")
         return trained
-
-    def _options(self, kind: Kind) -> TrainingOptions:
-        options = default_options(kind)
-        model = self.model or options.model
-        defaults = options.model_options if model == options.model else {}
-        epochs, warm_up_epochs = options.max_epochs, options.warm_up_epochs
-        if self.max_epochs is not None:
-            # Searches over a range hand out NumPy's integers, which torch refuses.
-            epochs = int(self.max_epochs)
-            warm_up_epochs = max(1, round(warm_up_epochs * epochs / options.max_epochs))
-        rates: dict[str, Any] = {
-            "learning_rate": self.learning_rate,
-            "weight_decay": self.weight_decay,
-            "noise_learning_rate": self.noise_learning_rate,
-            "trace_penalty": self.trace_penalty,
-            "noise_weight_decay": self.noise_weight_decay,
-        }
-        given = {name: rate for name, rate in rates.items() if rate is not None}
-        return replace(
-            options,
-            method=self.method,
-            model=model,
-            model_options={**defaults, **(self.model_options or {})},
-            max_epochs=epochs,
-            warm_up_epochs=warm_up_epochs,
-            batch_size=options.batch_size if self.batch_size is None else int(self.batch_size),
-            augmentation=self.augmentation,
-            validation_fraction=self.validation_fraction,
-            patience=self.patience,
-            optimization=replace(options.optimization, **given),
-            start=self.start,
-            rule=self.rule,
-            fresh_network=self.fresh_network,
-            noise_trainable=self.noise_trainable,
-            noisy_weight=self.noisy_weight,
-            outside_weight=self.outside_weight,
-            alpha=self.alpha,
-            mixing=self.mixing,
-            measure_with=self.measure_with,
-            train_on_clean=self.train_on_clean,
-            seed=seed_of(self.random_state),
-        )
 
     def _log_proba(self, X: Any) -> Tensor:
         """Log-probabilities of the true class, shape (N, K), double precision, on the CPU."""
@@ -397,19 +352,6 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
             logits = predict_logits(self.network_, inputs, device=prediction_device(self.accelerator))
             self.network_.cpu()  # an estimator pickled here opens on a machine without an accelerator
         return logits.double().log_softmax(dim=1)
-
-
-# What would change nothing is refused where it differs from its default.
-_REFUSED: dict[str, Any] = {
-    **{
-        "noise_learning_rate": None,
-        "trace_penalty": 0.0,
-        "noise_weight_decay": 0.0,
-        "noise_trainable": False,
-    },
-    **{"noisy_weight": 1.0, "outside_weight": 1.0, "alpha": 0.5, "mixing": "joined", "measure_with": "auto"},
-    "train_on_clean": True,
-}
 
 
 def _as_array(tensor: Tensor) -> npt.NDArray[np.float64]:
