@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from noiselayer import NoisyLabelClassifier
+from noiselayer._estimator_inputs import REFUSED
 from noiselayer.errors import InputError
-from noiselayer.estimator import _REFUSED
 from noiselayer.training import TrainingOptions
 from noiselayer.training.effects import check_effects
 
@@ -81,4 +81,4 @@ def test_with_effect(options: dict[str, Any], given: list[str], sets: dict[str, 
 
 def test_the_estimator_knows_its_own_defaults() -> None:
     parameters = inspect.signature(NoisyLabelClassifier).parameters
-    assert {name: parameters[name].default for name in _REFUSED} == _REFUSED
+    assert {name: parameters[name].default for name in REFUSED} == REFUSED
