@@ -49,7 +49,7 @@ def test_keeps_scikit_learns_conventions(estimator: NoisyLabelMetaClassifier, ch
 @untold
 @parametrize_with_checks(
     [
-        NoisyLabelMetaClassifier(LogisticRegression(), random_state=0),
+        NoisyLabelMetaClassifier(LogisticRegression(max_iter=1000), random_state=0),
         NoisyLabelMetaClassifier(DecisionTreeClassifier(max_depth=3, random_state=0), random_state=0),
     ]
 )
