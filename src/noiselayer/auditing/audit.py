@@ -193,11 +193,11 @@ def _trained(
             method, why = choose_method(len(data), len(clean), data.num_classes)
             say(f"Method {method}: {why}.")
         options = replace(options, method=method)
+    # Sources are told apart in judging, not in training.
+    of_all = replace(data, label_sources=None, source_names=())
     try:
         fitted = cross_fit(
-            replace(
-                data, label_sources=None, source_names=()
-            ),  # sources are told apart in judging, not in training
+            of_all,
             options,
             folds=plan.folds,
             clean=clean,
