@@ -4,7 +4,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from noiselayer.training.start import out_of_fold_confusion, stratified_folds
+from noiselayer.training.start import _looked_at_again, _View, out_of_fold_confusion, stratified_folds
 
 LABELS = st.lists(st.integers(0, 3), min_size=1, max_size=40)
 
@@ -62,3 +62,16 @@ def test_folds_are_drawn_by_chance() -> None:
     one, other = (stratified_folds(labels, 2, torch.Generator().manual_seed(seed)) for seed in (0, 1))
     assert not torch.equal(one, other)
     assert not torch.equal(one, torch.arange(40) % 2)
+
+
+def test_better_features_mend_a_rough_matrix() -> None:
+    generator = torch.Generator().manual_seed(0)
+    Q = torch.tensor([[0.45, 0.15, 0.3], [0.4, 0.5, 0.25], [0.15, 0.35, 0.45]])
+    truth = torch.randint(3, (3000,), generator=generator)
+    labels = torch.multinomial(Q.T[truth], 1, generator=generator)[:, 0]
+    rough = 0.5 * Q + 0.5 / 3
+    features = 3 * torch.eye(3)[truth] + torch.randn(3000, 3, generator=generator)
+    view = _View(features[:2400], labels[:2400], features[2400:])
+    found = _looked_at_again([view], rough, labels[2400:])
+    torch.testing.assert_close(found.sum(dim=0), torch.ones(3))
+    assert (found - Q).abs().sum() < 0.5 * (rough - Q).abs().sum()
