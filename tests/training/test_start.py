@@ -64,14 +64,18 @@ def test_folds_are_drawn_by_chance() -> None:
     assert not torch.equal(one, torch.arange(40) % 2)
 
 
-def test_better_features_mend_a_rough_matrix() -> None:
+def test_better_features_mend_a_rough_matrix_and_others_leave_it() -> None:
     generator = torch.Generator().manual_seed(0)
     Q = torch.tensor([[0.45, 0.15, 0.3], [0.4, 0.5, 0.25], [0.15, 0.35, 0.45]])
     truth = torch.randint(3, (3000,), generator=generator)
     labels = torch.multinomial(Q.T[truth], 1, generator=generator)[:, 0]
     rough = 0.5 * Q + 0.5 / 3
-    features = 3 * torch.eye(3)[truth] + torch.randn(3000, 3, generator=generator)
-    view = _View(features[:2400], labels[:2400], features[2400:])
-    found = _looked_at_again([view], rough, labels[2400:])
+    told = 3 * torch.eye(3)[truth] + torch.randn(3000, 3, generator=generator)
+    untold = torch.randn(3000, 3, generator=generator)  # says nothing of the classes
+    found, same = (
+        _looked_at_again([_View(f[:2400], labels[:2400], f[2400:])], rough, labels[2400:])
+        for f in (told, untold)
+    )
     torch.testing.assert_close(found.sum(dim=0), torch.ones(3))
+    assert torch.equal(same, rough)
     assert (found - Q).abs().sum() < 0.5 * (rough - Q).abs().sum()

@@ -154,11 +154,8 @@ def _looked_at_again(folds: Sequence[_View], found: Tensor, held_out: Tensor) ->
     K = len(found)
     views = [(view.features, view.labels) for view in folds]
     better = alternate(views, K, starts=[(1 - _SPREAD) * found + _SPREAD / K]).noise_matrix
-    if renamed_classes(better):
-        return found
-    seen = [view.held_out for view in folds]
-    losses = [float(fixed_matrix_losses(Q, views, seen, held_out).mean()) for Q in (found, better)]
-    return project(better) if losses[1] < losses[0] else found
+    taken = not renamed_classes(better) and _explains_more(better, found, folds, held_out)
+    return project(better) if taken else found
 
 
 def _in_turns(folds: Sequence[_View], confusion: Tensor, found: Tensor, held_out: Tensor) -> Tensor | None:
@@ -174,12 +171,16 @@ def _in_turns(folds: Sequence[_View], confusion: Tensor, found: Tensor, held_out
     in_turns = alternate(views, K, starts=[confusion, 0.98 * torch.eye(K) + 0.02 / K]).noise_matrix
     if renamed_classes(in_turns):
         return None
-    seen = [view.held_out for view in folds]
-    gain = fixed_matrix_losses(found, views, seen, held_out) - fixed_matrix_losses(
-        in_turns, views, seen, held_out
+    return project(in_turns) if _explains_more(in_turns, found, folds, held_out) else None
+
+
+def _explains_more(matrix: Tensor, than: Tensor, folds: Sequence[_View], held_out: Tensor) -> bool:
+    """Whether a matrix explains the held-out labels better than another one does, by more than a standard error."""
+    views, seen = [(view.features, view.labels) for view in folds], [view.held_out for view in folds]
+    gain = fixed_matrix_losses(than, views, seen, held_out) - fixed_matrix_losses(
+        matrix, views, seen, held_out
     )
-    better = float(gain.mean()) > float(gain.std() / len(gain) ** 0.5)
-    return project(in_turns) if better else None
+    return float(gain.mean()) > float(gain.std() / len(gain) ** 0.5)
 
 
 def _mean_loss(estimates: Sequence[FeatureEstimate]) -> float:
