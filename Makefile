@@ -5,7 +5,8 @@
 #   make test-extras   the examples, and what meets other tools, with those packages installed
 #   make check         style, formatting and types
 #   make docs          the documentation, in site/
-#   make bench         speed and memory, in benchmarks/results/; needs a quiet machine
+#   make bench         speed, memory and the audit beside cleanlab, in benchmarks/results/; needs a quiet machine for
+#                      hours, and NOISELAYER_DATA for what is measured on real images; BENCH="--only loss" for a part
 #   make package       wheel and source archive, in dist/
 #
 # PYTHON=python3.12 chooses the interpreter, VENV=/some/where the environment, TESTS=tests/audit what is tested.
@@ -17,6 +18,7 @@ PYTHON ?= python3
 VENV ?= .venv
 OUT ?= noiselayer-demo
 TESTS ?=
+BENCH ?=
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
@@ -47,8 +49,9 @@ check: $(VENV)/.ready-check
 docs: $(VENV)/.ready-docs
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
 
-bench: $(VENV)/.ready-test
-	PATH="$(abspath $(BIN)):$$PATH" OMP_NUM_THREADS=1 $(BIN)/python benchmarks/run.py
+bench: $(VENV)/.ready-test $(VENV)-cleanlab/.ready
+	PATH="$(abspath $(BIN)):$$PATH" OMP_NUM_THREADS=1 $(BIN)/python benchmarks/run.py \
+		--cleanlab-python "$(abspath $(VENV)-cleanlab)/bin/python" $(BENCH)
 
 package: $(VENV)/.ready-package
 	$(BIN)/python -m build
@@ -59,7 +62,7 @@ format: $(VENV)/.ready-check
 	$(BIN)/ruff format .
 
 clean:
-	rm -rf "$(VENV)" .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf "$(VENV)" "$(VENV)-cleanlab" .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 $(BIN)/python:
 	@echo "Setting up $(VENV); PyTorch is large, this takes minutes."
@@ -80,6 +83,12 @@ $(VENV)/.ready-extras: pyproject.toml | $(BIN)/python
 
 $(VENV)/.ready-docs: pyproject.toml | $(BIN)/python
 	$(PIP) -e '.[docs]'
+	@touch "$@"
+
+# In an environment of its own: what it needs is its affair.
+$(VENV)-cleanlab/.ready:
+	$(PYTHON) -m venv "$(VENV)-cleanlab"
+	$(VENV)-cleanlab/bin/python -m pip --disable-pip-version-check install --quiet cleanlab==2.9.0
 	@touch "$@"
 
 $(VENV)/.ready-package: pyproject.toml | $(BIN)/python

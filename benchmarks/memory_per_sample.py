@@ -1,13 +1,12 @@
 """Bytes of memory that a sample costs besides its own: labels, splits and orders. See docs/scaling.md.
 
-    python benchmarks/memory_per_sample.py
+    python benchmarks/memory_per_sample.py [--quick]
 
 Reads two memory-mapped files of one byte a sample as training does (read, split, join, shuffle), each in a process of
 its own, and divides the difference of what remains resident, and of the peak, by the difference in samples. Linux.
 Does not depend on the load of the machine. Writes benchmarks/results/memory_per_sample.json.
 """
 
-import argparse
 import json
 import subprocess
 import sys
@@ -15,7 +14,7 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
-import torch
+from measure import arguments, row, write
 
 INSIDE = """
 import json, resource, sys
@@ -53,25 +52,20 @@ def measure(samples: int) -> dict[str, int]:
 
 def main() -> None:
     """Measure two sizes and write the result."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = arguments(__doc__)
     parser.add_argument("--samples", type=int, nargs=2, default=[2_000_000, 10_000_000])
-    parser.add_argument(
-        "--out", type=Path, default=Path(__file__).parent / "results" / "memory_per_sample.json"
-    )
-    given = parser.parse_args()
-    few, many = (measure(samples) for samples in given.samples)
-    more = given.samples[1] - given.samples[0]
-    result = {
-        "command": "python benchmarks/memory_per_sample.py",
-        "torch": torch.__version__,
-        "samples": given.samples,
-        "resident_bytes": [few["resident"], many["resident"]],
-        "peak_bytes": [few["peak"], many["peak"]],
-        "resident_bytes_per_sample": (many["resident"] - few["resident"]) / more,
-        "peak_bytes_per_sample": (many["peak"] - few["peak"]) / more,
-    }
-    given.out.write_text(json.dumps(result, indent=2) + "\n")
-    print(json.dumps(result))
+    options = parser.parse_args()
+    few, many = [100_000, 500_000] if options.quick else options.samples
+    less, more = measure(few), measure(many)
+    rows = []
+    for what in ("resident", "peak"):
+        rows += [
+            row(f"{what} memory with {few:,} samples", [less[what] / 1e6], "MB"),
+            row(f"{what} memory with {many:,} samples", [more[what] / 1e6], "MB"),
+            row(f"{what} memory a sample", [(more[what] - less[what]) / (many - few)], "bytes"),
+        ]
+    rows[2].target, rows[2].met = "at most 64", rows[2].value <= 64
+    write("memory_per_sample", "Labels, splits and orders: bytes a sample", rows, quick=options.quick)
 
 
 if __name__ == "__main__":

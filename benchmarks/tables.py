@@ -11,6 +11,7 @@ from typing import Any
 
 FOLDER = Path(__file__).parent
 BEGIN, END = "<!-- tables: made by tables.py -->", "<!-- end of tables -->"
+PAGES = ("audit_memory", "audit_training")
 
 
 def number(value: float | None, unit: str = "") -> str:
@@ -46,23 +47,30 @@ def table(result: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def with_tables(readme: str, results: list[dict[str, Any]]) -> str:
-    """``readme`` with everything between the marks made anew."""
+def with_tables(readme: str, results: list[dict[str, Any]], pages: list[str] | None = None) -> str:
+    """``readme`` with everything between the marks made anew: results, then pages of other scripts."""
     before, rest = readme.split(BEGIN)
     after = rest.split(END)[1]
-    tables = "\n\n".join(table(r) for r in results) or "No figures yet: run `python benchmarks/run.py`."
+    parts = [table(r) for r in results] + [page.replace("# ", "### ", 1).strip() for page in pages or []]
+    tables = "\n\n".join(parts) or "No figures yet: run `python benchmarks/run.py`."
     return f"{before}{BEGIN}\n\n{tables}\n\n{END}{after}"
+
+
+def found_results() -> tuple[list[dict[str, Any]], list[str]]:
+    """The results that have the common form, and the short pages of those that have their own."""
+    folder = FOLDER / "results"
+    results = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.json"))]
+    pages = [folder / f"{name}.md" for name in PAGES]
+    return (
+        [result for result in results if "title" in result and not result["quick"]],
+        [page.read_text(encoding="utf-8") for page in pages if page.exists()],
+    )
 
 
 def main() -> None:
     """Parse the options and run."""
-    results = []
-    for path in sorted((FOLDER / "results").glob("*.json")):
-        result = json.loads(path.read_text(encoding="utf-8"))
-        if "title" in result and not result["quick"]:  # others have a form of their own
-            results.append(result)
     readme = FOLDER / "README.md"
-    text = with_tables(readme.read_text(encoding="utf-8"), results)
+    text = with_tables(readme.read_text(encoding="utf-8"), *found_results())
     beside = readme.with_suffix(".tmp")
     beside.write_text(text, encoding="utf-8")
     beside.replace(readme)

@@ -23,7 +23,7 @@ from cells import CLASS_NAMES, Arrays, result_of, run_cells
 
 import noiselayer
 from noiselayer.data import from_arrays
-from noiselayer.training import Hardware, default_options, fit_classifier
+from noiselayer.training import Hardware, best_precision, default_options, fit_classifier
 
 METHODS = {
     "deliberate-50": ("normal", "known", "learned"),
@@ -54,7 +54,7 @@ def run(cell: str, arrays: Arrays) -> dict[str, Any]:
         from_arrays(arrays["x_train"][chosen.numpy()], noisy, class_names=CLASS_NAMES),
         default_options("image", model="paper", method=method, seed=int(seed)),
         noise_matrix=Q if method == "known" else None,
-        hardware=Hardware(precision="bf16-mixed"),
+        hardware=Hardware(precision=best_precision()),
         on_stage=print,
     )
     return result_of(trained, arrays, Q, time.process_time() - began)

@@ -1,7 +1,6 @@
 """The benchmarks' tables say what the results say."""
 
 import importlib.util
-import json
 from pathlib import Path
 from types import ModuleType
 
@@ -24,10 +23,9 @@ pytestmark = pytest.mark.skipif(not FOLDER.exists(), reason="needs the folder be
 
 def test_the_readme_shows_the_results_as_they_are() -> None:
     tables = module("tables")
-    found = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(FOLDER.glob("results/*.json"))]
-    results = [r for r in found if "title" in r and not r["quick"]]
+    assert len(tables.found_results()[0]) > 2
     text = (FOLDER / "README.md").read_text(encoding="utf-8")
-    assert tables.with_tables(text, results) == text, "run python benchmarks/tables.py"
+    assert tables.with_tables(text, *tables.found_results()) == text, "run python benchmarks/tables.py"
 
 
 def test_a_table_has_the_spread_the_target_and_the_command() -> None:
@@ -69,3 +67,20 @@ def test_a_table_has_the_spread_the_target_and_the_command() -> None:
     assert "| b (n) | 12,346 ms |  | 1 |  |  |" in text
     missed = {**result, "rows": [{**rows[0], "met": False}]}
     assert "**missed**" in tables.table(missed)
+
+
+def test_a_benchmark_that_lacks_something_says_what() -> None:
+    run = module("run")
+    values = {"data": None, "cleanlab": "python-of-cleanlab", "results": "results"}
+    assert run.commands("audit", values, quick=False) == "needs --data"
+    assert (
+        run.commands("audit_memory", {**values, "cleanlab": None}, quick=False) == "needs --cleanlab-python"
+    )
+    assert run.commands("audit", values, quick=True) == "has no quick form"
+    ((_, script, *words),) = run.commands("audit_memory", values, quick=False)
+    assert Path(script).exists()
+    assert words == ["--cleanlab-python", "python-of-cleanlab", "--out", "results"]
+    for name in run.HAVE_QUICK:
+        ((_, script, option),) = run.commands(name, values, quick=True)
+        assert "--quick" in Path(script).read_text(encoding="utf-8")
+        assert option == "--quick"

@@ -101,76 +101,91 @@ def methods_of(file: Any, cleanlab_python: str) -> dict[str, dict[str, Any]]:
     return found
 
 
+def measured(path: Path, cleanlab_python: str) -> dict[str, Any]:
+    """Every figure of every method on one set, as plain types."""
+    with np.load(path) as file:
+        wrong = file["labels"] != file["true"]
+        about = {
+            name: file[name].item()
+            for name in ("model", "method", "epochs", "folds", "subset", "seed")
+            if name in file.files
+        }
+        accuracy = float((file["probs"].argmax(axis=1) == file["true"]).mean())
+        found = methods_of(file, cleanlab_python)
+    generator = np.random.default_rng(0)
+    draws = [generator.integers(len(wrong), size=len(wrong)) for _ in range(BOOTSTRAP)]
+    table = {}
+    for name, method in found.items():
+        value = figures(method, wrong, np.arange(len(wrong)))
+        drawn = [figures(method, wrong, rows) for rows in draws]
+        table[name] = {
+            figure: {
+                "value": value[figure],
+                "interval": [float(q) for q in np.quantile([d[figure] for d in drawn], [0.025, 0.975])],
+            }
+            for figure in FIGURES
+            if figure in value
+        }
+    ours = {name: value for name, value in found["noiselayer"].items() if not isinstance(value, np.ndarray)}
+    row = {
+        **{"about": about, "samples": len(wrong), "wrong": int(wrong.sum()), "accuracy": accuracy},
+        **{"methods": table, "noiselayer": ours, "versions": {**versions(), "cleanlab": "2.9.0"}},
+    }
+    plain: dict[str, Any] = json.loads(json.dumps(row))
+    return plain
+
+
+def section(name: str, row: dict[str, Any]) -> list[str]:
+    """A set in Markdown."""
+    ours = row["noiselayer"]
+    lines = [
+        f"## {name}",
+        "",
+        f"{row['samples']:,} samples, {row['wrong'] / row['samples']:.1%} wrong labels ({row['wrong']:,}); the "
+        f"model is right on {row['accuracy']:.1%}. {row['about']}. noiselayer expects {ours['count']:,.0f} wrong "
+        f"labels ({ours['interval'][0]:,.0f} to {ours['interval'][1]:,.0f}).",
+        "",
+        f"| method | {' | '.join(HEADS)} |",
+        f"|---|{'---|' * len(HEADS)}",
+    ]
+    for method, found in row["methods"].items():
+        cells = [
+            f"{found[f]['value']:.3f} ({found[f]['interval'][0]:.3f} to {found[f]['interval'][1]:.3f})"
+            if f in found and f != "count"
+            else f"{found[f]['value']:.2f}"
+            if f in found
+            else ""
+            for f in FIGURES
+        ]
+        lines.append(f"| {method} | {' | '.join(cells)} |")
+    return [*lines, ""]
+
+
 def main() -> None:
-    """Print and write the table."""
+    """Measure what DIR holds; sets of an earlier table that it does not hold stay as they are."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--probs", type=Path, required=True)
     parser.add_argument("--cleanlab-python", required=True)
     parser.add_argument("--out", type=Path, default=Path(__file__).parent.parent / "results")
     parser.add_argument("--name", default="audit")
     args = parser.parse_args()
-    result: dict[str, Any] = {"versions": {**versions(), "cleanlab": "2.9.0"}, "sets": {}}
+    args.out.mkdir(parents=True, exist_ok=True)
+    path, sets = args.out / f"{args.name}.json", {}
+    if path.exists():
+        sets = json.loads(path.read_text(encoding="utf-8"))["sets"]
+    for probs in sorted(args.probs.glob("*.npz")):
+        sets[probs.stem] = measured(probs, args.cleanlab_python)
+    sets = dict(sorted(sets.items()))
     lines = [
         "# Finding wrong labels",
         "",
         "`python benchmarks/audit/compare.py`; intervals of 95 % over samples.",
         "",
     ]
-    for path in sorted(args.probs.glob("*.npz")):
-        with np.load(path) as file:
-            wrong = file["labels"] != file["true"]
-            about = {
-                name: file[name].item()
-                for name in ("model", "method", "epochs", "folds", "subset", "seed")
-                if name in file.files
-            }
-            accuracy = float((file["probs"].argmax(axis=1) == file["true"]).mean())
-            found = methods_of(file, args.cleanlab_python)
-        generator = np.random.default_rng(0)
-        draws = [generator.integers(len(wrong), size=len(wrong)) for _ in range(BOOTSTRAP)]
-        table = {}
-        for name, method in found.items():
-            value = figures(method, wrong, np.arange(len(wrong)))
-            drawn = [figures(method, wrong, rows) for rows in draws]
-            table[name] = {
-                figure: {
-                    "value": value[figure],
-                    "interval": [float(q) for q in np.quantile([d[figure] for d in drawn], [0.025, 0.975])],
-                }
-                for figure in FIGURES
-                if figure in value
-            }
-        ours = {
-            name: value for name, value in found["noiselayer"].items() if not isinstance(value, np.ndarray)
-        }
-        result["sets"][path.stem] = {
-            **{"about": about, "samples": len(wrong), "wrong": int(wrong.sum()), "accuracy": accuracy},
-            **{"methods": table, "noiselayer": ours},
-        }
-        lines += [
-            f"## {path.stem}",
-            "",
-            f"{len(wrong):,} samples, {wrong.mean():.1%} wrong labels ({wrong.sum():,}); the model is "
-            f"right on {accuracy:.1%}. {about}. noiselayer expects {ours['count']:,.0f} wrong "
-            f"labels ({ours['interval'][0]:,.0f} to {ours['interval'][1]:,.0f}).",
-            "",
-            f"| method | {' | '.join(HEADS)} |",
-            f"|---|{'---|' * len(HEADS)}",
-        ]
-        for name, row in table.items():
-            cells = [
-                f"{row[f]['value']:.3f} ({row[f]['interval'][0]:.3f} to {row[f]['interval'][1]:.3f})"
-                if f in row and f != "count"
-                else f"{row[f]['value']:.2f}"
-                if f in row
-                else ""
-                for f in FIGURES
-            ]
-            lines.append(f"| {name} | {' | '.join(cells)} |")
-        lines.append("")
-    args.out.mkdir(parents=True, exist_ok=True)
-    write_json(args.out / f"{args.name}.json", json.loads(json.dumps(result)))
-    with whole_file(args.out / f"{args.name}.md") as beside:
+    for name, row in sets.items():
+        lines += section(name, row)
+    write_json(path, {"sets": sets})
+    with whole_file(path.with_suffix(".md")) as beside:
         beside.write_text("\n".join(lines), encoding="utf-8")
     print("\n".join(lines))
 

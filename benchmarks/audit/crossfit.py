@@ -21,7 +21,7 @@ import noiselayer
 from noiselayer.auditing import cross_fit
 from noiselayer.data import from_arrays
 from noiselayer.runs import versions, whole_file
-from noiselayer.training import Hardware, default_options
+from noiselayer.training import Hardware, best_precision, default_options
 
 CLASS_NAMES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 HUMAN = ("aggre", "random1", "worse")
@@ -48,7 +48,7 @@ def main() -> None:
     parser.add_argument(
         "--method", default="normal", help="normal, or learned: probabilities of true classes"
     )
-    parser.add_argument("--precision", default="bf16-mixed")
+    parser.add_argument("--precision", default=best_precision())
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)

@@ -37,7 +37,14 @@ import noiselayer
 from noiselayer.auditing import cross_fit
 from noiselayer.data import from_arrays
 from noiselayer.runs import versions, whole_file, write_json
-from noiselayer.training import Hardware, TrainingOptions, default_options, fit_classifier, predict_logits
+from noiselayer.training import (
+    Hardware,
+    TrainingOptions,
+    best_precision,
+    default_options,
+    fit_classifier,
+    predict_logits,
+)
 
 FOLDS = 5
 METHODS = ("learned", "audit", "cleanlab")
@@ -205,7 +212,7 @@ def main() -> None:
     parser.add_argument("--subset", type=int, default=10_000)
     parser.add_argument("--epochs", type=int, default=8)
     parser.add_argument("--model", default="paper")
-    parser.add_argument("--precision", default="bf16-mixed")
+    parser.add_argument("--precision", default=best_precision())
     parser.add_argument(
         "--out", type=Path, default=Path(__file__).parent.parent / "results" / "audit_training"
     )

@@ -18,7 +18,7 @@ from noiselayer.auditing import cross_fit
 from noiselayer.data import from_arrays
 from noiselayer.runs import versions, whole_file
 from noiselayer.sources import combine_labels
-from noiselayer.training import Hardware, default_options
+from noiselayer.training import Hardware, best_precision, default_options
 
 SETS = ("aggre", "random1", "worse")
 
@@ -32,7 +32,7 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=20)
     parser.add_argument("--folds", type=int, default=5)
     parser.add_argument("--model", default="paper")
-    parser.add_argument("--precision", default="bf16-mixed")
+    parser.add_argument("--precision", default=best_precision())
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
     with np.load(args.data / "cifar10.npz") as file:

@@ -260,6 +260,11 @@ def _bound(dtype: torch.dtype) -> float:
     return math.log(torch.finfo(dtype).max) / 2
 
 
+@torch.compiler.assume_constant_result  # which torch.compile could not find out for itself before torch 2.5
+def _has_autocast(device: str) -> bool:
+    return torch.amp.is_autocast_available(device)
+
+
 def result_dtype(logits: Tensor) -> torch.dtype:
     """The dtype that ``cross_entropy`` answers in: that of ``logits``, but float32 under autocast.
 
@@ -270,7 +275,7 @@ def result_dtype(logits: Tensor) -> torch.dtype:
     torch.float32
     """
     device = logits.device.type
-    if torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device):
+    if _has_autocast(device) and torch.is_autocast_enabled(device):
         return torch.promote_types(logits.dtype, torch.float32)
     return logits.dtype
 
@@ -278,6 +283,6 @@ def result_dtype(logits: Tensor) -> torch.dtype:
 def _no_autocast(like: Tensor) -> AbstractContextManager[Any]:
     """Keep autocast from doing a matrix product of probabilities in half precision."""
     device = like.device.type
-    if torch.amp.is_autocast_available(device):
+    if _has_autocast(device):
         return torch.autocast(device, enabled=False)
     return nullcontext()

@@ -13,6 +13,8 @@ NEEDS = {
     "plain_loop.py": (),
     "lightning_module.py": (),
     "compiled.py": (),
+    "parquet_stream.py": (),
+    "webdataset_shards.py": ("webdataset",),
     "hf_trainer.py": ("transformers", "accelerate"),
     "skorch_net.py": ("skorch",),
     "accelerated.py": ("accelerate",),

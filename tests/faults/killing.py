@@ -22,14 +22,13 @@ class Job:
     """What to run and when to kill it.
 
     Attributes:
-        command: Words after ``noiselayer``, the folder and ``--resume`` left out.
+        command: Words after ``noiselayer``, the folder and ``--resume`` left out (a grid goes on without being told).
         straight: Folder for the run that is never killed.
         killed: Folder for the run that is killed and resumed until it is done; then the next of its kind begins.
         kills: How many.
         seed: Of the moments.
         way: "time" kills at random moments of the time that the straight run took; "file" at the random one of its
             operations on files (open, rename, remove, make a folder), before the system does it.
-        resume_first: Whether the first call says --resume too.
     """
 
     command: list[str]
@@ -68,7 +67,9 @@ def main(path: str) -> None:
     import pytorch_lightning  # noqa: F401
     import torchvision  # noqa: F401
 
+    import noiselayer.auditing
     import noiselayer.report
+    import noiselayer.reproduce
     import noiselayer.runs
     import noiselayer.tuning  # noqa: F401
     from noiselayer.cli.app import app
@@ -121,8 +122,9 @@ class _Process:
                 os.dup2(log.fileno(), 1)
                 os.dup2(log.fileno(), 2)
                 _watch_files(folder, log, die_at)
-                quiet = ["--no-progress"] if command[0] == "train" else []
-                words = [*command, "--out", folder, *quiet, *(["--resume"] if resume else [])]
+                quiet = ["--no-progress"] if command[0] in ("train", "audit") else []
+                again = ["--resume"] if resume and command[0] != "reproduce" else []
+                words = [*command, "--out", folder, *quiet, *again]
                 try:
                     app(words, standalone_mode=True)
                 except SystemExit as end:

@@ -87,6 +87,7 @@ def audit_files(
         saved = load_audit(plan.out)
         if not (plan.out / "report.html").is_file():  # killed before it came to that
             _report(plan, saved, data)
+        shutil.rmtree(plan.out / "folds", ignore_errors=True)
         return saved
     say(data.summary())
     if source is None:

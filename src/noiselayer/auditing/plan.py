@@ -12,6 +12,7 @@ from noiselayer.errors import InputError, list_some
 from noiselayer.runs.files import read_json, write_json
 from noiselayer.runs.loaded import LoadedRun
 from noiselayer.runs.reading import Reading, fingerprint
+from noiselayer.whole_file import is_unfinished, remove_unfinished
 
 __all__ = ["AuditPlan", "abandon_folder", "check_out_of_sample", "open_folder"]
 
@@ -108,6 +109,7 @@ def open_folder(plan: AuditPlan, data: LabeledData, *, resume: bool) -> bool:
     if out.exists() and not out.is_dir():
         raise InputError(f"the output folder {out} is a file; name another with --out.")
     content = sorted(file.name for file in out.iterdir()) if out.is_dir() else []
+    content = [name for name in content if not is_unfinished(name)]  # killed before it had begun
     if content and not resume:
         raise InputError(
             f"the output folder {out} is in use (it holds {list_some(content, 4)}). Name another with --out, or go on "
@@ -126,13 +128,14 @@ def open_folder(plan: AuditPlan, data: LabeledData, *, resume: bool) -> bool:
                 f"the audit in {out} was started otherwise, so it cannot be resumed: {list_some(differing)} differ. "
                 "Start it as it was, or name another folder with --out."
             )
-        return (out / "audit.json").is_file()
     try:
         out.mkdir(parents=True, exist_ok=True)
-        write_json(out / _PLAN, identity)
+        remove_unfinished(out)
+        if not content:
+            write_json(out / _PLAN, identity)
     except OSError as error:
         raise InputError(f"cannot write to the output folder {out}: {error.strerror}.") from error
-    return False
+    return (out / "audit.json").is_file()
 
 
 def abandon_folder(out: Path) -> None:

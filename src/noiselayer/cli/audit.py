@@ -10,63 +10,43 @@ import typer
 
 from noiselayer.cli._choices import Method, ProbsOf
 from noiselayer.cli._errors import INTERRUPTED, say
+from noiselayer.cli._options import (
+    Categorical,
+    ClassNames,
+    DataPath,
+    Features,
+    ImageColumn,
+    ImageSize,
+    ImputeMissing,
+    InputsKey,
+    LabelColumn,
+    Labels,
+    Layout,
+    SkipUnreadable,
+    SourceColumn,
+)
 from noiselayer.cli._parse import parse_devices, parse_list, parse_size
 
 __all__ = ["audit"]
 
-_DATA, _PROBS, _MODEL, _AUDIT = (
-    "Data",
-    "Where probabilities come from",
-    "Models that are cross-fitted",
-    "Audit",
-)
+_PROBS, _MODEL, _AUDIT = "Where probabilities come from", "Models that are cross-fitted", "Audit"
 
 
 def audit(
-    data: Annotated[
-        str, typer.Argument(help="FILE.npz[:KEY], FILE.npy, a folder of images by class, or a table.")
-    ],
+    data: DataPath,
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the audit.", rich_help_panel=_AUDIT)],
-    labels: Annotated[
-        str | None, typer.Option(help="Array, column or file with the labels.", rich_help_panel=_DATA)
-    ] = None,
-    label_column: Annotated[
-        str | None, typer.Option(help="Column with the labels.", rich_help_panel=_DATA)
-    ] = None,
-    source_column: Annotated[
-        str | None,
-        typer.Option(
-            help="Column that says who gave each label: a noise matrix for each source.",
-            rich_help_panel=_DATA,
-        ),
-    ] = None,
-    image_column: Annotated[
-        str | None, typer.Option(help="Column with paths of images.", rich_help_panel=_DATA)
-    ] = None,
-    features: Annotated[
-        str | None, typer.Option(help="Columns to learn from: a,b,c.", rich_help_panel=_DATA)
-    ] = None,
-    categorical: Annotated[
-        str | None, typer.Option(help="Columns of codes to take as categories: a,b.", rich_help_panel=_DATA)
-    ] = None,
-    impute_missing: Annotated[
-        bool, typer.Option("--impute-missing", help="Fill missing numbers.", rich_help_panel=_DATA)
-    ] = False,
-    inputs_key: Annotated[
-        str | None, typer.Option(help="Array of an .npz file with the inputs.", rich_help_panel=_DATA)
-    ] = None,
-    layout: Annotated[
-        str, typer.Option(help="Of image arrays: NHWC, NCHW or auto.", rich_help_panel=_DATA)
-    ] = "auto",
-    image_size: Annotated[
-        str | None, typer.Option(help="Scale image files to this: 32 or 32x48.", rich_help_panel=_DATA)
-    ] = None,
-    class_names: Annotated[
-        str | None, typer.Option(help="Names of the classes 0, 1, ...: a,b,c.", rich_help_panel=_DATA)
-    ] = None,
-    skip_unreadable: Annotated[
-        bool, typer.Option("--skip-unreadable", help="Leave out damaged images.", rich_help_panel=_DATA)
-    ] = False,
+    labels: Labels = None,
+    label_column: LabelColumn = None,
+    source_column: SourceColumn = None,
+    image_column: ImageColumn = None,
+    features: Features = None,
+    categorical: Categorical = None,
+    impute_missing: ImputeMissing = False,
+    inputs_key: InputsKey = None,
+    layout: Layout = "auto",
+    image_size: ImageSize = None,
+    class_names: ClassNames = None,
+    skip_unreadable: SkipUnreadable = False,
     folds: Annotated[
         int, typer.Option(help="Models, each trained on all other folds.", rich_help_panel=_PROBS)
     ] = 5,

@@ -44,9 +44,12 @@ def reproduce(
     cleanlab: Annotated[
         str | None, typer.Option(help="An interpreter that has cleanlab, for the comparison with it (later).")
     ] = None,
+    threads: Annotated[
+        int, typer.Option(min=1, help="Of this process; several processes of one thread finish more cells.")
+    ] = 1,
     accelerator: Annotated[str, typer.Option(help="auto, cpu, gpu or mps.")] = "auto",
     precision: Annotated[
-        str | None, typer.Option(help="32-true, bf16-mixed, 16-mixed.", show_default="bf16-mixed")
+        str | None, typer.Option(help="32-true, bf16-mixed, 16-mixed.", show_default="the quickest here")
     ] = None,
 ) -> None:
     """Run an experiment of the paper: a table or a figure.
@@ -80,6 +83,7 @@ def reproduce(
         accelerator=accelerator,
         precision=precision,
         cleanlab=cleanlab,
+        threads=threads,
         say=say,
     )
     typer.echo((out / f"{name}.md").read_text(encoding="utf-8"))

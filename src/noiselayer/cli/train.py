@@ -19,62 +19,45 @@ from noiselayer.cli._choices import (
     Start,
 )
 from noiselayer.cli._errors import INTERRUPTED, say
+from noiselayer.cli._options import (
+    Categorical,
+    ClassNames,
+    DataPath,
+    Features,
+    ImageColumn,
+    ImageSize,
+    ImputeMissing,
+    InputsKey,
+    LabelColumn,
+    Labels,
+    Layout,
+    SkipUnreadable,
+    SourceColumn,
+)
 from noiselayer.cli._outcome import tell_outcome
 from noiselayer.cli._prepared import prepared
 
 __all__ = ["train"]
 
-_DATA, _MODEL, _NOISE, _HARDWARE, _RUN = "Data", "Model and training", "Noise", "Hardware", "Run"
+_MODEL, _NOISE, _HARDWARE, _RUN = "Model and training", "Noise", "Hardware", "Run"
 _SETS = "Clean, outside and test data, read as DATA is"
 
 
 def train(
-    data: Annotated[
-        str, typer.Argument(help="FILE.npz[:KEY], FILE.npy, a folder of images by class, or a table.")
-    ],
+    data: DataPath,
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the run.", rich_help_panel=_RUN)],
-    labels: Annotated[
-        str | None,
-        typer.Option(help="Array, column or file with the noisy labels.", rich_help_panel=_DATA),
-    ] = None,
-    label_column: Annotated[
-        str | None, typer.Option(help="Column with the labels.", rich_help_panel=_DATA)
-    ] = None,
-    source_column: Annotated[
-        str | None,
-        typer.Option(
-            help="Column that says who gave each label: a noise matrix for each source.",
-            rich_help_panel=_DATA,
-        ),
-    ] = None,
-    image_column: Annotated[
-        str | None, typer.Option(help="Column with paths of images.", rich_help_panel=_DATA)
-    ] = None,
-    features: Annotated[
-        str | None, typer.Option(help="Columns to learn from: a,b,c.", rich_help_panel=_DATA)
-    ] = None,
-    categorical: Annotated[
-        str | None,
-        typer.Option(help="Columns of codes to take as categories: a,b.", rich_help_panel=_DATA),
-    ] = None,
-    impute_missing: Annotated[
-        bool, typer.Option("--impute-missing", help="Fill missing numbers.", rich_help_panel=_DATA)
-    ] = False,
-    inputs_key: Annotated[
-        str | None, typer.Option(help="Array of an .npz file with the inputs.", rich_help_panel=_DATA)
-    ] = None,
-    layout: Annotated[
-        str, typer.Option(help="Of image arrays: NHWC, NCHW or auto.", rich_help_panel=_DATA)
-    ] = "auto",
-    image_size: Annotated[
-        str | None, typer.Option(help="Scale image files to this: 32 or 32x48.", rich_help_panel=_DATA)
-    ] = None,
-    class_names: Annotated[
-        str | None, typer.Option(help="Names of the classes 0, 1, ...: a,b,c.", rich_help_panel=_DATA)
-    ] = None,
-    skip_unreadable: Annotated[
-        bool, typer.Option("--skip-unreadable", help="Leave out damaged images.", rich_help_panel=_DATA)
-    ] = False,
+    labels: Labels = None,
+    label_column: LabelColumn = None,
+    source_column: SourceColumn = None,
+    image_column: ImageColumn = None,
+    features: Features = None,
+    categorical: Categorical = None,
+    impute_missing: ImputeMissing = False,
+    inputs_key: InputsKey = None,
+    layout: Layout = "auto",
+    image_size: ImageSize = None,
+    class_names: ClassNames = None,
+    skip_unreadable: SkipUnreadable = False,
     clean: Annotated[
         str | None, typer.Option(help="Data with trusted labels, to train with.", rich_help_panel=_SETS)
     ] = None,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from noiselayer.cli._errors import INTERRUPTED, say
+from noiselayer.cli._options import DataPath
 from noiselayer.cli._parse import parse_list
 from noiselayer.cli._prepared import prepared
 from noiselayer.cli.train import train
@@ -33,9 +34,7 @@ class ObjectiveName(str, Enum):
 
 def tune(
     ctx: typer.Context,
-    data: Annotated[
-        str, typer.Argument(help="FILE.npz[:KEY], FILE.npy, a folder of images by class, or a table.")
-    ],
+    data: DataPath,
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the search.", rich_help_panel=_SEARCH)],
     search: Annotated[
         list[str] | None,

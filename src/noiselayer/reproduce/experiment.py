@@ -62,7 +62,7 @@ class Budget:
     epochs: int = 20
     warm_up_epochs: int = 10
     steps: int = 0
-    precision: str = "bf16-mixed"
+    precision: str = "32-true"
     accelerator: str = "auto"
     model: str = "paper"
     model_options: dict[str, Any] = field(default_factory=dict)

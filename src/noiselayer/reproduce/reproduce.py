@@ -14,6 +14,7 @@ from noiselayer.reproduce.experiment import SCALES, Cell, Experiment, Row, Scale
 from noiselayer.reproduce.grid import run_grid
 from noiselayer.reproduce.images import DataFolder
 from noiselayer.reproduce.writing import write_results
+from noiselayer.training import best_precision
 
 __all__ = ["EXPERIMENTS", "load_experiment", "reproduce"]
 
@@ -66,6 +67,7 @@ def reproduce(
     accelerator: str = "auto",
     precision: str | None = None,
     cleanlab: str | None = None,
+    threads: int = 1,
     say: Callable[[str], None] = lambda message: None,
 ) -> list[Row]:
     """Run an experiment, or what is left of it, and write its rows, table and figure.
@@ -80,8 +82,10 @@ def reproduce(
         cells: Names of the cells to run; all if None. The results are those of all cells either way.
         epochs: Other than the scale's own; half as many for the stages before the main one.
         accelerator: "auto", "cpu", "gpu", ...
-        precision: As Lightning names them; "bf16-mixed" if None.
+        precision: As Lightning names them; if None, mixed bfloat16 where the machine computes in it.
         cleanlab: An interpreter with cleanlab, for the experiment "later".
+        threads: Of a process. Two processes with one each finish more cells than one with two; where the time of a
+            single cell is the question, give it all.
         say: Told what begins and what came of it.
 
     Returns:
@@ -109,15 +113,15 @@ def reproduce(
         if epochs < 1:
             raise InputError(f"epochs must be at least 1; got {epochs}.")
         budget = replace(budget, epochs=epochs, warm_up_epochs=max(1, epochs // 2))
-    if precision is not None:
-        budget = replace(budget, precision=precision)
-    threads = torch.get_num_threads()
-    # Cells are what runs side by side: two processes of one thread finish more than one of two.
-    torch.set_num_threads(1)
+    budget = replace(budget, precision=precision or best_precision(accelerator))
+    if threads < 1:
+        raise InputError(f"threads must be at least 1; got {threads}.")
+    usual = torch.get_num_threads()
+    torch.set_num_threads(threads)
     try:
         run_grid(experiment, _chosen(grid, cells), DataFolder(data), out, scale=scale, budget=budget, say=say)
     finally:
-        torch.set_num_threads(threads)
+        torch.set_num_threads(usual)
     return write_results(experiment, grid, out)
 
 

@@ -78,9 +78,14 @@ def notes(rows: Sequence[Row]) -> str:
         f"{datasets}; {budget['model']} network, {budget['epochs']} epochs"
         f"{_at_least(budget)}; {len(rows)} cells, seeds "
         f"{', '.join(map(str, seeds))}, {hours:.1f} hours of one processor; {hardware['processor']}, "
-        f"{hardware['threads']} thread, {hardware['precision']}; PyTorch {versions['torch']}, "
+        f"{_threads(rows)}, {hardware['precision']}; PyTorch {versions['torch']}, "
         f"noiselayer {versions['noiselayer']}.\n"
     )
+
+
+def _threads(rows: Sequence[Row]) -> str:
+    counts = sorted({row["hardware"]["threads"] for row in rows})
+    return f"{' or '.join(map(str, counts))} thread{'s' if counts != [1] else ''}"
 
 
 def _at_least(budget: dict[str, Any]) -> str:

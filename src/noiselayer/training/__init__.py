@@ -7,6 +7,7 @@ from noiselayer.training.module import NoisyLabelModule, Optimization
 from noiselayer.training.noise_log import NoiseLog
 from noiselayer.training.options import METHODS, TrainingOptions, choose_method, default_options
 from noiselayer.training.phases import KeepBest, NoisePhases
+from noiselayer.training.precision import best_precision
 from noiselayer.training.predict import features_and_logits, predict_logits
 from noiselayer.training.runner import TrainedClassifier
 from noiselayer.training.stage import Hardware, StageResult, run_stage
@@ -26,6 +27,7 @@ __all__ = [
     "StageResult",
     "TrainedClassifier",
     "TrainingOptions",
+    "best_precision",
     "choose_method",
     "default_options",
     "features_and_logits",

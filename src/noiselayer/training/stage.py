@@ -27,6 +27,7 @@ from noiselayer.training.interrupt import StopOnInterrupt, TrainingInterrupted, 
 from noiselayer.training.module import NoisyLabelModule
 from noiselayer.training.noise_log import LOGGERS, NoiseLog, end_log, make_logger
 from noiselayer.training.phases import KeepBest, NoisePhases
+from noiselayer.training.precision import warn_if_emulated
 from noiselayer.training.seeding import EpochSeed
 from noiselayer.training.shards import even_batch_size
 
@@ -199,6 +200,7 @@ def run_stage(
         )
     checkpoint = None if where is None else where.checkpoint()
     module.to(memory_format=torch.channels_last)
+    warn_if_emulated(hardware.accelerator, hardware.precision)
     logger = None if hardware.logger is None else make_logger(hardware.logger, hardware.log_folder, name)
     with _quiet(hardware.progress):
         trainer = pl.Trainer(
