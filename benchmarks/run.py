@@ -25,6 +25,8 @@ BENCHMARKS: dict[str, list[list[str]]] = {
     "projection": [["projection.py"]],
     "sparse": [["sparse.py"]],
     "training": [["training.py"]],
+    "startup": [["startup.py"]],
+    "step": [["step.py", "--threads", "2"]],
     "large_data": [["large_data.py"]],
     "memory_per_sample": [["memory_per_sample.py"]],
     "collectives": [["collectives.py"]],
@@ -35,7 +37,16 @@ BENCHMARKS: dict[str, list[list[str]]] = {
     ],
     "audit_training": [["audit/training.py", "--data", "{data}", "--cleanlab-python", "{cleanlab}"]],
 }
-HAVE_QUICK = {"loss", "projection", "sparse", "training", "large_data", "memory_per_sample"}
+HAVE_QUICK = {
+    "loss",
+    "projection",
+    "sparse",
+    "training",
+    "startup",
+    "step",
+    "large_data",
+    "memory_per_sample",
+}
 
 
 def commands(name: str, values: dict[str, str | None], quick: bool) -> list[list[str]] | str:

@@ -1,4 +1,4 @@
-"""The training loop beside a bare one, what the allocator costs, and how long the command takes to begin.
+"""The training loop beside a bare one, and what the allocator costs.
 
     python benchmarks/training.py [--quick]
 
@@ -11,17 +11,13 @@ permutation, an index, a step.
 from __future__ import annotations
 
 import json
-import shutil
-import subprocess
-import tempfile
 import time
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytorch_lightning as pl
 import torch
-from measure import Row, arguments, in_fresh_process, interleaved, row, write
+from measure import Row, arguments, in_fresh_process, row, write
 from torch import Tensor, nn
 
 from noiselayer import NoisyLabelLoss
@@ -152,42 +148,6 @@ def throughput(count: int, epochs: int, rounds: int, threads: int) -> list[Row]:
     return rows
 
 
-def start_up(rounds: int) -> list[Row]:
-    """The command's first answer, and a whole run of one epoch over 320 images: an upper bound of the first step."""
-    command = shutil.which("noiselayer")
-    if command is None:
-        raise SystemExit("the command noiselayer is not on PATH: activate its environment.")
-    with tempfile.TemporaryDirectory() as folder:
-        X, y = images(320)
-        np.savez(Path(folder) / "data.npz", x=X, y=y)
-        runs = iter(range(10**6))
-
-        def run(*options: str) -> None:
-            subprocess.run([command, *options], check=True, capture_output=True)
-
-        def train() -> None:
-            out = Path(folder) / f"run-{next(runs)}"
-            run(
-                *(
-                    "train",
-                    str(Path(folder) / "data.npz"),
-                    "--out",
-                    str(out),
-                    "--labels",
-                    "y",
-                    "--inputs-key",
-                    "x",
-                ),
-                *("--method", "normal", "--model", "paper", "--epochs", "1"),
-            )
-
-        seconds = interleaved({"help": lambda: run("--help"), "train": train}, rounds, warm_up=1)
-    return [
-        row("noiselayer --help", seconds["help"], "s", at_most=1.0),
-        row("noiselayer train, whole, 320 images and one epoch", seconds["train"], "s", at_most=6.0),
-    ]
-
-
 def main() -> None:
     """Parse the options and run."""
     parser = arguments(__doc__)
@@ -203,9 +163,8 @@ def main() -> None:
         print(json.dumps(rate))
         return
     count, epochs, rounds = (640, 1, 1) if options.quick else (6_400, 2, 5)
-    rows = start_up(1 if options.quick else 5)
-    rows += throughput(count, epochs, rounds, options.threads)
-    write("training", "Training, and how long until it begins", rows, quick=options.quick)
+    rows = throughput(count, epochs, rounds, options.threads)
+    write("training", "Training beside a bare loop", rows, quick=options.quick)
 
 
 if __name__ == "__main__":

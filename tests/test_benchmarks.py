@@ -81,6 +81,6 @@ def test_a_benchmark_that_lacks_something_says_what() -> None:
     assert Path(script).exists()
     assert words == ["--cleanlab-python", "python-of-cleanlab", "--out", "results"]
     for name in run.HAVE_QUICK:
-        ((_, script, option),) = run.commands(name, values, quick=True)
+        ((_, script, *_, option),) = run.commands(name, values, quick=True)
         assert "--quick" in Path(script).read_text(encoding="utf-8")
         assert option == "--quick"
