@@ -29,7 +29,10 @@ def predict(
     skip_unreadable: Annotated[
         bool, typer.Option("--skip-unreadable", help="Leave out damaged images.")
     ] = False,
-    batch_size: Annotated[int, typer.Option(min=1, help="Samples at a time.")] = 512,
+    batch_size: Annotated[
+        int | None,
+        typer.Option(min=1, help="Samples at a time.", show_default="512, fewer of large ones"),
+    ] = None,
     accelerator: Annotated[str, typer.Option(help="auto, cpu, gpu or mps.")] = "auto",
 ) -> None:
     """Say the true class of new samples, and how probable it is.

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from noiselayer.data.inputs import Inputs
 from noiselayer.data.labeled import LabeledData
+from noiselayer.data.pieces import samples_at_a_time
 from noiselayer.errors import InputError
 
 __all__ = ["overlap", "split_validation"]
@@ -122,8 +123,9 @@ def _shares(counts: Tensor, fraction: float) -> Tensor:
 
 def _digests(inputs: Inputs) -> Iterator[bytes]:
     """One after the other: those of the larger set are never all in memory."""
-    for start in range(0, len(inputs), _BATCH):
-        batch = inputs.__getitems__(range(start, min(start + _BATCH, len(inputs))))
+    size = samples_at_a_time(inputs.shape, _BATCH)
+    for start in range(0, len(inputs), size):
+        batch = inputs.__getitems__(range(start, min(start + size, len(inputs))))
         if batch.is_floating_point():
             batch = batch + 0.0  # minus zero equals zero, but not bit by bit
         yield from (hashlib.blake2b(sample.tobytes(), digest_size=16).digest() for sample in batch.numpy())

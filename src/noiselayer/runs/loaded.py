@@ -78,14 +78,14 @@ class LoadedRun:
         return data
 
     def predict(
-        self, data: Any, *, batch_size: int = 512, device: torch.device | str | None = None
+        self, data: Any, *, batch_size: int | None = None, device: torch.device | str | None = None
     ) -> Predictions:
         """Ask the network.
 
         Args:
             data: A path, :class:`~noiselayer.data.LabeledData`, :class:`~noiselayer.data.Inputs`, an array or
                 tensor of samples, or, for a run on a table, a data frame with its feature columns.
-            batch_size: Samples at a time.
+            batch_size: Samples at a time; up to 512, fewer of large ones, if None.
             device: Where to compute; where the network is if None.
 
         Raises:

@@ -8,19 +8,24 @@ import torch
 from torch import Tensor, nn
 
 from noiselayer.data.inputs import Inputs
+from noiselayer.data.pieces import samples_at_a_time
 
 __all__ = ["features_and_logits", "predict_logits"]
 
 
 def predict_logits(
-    network: nn.Module, inputs: Inputs, *, batch_size: int = 512, device: torch.device | str | None = None
+    network: nn.Module,
+    inputs: Inputs,
+    *,
+    batch_size: int | None = None,
+    device: torch.device | str | None = None,
 ) -> Tensor:
     """Logits of the true class, shape (N, K), on the CPU.
 
     Args:
         network: Raw inputs to logits.
         inputs: N samples.
-        batch_size: Samples at a time.
+        batch_size: Samples at a time; up to 512, fewer of large ones, if None.
         device: Where to compute; where the network is if None.
 
     >>> from noiselayer.data import ArrayInputs
@@ -31,7 +36,11 @@ def predict_logits(
 
 
 def features_and_logits(
-    network: nn.Module, inputs: Inputs, *, batch_size: int = 512, device: torch.device | str | None = None
+    network: nn.Module,
+    inputs: Inputs,
+    *,
+    batch_size: int | None = None,
+    device: torch.device | str | None = None,
 ) -> tuple[Tensor, Tensor]:
     """What enters the network's last linear layer, shape (N, D), and its logits, shape (N, K), on the CPU.
 
@@ -52,21 +61,22 @@ def features_and_logits(
 def _batches(
     network: nn.Module,
     inputs: Inputs,
-    batch_size: int,
+    batch_size: int | None,
     device: torch.device | str | None,
     hook: nn.Module | None,
 ) -> Iterator[tuple[Tensor, Tensor]]:
     parameter = next(network.parameters(), None)
     where = device or (parameter.device if parameter is not None else "cpu")
     network.to(where)
+    size = batch_size or samples_at_a_time(inputs.shape, 512)
     seen: list[Tensor] = []
     handle = hook.register_forward_pre_hook(lambda module, args: seen.append(args[0])) if hook else None
     was_training = network.training
     network.eval()
     try:
-        for start in range(0, len(inputs), batch_size):
+        for start in range(0, len(inputs), size):
             seen.clear()
-            indices = range(start, min(start + batch_size, len(inputs)))
+            indices = range(start, min(start + size, len(inputs)))
             logits = network(inputs.__getitems__(indices).to(where)).float()
             yield (seen[-1].flatten(1).float() if seen else logits), logits
     finally:

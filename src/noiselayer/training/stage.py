@@ -18,6 +18,7 @@ from pytorch_lightning.callbacks import Callback, ModelCheckpoint
 from pytorch_lightning.strategies import DDPStrategy
 from pytorch_lightning.utilities.exceptions import SIGTERMException
 
+from noiselayer.data.pieces import samples_at_a_time
 from noiselayer.errors import InputError
 from noiselayer.training.batches import Part, Source, make_loader
 from noiselayer.training.checkpoints import StageFolder, WholeCheckpoints, stage_identity
@@ -234,7 +235,9 @@ def run_stage(
         )
         validating = None
         if validation:
-            size = even_batch_size(held_out, trainer.world_size, _EVALUATION_BATCH)
+            # Without gradients: as many as in a step fit, whatever their size.
+            size = max(batch_size, samples_at_a_time(validation[0].inputs.shape, _EVALUATION_BATCH))
+            size = even_batch_size(held_out, trainer.world_size, min(size, _EVALUATION_BATCH))
             validating = make_loader(validation, batch_size=size, num_workers=workers)
         for loader in (training, validating):
             if loader is not None:

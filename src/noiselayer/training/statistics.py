@@ -6,6 +6,7 @@ import numpy as np
 import torch
 
 from noiselayer.data.inputs import Inputs
+from noiselayer.data.pieces import samples_at_a_time
 
 __all__ = ["input_statistics"]
 
@@ -30,8 +31,9 @@ def input_statistics(inputs: Inputs, *, max_samples: int = 10_000) -> tuple[list
     N = len(inputs)
     chosen = np.unique(np.linspace(0, N - 1, min(N, max_samples)).astype(np.int64))
     count, total, squares = 0, torch.zeros(1), torch.zeros(1)
-    for start in range(0, len(chosen), 1024):
-        x = inputs.__getitems__(chosen[start : start + 1024]).double()
+    size = samples_at_a_time(inputs.shape, 1024)
+    for start in range(0, len(chosen), size):
+        x = inputs.__getitems__(chosen[start : start + size]).double()
         x = x.movedim(1, -1).reshape(-1, x.shape[1])
         count += len(x)
         total = total + x.sum(dim=0)
