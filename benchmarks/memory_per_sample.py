@@ -18,6 +18,7 @@ from measure import arguments, row, write
 
 INSIDE = """
 import json, resource, sys
+from pathlib import Path
 import torch
 from noiselayer.data import read_data
 from noiselayer.data.splits import split_validation
@@ -31,7 +32,8 @@ loaders = [make_loader([part], batch_size=64, shuffle_seed=0) for part in parts]
 batches = iter(loaders[0])
 next(batches)
 pages = int(open("/proc/self/statm").read().split()[1])
-peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+lines = Path("/proc/self/status").read_text().splitlines()
+peak = int(next(line for line in lines if line.startswith("VmHWM")).split()[1]) * 1024
 print(json.dumps({"resident": pages * resource.getpagesize(), "peak": peak}))
 """
 

@@ -260,9 +260,16 @@ def _bound(dtype: torch.dtype) -> float:
     return math.log(torch.finfo(dtype).max) / 2
 
 
-@torch.compiler.assume_constant_result  # which torch.compile could not find out for itself before torch 2.5
+# torch.compile could not ask this for itself before torch 2.5.
+_WITH_AUTOCAST = frozenset(
+    name for name in ("cpu", "cuda", "mps", "xpu") if torch.amp.is_autocast_available(name)
+)
+
+
 def _has_autocast(device: str) -> bool:
-    return torch.amp.is_autocast_available(device)
+    if device in _WITH_AUTOCAST:
+        return True
+    return not torch.compiler.is_compiling() and torch.amp.is_autocast_available(device)
 
 
 def result_dtype(logits: Tensor) -> torch.dtype:
