@@ -246,6 +246,20 @@ def test_classes_without_labels_are_named() -> None:
     assert audit.warnings[0] == "no sample carries the label c: nothing can be said of the noise there."
 
 
+def test_a_matrix_that_is_a_weak_models_confusion_is_doubted_first(generator: torch.Generator) -> None:
+    """All labels are right; a model that guesses within two pairs of classes, and is sure of it, says otherwise."""
+    true = torch.randint(4, (1500,), generator=generator)
+    partner = true + 1 - 2 * (true % 2)
+    guess = torch.where(torch.rand(1500, generator=generator) < 0.45, true, partner)
+    logits = 0.5 * torch.randn(1500, 4, generator=generator) + 2.5 * torch.eye(4)[guess]
+    audit = audit_labels(true, logits.softmax(dim=1))
+    assert "4 of 4 classes carry another label at least as often as their own" in audit.warnings[0]
+    known = audit_labels(true, logits.softmax(dim=1), symmetric(4, 0.1))
+    assert known.warnings == ()
+    better = audit_labels(true, (0.5 * logits + 2.5 * torch.eye(4)[true]).softmax(dim=1))
+    assert better.warnings == ()
+
+
 def test_the_result_as_a_table(tmp_path) -> None:  # type: ignore[no-untyped-def]
     import pandas as pd
 

@@ -18,6 +18,7 @@ from noiselayer.audit.sources import Batches, checked_batches
 from noiselayer.audit.subsample import first_pass
 from noiselayer.audit.verdict import best_threshold
 from noiselayer.checks import Finding, check_noise_model
+from noiselayer.checks.matrices import doubts
 from noiselayer.noise_matrix import check
 
 __all__ = ["Options", "audit_batches"]
@@ -90,6 +91,8 @@ def audit_batches(
         e = e[~first.samples.verified]
     threshold = best_threshold(e) if options.threshold is None else options.threshold
     findings = _findings(first.samples, model, draws, options) if options.check_model else ()
+    if options.noise_matrix is None:
+        notes = (*doubts(model.noise_matrix), *notes)
 
     single = replace(judging, noise_matrix=judging.noise_matrix.float())
     rows = _Rows(options.top, threshold)

@@ -9,7 +9,7 @@ from noiselayer.checks.finding import Finding
 from noiselayer.estimation.checks import check_confusion
 from noiselayer.estimation.precision import to_double
 
-__all__ = ["about_confusion", "about_dominance"]
+__all__ = ["about_confusion", "about_dominance", "doubts", "without_dominance"]
 
 _ILL_CONDITIONED = 100.0
 
@@ -85,3 +85,40 @@ def about_dominance(noise_matrix: Tensor) -> list[Finding]:
             )
         )
     return findings
+
+
+def without_dominance(noise_matrix: Tensor) -> int:
+    """How many classes carry another label no less often than their own: columns without a dominant diagonal.
+
+    Args:
+        noise_matrix: Shape (K, K), columns are true classes.
+
+    >>> without_dominance(torch.tensor([[0.9, 0.6], [0.1, 0.4]]))
+    1
+    """
+    Q = to_double(noise_matrix)
+    others = Q.clone().fill_diagonal_(-float("inf"))
+    return int((Q.diagonal() <= others.amax(dim=0)).sum())
+
+
+def doubts(noise_matrix: Tensor) -> tuple[str, ...]:
+    """What makes a matrix that was found from noisy labels and a model's guesses alone hard to believe; or nothing.
+
+    From those alone, a model's own mistakes and wrong labels are told apart by the labels being right more often than
+    wrong in the same way. A matrix that says otherwise is mostly the confusion of a model that has not learned enough.
+
+    Args:
+        noise_matrix: Shape (K, K), columns are true classes.
+
+    >>> doubts(torch.tensor([[0.9, 0.2], [0.1, 0.8]]))
+    ()
+    """
+    count, K = without_dominance(noise_matrix), len(noise_matrix)
+    if not count:
+        return ()
+    return (
+        f"in the noise matrix that was fitted, {count:,} of {K:,} classes carry another label at least as often as "
+        "their own. Seldom is that so; as a rule the model confuses these classes itself, and its mistakes are counted "
+        "as wrong labels, which makes all numbers too large. Take a better model, or measure the matrix with trusted "
+        "labels.",
+    )

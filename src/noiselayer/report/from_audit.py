@@ -6,6 +6,9 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+import torch
+
+from noiselayer.checks.matrices import without_dominance
 from noiselayer.report.content import ClassErrors, Note, ReportContent, Suspect
 from noiselayer.report.samples import look_at
 from noiselayer.report.source_facts import source_facts
@@ -137,6 +140,12 @@ def _facts(audit: SavedAudit, total: ClassErrors, matrix: Any) -> list[str]:
         f"One by one, {total.flagged or 0:,} are called wrong: their probability of being wrong is above "
         f"{percent(audit.threshold)}.",
     ]
+    doubtful = without_dominance(torch.as_tensor(matrix))
+    if doubtful:
+        facts.append(
+            f"Read the warnings before you use these numbers: they rest on a noise matrix in which {doubtful:,} of "
+            f"{len(matrix):,} classes carry another label at least as often as their own."
+        )
     for most in strongest_confusions(matrix, limit=1):
         facts.append(
             f"The strongest confusion: {most.share_in_words} of true {in_prose(audit.class_names[most.true])} "
