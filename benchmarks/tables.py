@@ -1,6 +1,8 @@
-"""Set the figures of results/*.json into README.md, between its two marks; no figure there is written by hand.
+"""Set the figures of results/*.json into README.md, between its two marks, and all of them into results/tables.md.
 
-python benchmarks/tables.py
+    python benchmarks/tables.py
+
+README.md shows what has a target, or the first few figures where nothing has; none is written by hand.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ from typing import Any
 FOLDER = Path(__file__).parent
 BEGIN, END = "<!-- tables: made by tables.py -->", "<!-- end of tables -->"
 PAGES = ("audit_memory", "audit_training")
+FIRST = 6
 
 
 def number(value: float | None, unit: str = "") -> str:
@@ -22,8 +25,8 @@ def number(value: float | None, unit: str = "") -> str:
     return f"{text} {unit}".strip()
 
 
-def table(result: dict[str, Any]) -> str:
-    """One benchmark: where and how it was taken, then a line per figure."""
+def table(result: dict[str, Any], *, whole: bool = True) -> str:
+    """One benchmark: where and how it was taken, then a line per figure, or per figure that counts most."""
     machine = result["machine"]
     lines = [
         f"### {result['title']}",
@@ -36,7 +39,10 @@ def table(result: dict[str, Any]) -> str:
         "| what | median | quartiles | rounds | target | |",
         "|---|---|---|---|---|---|",
     ]
-    for r in result["rows"]:
+    rows = result["rows"]
+    if not whole:
+        rows = [r for r in rows if r["target"]] or rows[:FIRST]
+    for r in rows:
         spread = "" if r["low"] is None else f"{number(r['low'])} to {number(r['high'])}"
         verdict = {True: "met", False: "**missed**", None: ""}[r["met"]]
         note = f" ({r['note']})" if r["note"] else ""
@@ -51,7 +57,9 @@ def with_tables(readme: str, results: list[dict[str, Any]], pages: list[str] | N
     """``readme`` with everything between the marks made anew: results, then pages of other scripts."""
     before, rest = readme.split(BEGIN)
     after = rest.split(END)[1]
-    parts = [table(r) for r in results] + [page.replace("# ", "### ", 1).strip() for page in pages or []]
+    parts = [table(r, whole=False) for r in results] + [
+        page.replace("# ", "### ", 1).strip() for page in pages or []
+    ]
     tables = "\n\n".join(parts) or "No figures yet: run `python benchmarks/run.py`."
     return f"{before}{BEGIN}\n\n{tables}\n\n{END}{after}"
 
@@ -68,12 +76,23 @@ def found_results() -> tuple[list[dict[str, Any]], list[str]]:
 
 
 def main() -> None:
-    """Parse the options and run."""
+    """Read results, write pages."""
+    results, pages = found_results()
     readme = FOLDER / "README.md"
-    text = with_tables(readme.read_text(encoding="utf-8"), *found_results())
-    beside = readme.with_suffix(".tmp")
+    write(readme, with_tables(readme.read_text(encoding="utf-8"), results, pages))
+    write(FOLDER / "results" / "tables.md", all_tables(results))
+
+
+def all_tables(results: list[dict[str, Any]]) -> str:
+    """Every figure."""
+    return "\n\n".join(["# Every figure", *(table(r).replace("### ", "## ", 1) for r in results)]) + "\n"
+
+
+def write(path: Path, text: str) -> None:
+    """Whole or not at all."""
+    beside = path.with_suffix(".tmp")
     beside.write_text(text, encoding="utf-8")
-    beside.replace(readme)
+    beside.replace(path)
 
 
 if __name__ == "__main__":

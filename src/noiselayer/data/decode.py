@@ -52,7 +52,7 @@ def decode_image(path: Path, size: tuple[int, int]) -> npt.NDArray[np.uint8]:
         raise InputError(f"cannot read image {path}: {_reason(error)}.") from error
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class ImageCheck:
     """What :func:`check_images` found out about one file.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -47,22 +48,27 @@ class ImageFileInputs(Inputs):
     ) -> None:
         if not paths:
             raise InputError("paths must name at least one image file; got none.")
-        self.paths = tuple(Path(path) for path in paths)
+        self._files = tuple(map(os.fspath, paths))  # a Path takes four times as much memory as its text
         self.size = height_and_width(image_size)
         self.kind = "image"
         self.shape = (3, *self.size)
         self.dtype = torch.uint8
-        self.ids = tuple(map(str, self.paths)) if ids is None else tuple(ids)
-        if len(self.ids) != len(self.paths):
+        self.ids = self._files if ids is None else tuple(ids)
+        if len(self.ids) != len(self._files):
             raise InputError(
-                f"ids must name every file: there are {len(self.paths)} paths, {len(self.ids)} ids."
+                f"ids must name every file: there are {len(self._files)} paths, {len(self.ids)} ids."
             )
+
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """The files."""
+        return tuple(map(Path, self._files))
 
     def __getitems__(self, indices: Indices) -> Tensor:
         chosen = np.asarray(indices, dtype=np.int64)
         batch = np.empty((len(chosen), *self.size, 3), dtype=np.uint8)
         for row, index in enumerate(chosen):
-            batch[row] = decode_image(self.paths[index], self.size)
+            batch[row] = decode_image(Path(self._files[index]), self.size)
         return torch.from_numpy(np.ascontiguousarray(batch.transpose(0, 3, 1, 2)))
 
     def verify(self) -> list[ImageCheck]:
