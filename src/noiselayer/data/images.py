@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -48,7 +47,7 @@ class ImageFileInputs(Inputs):
     ) -> None:
         if not paths:
             raise InputError("paths must name at least one image file; got none.")
-        self._files = tuple(map(os.fspath, paths))  # a Path takes four times as much memory as its text
+        self._files = tuple(str(Path(path)) for path in paths)  # a Path takes four times as much memory
         self.size = height_and_width(image_size)
         self.kind = "image"
         self.shape = (3, *self.size)
