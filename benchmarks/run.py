@@ -31,6 +31,7 @@ BENCHMARKS: dict[str, list[list[str]]] = {
     "memory_per_sample": [["memory_per_sample.py"]],
     "collectives": [["collectives.py"]],
     "audit_memory": [["audit/memory.py", "--cleanlab-python", "{cleanlab}", "--out", "{results}"]],
+    "audit_digits": [["audit/digits.py"]],
     "audit": [
         ["audit/crossfit.py", "--data", "{data}", "--out", PROBS, *AS_PUBLISHED],
         ["audit/compare.py", "--probs", PROBS, "--cleanlab-python", "{cleanlab}"],
