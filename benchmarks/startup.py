@@ -17,7 +17,7 @@ import time
 from pathlib import Path
 
 import numpy as np
-from measure import arguments, row, write
+from measure import Row, arguments, row, write
 
 FIRST_STEP = """
 import time
@@ -33,6 +33,7 @@ NoisyLabelModule.on_train_batch_end = stop
 from noiselayer.cli import main
 main()
 """
+IMPORTED = ("torch", "torchmetrics", "scipy.signal", "torchvision", "torch._dynamo")
 PROGRAM = "from noiselayer.cli import main; main()"
 
 
@@ -41,6 +42,23 @@ def seconds_of(code: str, *words: str) -> tuple[float, str]:
     began = time.perf_counter()
     done = subprocess.run([sys.executable, "-c", code, *words], check=True, capture_output=True, text=True)
     return time.perf_counter() - began, done.stdout
+
+
+def import_shares() -> list[Row]:
+    """Of packages in the time that importing Lightning takes, with all that each of them imports first."""
+    command = [sys.executable, "-X", "importtime", "-c", "import pytorch_lightning"]
+    lines = subprocess.run(command, check=True, capture_output=True, text=True).stderr.splitlines()
+    taken = {}
+    for line in lines:
+        own, cumulative, name = (part.strip() for part in line.removeprefix("import time:").split("|"))
+        if own.isdigit():
+            taken[name] = int(cumulative)
+    whole = taken["pytorch_lightning"]
+    return [
+        row(f"share of {name} in importing Lightning, with what it imports", [taken[name] / whole], "x")
+        for name in IMPORTED
+        if name in taken
+    ]
 
 
 def main() -> None:
@@ -69,6 +87,7 @@ def main() -> None:
         row("of that, importing torch, Lightning and the package", seconds["imports"], "s"),
         row("noiselayer train, whole, 320 images and one epoch", seconds["whole"], "s"),
     ]
+    rows += import_shares()
     write("startup", "Until the command begins", rows, quick=options.quick)
 
 
