@@ -89,6 +89,8 @@ def test_errors_name_what_is_there(tmp_path: Path) -> None:
         reproduce("fig4a", tmp_path, scale="tiny")  # type: ignore[arg-type]
     with pytest.raises(InputError, match="CIFAR-10 needs real data: name their folder with --data"):
         reproduce("table1", tmp_path, seeds=1)
+    with pytest.raises(InputError, match="threads must be at least 1; got 0"):
+        reproduce("fig4a", tmp_path, scale="small", threads=0)
     with pytest.raises(InputError, match="there is no data set 'mnist'; there are cifar10, "):
         reproduce("fig4a", tmp_path, scale="small", dataset="mnist")
     assert list(tmp_path.rglob("*.json")) == []
