@@ -7,8 +7,8 @@ a known noise matrix, once on the whole and once on a fiftieth, each in a proces
 largest there was less that of the interpreter with its imports.
 
 The folder: hard links to small images, a thousand to a directory. It is read twice: the first time every file is
-decoded to see whether it can be, the second time an index says so; how many times as long the first takes, and what is held
-while the second reads. Needs room for the file; Linux.
+decoded to see whether it can be, the second time an index says so: how many times as long the first takes, and what
+is held while the second reads. Needs room for the file; Linux.
 """
 
 from __future__ import annotations
