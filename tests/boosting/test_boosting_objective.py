@@ -1,6 +1,7 @@
 """The objective against autograd, naive loops and the libraries' own; all four interfaces; words."""
 
 import copy
+import inspect
 import pickle
 from typing import Any
 
@@ -162,11 +163,12 @@ def test_early_stopping_on_noisy_labels_in_all_interfaces() -> None:
     y = corrupt_labels(torch.from_numpy(truth), pair_flip(3, 0.4)).numpy()
     Q = pair_flip(3, 0.4)
     objective, metric = noisy_label_objective(Q), noisy_label_metric(Q)
+    renamed = "eval_X" in inspect.signature(lgb.LGBMClassifier.fit).parameters  # in later versions
+    held_out = {"eval_X": (X[400:],), "eval_y": (y[400:],)} if renamed else {"eval_set": [(X[400:], y[400:])]}
     light = lgb.LGBMClassifier(n_estimators=200, objective=objective, **LIGHT).fit(
         X[:400],
         y[:400],
-        eval_X=(X[400:],),
-        eval_y=(y[400:],),
+        **held_out,
         eval_metric=metric,
         callbacks=[lgb.early_stopping(5, verbose=False)],
     )
