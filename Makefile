@@ -20,6 +20,7 @@ OUT ?= noiselayer-demo
 TESTS ?=
 BENCH ?=
 BIN := $(VENV)/bin
+SENTENCES := $(VENV)/sentences/vaderSentiment-2.5.tar.gz
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
 .DEFAULT_GOAL := help
@@ -38,8 +39,8 @@ test: $(VENV)/.ready-test
 test-slow: $(VENV)/.ready-test
 	$(BIN)/python -m pytest -m slow $(TESTS)
 
-test-extras: $(VENV)/.ready-extras
-	$(BIN)/python -m pytest -rs $(EXTRAS)
+test-extras: $(VENV)/.ready-extras $(SENTENCES)
+	NOISELAYER_DATA="$${NOISELAYER_DATA:-$(abspath $(dir $(SENTENCES)))}" $(BIN)/python -m pytest -rs $(EXTRAS)
 
 check: $(VENV)/.ready-check
 	$(BIN)/ruff check .
@@ -80,6 +81,11 @@ $(VENV)/.ready-test: pyproject.toml | $(BIN)/python
 $(VENV)/.ready-extras: pyproject.toml | $(BIN)/python
 	$(PIP) -e '.[examples,test,tools]'
 	@touch "$@"
+
+# The text that the example of checked and unchecked sentences learns from: a package's source archive holds it.
+$(SENTENCES): | $(VENV)/.ready-extras
+	$(BIN)/python -m pip --disable-pip-version-check download --quiet --no-deps --no-binary :all: \
+		--dest "$(dir $@)" vaderSentiment==2.5
 
 $(VENV)/.ready-docs: pyproject.toml | $(BIN)/python
 	$(PIP) -e '.[docs]'

@@ -4,6 +4,7 @@ python examples/webdataset_shards.py
 """
 
 import io
+import random
 import tempfile
 from pathlib import Path
 
@@ -30,7 +31,8 @@ torch.manual_seed(0)
 x, noisy, x_test, y_test = load()
 with tempfile.TemporaryDirectory() as folder:
     shards = write_shards(Path(folder), x, noisy, per_shard=200)
-    samples = wds.WebDataset(shards, shardshuffle=len(shards)).shuffle(500).decode().to_tuple("npy", "cls")
+    samples = wds.WebDataset(shards, shardshuffle=len(shards), seed=0).shuffle(2000, rng=random.Random(0))
+    samples = samples.decode().to_tuple("npy", "cls")
     loader = wds.WebLoader(samples.batched(64), batch_size=None)
 
     model, layer = network(), noiselayer.NoiseLayer(10, START)

@@ -3,6 +3,7 @@
 import builtins
 import csv
 import math
+import time
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
@@ -130,10 +131,16 @@ def read_mlflow(folder: Path) -> dict[str, int]:
 
 
 def read_wandb(folder: Path) -> dict[str, int]:
-    """The names alone: the file of an offline run is a log of records."""
+    """The names alone: the file of an offline run is a log of records, which a process of its own writes."""
     (path,) = folder.rglob("*.wandb")
-    content = path.read_bytes()
-    return {name: 4 for name in FIGURES if name.encode() in content}
+    found: dict[str, int] = {}
+    for _ in range(60):
+        content = path.read_bytes()
+        found = {name: 4 for name in FIGURES if name.encode() in content}
+        if len(found) == len(FIGURES):
+            break
+        time.sleep(0.5)
+    return found
 
 
 @pytest.mark.parametrize(
