@@ -71,6 +71,23 @@ def start_paths() -> str:
     return "\n".join(lines) + "\n"
 
 
+def small_network_choices() -> str:
+    """A row per cell, in the order in which one thing after another was changed."""
+    order = ("default-rates", "higher-rates", "chosen")
+    rows = {row["cell"]: row for row in rows_of("small_network_choices")}
+    lines = [
+        "| filters | peak rate | weight decay | stem starts as | epochs | right of the images held out, % |",
+        "|---|---|---|---|---|---|",
+    ]
+    for row in (rows[cell] for cell in order if cell in rows):
+        widths = ", ".join(map(str, row["widths"]))
+        lines.append(
+            f"| {widths} | {row['learning_rate']:g} | {row['weight_decay']:g} | {row['stem']} | {row['epochs']} "
+            f"| {row['validation_accuracy']:.1f} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
 def small_data() -> str:
     """The table that the experiment on small data writes itself."""
     return (RESULTS / "small_data.md").read_text(encoding="utf-8")
@@ -86,6 +103,7 @@ TABLES = {
     "defaults": lambda: by_method("defaults"),
     "start-paths": start_paths,
     "small-data": small_data,
+    "small-network-choices": small_network_choices,
     **{name: partial(of_experiment, name) for name in EXPERIMENTS},
 }
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import torch
 from torch import Tensor, nn
 
+from noiselayer.models.cosine import cosine_filters
 from noiselayer.models.shapes import check_image_shape, check_num_classes
 
 __all__ = ["SmallNet"]
@@ -18,7 +20,11 @@ class SmallNet(nn.Sequential):
     layer at full size: at 32 x 32 pixels the sizes are 16, 8 and 4, with two convolutions at the first. Every
     filter count is a multiple of 16, as wide vector units want it. Where an image shrinks, pooling comes
     before batch norm and ReLU, which then have a quarter of the work. 58 million multiplications per 32 x 32
-    image with the default widths.
+    image with the default widths, 17 million with ``widths=(32, 64, 128)``.
+
+    The stem starts as cosine waves and their negatives, lowest frequencies first, as far as the filters go:
+    with the batch norm behind it that whitens the patches of a natural image, which first layers otherwise
+    spend their first epochs learning (experiments/README.md, "The small network", has figures).
 
     Args:
         num_classes: K, the outputs.
@@ -57,6 +63,10 @@ class SmallNet(nn.Sequential):
             elif isinstance(layer, nn.Linear):
                 nn.init.normal_(layer.weight, std=0.01)  # logits start near zero
                 nn.init.zeros_(layer.bias)
+        with torch.no_grad():
+            stem: Tensor = self[0].weight
+            waves = cosine_filters(channels, 4)[: half // 2]
+            stem[: 2 * len(waves)] = torch.cat([waves, -waves])
 
 
 def _conv3(inputs: int, outputs: int) -> nn.Conv2d:
