@@ -73,10 +73,10 @@ def start_paths() -> str:
 
 def small_network_choices() -> str:
     """A row per cell, in the order in which one thing after another was changed."""
-    order = ("default-rates", "higher-rates", "chosen")
+    order = ("default-rates", "higher-rates", "trained-waves", "chosen")
     rows = {row["cell"]: row for row in rows_of("small_network_choices")}
     lines = [
-        "| filters | peak rate | weight decay | stem starts as | epochs | right of the images held out, % |",
+        "| filters | peak rate | weight decay | stem | epochs | right of the images held out, % |",
         "|---|---|---|---|---|---|",
     ]
     for row in (rows[cell] for cell in order if cell in rows):

@@ -6,7 +6,7 @@ import torch
 from scipy.fft import dctn
 
 from noiselayer.models import SmallNet
-from noiselayer.models.cosine import cosine_filters
+from noiselayer.models.cosine import CosineStem, cosine_filters
 
 
 @pytest.mark.parametrize(("channels", "size"), [(1, 4), (3, 4), (2, 5)])
@@ -36,12 +36,18 @@ def test_they_take_the_correlation_out_of_smooth_patches() -> None:
 
 
 @pytest.mark.parametrize(("channels", "waves"), [(3, 32), (1, 16)])
-def test_the_small_network_starts_with_them_and_their_negatives(channels: int, waves: int) -> None:
-    stem = SmallNet(10, (channels, 32, 32))[0].weight
+def test_the_small_network_begins_with_them_and_their_negatives(channels: int, waves: int) -> None:
+    stem = SmallNet(10, (channels, 32, 32))[0]
     expected = cosine_filters(channels, 4)[:waves]
-    assert torch.equal(stem[: 2 * waves], torch.cat([expected, -expected]))
-    assert stem.requires_grad
-    assert stem.flatten(1).norm(dim=1).min() > 0.5  # where there are no more waves, random filters
+    assert torch.equal(stem.weight, torch.cat([expected, -expected]))
+    assert not list(stem.parameters())
+
+
+@pytest.mark.parametrize(("filters", "made"), [(1, 2), (2, 2), (7, 6), (200, 96)])
+def test_stem_has_an_even_number_of_filters(filters: int, made: int) -> None:
+    stem = CosineStem(3, filters)
+    assert stem.out_channels == made
+    assert stem(torch.zeros(2, 3, 9, 12)).shape == (2, made, 4, 6)
 
 
 def test_nothing_and_less_are_refused() -> None:

@@ -1,13 +1,50 @@
-"""Filters that a first layer can start with: the basis of the discrete cosine transform."""
+"""A first layer that needs no training: the basis of the discrete cosine transform."""
 
 from __future__ import annotations
 
 import math
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn.functional import conv2d
 
-__all__ = ["cosine_filters"]
+__all__ = ["CosineStem", "cosine_filters"]
+
+
+class CosineStem(nn.Module):
+    """A fixed convolution, 4 x 4 with stride 2, with cosine waves and their negatives as filters.
+
+    First layers of trained networks whiten image patches, and spend their first epochs on learning to; Page
+    (2019, "How to train your ResNet 8: Bag of tricks") and Jordan (2024, arXiv:2404.00498) start from the
+    principal components of the training set's patches instead and do not train them. The waves are nearly these
+    components for any photographs, so no data are needed. Their negatives keep what a ReLU would cut off.
+
+    Args:
+        channels: Of the image.
+        filters: How many at most: an even number of them is made, at least 2, and none beyond all 16 waves per
+            channel and their negatives.
+
+    Attributes:
+        out_channels: How many were made.
+
+    >>> CosineStem(3, 32)(torch.zeros(1, 3, 8, 8)).shape, CosineStem(1, 64).out_channels
+    (torch.Size([1, 32, 4, 4]), 32)
+    """
+
+    weight: Tensor
+
+    def __init__(self, channels: int, filters: int) -> None:
+        super().__init__()
+        waves = cosine_filters(channels, _SIZE)[: max(filters // 2, 1)]
+        self.register_buffer("weight", torch.cat([waves, -waves]))
+        self.out_channels = 2 * len(waves)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Images, shape (N, C, H, W), to features, shape (N, out_channels, H // 2, W // 2)."""
+        return conv2d(images, self.weight, stride=2, padding=1)
+
+
+_SIZE = 4
 
 
 def cosine_filters(channels: int, size: int) -> Tensor:
