@@ -8,10 +8,19 @@ from pathlib import Path
 import optuna
 import pandas as pd
 import pytest
+from optuna.trial import TrialState
 
 from noiselayer.tuning import SearchRange, parse_search, with_grid
 from noiselayer.tuning.result import records
-from noiselayer.tuning.study import open_study, quiet, remaining, sampler_of, suggest
+from noiselayer.tuning.study import (
+    open_study,
+    queue_again,
+    queue_next,
+    quiet,
+    remaining,
+    sampler_of,
+    suggest,
+)
 
 GRID = with_grid([parse_search("alpha")], [0.0, 0.5, 1.0])
 RANGE = (SearchRange("trace_penalty", 0.001, 1.0, log=True),)
@@ -22,6 +31,7 @@ def test_a_dead_workers_trial_is_done_again(tmp_path: Path, search: tuple[Search
     storage = f"sqlite:///{tmp_path / 'study.db'}"
     with quiet():
         dead = open_study(storage, search=search, seed=0)
+        queue_next(dead, search, 0)
         with pytest.warns(UserWarning, match="Heartbeat"):  # it expects Study.optimize, which would not die
             trial = dead.ask()
         begun = suggest(trial, search)
@@ -43,6 +53,41 @@ def test_a_dead_workers_trial_is_done_again(tmp_path: Path, search: tuple[Search
         other.optimize(objective, n_trials=1)
     assert done == [begun]
     assert [trial.state for trial in records(other)] == ["failed", "complete"]
+
+
+def test_a_value_of_the_grid_whose_trial_failed_is_tried_again_though_nobody_queued_it() -> None:
+    """As if a worker had been killed between the two; after more attempts than optuna queues, too."""
+    with quiet():
+        study, done = open_study(None, search=GRID, seed=0), []
+        for attempt in range(20):
+            if not remaining(study, GRID):
+                break
+            queue_next(study, GRID, 0)
+            trial = study.ask()
+            value = suggest(trial, GRID)["alpha"]
+            fails = attempt < 8
+            study.tell(trial, None if fails else 0.0, state=TrialState.FAIL if fails else None)
+            if fails and attempt % 2:
+                queue_again(study, study.trials[-1])
+            if not fails:
+                done.append(value)
+    assert sorted(done) == [0.0, 0.5, 1.0]
+    assert len(study.trials) == 8 + 3
+
+
+def test_the_order_of_a_grid_is_the_seeds() -> None:
+    def order(seed: int) -> list[float]:
+        study = open_study(None, search=GRID, seed=seed)
+        while remaining(study, GRID):
+            queue_next(study, GRID, seed)
+            study.tell(study.ask(), 0.0)
+        return [trial.system_attrs["fixed_params"]["alpha"] for trial in study.trials]
+
+    with quiet():
+        orders = [order(seed) for seed in range(8)]
+        assert order(0) == orders[0]
+    assert all(sorted(values) == [0.0, 0.5, 1.0] for values in orders)
+    assert len({tuple(values) for values in orders}) > 2
 
 
 def test_proposals_depend_on_the_trials_and_not_on_the_process() -> None:

@@ -28,7 +28,16 @@ from noiselayer.tuning.pruning import ReportObjective
 from noiselayer.tuning.report import save_report
 from noiselayer.tuning.result import TuningResult, records
 from noiselayer.tuning.search import SearchRange, apply_values, default_search, with_grid
-from noiselayer.tuning.study import check_same, open_study, queue_again, quiet, remaining, sampler_of, suggest
+from noiselayer.tuning.study import (
+    check_same,
+    open_study,
+    queue_again,
+    queue_next,
+    quiet,
+    remaining,
+    sampler_of,
+    suggest,
+)
 from noiselayer.tuning.workers import fail_trials_of_the_dead, mark, tried
 from noiselayer.whole_file import writing
 
@@ -232,6 +241,7 @@ class _Trials:
                 if enough or left == 0:
                     return False
                 study.sampler = sampler_of(self.search, self.options.seed, tried(study))
+                queue_next(study, self.search, self.options.seed)
                 try:
                     study.optimize(objective, n_trials=1)
                 except KeyboardInterrupt:

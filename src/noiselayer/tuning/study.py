@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import random
 import time
 import warnings
 from collections.abc import Iterator, Sequence
@@ -12,13 +13,22 @@ from typing import Any
 
 import optuna
 from optuna.exceptions import ExperimentalWarning
-from optuna.samplers import BaseSampler, GridSampler, TPESampler
+from optuna.samplers import BaseSampler, TPESampler
 from optuna.trial import FrozenTrial, TrialState
 
 from noiselayer.errors import InputError, list_some
 from noiselayer.tuning.search import SearchRange
 
-__all__ = ["check_same", "open_study", "queue_again", "quiet", "remaining", "sampler_of", "suggest"]
+__all__ = [
+    "check_same",
+    "open_study",
+    "queue_again",
+    "queue_next",
+    "quiet",
+    "remaining",
+    "sampler_of",
+    "suggest",
+]
 
 STUDY = "noiselayer"
 _ATTEMPTS = 5
@@ -77,10 +87,9 @@ def sampler_of(search: Sequence[SearchRange], seed: int, trial: int) -> BaseSamp
     """What proposes the values of one trial.
 
     Its seed is of the trial, not of the process: what is proposed depends on the trials before and on nothing
-    else, so workers do not repeat each other, and a study that was stopped goes on as if it had not been.
+    else, so workers do not repeat each other, and a study that was stopped goes on as if it had not been. Of a
+    grid the values are queued (:func:`queue_next`), and nothing is left to propose.
     """
-    if search[0].values:  # its seed is its order, and one for all
-        return GridSampler({search[0].name: list(search[0].values)}, seed=seed)
     mixed = (seed * 1_000_003 + trial) % 2**32
     with _no_experimental_warnings():
         # Trials that others are running are taken for bad ones, so that workers spread out.
@@ -98,12 +107,36 @@ def remaining(study: optuna.Study, search: Sequence[SearchRange]) -> int | None:
         return None
     with _no_experimental_warnings():
         optuna.storages.fail_stale_trials(study)  # what a dead worker has begun is not being tried
-    name, taken, waiting = search[0].name, set(), 0
+    waiting = study.get_trials(deepcopy=False, states=(TrialState.WAITING,))
+    return max(len(waiting), len(_untried(study, search[0])))
+
+
+def queue_next(study: optuna.Study, search: Sequence[SearchRange], seed: int) -> None:
+    """Queue the next value of a grid, in the order that the seed gives, unless a trial waits already.
+
+    Optuna's own sampler of grids takes a value for done when its trial has failed, unless somebody queues the trial
+    again. A worker that is killed just before it does so would leave a value that is never offered, and a search
+    that never ends. Here a failed trial counts for nothing.
+    """
+    if not search[0].values or study.get_trials(deepcopy=False, states=(TrialState.WAITING,)):
+        return
+    order = list(search[0].values)
+    random.Random(seed).shuffle(order)
+    untried = _untried(study, search[0])
+    value = next((value for value in order if value in untried), None)
+    if value is not None:
+        study.enqueue_trial({search[0].name: value})
+
+
+def _untried(study: optuna.Study, search: SearchRange) -> set[float]:
+    """Values of the grid that no trial has tried or is trying."""
+    taken = set()
     for trial in study.get_trials(deepcopy=False):
-        waiting += trial.state == TrialState.WAITING
-        if trial.state not in (TrialState.FAIL, TrialState.WAITING) and name in trial.params:
-            taken.add(trial.params[name])
-    return max(waiting, len(set(search[0].values) - taken))
+        if trial.state not in (TrialState.FAIL, TrialState.WAITING):
+            # Until a trial that runs has asked for its value, the queue's word stands.
+            queued = trial.system_attrs.get("fixed_params", {})
+            taken.add(trial.params.get(search.name, queued.get(search.name)))
+    return set(search.values) - taken
 
 
 def queue_again(study: optuna.Study, trial: FrozenTrial) -> None:
