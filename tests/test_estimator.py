@@ -220,12 +220,12 @@ def test_images_in_every_layout(method: str) -> None:
     generator = np.random.default_rng(0)
     y = np.arange(40) % 2
     images = (generator.integers(0, 128, (40, 8, 8, 3)) + 127 * y[:, None, None, None]).astype(np.uint8)
-    model = quick(method, batch_size=8).fit(images, y)
+    model = quick(method, batch_size=8, max_epochs=10).fit(images, y)
     assert model.score(images, y) > 0.9
     for same in (images.transpose(0, 3, 1, 2), images.astype(np.float64), images.astype(int)):
-        again = quick(method, batch_size=8).fit(same, y)
+        again = quick(method, batch_size=8, max_epochs=10).fit(same, y)
         np.testing.assert_allclose(again.predict_proba(same), model.predict_proba(images), atol=1e-5)
-    grey = quick(method, batch_size=8).fit(images[..., 0], y)
+    grey = quick(method, batch_size=8, max_epochs=10).fit(images[..., 0], y)
     assert grey.score(images[..., 0], y) > 0.9
     with pytest.raises(ValueError, match=r"samples of shape \(1, 8, 8\), as in fit; got .* \(1, 8, 9\)"):
         grey.predict(np.zeros((2, 8, 9)))
