@@ -28,16 +28,16 @@ from torch import nn
 
 from noiselayer.data import from_arrays
 from noiselayer.models import MODELS, SmallNet
+from noiselayer.reproduce.small_network import OPTIMIZATION, WIDTHS
 from noiselayer.runs import whole_file
 from noiselayer.training import Hardware, Optimization, default_options, fit_classifier, predict_logits
 
-WIDTHS, EPOCHS = (32, 64, 128), 4
-DEFAULT, HIGHER = Optimization(), Optimization(learning_rate=0.2, weight_decay=2e-3)
+EPOCHS = 4
 CELLS: dict[str, tuple[str, Optimization]] = {
-    "default-rates": ("random", DEFAULT),
-    "higher-rates": ("random", HIGHER),
-    "trained-waves": ("cosine waves", HIGHER),
-    "chosen": ("cosine waves, fixed", HIGHER),
+    "default-rates": ("random", Optimization()),
+    "higher-rates": ("random", OPTIMIZATION),
+    "trained-waves": ("cosine waves", OPTIMIZATION),
+    "chosen": ("cosine waves, fixed", OPTIMIZATION),
 }
 """Name -> stem, rates."""
 

@@ -60,6 +60,9 @@ def cosine_filters(channels: int, size: int) -> Tensor:
     Returns:
         Shape (C * S * S, C, S, S), lowest frequencies first, and brightness before colour.
 
+    Raises:
+        ValueError: If one of them is below 1.
+
     >>> cosine_filters(1, 2)[:2, 0]
     tensor([[[ 0.5000,  0.5000],
              [ 0.5000,  0.5000]],
