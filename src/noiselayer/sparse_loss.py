@@ -68,28 +68,33 @@ class _SparseNLL(torch.autograd.Function):
             ratio = bounded_ratio(log_p, evidence)
         if wants_rest:
             ratio_of_all = p * bounded_ratio(torch.zeros_like(evidence), evidence).div_(z.shape[1])
+        possible = share = posterior = None
         if wants_z:
             possible = evidence > -math.inf
             posterior = torch.where(possible, joint - evidence, -math.inf).exp_()
-            if rest is None:
-                p.mul_(possible)
-            else:
-                # p_i (1 - share_i): the posterior of the rest falls on all classes.
+            if rest is not None:
                 share = posterior[:, -1:] * (-log_rest - math.log(z.shape[1])).exp_()
                 share = torch.where(posterior[:, -1:] > 0, share, 0)
-                p.mul_(torch.addcmul(possible.to(z.dtype), share, rest, value=-1))
                 posterior = posterior[:, :-1]
-            p.scatter_add_(1, columns, -posterior)
-        ctx.save_for_backward(p if wants_z else None, columns, ratio, ratio_of_all)
+        saved = (p, rest, possible, share, posterior) if wants_z else (None,) * 5
+        ctx.save_for_backward(columns, ratio, ratio_of_all, *saved)
         return log_evidence.neg_()
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, None, Tensor | None, Tensor | None]:
         refuse_second_derivative()
-        grad_z, _, ratio, ratio_of_all = ctx.saved_tensors
+        columns, ratio, ratio_of_all, p, rest, possible, share, posterior = ctx.saved_tensors
         column = grad.unsqueeze(1)
+        grad_z = None
+        if p is not None:
+            if rest is None:
+                grad_z = p * (column * possible)
+            else:
+                # p_i (1 - share rest_i): the posterior of the rest falls on all classes.
+                grad_z = torch.addcmul(column * possible, column * share, rest, value=-1).mul_(p)
+            grad_z.scatter_add_(1, columns, -column * posterior)
         return (
-            None if grad_z is None else grad_z * column,
+            grad_z,
             None,
             None if ratio is None else ratio * -column,
             None if ratio_of_all is None else -(grad @ ratio_of_all),

@@ -11,8 +11,9 @@ import torch
 from torch import Tensor
 
 from noiselayer.data.inputs import Indices, Inputs
-from noiselayer.data.memory_map import Mapped, PageBudget
+from noiselayer.data.memory_map import Mapped
 from noiselayer.data.names import RowNumbers
+from noiselayer.data.stored_rows import StoredRows
 from noiselayer.errors import InputError
 
 __all__ = ["ArrayInputs", "Layout"]
@@ -75,29 +76,27 @@ class ArrayInputs(Inputs):
         self.ids = RowNumbers(len(array)) if ids is None else tuple(ids)
         if len(self.ids) != len(array):
             raise InputError(f"ids must name every sample: {name} has {len(array)}, ids {len(self.ids)}.")
-        self._pages = PageBudget(array)
+        self._rows = StoredRows(array)
         if self.dtype == torch.float32:
-            _check_finite(array, name, self._pages)
+            _check_finite(array, name, self._rows)
 
     def __getitems__(self, indices: Indices) -> Tensor:
-        # An index array copies, so a read-only memory map never reaches torch.
-        batch = self._array[np.asarray(indices, dtype=np.int64)]
-        self._pages.read(batch.nbytes, len(batch))
-        batch = batch.astype(self._numpy_dtype, copy=False)
+        # A copy, so a read-only memory map never reaches torch.
+        batch = self._rows.at(np.asarray(indices, dtype=np.int64)).astype(self._numpy_dtype, copy=False)
         if self._channels_last:
             batch = batch.transpose(0, 3, 1, 2)
         return torch.from_numpy(np.ascontiguousarray(batch)).reshape(-1, *self.shape)
 
     def __getstate__(self) -> dict[str, Any]:
         """For another process: a memory map goes as the address of its file."""
-        state = {name: value for name, value in self.__dict__.items() if name != "_pages"}
+        state = {name: value for name, value in self.__dict__.items() if name != "_rows"}
         return {**state, "_array": Mapped.of(self._array) or self._array}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
         if isinstance(self._array, Mapped):
             self._array = self._array.open()
-        self._pages = PageBudget(self._array)
+        self._rows = StoredRows(self._array)
 
 
 def _as_numpy(array: npt.NDArray[Any] | Tensor) -> npt.NDArray[Any]:
@@ -147,12 +146,11 @@ def _sample_shape(shape: tuple[int, ...], channels_last: bool) -> tuple[int, ...
     return (shape[3], shape[1], shape[2]) if channels_last else shape[1:]
 
 
-def _check_finite(array: npt.NDArray[Any], name: str, pages: PageBudget) -> None:
+def _check_finite(array: npt.NDArray[Any], name: str, stored: StoredRows) -> None:
     rows = max(1, _CHUNK // (array.size // len(array)))
     for start in range(0, len(array), rows):
         with np.errstate(over="ignore"):
-            numbers = np.asarray(array[start : start + rows]).astype(np.float32).reshape(-1, *array.shape[1:])
-        pages.read(numbers.nbytes)
+            numbers = np.asarray(stored.between(start, start + rows)).astype(np.float32)
         finite = np.isfinite(numbers).reshape(len(numbers), -1).all(axis=1)
         if not finite.all():
             row = int(np.argmin(finite))
