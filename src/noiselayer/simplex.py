@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -42,35 +44,9 @@ def project(matrix: Tensor) -> Tensor:
             f"matrix must have shape (..., K, M) with K >= 1, columns to project; got {tuple(matrix.shape)}."
         )
     matrix = matrix.detach()
-    columns = _columns_at_once(matrix)
-    projected = torch.empty_like(matrix)
-    dtype = torch.promote_types(matrix.dtype, torch.float32)
-    shape = (*matrix.shape[:-1], columns)
-    scratch = (matrix.new_empty(shape, dtype=dtype), matrix.new_empty(shape, dtype=dtype))
-    for start in range(0, matrix.shape[-1], max(columns, 1)):
-        block = matrix[..., start : start + columns]
-        v, kept = (buffer.flatten()[: block.numel()].view(block.shape) for buffer in scratch)
-        _project(block, v.copy_(block), kept, projected[..., start : start + columns])
-    return projected
-
-
-_ENTRIES_PER_THREAD = 2**17  # in float32, twice that fits into the second-level cache of a core
-_GROUPS = 32
-
-
-def _columns_at_once(matrix: Tensor) -> int:
-    """As many as stay in the cache while they are passed over again and again; all of them where that is no matter."""
-    columns = matrix.shape[-1]
-    if matrix.device.type != "cpu" or columns == 0:
-        return columns
-    fitting = _ENTRIES_PER_THREAD * torch.get_num_threads() * columns // max(matrix.numel(), 1)
-    return min(max(fitting // 64 * 64, 1), columns)  # rows of whole vectors
-
-
-def _project(matrix: Tensor, v: Tensor, kept: Tensor, projected: Tensor) -> None:
-    """Project a block of columns into ``projected``; v is a copy of it, and as much room as kept."""
-    sums = v.sum(-2, keepdim=True)
+    v = matrix.to(torch.promote_types(matrix.dtype, torch.float32))
     # A mask of a million booleans costs more than five passes in floating point: the usual case has none.
+    sums = v.sum(-2, keepdim=True)
     if not bool(torch.isfinite(sums).all()) and not bool(torch.isfinite(v).all()):  # a sum may overflow
         raise ValueError(
             "matrix must be finite to be projected on the simplex; it has NaN or infinite entries."
@@ -81,44 +57,53 @@ def _project(matrix: Tensor, v: Tensor, kept: Tensor, projected: Tensor) -> None
     if some_there:
         there &= v.amin(-2, keepdim=True) >= 0
         if bool(there.all()):
-            projected.copy_(matrix)
-            return
+            return matrix.clone()
+    projected = _project(v, sums).to(matrix.dtype)
+    return torch.where(there, matrix, projected) if some_there else projected
+
+
+_GROUPS = 32
+
+
+def _project(v: Tensor, sums: Tensor) -> Tensor:
+    """The projection of finite columns, given their sums. Memory costs more here than arithmetic: no pass too many."""
     maxima = _maxima_of_groups(v)
     largest = maxima.amax(-2, keepdim=True)
+    # The root lies above max - 1 (one entry alone then holds all), above (sum - 1) / K (no entry is cut), and above
+    # the root of some of the entries: of large ones, that is near.
+    bound = (sums - 1) / v.shape[-2]
     # A constant added to a column changes nothing: one of large numbers is brought near 0, where tau has all its
     # digits. Others stay as they are, for the sake of their small entries' digits.
     shift = torch.where(largest.abs() > 2, largest, 0)
     if bool(shift.any()):
+        bound = torch.where(shift == 0, bound, -math.inf)
         largest, maxima = largest - shift, maxima - shift
-        v.sub_(shift).clamp_(min=largest - 1)  # less than that is cut in any case, and may be infinite by now
-        sums = v.sum(-2, keepdim=True)
-    # The root lies above max - 1 (one entry alone then holds all), above (sum - 1) / K (no entry is cut), and above
-    # the root of some of the entries: of the largest ones, that is near.
-    tau = torch.maximum(_root(maxima, largest - 1, torch.empty_like(maxima)), (sums - 1) / v.shape[-2])
-    tau = _root(v, tau, kept)
-    v.sub_(tau).clamp_min_(0)
-    v.div_(v.sum(-2, keepdim=True))  # takes away rounding only
-    projected.copy_(torch.where(there, matrix, v.to(matrix.dtype)) if some_there else v)
+        v = (v - shift).clamp_(min=largest - 1)  # less than that is cut in any case, and may be infinite by now
+    projected = torch.empty_like(v)
+    tau = torch.maximum(_root(maxima, largest - 1, room=torch.empty_like(maxima)), bound)
+    torch.sub(v, _root(v, tau, room=projected), out=projected).clamp_min_(0)
+    return projected.div_(projected.sum(-2, keepdim=True))  # takes away rounding only
 
 
 def _maxima_of_groups(v: Tensor) -> Tensor:
-    """Different entries of every column, its largest ones among them, as many as shape (..., G, M)."""
+    """Some entries of every column, mostly large ones and its largest one among them, shape (..., G, M)."""
     rows = v.shape[-2] // _GROUPS
     if rows < 4:
         return v.amax(-2, keepdim=True)
-    maxima = v[..., : rows * _GROUPS, :].unflatten(-2, (rows, _GROUPS)).amax(-3)
+    grouped = v[..., : rows * _GROUPS, :].reshape(*v.shape[:-2], rows, _GROUPS, v.shape[-1])
+    maxima = grouped.amax(-3)
     remaining = v[..., rows * _GROUPS :, :]
     if not remaining.shape[-2]:
         return maxima
     return torch.cat([maxima, remaining.amax(-2, keepdim=True)], dim=-2)
 
 
-def _root(v: Tensor, tau: Tensor, kept: Tensor) -> Tensor:
-    """From tau at or left of the root, Newton's steps to it; kept is room of v's shape."""
+def _root(v: Tensor, tau: Tensor, room: Tensor) -> Tensor:
+    """From tau at or left of the root, Newton's steps to it. ``room`` has v's shape and is written to."""
     for _ in range(v.shape[-2]):
-        torch.gt(v, tau, out=kept)
-        count = kept.sum(-2, keepdim=True).clamp_min_(1)
-        # Where the entries that are kept, less tau, would sum to 1.
+        kept = torch.gt(v, tau, out=room)
+        count = kept.sum(-2, keepdim=True)
+        # Where the entries that are kept, less tau, would sum to 1; tau itself where rounding left none.
         last, tau = tau, torch.maximum((kept.mul_(v).sum(-2, keepdim=True) - 1) / count, tau)
         if not bool((tau - last > torch.finfo(v.dtype).eps).any()):
             break
