@@ -26,7 +26,7 @@ def main() -> None:
     """Parse the options and run."""
     options = arguments(__doc__).parse_args()
     torch.set_num_threads(options.threads)
-    B, D, K, confusions, rounds = (64, 32, 1000, 20, 3) if options.quick else (256, 512, 21_841, 20, 30)
+    B, D, K, confusions, rounds = (64, 32, 1000, 20, 3) if options.quick else (256, 512, 21_841, 20, 100)
     torch.manual_seed(0)
     model, matrix = nn.Linear(D, K), some_matrix(K, confusions)
     inputs, labels = torch.randn(B, D), torch.randint(K, (B,))

@@ -101,6 +101,20 @@ def test_long_columns_take_as_many_steps_as_they_need(K: int) -> None:
     torch.testing.assert_close(project(columns), expected, atol=1e-13, rtol=0)
 
 
+@pytest.mark.parametrize("K", [128, 200])
+def test_long_columns_in_batches_and_of_huge_entries(K: int) -> None:
+    batch = torch.randn(2, K, 3, dtype=torch.float64)
+    batch[1, 7] = 1e300
+    batch[0, :, 1] = -1e300
+    batch[0, -1, 2] = 50
+    got = project(batch)
+    for matrix, projected in zip(batch, got, strict=True):
+        expected = torch.tensor([by_sorting(column.tolist()) for column in matrix.T], dtype=torch.float64).T
+        torch.testing.assert_close(projected, expected, atol=1e-13, rtol=0)
+    in_other_order = batch.mT.contiguous().mT
+    torch.testing.assert_close(project(in_other_order), got, atol=1e-14, rtol=0)
+
+
 def by_sorting_all(v: Tensor) -> Tensor:
     """The same as :func:`by_sorting`, for a whole matrix, in float64."""
     u = v.double().sort(dim=0, descending=True).values

@@ -78,7 +78,9 @@ def _project(v: Tensor, sums: Tensor) -> Tensor:
     if bool(shift.any()):
         bound = torch.where(shift == 0, bound, -math.inf)
         largest, maxima = largest - shift, maxima - shift
-        v = (v - shift).clamp_(min=largest - 1)  # less than that is cut in any case, and may be infinite by now
+        v = (v - shift).clamp_(
+            min=largest - 1
+        )  # less than that is cut in any case, and may be infinite by now
     projected = torch.empty_like(v)
     tau = torch.maximum(_root(maxima, largest - 1, room=torch.empty_like(maxima)), bound)
     torch.sub(v, _root(v, tau, room=projected), out=projected).clamp_min_(0)
