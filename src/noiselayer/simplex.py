@@ -62,7 +62,7 @@ def project(matrix: Tensor) -> Tensor:
     return torch.where(there, matrix, projected) if some_there else projected
 
 
-_GROUPS = 32
+_GROUPS = 32  # whose largest entries give a first root; more would cost more than they spare
 
 
 def _project(v: Tensor, sums: Tensor) -> Tensor:
@@ -78,9 +78,8 @@ def _project(v: Tensor, sums: Tensor) -> Tensor:
     if bool(shift.any()):
         bound = torch.where(shift == 0, bound, -math.inf)
         largest, maxima = largest - shift, maxima - shift
-        v = (v - shift).clamp_(
-            min=largest - 1
-        )  # less than that is cut in any case, and may be infinite by now
+        # Entries below that are cut in any case, and may be infinite by now.
+        v = (v - shift).clamp_(min=largest - 1)
     projected = torch.empty_like(v)
     tau = torch.maximum(_root(maxima, largest - 1, room=torch.empty_like(maxima)), bound)
     torch.sub(v, _root(v, tau, room=projected), out=projected).clamp_min_(0)

@@ -48,11 +48,14 @@ def test_what_is_written_to_an_array_later_is_seen(tmp_path: Path) -> None:
 def test_a_file_that_is_replaced_or_removed_is_still_read(tmp_path: Path) -> None:
     np.save(tmp_path / "x.npy", np.ones((4, 2)))
     np.save(tmp_path / "other.npy", np.zeros((4, 2)))
-    rows = StoredRows(np.load(tmp_path / "x.npy", mmap_mode="r"))
+    x = np.load(tmp_path / "x.npy", mmap_mode="r")
+    before = StoredRows(x)
     (tmp_path / "other.npy").replace(tmp_path / "x.npy")
-    assert rows.at(np.array([3])).all()
+    assert before.at(np.array([3])).all()
+    assert StoredRows(x).at(np.array([3])).all()
     (tmp_path / "x.npy").unlink()
-    assert rows.at(np.array([3])).all()
+    assert before.at(np.array([3])).all()
+    assert StoredRows(x).at(np.array([3])).all()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs reading at a place")

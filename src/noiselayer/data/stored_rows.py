@@ -63,11 +63,17 @@ class _RowFile:
 
     @classmethod
     def of(cls, array: npt.NDArray[Any]) -> _RowFile | None:
-        """None where rows cannot be read from a file."""
+        """None where rows cannot be read from a file, or another one lies in its place since it was mapped."""
         mapped = Mapped.of(array)
         if mapped is None or mapped.order != "C" or array.flags.writeable or not hasattr(os, "preadv"):
             return None
-        return cls(mapped)
+        ends = np.array([0, len(array) - 1]) if len(array) else np.array([], dtype=np.int64)
+        try:
+            file = cls(mapped)
+            same = file.read(ends).tobytes() == array[ends].tobytes()
+        except (OSError, InputError):
+            return None
+        return file if same else None
 
     def read(self, indices: npt.NDArray[np.int64]) -> npt.NDArray[Any]:
         """A copy of these rows; neighbours are read at once."""
