@@ -1,4 +1,4 @@
-"""Projection of the columns of Q on the simplex, beside the algorithm that sorts.
+"""Projection of the columns of Q on the simplex, beside the algorithm that sorts, and beside a copy of the matrix.
 
 python benchmarks/projection.py [--quick]
 """
@@ -6,7 +6,7 @@ python benchmarks/projection.py [--quick]
 from __future__ import annotations
 
 import torch
-from measure import arguments, interleaved, milliseconds, row, write
+from measure import arguments, interleaved, milliseconds, ratios, row, write
 from torch import Tensor
 
 from noiselayer.noise_matrix import project, symmetric
@@ -41,12 +41,15 @@ def main() -> None:
     for threads in (1, 2):
         torch.set_num_threads(threads)
         for name, v in matrices(K).items():
-            seconds = interleaved({"ours": lambda v=v: project(v)}, rounds)["ours"]
+            room = torch.empty_like(v)
+            both = {"ours": lambda v=v: project(v), "copying": lambda v=v, room=room: room.copy_(v)}
+            seconds, copying = interleaved(both, rounds).values()
             sorting = interleaved({"sorting": lambda v=v: by_sorting(v)}, max(3, rounds // 10))["sorting"]
             size = f"{K} x {K}, {name}, {threads} thread{'s' if threads > 1 else ''}"
             rows.append(
                 row(f"project, {size}", milliseconds(seconds), "ms", at_most=3.0 if threads == 2 else None)
             )
+            rows.append(row(f"project / copying the matrix, {size}", ratios(seconds, copying), "x"))
             rows.append(row(f"by sorting, {size}", milliseconds(sorting), "ms"))
             error = float((project(v).double() - by_sorting(v.double())).abs().max())
             rows.append(row(f"largest difference from sorting in float64, {size}", [error], ""))

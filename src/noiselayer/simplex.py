@@ -81,8 +81,11 @@ def _project(v: Tensor, sums: Tensor) -> Tensor:
         # Entries below that are cut in any case, and may be infinite by now.
         v = (v - shift).clamp_(min=largest - 1)
     projected = torch.empty_like(v)
-    tau = torch.maximum(_root(maxima, largest - 1, room=torch.empty_like(maxima)), bound)
-    torch.sub(v, _root(v, tau, room=projected), out=projected).clamp_min_(0)
+    tau = largest - 1
+    if maxima.shape[-2] > 1:
+        tau = _root(maxima, tau, room=torch.empty_like(maxima))
+    tau = _root(v, torch.maximum(tau, bound), room=projected)
+    torch.sub(v, tau, out=projected).clamp_min_(0)
     return projected.div_(projected.sum(-2, keepdim=True))  # takes away rounding only
 
 
