@@ -120,7 +120,7 @@ def singular_message(C: Tensor) -> str:
     """Which two classes make a confusion matrix singular, in words.
 
     >>> singular_message(torch.tensor([[0.5, 0.5], [0.5, 0.5]]))
-    "clean_confusion is singular (condition number inf): the model answers most alike on samples of classes 0
+    "clean_confusion is singular (condition number ...): the model answers most alike on samples of classes 0
     and 1...
     """
     C = C.reshape(-1, *C.shape[-2:])
