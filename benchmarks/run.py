@@ -4,7 +4,7 @@
 
 Meant for a machine that does nothing else; each result says how loaded it was. ``--quick`` only shows that everything
 runs: its figures go to files of their own, which README.md leaves out. What needs cleanlab or real images (DIR holds
-cifar10.npz, see docs/datasets.md) is left out, and named, where they are not given. All of it takes about two hours.
+cifar10.npz, see docs/datasets.md) is left out, and named, where they are not given. All of it takes an hour or two.
 """
 
 from __future__ import annotations
