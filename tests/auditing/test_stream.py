@@ -81,6 +81,17 @@ def test_batches_of_several_megabytes_from_a_file(tmp_path: Path) -> None:
     assert audit.suggested_label.tolist() == ((labels[audit.samples] + 1) % 40).tolist()
 
 
+@pytest.mark.parametrize("part", [slice(500, None), slice(None, None, 2)])
+def test_a_part_of_a_map_is_that_part(part: slice, arrays: tuple[Any, Any], tmp_path: Path) -> None:
+    labels, probs = arrays
+    np.save(tmp_path / "probs.npy", probs)
+    mapped = np.load(tmp_path / "probs.npy", mmap_mode="r")
+    got = audit_stream(labels[part], mapped[part], probs_of="true", top=len(labels))
+    expected = audit_stream(labels[part], probs[part], probs_of="true", top=len(labels))
+    assert torch.equal(got.samples, expected.samples)
+    torch.testing.assert_close(got.noise_matrix, expected.noise_matrix)
+
+
 def test_a_generator_is_refused_and_one_that_changes_too(arrays: tuple[Any, Any]) -> None:
     labels, probs = arrays
     with pytest.raises(ValueError, match="probs is a generator, which can be read once"):

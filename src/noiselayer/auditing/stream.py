@@ -13,6 +13,7 @@ from torch import Tensor
 from noiselayer.audit.result import AuditResult
 from noiselayer.audit.run import Options, audit_batches
 from noiselayer.audit.sources import ENTRIES, Batches, batches_of_arrays
+from noiselayer.data.stored_rows import StoredRows
 from noiselayer.errors import InputError
 
 __all__ = ["audit_stream", "batches_of_columns", "batches_of_parquet"]
@@ -95,7 +96,7 @@ def audit_stream(
         raise ValueError(
             f"labels must have shape ({N},), one per row of probs; got {tuple(np.shape(labels))}."
         )
-    if isinstance(probs, np.memmap) and probs.flags.c_contiguous and probs.filename is not None:
+    if isinstance(probs, np.memmap):
         return audit_batches(_batches_of_file(labels, probs, verified), options, num_classes=K, num_samples=N)
     return audit_batches(batches_of_arrays(labels, probs, verified), options, num_classes=K, num_samples=N)
 
@@ -198,27 +199,18 @@ def _shape(probs: Any) -> tuple[int, int]:
 
 
 def _batches_of_file(labels: Any, probs: np.memmap[Any, Any], verified: Any) -> Batches:
-    """Batches read from the file behind a memory map, the next one while the last is worked on.
-
-    Pages that are touched through the map would stay in this process's resident memory; read ones do not.
-    """
+    """Batches read from the file behind a memory map, the next one while the last is worked on."""
     N, K = probs.shape
     rows = max(1, ENTRIES // K)
-
-    def read(file: Any, start: int) -> Any:
-        part = np.empty((min(rows, N - start), K), dtype=probs.dtype)
-        file.seek(probs.offset + start * K * probs.dtype.itemsize)
-        file.readinto(part.data.cast("B"))
-        return part
+    stored = StoredRows(probs)
 
     def make() -> Iterator[tuple[Any, ...]]:
-        assert probs.filename is not None
-        with Path(probs.filename).open("rb", buffering=0) as file, ThreadPoolExecutor(1) as ahead:
-            waiting = ahead.submit(read, file, 0)
+        with ThreadPoolExecutor(1) as ahead:
+            waiting = ahead.submit(stored.between, 0, rows)
             for start in range(0, N, rows):
                 part = waiting.result()
                 if start + rows < N:
-                    waiting = ahead.submit(read, file, start + rows)
+                    waiting = ahead.submit(stored.between, start + rows, start + 2 * rows)
                 where = slice(start, start + rows)
                 yield (labels[where], part, *(() if verified is None else (verified[where],)))
 

@@ -46,7 +46,7 @@ class StoredRows:
     def between(self, start: int, stop: int) -> npt.NDArray[Any]:
         """The rows from ``start`` to before ``stop``; a view of the array where that holds them in memory."""
         if self._file is not None:
-            return self._file.read(np.arange(start, min(stop, len(self._array))))
+            return self._file.between(start, min(stop, len(self._array)))
         rows = self._array[start:stop]
         self._pages.read(rows.nbytes)
         return rows
@@ -88,6 +88,12 @@ class _RowFile:
         first = np.flatnonzero(np.diff(indices, prepend=indices[0]) != 1)
         for start, stop in zip(first.tolist(), [*first[1:].tolist(), len(indices)], strict=True):
             self._fill(target[start * size : stop * size], self._mapped.offset + int(indices[start]) * size)
+        return rows
+
+    def between(self, start: int, stop: int) -> npt.NDArray[Any]:
+        """A copy of the rows from ``start`` to before ``stop``, which lie in the file."""
+        rows = np.empty((max(stop - start, 0), *self._mapped.shape[1:]), dtype=self._mapped.dtype)
+        self._fill(rows.reshape(-1).view(np.uint8).data, self._mapped.offset + start * self._row_bytes)
         return rows
 
     def _fill(self, target: memoryview, position: int) -> None:
