@@ -9,7 +9,7 @@ import torch
 from measure import arguments, interleaved, milliseconds, ratios, row, write
 from torch import Tensor
 
-from noiselayer.noise_matrix import project, symmetric
+from noiselayer.noise.matrices import project, symmetric
 
 
 def by_sorting(v: Tensor) -> Tensor:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from noiselayer import functional
 from noiselayer.functional import log_noisy_probs, noisy_nll
-from noiselayer.noise_matrix import project
+from noiselayer.noise.matrices import project
 
 F64 = torch.float64
 

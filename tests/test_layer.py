@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, nll_loss
 
 from noiselayer import NoiseLayer, corrupt_labels, layer, noisy_label_loss
-from noiselayer.noise_matrix import symmetric
+from noiselayer.noise.matrices import symmetric
 
 
 def batch(K: int = 3) -> tuple[Tensor, Tensor]:

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from noiselayer.noise_matrix import identity, project, random, symmetric
+from noiselayer.noise.matrices import identity, project, random, symmetric
 from noiselayer.regularization import log_volume, trace_penalty, weight_decay_penalty
 
 PENALTIES = [trace_penalty, weight_decay_penalty, log_volume]

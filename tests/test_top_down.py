@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from noiselayer.noise_matrix import pair_flip, random, symmetric
+from noiselayer.noise.matrices import pair_flip, random, symmetric
 from noiselayer.top_down import (
     TopDownLoss,
     UnboundedLossWarning,

@@ -20,15 +20,16 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from noiselayer import audit_labels, corrupt_labels, noise_matrix
+from noiselayer import audit_labels, corrupt_labels
+from noiselayer.noise import matrices
 from noiselayer.runs import versions, whole_file, write_json
 
 NOISE = {
-    "symmetric, 20 %": lambda: noise_matrix.symmetric(10, 0.2),
-    "symmetric, 40 %": lambda: noise_matrix.symmetric(10, 0.4),
-    "pair flip, 30 %": lambda: noise_matrix.pair_flip(10, 0.3),
-    "random, 30 %": lambda: noise_matrix.random(10, 0.3, generator=torch.Generator().manual_seed(0)),
-    "symmetric, 5 %": lambda: noise_matrix.symmetric(10, 0.05),
+    "symmetric, 20 %": lambda: matrices.symmetric(10, 0.2),
+    "symmetric, 40 %": lambda: matrices.symmetric(10, 0.4),
+    "pair flip, 30 %": lambda: matrices.pair_flip(10, 0.3),
+    "random, 30 %": lambda: matrices.random(10, 0.3, generator=torch.Generator().manual_seed(0)),
+    "symmetric, 5 %": lambda: matrices.symmetric(10, 0.05),
 }
 MODELS = {
     "linear": lambda: LogisticRegression(C=0.01, max_iter=2000),

@@ -12,16 +12,17 @@ from typing import TYPE_CHECKING, Any
 from noiselayer._version import __version__
 
 if TYPE_CHECKING:
-    from noiselayer import noise_matrix, regularization
+    from noiselayer import regularization
     from noiselayer.audit import AuditResult, accuracy_from_noisy_labels, audit_labels
     from noiselayer.checks import check_noise_model, noise_floor
-    from noiselayer.corruption import corrupt_labels
     from noiselayer.estimator import NoisyLabelClassifier
     from noiselayer.layer import NoiseLayer
     from noiselayer.loss import NoisyLabelLoss, noisy_label_loss
+    from noiselayer.noise import matrices as noise_matrix
+    from noiselayer.noise.corrupt import corrupt_labels
+    from noiselayer.noise.sparse_matrix import SparseNoiseMatrix
     from noiselayer.runs import load
     from noiselayer.sources import combine_labels, estimate_source_matrices
-    from noiselayer.sparse_noise_matrix import SparseNoiseMatrix
     from noiselayer.top_down import TopDownLoss, inverse_conversion, top_down_loss, uniform_conversion
 
 __all__ = [
@@ -48,19 +49,19 @@ __all__ = [
     "uniform_conversion",
 ]
 
-_MODULES = {"noise_matrix", "regularization"}
+_MODULES = {"noise_matrix": "noiselayer.noise.matrices", "regularization": "noiselayer.regularization"}
 _HOMES = {
     "AuditResult": "noiselayer.audit",
     "NoiseLayer": "noiselayer.layer",
     "NoisyLabelClassifier": "noiselayer.estimator",
     "NoisyLabelLoss": "noiselayer.loss",
-    "SparseNoiseMatrix": "noiselayer.sparse_noise_matrix",
+    "SparseNoiseMatrix": "noiselayer.noise.sparse_matrix",
     "TopDownLoss": "noiselayer.top_down",
     "accuracy_from_noisy_labels": "noiselayer.audit",
     "audit_labels": "noiselayer.audit",
     "check_noise_model": "noiselayer.checks",
     "combine_labels": "noiselayer.sources",
-    "corrupt_labels": "noiselayer.corruption",
+    "corrupt_labels": "noiselayer.noise.corrupt",
     "estimate_source_matrices": "noiselayer.sources",
     "inverse_conversion": "noiselayer.top_down",
     "load": "noiselayer.runs",
@@ -73,7 +74,7 @@ _HOMES = {
 
 def __getattr__(name: str) -> Any:
     if name in _MODULES:
-        return import_module(f"noiselayer.{name}")
+        return import_module(_MODULES[name])
     if name in _HOMES:
         value = getattr(import_module(_HOMES[name]), name)
         globals()[name] = value  # found without this function the next time

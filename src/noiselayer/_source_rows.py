@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from noiselayer.noise_matrix import check
+from noiselayer.noise.matrices import check
 
 __all__ = ["check_stack", "rows_of_sources"]
 
@@ -28,7 +28,7 @@ def check_stack(
     Traceback (most recent call last):
     ...
     ValueError: noise_matrix[1] columns must sum to 1; column 0 sums to 2. If rows are true classes, use
-    noiselayer.noise_matrix.from_transition_matrix; for counts, divide every column by its sum.
+    noiselayer.noise.matrices.from_transition_matrix; for counts, divide every column by its sum.
     """
     if not isinstance(noise_matrices, Tensor) or noise_matrices.ndim != 3 or not len(noise_matrices):
         what = (

@@ -15,10 +15,10 @@ from torch.optim.optimizer import Optimizer, register_optimizer_step_post_hook
 from noiselayer._source_rows import check_stack, rows_of_sources
 from noiselayer.functional import log_noisy_probs, result_dtype
 from noiselayer.loss import noisy_label_loss
-from noiselayer.noise_matrix import check, identity
-from noiselayer.simplex import project
+from noiselayer.noise.matrices import check, identity
+from noiselayer.noise.simplex import project
+from noiselayer.noise.sparse_matrix import SparseNoiseMatrix
 from noiselayer.sparse_loss import sparse_log_noisy_probs
-from noiselayer.sparse_noise_matrix import SparseNoiseMatrix
 
 __all__ = ["NoiseLayer"]
 

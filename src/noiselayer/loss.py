@@ -17,9 +17,9 @@ from noiselayer._shapes import (
 )
 from noiselayer._source_rows import check_stack, rows_of_sources
 from noiselayer.functional import noisy_nll, result_dtype
-from noiselayer.noise_matrix import check
+from noiselayer.noise.matrices import check
+from noiselayer.noise.sparse_matrix import SparseNoiseMatrix
 from noiselayer.sparse_loss import sparse_noisy_nll
-from noiselayer.sparse_noise_matrix import SparseNoiseMatrix
 
 __all__ = ["NoisyLabelLoss", "noisy_label_loss"]
 
@@ -146,9 +146,9 @@ class NoisyLabelLoss(nn.Module):
         reduction: "mean", "sum" or "none".
 
     Raises:
-        ValueError: If ``noise_matrix`` is not one (see :func:`noiselayer.noise_matrix.check`).
+        ValueError: If ``noise_matrix`` is not one (see :func:`noiselayer.noise.matrices.check`).
 
-    >>> from noiselayer.noise_matrix import pair_flip
+    >>> from noiselayer.noise.matrices import pair_flip
     >>> criterion = NoisyLabelLoss(pair_flip(10, 0.45))  # was: nn.CrossEntropyLoss()
     >>> criterion(torch.zeros(4, 10), torch.tensor([0, 1, 2, 3]))
     tensor(2.3026)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from noiselayer.functional import bounded_ratio, refuse_second_derivative
-from noiselayer.sparse_noise_matrix import SparseNoiseMatrix
+from noiselayer.noise.sparse_matrix import SparseNoiseMatrix
 
 __all__ = ["sparse_log_noisy_probs", "sparse_noisy_nll"]
 

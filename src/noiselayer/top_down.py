@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from noiselayer._shapes import check_range, check_square, check_weight, flatten, reduce_loss
 from noiselayer.functional import result_dtype
-from noiselayer.noise_matrix import check
+from noiselayer.noise.matrices import check
 
 __all__ = [
     "TopDownLoss",

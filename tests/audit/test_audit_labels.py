@@ -7,12 +7,13 @@ import torch
 from torch import Tensor
 
 from noiselayer import corrupt_labels
-from noiselayer.audit import audit_labels, best_threshold, label_error_probability, posterior
+from noiselayer.audit import audit_labels, best_threshold
 from noiselayer.audit.candidates import candidates_of, likeliest_class
 from noiselayer.audit.judge import judging_model
 from noiselayer.audit.noise_model import NoiseModel, unmix
 from noiselayer.audit.subsample import MOST_ROWS, Batch, first_pass
-from noiselayer.noise_matrix import pair_flip, random, symmetric
+from noiselayer.noise.matrices import pair_flip, random, symmetric
+from noiselayer.noise.posterior import label_error_probability, posterior
 
 
 def simulated(

@@ -14,7 +14,7 @@ from noiselayer import audit_labels, corrupt_labels
 from noiselayer.auditing import audit_stream, batches_of_parquet
 from noiselayer.auditing.stream import batches_of_columns
 from noiselayer.errors import InputError
-from noiselayer.noise_matrix import pair_flip
+from noiselayer.noise.matrices import pair_flip
 
 N, K = 3000, 4
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from noiselayer import corrupt_labels
-from noiselayer import noise_matrix as nm
+from noiselayer.noise import matrices as nm
 
 
 class Simulated(NamedTuple):

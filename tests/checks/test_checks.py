@@ -9,7 +9,6 @@ from obedient import input_dependent, obeying
 from torch import Tensor
 
 from noiselayer import corrupt_labels
-from noiselayer import noise_matrix as nm
 from noiselayer.checks import check_noise_model, noise_floor
 from noiselayer.checks.hull import outside_hull
 from noiselayer.checks.paired import independence
@@ -21,6 +20,7 @@ from noiselayer.checks.statistics import (
     ranks_within,
     stratified_score_test,
 )
+from noiselayer.noise import matrices as nm
 
 GOOD = nm.symmetric(3, 0.3)
 

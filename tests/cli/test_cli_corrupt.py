@@ -9,7 +9,7 @@ import pytest
 import torch
 from click.testing import Result
 
-from noiselayer.noise_matrix import pair_flip
+from noiselayer.noise.matrices import pair_flip
 from noiselayer.runs import read_noise_matrix, write_noise_matrix
 
 Run = Callable[..., Result]

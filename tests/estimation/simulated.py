@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 from noiselayer import corrupt_labels
-from noiselayer import noise_matrix as nm
 from noiselayer.estimation import ConfusionCounts
+from noiselayer.noise import matrices as nm
 
 F64 = torch.float64
 

@@ -11,7 +11,7 @@ from torch import Tensor
 from noiselayer import corrupt_labels
 from noiselayer.estimation.alternating import alternate, fixed_matrix_losses, renamed_classes
 from noiselayer.estimation.from_features import estimate_from_features
-from noiselayer.noise_matrix import random
+from noiselayer.noise.matrices import random
 
 K, D = 5, 20
 

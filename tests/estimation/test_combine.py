@@ -7,7 +7,6 @@ import torch
 from simulated import counts, measured, problem
 
 from noiselayer import corrupt_labels
-from noiselayer import noise_matrix as nm
 from noiselayer.estimation import (
     NoiseEstimate,
     combine_estimates,
@@ -15,7 +14,8 @@ from noiselayer.estimation import (
     estimate_noise_matrix,
     relative_l1_error,
 )
-from noiselayer.noise_matrix import check
+from noiselayer.noise import matrices as nm
+from noiselayer.noise.matrices import check
 
 
 def both(

@@ -6,8 +6,8 @@ import pytest
 import torch
 from simulated import counts, measured, problem
 
-from noiselayer import noise_matrix as nm
 from noiselayer.estimation import estimate_noise_matrix, relative_l1_error
+from noiselayer.noise import matrices as nm
 
 CONCENTRATIONS = (0.2, 1.0, 1e6)  # of the noise: few wrong classes, any share, all alike
 

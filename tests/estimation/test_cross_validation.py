@@ -4,10 +4,10 @@ import pytest
 import torch
 from simulated import counts, measured, problem
 
-from noiselayer import noise_matrix as nm
 from noiselayer.estimation import relative_l1_error, select_sparsity, sparse_inverse_noise_matrix
 from noiselayer.estimation.cross_validation import choose_sparsity
 from noiselayer.estimation.evidence import CountEvidence, Sample
+from noiselayer.noise import matrices as nm
 
 
 def draw(noise_matrix: torch.Tensor, seed: int) -> tuple[tuple[torch.Tensor, ...], dict[str, torch.Tensor]]:

@@ -3,8 +3,8 @@
 import torch
 from simulated import F64, counts, measured, problem
 
-from noiselayer import noise_matrix as nm
 from noiselayer.estimation import estimate_noise_matrix
+from noiselayer.noise import matrices as nm
 
 
 def warnings_of(accuracy: float, num_clean: int, seed: int, num_classes: int = 6) -> tuple[str, ...]:

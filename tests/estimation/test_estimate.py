@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from simulated import F64, counts, exact, measured, problem
 
-from noiselayer import noise_matrix as nm
 from noiselayer.estimation import estimate_noise_matrix, evidence, relative_l1_error
-from noiselayer.noise_matrix import check
+from noiselayer.noise import matrices as nm
+from noiselayer.noise.matrices import check
 
 METHODS = ("inverse", "sparse", "auto")
 

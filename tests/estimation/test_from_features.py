@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from noiselayer import corrupt_labels
-from noiselayer import noise_matrix as nm
 from noiselayer.estimation.from_features import (
     Candidate,
     FeatureEstimate,
@@ -19,6 +18,7 @@ from noiselayer.estimation.from_features import (
 )
 from noiselayer.estimation.linear import LinearFit
 from noiselayer.functional import noisy_nll
+from noiselayer.noise import matrices as nm
 
 SKEWED = torch.tensor([[0.7, 0.0, 0.35], [0.3, 0.8, 0.0], [0.0, 0.2, 0.65]])
 

@@ -5,13 +5,13 @@ import torch
 from simulated import predictions
 
 from noiselayer import corrupt_labels
-from noiselayer import noise_matrix as nm
 from noiselayer.estimation import (
     confusion_matrix,
     estimate_from_predictions,
     estimate_noise_matrix,
     relative_l1_error,
 )
+from noiselayer.noise import matrices as nm
 
 Q = nm.random(4, 0.4, generator=torch.Generator().manual_seed(3))
 Sets = tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from noiselayer import noise_matrix as nm
 from noiselayer.estimation import confusion_matrix, gold_loss_correction, relative_l1_error
+from noiselayer.noise import matrices as nm
 
 Q = nm.pair_flip(3, 0.3)
 

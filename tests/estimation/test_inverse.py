@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from simulated import F64, exact
 
-from noiselayer import noise_matrix as nm
 from noiselayer.estimation import inverse_noise_matrix, noise_matrix_from_inverse
-from noiselayer.simplex import project
+from noiselayer.noise import matrices as nm
+from noiselayer.noise.simplex import project
 
 
 @given(st.integers(2, 8), st.floats(0.4, 1.0), st.floats(0, 0.9), st.integers(0, 2**32 - 1))

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from noiselayer import noise_matrix as nm
 from noiselayer.estimation import relative_l1_error
+from noiselayer.noise import matrices as nm
 
 
 def test_known_answers() -> None:

@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from noiselayer import corrupt_labels
-from noiselayer import noise_matrix as nm
 from noiselayer.estimation import estimate_from_pairs
-from noiselayer.noise_matrix import check
+from noiselayer.noise import matrices as nm
+from noiselayer.noise.matrices import check
 
 
 def test_without_a_prior_it_is_counting(generator: torch.Generator) -> None:

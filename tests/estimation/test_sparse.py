@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from scipy.optimize import minimize
 from simulated import F64, exact
 
-from noiselayer import noise_matrix as nm
 from noiselayer.estimation import inverse_noise_matrix, sparse_inverse_noise_matrix
 from noiselayer.estimation.sparse import largest_sparsity, solve_columns
-from noiselayer.simplex import project
+from noiselayer.noise import matrices as nm
+from noiselayer.noise.simplex import project
 
 SEED = st.integers(0, 2**32 - 1)
 

@@ -5,9 +5,9 @@ import torch
 from simulated import F64, measured, predictions, problem
 
 from noiselayer import corrupt_labels
-from noiselayer import noise_matrix as nm
 from noiselayer.estimation.evidence import CountEvidence, Evidence, Sample, SampleEvidence
 from noiselayer.estimation.uncertainty import first_order, interval
+from noiselayer.noise import matrices as nm
 
 
 def of_counts(sums: Sample) -> CountEvidence:

@@ -12,10 +12,10 @@ import torch.distributed as dist
 from torch.distributed.fsdp import fully_shard
 
 from noiselayer import NoiseLayer
-from noiselayer.audit import label_error_probability
 from noiselayer.data import ArrayInputs
 from noiselayer.data.inputs import SubsetInputs
 from noiselayer.estimation import ConfusionCounts
+from noiselayer.noise.posterior import label_error_probability
 from noiselayer.training import predict_logits
 
 N, K, D = 203, 4, 6

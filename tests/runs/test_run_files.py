@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from noiselayer.errors import InputError
-from noiselayer.noise_matrix import random
+from noiselayer.noise.matrices import random
 from noiselayer.runs import RunFolder, read_noise_matrix, whole_file, write_noise_matrix
 
 NAMES = ("cat", "dog, small", 'the "bird"')

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from noiselayer import noise_matrix
 from noiselayer.estimation import estimate_from_pairs
+from noiselayer.noise import matrices
 from noiselayer.sources import (
     combine_labels,
     common_matrix,
@@ -27,7 +27,7 @@ def crowd(
     """Truth, asymmetric matrices and every source's label of every sample."""
     generator = torch.Generator().manual_seed(seed)
     truth = torch.randint(K, (N,), generator=generator)
-    Q = torch.stack([noise_matrix.random(K, rate, generator=generator) for rate in rates])
+    Q = torch.stack([matrices.random(K, rate, generator=generator) for rate in rates])
     said = torch.stack([torch.multinomial(q.T[truth], 1, generator=generator)[:, 0] for q in Q], dim=1)
     return truth, Q, said
 
@@ -180,7 +180,7 @@ def test_renaming_classes_renames_the_answer(order: list[int]) -> None:
 
 def test_strength_says_how_alike_sources_are() -> None:
     generator = torch.Generator().manual_seed(0)
-    one = noise_matrix.random(3, 0.3, generator=generator).double()
+    one = matrices.random(3, 0.3, generator=generator).double()
     n = 400.0
     alike = torch.poisson((n * one).expand(25, 3, 3).contiguous(), generator=generator)
     for strength in (8.0, 60.0):

@@ -4,7 +4,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from noiselayer import audit_labels, noise_matrix
+from noiselayer import audit_labels
+from noiselayer.noise import matrices
 from noiselayer.sources import audit_sources
 
 
@@ -14,7 +15,7 @@ def labelled(n: int = 3000) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     truth = torch.arange(n) % 3
     scores = 2.2 * torch.eye(3)[truth] + torch.randn(n, 3, generator=generator)
     sources = (torch.rand(n, generator=generator) < 0.4).long()
-    Q = torch.stack([noise_matrix.symmetric(3, 0.02), noise_matrix.pair_flip(3, 0.45)])
+    Q = torch.stack([matrices.symmetric(3, 0.02), matrices.pair_flip(3, 0.45)])
     labels = torch.multinomial(Q[sources, :, truth], 1, generator=generator)[:, 0]
     return truth, labels, sources, (2.2 * scores).softmax(dim=1)
 
@@ -25,7 +26,7 @@ def test_a_label_is_judged_by_its_own_source() -> None:
     pooled = audit_labels(labels, probs, probs_of="true", check_model=False)
     found = audit_sources(labels, probs, sources, probs_of="true", source_names=["careful", "careless"])
     assert found.sources is not None
-    expected = torch.stack([noise_matrix.symmetric(3, 0.02), noise_matrix.pair_flip(3, 0.45)])
+    expected = torch.stack([matrices.symmetric(3, 0.02), matrices.pair_flip(3, 0.45)])
     assert float((found.sources.noise_matrices - expected).abs().mean()) < 0.04
     assert (found.labels != truth).sum() < 0.85 * (pooled.corrected_labels() != truth).sum()
     for s in range(2):

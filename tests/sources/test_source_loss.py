@@ -6,14 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from noiselayer import (
-    NoiseLayer,
-    NoisyLabelLoss,
-    SparseNoiseMatrix,
-    noise_matrix,
-    noisy_label_loss,
-    regularization,
-)
+from noiselayer import NoiseLayer, NoisyLabelLoss, SparseNoiseMatrix, noisy_label_loss, regularization
+from noiselayer.noise import matrices
 
 K, S = 4, 3
 
@@ -22,7 +16,7 @@ def matrices(seed: int = 0, dtype: torch.dtype = torch.float64) -> Tensor:
     """Asymmetric ones, so that a transpose or a swapped source is seen."""
     generator = torch.Generator().manual_seed(seed)
     return torch.stack(
-        [noise_matrix.random(K, rate, generator=generator, dtype=dtype) for rate in (0.1, 0.4, 0.6)]
+        [matrices.random(K, rate, generator=generator, dtype=dtype) for rate in (0.1, 0.4, 0.6)]
     )
 
 
@@ -150,7 +144,7 @@ def test_a_learned_layer_keeps_every_matrix_on_the_simplex_and_finds_them() -> N
     truth = torch.multinomial(logits.softmax(dim=1), 1, generator=generator).squeeze(1)
     sources = torch.arange(n) % S
     labels = torch.multinomial(Q[sources, :, truth], 1, generator=generator).squeeze(1)
-    layer = NoiseLayer(K, noise_matrix.symmetric(K, 0.3), num_sources=S)
+    layer = NoiseLayer(K, matrices.symmetric(K, 0.3), num_sources=S)
     assert layer.noise_matrix.shape == (S, K, K)
     assert layer.num_sources == S
     optimizer = torch.optim.SGD([layer.parameter_group(lr=0.5)])

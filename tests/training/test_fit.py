@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from noiselayer import corrupt_labels
-from noiselayer import noise_matrix as nm
 from noiselayer.data import LabeledData, from_arrays
 from noiselayer.errors import InputError
+from noiselayer.noise import matrices as nm
 from noiselayer.training import (
     TrainedClassifier,
     TrainingOptions,

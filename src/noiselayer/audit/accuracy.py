@@ -11,7 +11,7 @@ from torch import Tensor
 
 from noiselayer.audit.sources import as_tensor
 from noiselayer.estimation.checks import check_labels
-from noiselayer.noise_matrix import check
+from noiselayer.noise.matrices import check
 
 __all__ = ["CleanAccuracy", "accuracy_from_noisy_labels"]
 
@@ -81,7 +81,7 @@ def accuracy_from_noisy_labels(
             inverted, or an option is out of range.
 
     >>> from noiselayer import corrupt_labels
-    >>> from noiselayer.noise_matrix import pair_flip
+    >>> from noiselayer.noise.matrices import pair_flip
     >>> generator, Q = torch.Generator().manual_seed(0), pair_flip(3, 0.4)
     >>> truth = torch.arange(30_000) % 3
     >>> right = torch.rand(30_000, generator=generator) < 0.9

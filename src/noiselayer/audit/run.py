@@ -19,7 +19,7 @@ from noiselayer.audit.subsample import first_pass
 from noiselayer.audit.verdict import best_threshold
 from noiselayer.checks import Finding, check_noise_model
 from noiselayer.checks.matrices import doubts
-from noiselayer.noise_matrix import check
+from noiselayer.noise.matrices import check
 
 __all__ = ["Options", "audit_batches"]
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from noiselayer._estimator_inputs import as_matrix
 from noiselayer.errors import InputError
-from noiselayer.noise_matrix import check
+from noiselayer.noise.matrices import check
 
 __all__ = ["Array", "Floats", "Scored", "class_probabilities", "log_softmax", "matrix_of", "scored"]
 

@@ -17,8 +17,8 @@ from noiselayer.checks.statistics import holm
 from noiselayer.estimation.checks import check_labels, check_probs
 from noiselayer.estimation.confusion import confusion_matrix
 from noiselayer.estimation.precision import to_double
-from noiselayer.noise_matrix import check
-from noiselayer.simplex import project
+from noiselayer.noise.matrices import check
+from noiselayer.noise.simplex import project
 
 __all__ = ["check_noise_model"]
 
@@ -99,7 +99,7 @@ def check_noise_model(
             the one it belongs to.
 
     >>> from noiselayer import corrupt_labels
-    >>> from noiselayer.noise_matrix import symmetric
+    >>> from noiselayer.noise.matrices import symmetric
     >>> generator = torch.Generator().manual_seed(0)
     >>> truth = torch.arange(6000) % 3
     >>> ease = torch.rand(6000, generator=generator)

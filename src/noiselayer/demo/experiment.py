@@ -13,9 +13,9 @@ from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 from torch import Tensor
 
-from noiselayer.corruption import corrupt_labels
 from noiselayer.data import ArrayInputs, from_arrays
-from noiselayer.noise_matrix import pair_flip
+from noiselayer.noise.corrupt import corrupt_labels
+from noiselayer.noise.matrices import pair_flip
 from noiselayer.training import Hardware, StageResult, default_options, fit_classifier, predict_logits
 
 __all__ = ["METHODS", "RATE", "Demo", "run_demo"]

@@ -8,10 +8,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from noiselayer.audit import label_error_probability
 from noiselayer.checks import noise_floor
 from noiselayer.demo.experiment import Demo
 from noiselayer.demo.suspects import Suspect, label_errors
+from noiselayer.noise.posterior import label_error_probability
 from noiselayer.report import ClassErrors, ReportContent, StageLosses
 from noiselayer.report import Suspect as Shown
 from noiselayer.report.stages import stage_losses

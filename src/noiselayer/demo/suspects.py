@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from noiselayer.audit import label_error_probability, posterior
 from noiselayer.demo.experiment import Demo
+from noiselayer.noise.posterior import label_error_probability, posterior
 
 __all__ = ["Suspect", "find_suspects", "label_errors"]
 

@@ -14,7 +14,7 @@ from noiselayer.estimation.precision import like, to_double
 from noiselayer.estimation.result import NoiseEstimate
 from noiselayer.estimation.sparse import fit_columns
 from noiselayer.estimation.uncertainty import first_order, interval
-from noiselayer.simplex import project
+from noiselayer.noise.simplex import project
 
 __all__ = ["estimate_from_evidence", "estimate_noise_matrix"]
 

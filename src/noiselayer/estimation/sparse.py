@@ -7,7 +7,7 @@ from torch import Tensor
 
 from noiselayer.estimation.checks import check_confusion
 from noiselayer.estimation.precision import like, to_double
-from noiselayer.simplex import project
+from noiselayer.noise.simplex import project
 
 __all__ = ["fit_columns", "largest_sparsity", "quadratic", "solve_columns", "sparse_inverse_noise_matrix"]
 

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from noiselayer.errors import InputError
-from noiselayer.noise_matrix import check
+from noiselayer.noise.matrices import check
 
 __all__ = [
     "given_label_probs",

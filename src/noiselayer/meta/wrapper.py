@@ -18,7 +18,7 @@ from noiselayer.estimation.from_predictions import estimate_from_predictions
 from noiselayer.estimation.result import NoiseEstimate
 from noiselayer.meta.folds import Array, Codes, Floats, FoldPredictions, Predict, fold_numbers, predict_folds
 from noiselayer.meta.rounds import learn_noise_matrix
-from noiselayer.noise_matrix import check
+from noiselayer.noise.matrices import check
 
 __all__ = ["NoisyLabelWrapper"]
 

@@ -12,10 +12,10 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from noiselayer.audit import label_error_probability, posterior
 from noiselayer.checks import check_noise_model
 from noiselayer.data import LabeledData
 from noiselayer.errors import InputError
+from noiselayer.noise.posterior import label_error_probability, posterior
 from noiselayer.report.content import ClassErrors, Note, ReportContent, StageLosses, Suspect
 from noiselayer.report.samples import look_at, row_of
 from noiselayer.report.source_facts import read_sources

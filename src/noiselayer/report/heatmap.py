@@ -15,7 +15,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from noiselayer.noise_matrix import check
+from noiselayer.noise.matrices import check
 
 __all__ = ["MatrixPanel", "draw_noise_matrices", "matrix_panel", "save_figure", "save_noise_matrices"]
 

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from noiselayer.noise_matrix import random
+from noiselayer.noise.matrices import random
 from noiselayer.reproduce.experiment import Budget, Row
 from noiselayer.reproduce.images import Images
 from noiselayer.reproduce.training import corrupt, count_matrix, deliberate_noise, outcome, train

@@ -13,7 +13,7 @@ from torch import Tensor
 
 import noiselayer
 from noiselayer.data import Inputs, LabeledData
-from noiselayer.noise_matrix import random
+from noiselayer.noise.matrices import random
 from noiselayer.reproduce.experiment import Budget, Row
 from noiselayer.training import Hardware, TrainedClassifier, default_options, fit_classifier, predict_logits
 from noiselayer.training.sources import Overlapping

@@ -12,13 +12,13 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from noiselayer import noise_matrix as matrices
-from noiselayer.corruption import corrupt_labels
 from noiselayer.data.frames import TABLE_SUFFIXES, read_columns, read_frame, require_columns
 from noiselayer.data.label_files import is_label_file, label_column_of, labels_of_column, read_label_file
 from noiselayer.data.labels import encode_labels
 from noiselayer.data.numpy_files import split_address
 from noiselayer.errors import InputError, nearest
+from noiselayer.noise import matrices as matrices
+from noiselayer.noise.corrupt import corrupt_labels
 from noiselayer.runs.files import whole_file
 from noiselayer.runs.matrix_file import read_noise_matrix, write_noise_matrix
 
@@ -63,7 +63,7 @@ def corrupt_file(
             table, with the other columns of ``labels`` if that is one. ``OUT.noise_matrix.csv`` goes beside.
         noise: One of :data:`NOISES`, or a file with a noise matrix (columns = true classes).
         rate: The probability that a label becomes wrong, 0.4 if None; not with a file.
-        concentration: Of "random", see :func:`noiselayer.noise_matrix.random`.
+        concentration: Of "random", see :func:`noiselayer.noise.matrices.random`.
         label_column: The column of a table; the one of a usual name if None.
         class_names: The K names, where labels are indices or a class has no sample.
         seed: Of a random matrix and of the draw.

@@ -12,7 +12,7 @@ from noiselayer.data.labeled import LabeledData
 from noiselayer.estimation.from_predictions import estimate_from_predictions
 from noiselayer.estimation.result import NoiseEstimate
 from noiselayer.layer import NoiseLayer
-from noiselayer.simplex import project
+from noiselayer.noise.simplex import project
 from noiselayer.training.options import TrainingOptions
 from noiselayer.training.predict import predict_logits
 from noiselayer.training.runner import StageRunner, clean_part, noisy_part

@@ -14,7 +14,7 @@ from noiselayer.data.labeled import LabeledData
 from noiselayer.estimation.alternating import alternate, fixed_matrix_losses, renamed_classes
 from noiselayer.estimation.from_features import FeatureEstimate, estimate_from_features
 from noiselayer.layer import NoiseLayer
-from noiselayer.simplex import project
+from noiselayer.noise.simplex import project
 from noiselayer.training.options import TrainingOptions
 from noiselayer.training.predict import features_and_logits
 from noiselayer.training.runner import StageRunner, noisy_part

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from noiselayer import noise_matrix as nm
-from noiselayer import simplex
+from noiselayer.noise import matrices as nm
+from noiselayer.noise import simplex
 
 CLASSES = st.integers(2, 9)
 RATE = st.floats(0, 1)

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from noiselayer import noisy_label_loss
-from noiselayer.audit import label_error_probability, posterior
-from noiselayer.noise_matrix import pair_flip, random
+from noiselayer.noise.matrices import pair_flip, random
+from noiselayer.noise.posterior import label_error_probability, posterior
 
 
 def by_hand(probs: list[Fraction], label: int, Q: list[list[Fraction]]) -> list[Fraction]:

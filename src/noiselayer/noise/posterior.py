@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from noiselayer.noise_matrix import check
+from noiselayer.noise.matrices import check
 
 __all__ = ["label_error_probability", "posterior"]
 
