@@ -16,14 +16,14 @@ if TYPE_CHECKING:
     from noiselayer.audit import AuditResult, accuracy_from_noisy_labels, audit_labels
     from noiselayer.checks import check_noise_model, noise_floor
     from noiselayer.estimator import NoisyLabelClassifier
-    from noiselayer.layer import NoiseLayer
-    from noiselayer.loss import NoisyLabelLoss, noisy_label_loss
+    from noiselayer.losses.bottom_up import NoisyLabelLoss, noisy_label_loss
+    from noiselayer.losses.noise_layer import NoiseLayer
+    from noiselayer.losses.top_down import TopDownLoss, inverse_conversion, top_down_loss, uniform_conversion
     from noiselayer.noise import matrices as noise_matrix
     from noiselayer.noise.corrupt import corrupt_labels
     from noiselayer.noise.sparse_matrix import SparseNoiseMatrix
     from noiselayer.runs import load
     from noiselayer.sources import combine_labels, estimate_source_matrices
-    from noiselayer.top_down import TopDownLoss, inverse_conversion, top_down_loss, uniform_conversion
 
 __all__ = [
     "AuditResult",
@@ -52,23 +52,23 @@ __all__ = [
 _MODULES = {"noise_matrix": "noiselayer.noise.matrices", "regularization": "noiselayer.regularization"}
 _HOMES = {
     "AuditResult": "noiselayer.audit",
-    "NoiseLayer": "noiselayer.layer",
+    "NoiseLayer": "noiselayer.losses.noise_layer",
     "NoisyLabelClassifier": "noiselayer.estimator",
-    "NoisyLabelLoss": "noiselayer.loss",
+    "NoisyLabelLoss": "noiselayer.losses.bottom_up",
     "SparseNoiseMatrix": "noiselayer.noise.sparse_matrix",
-    "TopDownLoss": "noiselayer.top_down",
+    "TopDownLoss": "noiselayer.losses.top_down",
     "accuracy_from_noisy_labels": "noiselayer.audit",
     "audit_labels": "noiselayer.audit",
     "check_noise_model": "noiselayer.checks",
     "combine_labels": "noiselayer.sources",
     "corrupt_labels": "noiselayer.noise.corrupt",
     "estimate_source_matrices": "noiselayer.sources",
-    "inverse_conversion": "noiselayer.top_down",
+    "inverse_conversion": "noiselayer.losses.top_down",
     "load": "noiselayer.runs",
     "noise_floor": "noiselayer.checks",
-    "noisy_label_loss": "noiselayer.loss",
-    "top_down_loss": "noiselayer.top_down",
-    "uniform_conversion": "noiselayer.top_down",
+    "noisy_label_loss": "noiselayer.losses.bottom_up",
+    "top_down_loss": "noiselayer.losses.top_down",
+    "uniform_conversion": "noiselayer.losses.top_down",
 }
 
 

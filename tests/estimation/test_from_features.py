@@ -17,7 +17,7 @@ from noiselayer.estimation.from_features import (
     smallest_trace_within_one_error,
 )
 from noiselayer.estimation.linear import LinearFit
-from noiselayer.functional import noisy_nll
+from noiselayer.losses.log_space import noisy_nll
 from noiselayer.noise import matrices as nm
 
 SKEWED = torch.tensor([[0.7, 0.0, 0.35], [0.3, 0.8, 0.0], [0.0, 0.2, 0.65]])

@@ -12,9 +12,9 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from noiselayer import NoiseLayer, NoisyLabelLoss, SparseNoiseMatrix, corrupt_labels, noisy_label_loss
-from noiselayer.functional import noisy_nll
+from noiselayer.losses.log_space import noisy_nll
+from noiselayer.losses.sparse_bottom_up import sparse_log_noisy_probs, sparse_noisy_nll
 from noiselayer.noise.matrices import check, pair_flip, random, symmetric
-from noiselayer.sparse_loss import sparse_log_noisy_probs, sparse_noisy_nll
 
 F64 = torch.float64
 

@@ -18,7 +18,7 @@ from noiselayer.auditing import load_audit
 from noiselayer.cli.app import app
 from noiselayer.data import from_arrays, read_data
 from noiselayer.errors import InputError
-from noiselayer.layer import NoiseLayer
+from noiselayer.losses.noise_layer import NoiseLayer
 from noiselayer.training.batches import JoinedDataset, Part, Source
 from noiselayer.training.mixture import mixture_loss
 

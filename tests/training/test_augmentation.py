@@ -9,7 +9,7 @@ from torchvision.transforms.v2 import functional as tv
 
 from noiselayer.data.labeled import from_arrays
 from noiselayer.errors import InputError
-from noiselayer.layer import NoiseLayer
+from noiselayer.losses.noise_layer import NoiseLayer
 from noiselayer.training import TrainingOptions, default_options, fit_classifier
 from noiselayer.training.augmentation import augment
 from noiselayer.training.module import NoisyLabelModule

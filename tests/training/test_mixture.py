@@ -10,8 +10,8 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from noiselayer import NoiseLayer
-from noiselayer.reweighting import reweighted_loss
-from noiselayer.top_down import top_down_loss, uniform_conversion
+from noiselayer.losses.reweighting import reweighted_loss
+from noiselayer.losses.top_down import top_down_loss, uniform_conversion
 from noiselayer.training.batches import Source
 from noiselayer.training.mixture import mixture_loss
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from noiselayer.boosting.margins import Array, matrix_of, scored
 from noiselayer.errors import InputError
-from noiselayer.functional import noisy_nll
+from noiselayer.losses.log_space import noisy_nll
 
 __all__ = ["NoisyLabelMetric", "noisy_label_metric"]
 

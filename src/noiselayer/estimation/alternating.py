@@ -36,7 +36,7 @@ from noiselayer.estimation.linear import (
     num_components,
     principal_features,
 )
-from noiselayer.functional import noisy_nll
+from noiselayer.losses.log_space import noisy_nll
 
 __all__ = ["Alternation", "alternate", "fixed_matrix_losses", "renamed_classes"]
 

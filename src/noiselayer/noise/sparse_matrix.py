@@ -179,7 +179,7 @@ class SparseNoiseMatrix(nn.Module):
         Raises:
             ValueError: If shapes do not fit.
         """
-        from noiselayer.sparse_loss import sparse_noisy_nll  # it needs this class
+        from noiselayer.losses.sparse_bottom_up import sparse_noisy_nll
 
         K, slots = self.num_classes, len(self.labels)
         if logits.ndim != 2 or logits.shape[1] != K or noisy_labels.shape != logits.shape[:1]:

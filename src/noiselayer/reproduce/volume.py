@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from noiselayer.data import LabeledData
 from noiselayer.data.splits import split_validation
-from noiselayer.loss import noisy_label_loss
+from noiselayer.losses.bottom_up import noisy_label_loss
 from noiselayer.models import build_model
 from noiselayer.regularization import log_volume
 from noiselayer.reproduce.experiment import Budget

@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from noiselayer._source_rows import check_stack
 from noiselayer.estimation.checks import check_probs
+from noiselayer.losses.annotator_rows import check_stack
 from noiselayer.sources.dependence import dependent_pairs
 from noiselayer.sources.em import Answer, maximise, posterior_of
 from noiselayer.sources.evidence import Evidence

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from noiselayer.data.inputs import SubsetInputs
 from noiselayer.errors import InputError, list_some
-from noiselayer.layer import NoiseLayer
+from noiselayer.losses.noise_layer import NoiseLayer
 from noiselayer.training.batches import Part, Source
 
 __all__ = ["FiniteLoss", "NonFiniteLossError", "OnNonFinite", "SkipNonFinite"]

@@ -16,7 +16,7 @@ from noiselayer.data.inputs import Inputs
 from noiselayer.data.labeled import LabeledData, check_for_training
 from noiselayer.data.splits import split_validation
 from noiselayer.errors import InputError
-from noiselayer.layer import NoiseLayer
+from noiselayer.losses.noise_layer import NoiseLayer
 from noiselayer.noise.matrices import check
 from noiselayer.training.batches import Part
 from noiselayer.training.measured import measured_matrix, trained_on_clean

@@ -11,7 +11,7 @@ from torch import Tensor
 from noiselayer.data.labeled import LabeledData
 from noiselayer.estimation.from_predictions import estimate_from_predictions
 from noiselayer.estimation.result import NoiseEstimate
-from noiselayer.layer import NoiseLayer
+from noiselayer.losses.noise_layer import NoiseLayer
 from noiselayer.noise.simplex import project
 from noiselayer.training.options import TrainingOptions
 from noiselayer.training.predict import predict_logits

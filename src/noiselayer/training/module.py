@@ -12,7 +12,7 @@ import torch
 from pytorch_lightning.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 
-from noiselayer.layer import NoiseLayer
+from noiselayer.losses.noise_layer import NoiseLayer
 from noiselayer.regularization import log_volume, trace_penalty, weight_decay_penalty
 from noiselayer.training.augmentation import Augmentation, augment, check_augmentation
 from noiselayer.training.batches import Batch

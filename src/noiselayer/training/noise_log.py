@@ -13,7 +13,7 @@ from torch import Tensor
 
 from noiselayer.checks.floor import noise_floor
 from noiselayer.errors import InputError
-from noiselayer.layer import NoiseLayer
+from noiselayer.losses.noise_layer import NoiseLayer
 from noiselayer.training.phases import find_noise_layer
 
 __all__ = ["LOGGERS", "NoiseLog", "end_log", "make_logger"]

@@ -7,9 +7,9 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from noiselayer._source_rows import check_stack
 from noiselayer.data.labeled import LabeledData
 from noiselayer.errors import InputError, list_some
+from noiselayer.losses.annotator_rows import check_stack
 from noiselayer.sources.audit import audit_sources
 from noiselayer.sources.result import CombinedLabels
 from noiselayer.training.effects import learns_by_gradient

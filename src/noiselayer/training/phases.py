@@ -11,7 +11,7 @@ import torch
 from pytorch_lightning.callbacks import Callback
 from torch import Tensor
 
-from noiselayer.layer import NoiseLayer
+from noiselayer.losses.noise_layer import NoiseLayer
 
 __all__ = ["KeepBest", "NoisePhases", "Patience", "find_noise_layer"]
 

@@ -15,7 +15,7 @@ from noiselayer.data.inputs import Inputs
 from noiselayer.data.labeled import LabeledData
 from noiselayer.estimation.from_features import FeatureEstimate
 from noiselayer.estimation.result import NoiseEstimate
-from noiselayer.layer import NoiseLayer
+from noiselayer.losses.noise_layer import NoiseLayer
 from noiselayer.models import build_model
 from noiselayer.sources.result import CombinedLabels
 from noiselayer.training.batches import Part, Source

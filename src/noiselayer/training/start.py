@@ -13,7 +13,7 @@ from torch import Tensor
 from noiselayer.data.labeled import LabeledData
 from noiselayer.estimation.alternating import alternate, fixed_matrix_losses, renamed_classes
 from noiselayer.estimation.from_features import FeatureEstimate, estimate_from_features
-from noiselayer.layer import NoiseLayer
+from noiselayer.losses.noise_layer import NoiseLayer
 from noiselayer.noise.simplex import project
 from noiselayer.training.options import TrainingOptions
 from noiselayer.training.predict import features_and_logits

@@ -13,7 +13,7 @@ from torch.nn.functional import cross_entropy
 from noiselayer.data import LabeledData
 from noiselayer.data.inputs import Inputs
 from noiselayer.errors import InputError
-from noiselayer.loss import noisy_label_loss
+from noiselayer.losses.bottom_up import noisy_label_loss
 from noiselayer.training import TrainedClassifier, TrainingOptions, predict_logits
 
 __all__ = ["HeldOut", "Objective", "ObjectiveName", "Score", "choose_objective", "held_out_samples", "score"]

@@ -8,8 +8,8 @@ import warnings
 import torch
 from torch import Tensor, nn
 
-from noiselayer._shapes import check_range, check_square, check_weight, flatten, reduce_loss
-from noiselayer.functional import result_dtype
+from noiselayer.losses.log_space import result_dtype
+from noiselayer.losses.shapes import check_range, check_square, check_weight, flatten, reduce_loss
 from noiselayer.noise.matrices import check
 
 __all__ = [

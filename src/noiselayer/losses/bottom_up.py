@@ -7,7 +7,9 @@ import copy
 import torch
 from torch import Tensor, nn
 
-from noiselayer._shapes import (
+from noiselayer.losses.annotator_rows import check_stack, rows_of_sources
+from noiselayer.losses.log_space import noisy_nll, result_dtype
+from noiselayer.losses.shapes import (
     check_range,
     check_square,
     check_weight,
@@ -15,11 +17,9 @@ from noiselayer._shapes import (
     nothing_ignored,
     reduce_loss,
 )
-from noiselayer._source_rows import check_stack, rows_of_sources
-from noiselayer.functional import noisy_nll, result_dtype
+from noiselayer.losses.sparse_bottom_up import sparse_noisy_nll
 from noiselayer.noise.matrices import check
 from noiselayer.noise.sparse_matrix import SparseNoiseMatrix
-from noiselayer.sparse_loss import sparse_noisy_nll
 
 __all__ = ["NoisyLabelLoss", "noisy_label_loss"]
 

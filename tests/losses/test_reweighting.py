@@ -8,7 +8,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from noiselayer.reweighting import alternating_weight, reweighted_loss
+from noiselayer.losses.reweighting import alternating_weight, reweighted_loss
 
 
 def test_known_weights() -> None:

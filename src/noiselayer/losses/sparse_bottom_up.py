@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from noiselayer.functional import bounded_ratio, refuse_second_derivative
+from noiselayer.losses.log_space import bounded_ratio, refuse_second_derivative
 from noiselayer.noise.sparse_matrix import SparseNoiseMatrix
 
 __all__ = ["sparse_log_noisy_probs", "sparse_noisy_nll"]

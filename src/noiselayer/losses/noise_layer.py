@@ -12,13 +12,13 @@ import torch
 from torch import Tensor, nn
 from torch.optim.optimizer import Optimizer, register_optimizer_step_post_hook
 
-from noiselayer._source_rows import check_stack, rows_of_sources
-from noiselayer.functional import log_noisy_probs, result_dtype
-from noiselayer.loss import noisy_label_loss
+from noiselayer.losses.annotator_rows import check_stack, rows_of_sources
+from noiselayer.losses.bottom_up import noisy_label_loss
+from noiselayer.losses.log_space import log_noisy_probs, result_dtype
+from noiselayer.losses.sparse_bottom_up import sparse_log_noisy_probs
 from noiselayer.noise.matrices import check, identity
 from noiselayer.noise.simplex import project
 from noiselayer.noise.sparse_matrix import SparseNoiseMatrix
-from noiselayer.sparse_loss import sparse_log_noisy_probs
 
 __all__ = ["NoiseLayer"]
 

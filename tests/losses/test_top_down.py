@@ -12,14 +12,14 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from noiselayer.noise.matrices import pair_flip, random, symmetric
-from noiselayer.top_down import (
+from noiselayer.losses.top_down import (
     TopDownLoss,
     UnboundedLossWarning,
     inverse_conversion,
     top_down_loss,
     uniform_conversion,
 )
+from noiselayer.noise.matrices import pair_flip, random, symmetric
 
 SHAPES = [(5,), (7, 5), (3, 5, 4), (2, 5, 3, 2)]  # of the logits; K = 5
 REDUCTIONS = ["mean", "sum", "none"]

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from noiselayer import functional
-from noiselayer.functional import log_noisy_probs, noisy_nll
+from noiselayer.losses import log_space
+from noiselayer.losses.log_space import log_noisy_probs, noisy_nll
 from noiselayer.noise.matrices import project
 
 F64 = torch.float64
@@ -126,8 +126,8 @@ def test_logarithms_give_the_same_where_no_value_may_be_read_back(skewed: Tensor
     # The path of other devices and of compiled graphs, here on the CPU.
     z, labels = 3 * torch.randn(5, 3, dtype=F64), torch.tensor([0, 1, 2, 1, 0])
     for wants in ((True, True), (False, False)):
-        got = functional._nll_in_probs(z, labels, skewed, *wants)
-        torch.testing.assert_close(got, functional._nll_in_logs(z, labels, skewed, *wants))
+        got = log_space._nll_in_probs(z, labels, skewed, *wants)
+        torch.testing.assert_close(got, log_space._nll_in_logs(z, labels, skewed, *wants))
 
 
 def test_gradcheck_of_all_log_probabilities(skewed: Tensor) -> None:
