@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 from noiselayer._version import __version__
 
 if TYPE_CHECKING:
-    from noiselayer import regularization
     from noiselayer.audit import AuditResult, accuracy_from_noisy_labels, audit_labels
     from noiselayer.checks import check_noise_model, noise_floor
     from noiselayer.estimator import NoisyLabelClassifier
+    from noiselayer.joint import regularization
     from noiselayer.losses.bottom_up import NoisyLabelLoss, noisy_label_loss
     from noiselayer.losses.noise_layer import NoiseLayer
     from noiselayer.losses.top_down import TopDownLoss, inverse_conversion, top_down_loss, uniform_conversion
@@ -49,7 +49,7 @@ __all__ = [
     "uniform_conversion",
 ]
 
-_MODULES = {"noise_matrix": "noiselayer.noise.matrices", "regularization": "noiselayer.regularization"}
+_MODULES = {"noise_matrix": "noiselayer.noise.matrices", "regularization": "noiselayer.joint.regularization"}
 _HOMES = {
     "AuditResult": "noiselayer.audit",
     "NoiseLayer": "noiselayer.losses.noise_layer",

@@ -19,7 +19,7 @@ from noiselayer._estimator_inputs import DTYPES, REFUSED, as_matrix, codes_of, o
 from noiselayer.data.arrays import ArrayInputs, Layout
 from noiselayer.data.labeled import LabeledData
 from noiselayer.errors import InputError
-from noiselayer.estimation.from_features import Rule
+from noiselayer.joint.from_features import Rule
 from noiselayer.training.augmentation import Augmentation
 from noiselayer.training.effects import check_effects
 from noiselayer.training.fit import TrainedClassifier, fit_classifier

@@ -243,7 +243,7 @@ def test_confusions_are_the_largest_entries_off_the_diagonal() -> None:
 def test_choices_are_those_of_the_library() -> None:
     from typing import get_args
 
-    from noiselayer.estimation.from_features import Rule
+    from noiselayer.joint.from_features import Rule
     from noiselayer.training import METHODS
     from noiselayer.training.options import MeasureWith, Mixing, Start
     from noiselayer.training.sources import Overlapping

@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from noiselayer import NoiseLayer, NoisyLabelLoss, SparseNoiseMatrix, noisy_label_loss, regularization
+from noiselayer import NoiseLayer, NoisyLabelLoss, SparseNoiseMatrix, noisy_label_loss
+from noiselayer.joint import regularization
 from noiselayer.noise import matrices
 
 K, S = 4, 3

@@ -1,7 +1,7 @@
 r"""A noise matrix learned by turns: predict out of fold, see what the predictions say of Q, predict again through Q.
 
 Where the trees or the estimator cannot be asked for a gradient with respect to Q, a small linear model can
-(:func:`noiselayer.estimation.from_features.estimate_from_features`). It looks at the predictions, whose samples no
+(:func:`noiselayer.joint.from_features.estimate_from_features`). It looks at the predictions, whose samples no
 model has memorised, at the inputs themselves, and at both together; noisy labels held out say which of the three
 explain them well enough, and the smallest trace wins, as Theorem 1 of the paper asks.
 """
@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from noiselayer.estimation.from_features import FeatureEstimate, estimate_from_features
+from noiselayer.joint.from_features import FeatureEstimate, estimate_from_features
 from noiselayer.meta.folds import Array, Codes, Floats, FoldPredictions
 
 __all__ = ["LearnedMatrix", "Round", "learn_noise_matrix", "posterior_of", "update_noise_matrix"]

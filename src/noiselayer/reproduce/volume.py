@@ -9,9 +9,9 @@ from torch import Tensor, nn
 
 from noiselayer.data import LabeledData
 from noiselayer.data.splits import split_validation
+from noiselayer.joint.regularization import log_volume
 from noiselayer.losses.bottom_up import noisy_label_loss
 from noiselayer.models import build_model
-from noiselayer.regularization import log_volume
 from noiselayer.reproduce.experiment import Budget
 from noiselayer.reproduce.training import hardware_of, options_of
 from noiselayer.runs import evaluation_device

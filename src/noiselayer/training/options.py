@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal, get_args
 
 from noiselayer.data.inputs import Kind
-from noiselayer.estimation.from_features import Rule
+from noiselayer.joint.from_features import Rule
 from noiselayer.training.augmentation import Augmentation, check_augmentation
 from noiselayer.training.finite import OnNonFinite
 from noiselayer.training.module import Optimization
@@ -37,7 +37,7 @@ class TrainingOptions:
         patience: Epochs without improvement that end a stage or phase; None runs every stage to its end.
         optimization: Optimizer, rates, penalties.
         start: Where a learned Q starts: "features" (a linear model on out-of-fold features, see
-            :mod:`noiselayer.estimation.from_features`), "confusion" (the out-of-fold confusion of noisy labels
+            :mod:`noiselayer.joint.from_features`), "confusion" (the out-of-fold confusion of noisy labels
             with predictions) or "identity" (the paper's).
         warm_up_epochs: Epochs with Q = I before Q is learned, per fold where there are folds.
         folds: Models trained to get the out-of-fold features; each leaves one part out.

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from noiselayer.data.labeled import LabeledData
-from noiselayer.estimation.alternating import alternate, fixed_matrix_losses, renamed_classes
-from noiselayer.estimation.from_features import FeatureEstimate, estimate_from_features
+from noiselayer.joint.alternating import alternate, fixed_matrix_losses, renamed_classes
+from noiselayer.joint.from_features import FeatureEstimate, estimate_from_features
 from noiselayer.losses.noise_layer import NoiseLayer
 from noiselayer.noise.simplex import project
 from noiselayer.training.options import TrainingOptions

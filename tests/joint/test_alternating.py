@@ -9,8 +9,8 @@ from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
 from noiselayer import corrupt_labels
-from noiselayer.estimation.alternating import alternate, fixed_matrix_losses, renamed_classes
-from noiselayer.estimation.from_features import estimate_from_features
+from noiselayer.joint.alternating import alternate, fixed_matrix_losses, renamed_classes
+from noiselayer.joint.from_features import estimate_from_features
 from noiselayer.noise.matrices import random
 
 K, D = 5, 20

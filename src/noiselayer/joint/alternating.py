@@ -1,6 +1,6 @@
 r"""The noise matrix from noisy labels alone, by a classifier and a matrix that never fit the same samples.
 
-Fitted together (:mod:`noiselayer.estimation.from_features`), a linear classifier and Q share their mistakes: where
+Fitted together (:mod:`noiselayer.joint.from_features`), a linear classifier and Q share their mistakes: where
 labels say little, because most are wrong or few are there, the classifier stays unsure and Q, which makes up for it,
 comes out far too clean. Here they take turns on different samples: W is fitted with Q fixed, on all parts but one; then
 
@@ -28,8 +28,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from noiselayer.estimation.from_features import RIDGES
-from noiselayer.estimation.linear import (
+from noiselayer.joint.from_features import RIDGES
+from noiselayer.joint.linear_fit import (
     LinearFit,
     evenly_spaced,
     linear_logits,

@@ -21,7 +21,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from noiselayer.estimation.linear import (
+from noiselayer.joint.linear_fit import (
     LinearFit,
     evenly_spaced,
     linear_logits,

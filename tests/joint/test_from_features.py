@@ -9,14 +9,14 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from noiselayer import corrupt_labels
-from noiselayer.estimation.from_features import (
+from noiselayer.joint.from_features import (
     Candidate,
     FeatureEstimate,
     estimate_from_features,
     lost_classes,
     smallest_trace_within_one_error,
 )
-from noiselayer.estimation.linear import LinearFit
+from noiselayer.joint.linear_fit import LinearFit
 from noiselayer.losses.log_space import noisy_nll
 from noiselayer.noise import matrices as nm
 

@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch import Tensor
 
+from noiselayer.joint.regularization import log_volume, trace_penalty, weight_decay_penalty
 from noiselayer.noise.matrices import identity, project, random, symmetric
-from noiselayer.regularization import log_volume, trace_penalty, weight_decay_penalty
 
 PENALTIES = [trace_penalty, weight_decay_penalty, log_volume]
 EVERY_PENALTY = pytest.mark.parametrize("penalty", PENALTIES)

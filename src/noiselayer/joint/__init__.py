@@ -1,0 +1,1 @@
+"""The noise matrix from noisy labels alone (§3.3)."""
