@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from noiselayer.audit.sources import as_tensor
-from noiselayer.estimation.checks import check_labels
+from noiselayer.estimation.validate import check_labels
 from noiselayer.noise.matrices import check
 
 __all__ = ["CleanAccuracy", "accuracy_from_noisy_labels"]

@@ -14,9 +14,9 @@ from noiselayer.checks.hull import about_mixtures
 from noiselayer.checks.matrices import about_confusion, about_dominance
 from noiselayer.checks.paired import about_pairs
 from noiselayer.checks.statistics import holm
-from noiselayer.estimation.checks import check_labels, check_probs
 from noiselayer.estimation.confusion import confusion_matrix
-from noiselayer.estimation.precision import to_double
+from noiselayer.estimation.double import to_double
+from noiselayer.estimation.validate import check_labels, check_probs
 from noiselayer.noise.matrices import check
 from noiselayer.noise.simplex import project
 

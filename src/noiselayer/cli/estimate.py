@@ -133,7 +133,7 @@ def _print_table(found: Any, limit: int) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from noiselayer.runs.confusions import strongest_confusions
+    from noiselayer.estimation.in_words import strongest_confusions
 
     confusions = strongest_confusions(found.estimate, found.class_names, limit)
     if not confusions:

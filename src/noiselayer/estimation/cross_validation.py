@@ -8,10 +8,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from noiselayer.estimation.checks import check_confusion
+from noiselayer.estimation.double import to_double
 from noiselayer.estimation.evidence import CountEvidence, Evidence, Sample, fixed_generator
-from noiselayer.estimation.precision import to_double
-from noiselayer.estimation.sparse import largest_sparsity, quadratic, solve_columns
+from noiselayer.estimation.sparse_inverse import largest_sparsity, quadratic, solve_columns
+from noiselayer.estimation.validate import check_confusion
 
 __all__ = ["SparsityPath", "choose_sparsity", "select_sparsity"]
 

@@ -7,10 +7,10 @@ from statistics import NormalDist
 import torch
 from torch import Tensor
 
-from noiselayer.estimation.checks import listing
 from noiselayer.estimation.evidence import Evidence
 from noiselayer.estimation.inverse import is_singular
 from noiselayer.estimation.uncertainty import FirstOrder
+from noiselayer.estimation.validate import listing
 
 __all__ = ["about_condition", "about_counts", "about_fit", "never_occurs", "vanished"]
 

@@ -6,14 +6,14 @@ import torch
 from torch import Tensor
 
 from noiselayer.estimation import diagnostics
-from noiselayer.estimation.checks import check_counts, check_options, check_pair
 from noiselayer.estimation.cross_validation import choose_sparsity
+from noiselayer.estimation.double import like, to_double
 from noiselayer.estimation.evidence import CountEvidence, Evidence, Sample, fixed_generator
 from noiselayer.estimation.inverse import is_singular, noise_matrix_from_inverse, singular_message
-from noiselayer.estimation.precision import like, to_double
-from noiselayer.estimation.result import NoiseEstimate
-from noiselayer.estimation.sparse import fit_columns
+from noiselayer.estimation.noise_estimate import NoiseEstimate
+from noiselayer.estimation.sparse_inverse import fit_columns
 from noiselayer.estimation.uncertainty import first_order, interval
+from noiselayer.estimation.validate import check_counts, check_options, check_pair
 from noiselayer.noise.simplex import project
 
 __all__ = ["estimate_from_evidence", "estimate_noise_matrix"]

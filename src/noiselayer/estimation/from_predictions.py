@@ -5,12 +5,12 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from noiselayer.estimation.checks import check_labels, check_options, check_probs, listing
 from noiselayer.estimation.confusion import ConfusionCounts
+from noiselayer.estimation.double import to_double, where_double
 from noiselayer.estimation.estimate import estimate_from_evidence
 from noiselayer.estimation.evidence import CountEvidence, Evidence, Sample, SampleEvidence
-from noiselayer.estimation.precision import to_double, where_double
-from noiselayer.estimation.result import NoiseEstimate
+from noiselayer.estimation.noise_estimate import NoiseEstimate
+from noiselayer.estimation.validate import check_labels, check_options, check_probs, listing
 
 __all__ = ["estimate_from_predictions"]
 

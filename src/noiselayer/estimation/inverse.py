@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from noiselayer.estimation.checks import check_confusion
-from noiselayer.estimation.precision import like, to_double
+from noiselayer.estimation.double import like, to_double
+from noiselayer.estimation.validate import check_confusion
 
 __all__ = ["inverse_noise_matrix", "is_singular", "noise_matrix_from_inverse", "singular_message"]
 

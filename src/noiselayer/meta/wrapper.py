@@ -15,7 +15,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from noiselayer._estimator_inputs import as_matrix, codes_of
 from noiselayer.errors import InputError
 from noiselayer.estimation.from_predictions import estimate_from_predictions
-from noiselayer.estimation.result import NoiseEstimate
+from noiselayer.estimation.noise_estimate import NoiseEstimate
 from noiselayer.meta.folds import Array, Codes, Floats, FoldPredictions, Predict, fold_numbers, predict_folds
 from noiselayer.meta.rounds import learn_noise_matrix
 from noiselayer.noise.matrices import check

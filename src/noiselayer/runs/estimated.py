@@ -17,7 +17,7 @@ from noiselayer.estimation import (
     estimate_from_pairs,
     estimate_from_predictions,
 )
-from noiselayer.runs.confusions import about_estimate, name_classes
+from noiselayer.estimation.in_words import about_estimate, name_classes
 from noiselayer.runs.environment import versions
 from noiselayer.runs.files import whole_file, write_json
 from noiselayer.runs.label_sets import Probabilities, encode_together, read_labels, read_probabilities

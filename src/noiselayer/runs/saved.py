@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from noiselayer.data import LabeledData
-from noiselayer.runs.confusions import about_estimate, finite
+from noiselayer.estimation.in_words import about_estimate, finite
 from noiselayer.runs.files import whole_file, write_json, write_rows
 from noiselayer.runs.matrix_file import write_entries, write_noise_matrix
 from noiselayer.runs.sets import RunSets

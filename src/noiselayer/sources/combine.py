@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from noiselayer.estimation.checks import check_probs
+from noiselayer.estimation.validate import check_probs
 from noiselayer.losses.annotator_rows import check_stack
 from noiselayer.sources.dependence import dependent_pairs
 from noiselayer.sources.em import Answer, maximise, posterior_of

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from noiselayer.data.inputs import Inputs
 from noiselayer.data.labeled import LabeledData
-from noiselayer.estimation.result import NoiseEstimate
+from noiselayer.estimation.noise_estimate import NoiseEstimate
 from noiselayer.joint.from_features import FeatureEstimate
 from noiselayer.losses.noise_layer import NoiseLayer
 from noiselayer.models import build_model

@@ -7,9 +7,9 @@ from statistics import NormalDist
 import torch
 from torch import Tensor
 
-from noiselayer.estimation.checks import check_labels, listing
 from noiselayer.estimation.inverse import noise_matrix_from_inverse
-from noiselayer.estimation.result import NoiseEstimate
+from noiselayer.estimation.noise_estimate import NoiseEstimate
+from noiselayer.estimation.validate import check_labels, listing
 
 __all__ = ["estimate_from_pairs"]
 

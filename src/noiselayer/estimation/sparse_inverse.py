@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from noiselayer.estimation.checks import check_confusion
-from noiselayer.estimation.precision import like, to_double
+from noiselayer.estimation.double import like, to_double
+from noiselayer.estimation.validate import check_confusion
 from noiselayer.noise.simplex import project
 
 __all__ = ["fit_columns", "largest_sparsity", "quadratic", "solve_columns", "sparse_inverse_noise_matrix"]

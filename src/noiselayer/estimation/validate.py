@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from noiselayer.estimation.precision import to_double
+from noiselayer.estimation.double import to_double
 
 __all__ = [
     "check_confusion",

@@ -11,7 +11,7 @@ from scipy.optimize import minimize
 from simulated import F64, exact
 
 from noiselayer.estimation import inverse_noise_matrix, sparse_inverse_noise_matrix
-from noiselayer.estimation.sparse import largest_sparsity, solve_columns
+from noiselayer.estimation.sparse_inverse import largest_sparsity, solve_columns
 from noiselayer.noise import matrices as nm
 from noiselayer.noise.simplex import project
 
