@@ -23,8 +23,8 @@ import torch
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from noiselayer import audit_labels
-from noiselayer.audit.fit import confusion_by_prediction, fit_noise_model
-from noiselayer.audit.sources import Batch
+from noiselayer.audit.checked_batches import Batch
+from noiselayer.audit.fit_noise_model import confusion_by_prediction, fit_noise_model
 from noiselayer.audit.subsample import first_pass
 from noiselayer.runs import versions, whole_file, write_json
 

@@ -43,7 +43,7 @@ def measure(run):
     print(json.dumps({"seconds": seconds, "cpu": cpu, "base_mb": base, "peak_mb": rss() - base, "found": int(found)}))
 """
 OURS = """
-from noiselayer.auditing import audit_stream
+from noiselayer.audit.stream import audit_stream
 measure(lambda: audit_stream(labels, sys.argv[1] + "/probs.npy", top=1000).flagged)
 """
 BATCHED = """

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 from noiselayer._version import __version__
 
 if TYPE_CHECKING:
-    from noiselayer.audit import AuditResult, accuracy_from_noisy_labels, audit_labels
+    from noiselayer.audit import AuditResult, audit_labels
     from noiselayer.checks import check_noise_model, noise_floor
+    from noiselayer.estimation.accuracy import accuracy_from_noisy_labels
     from noiselayer.estimator import NoisyLabelClassifier
     from noiselayer.joint import regularization
     from noiselayer.losses.bottom_up import NoisyLabelLoss, noisy_label_loss

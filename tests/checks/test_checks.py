@@ -11,8 +11,8 @@ from torch import Tensor
 from noiselayer import corrupt_labels
 from noiselayer.checks import check_noise_model, noise_floor
 from noiselayer.checks.hull import outside_hull
-from noiselayer.checks.paired import independence
-from noiselayer.checks.statistics import (
+from noiselayer.checks.pair_independence import independence
+from noiselayer.checks.significance import (
     bins_within,
     chi2_tail,
     holm,

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 import torch
 
+from noiselayer.arrays.memory_map import PageBudget
 from noiselayer.data import ArrayInputs, from_arrays
 from noiselayer.data.inputs import SubsetInputs
-from noiselayer.data.memory_map import PageBudget
 from noiselayer.data.numpy_files import read_npz
 from noiselayer.data.splits import overlap
 

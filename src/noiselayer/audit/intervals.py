@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from noiselayer.audit.candidates import Candidates
-from noiselayer.audit.fit import refit
+from noiselayer.audit.fit_noise_model import refit
 from noiselayer.audit.noise_model import NoiseModel
 
 __all__ = ["Draws", "WrongLabels", "draw_models", "wrong_labels"]

@@ -7,7 +7,7 @@ from dataclasses import replace
 from torch import Tensor
 
 from noiselayer.audit.candidates import Candidates
-from noiselayer.audit.fit import part_of_confusion
+from noiselayer.audit.fit_noise_model import part_of_confusion
 from noiselayer.audit.noise_model import NoiseModel
 
 __all__ = ["judging_model"]
@@ -31,7 +31,7 @@ def judging_model(samples: Candidates, model: NoiseModel, confusion: Tensor) -> 
     Args:
         samples: What the model was fitted to.
         model: The fitted one.
-        confusion: Shape (K, K), see :func:`noiselayer.audit.fit.confusion_by_prediction`.
+        confusion: Shape (K, K), see :func:`noiselayer.audit.fit_noise_model.confusion_by_prediction`.
 
     >>> import torch
     >>> from noiselayer.audit.candidates import candidates_of

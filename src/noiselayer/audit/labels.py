@@ -9,11 +9,11 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
+from noiselayer.audit.audit_result import AuditResult
 from noiselayer.audit.candidates import candidates_of
+from noiselayer.audit.checked_batches import as_tensor, batches_of_arrays
 from noiselayer.audit.noise_model import NoiseModel
-from noiselayer.audit.result import AuditResult
-from noiselayer.audit.run import Options, audit_batches
-from noiselayer.audit.sources import as_tensor, batches_of_arrays
+from noiselayer.audit.passes import Options, audit_batches
 
 __all__ = ["audit_labels"]
 

@@ -10,11 +10,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from noiselayer.audit.stream import audit_stream, batches_of_parquet
     from noiselayer.auditing.audit import audit_files
     from noiselayer.auditing.folder import SavedAudit, load_audit, save_audit
     from noiselayer.auditing.folds import CrossFit, cross_fit
     from noiselayer.auditing.plan import AuditPlan
-    from noiselayer.auditing.stream import audit_stream, batches_of_parquet
 
 __all__ = [
     "AuditPlan",

@@ -12,11 +12,11 @@ from typing import Any, Literal
 from torch import Tensor
 
 from noiselayer.audit import AuditResult
+from noiselayer.audit.stream import audit_stream, batches_of_columns
 from noiselayer.auditing.by_source import judged_by_source, whole_probs
 from noiselayer.auditing.folder import SavedAudit, load_audit, save_audit
 from noiselayer.auditing.folds import cross_fit
 from noiselayer.auditing.plan import AuditPlan, abandon_folder, check_out_of_sample, open_folder
-from noiselayer.auditing.stream import audit_stream, batches_of_columns
 from noiselayer.data import LabeledData, check_for_training
 from noiselayer.errors import InputError
 from noiselayer.runs.environment import evaluation_device

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from noiselayer.checks.finding import Finding
-from noiselayer.checks.statistics import bins_within, normal_tail, ranks_within, stratified_score_test
+from noiselayer.checks.significance import bins_within, normal_tail, ranks_within, stratified_score_test
 
 __all__ = ["about_agreement", "about_confidence"]
 

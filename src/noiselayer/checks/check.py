@@ -12,8 +12,8 @@ from noiselayer.checks.finding import Finding
 from noiselayer.checks.floor import check_prior, memorising
 from noiselayer.checks.hull import about_mixtures
 from noiselayer.checks.matrices import about_confusion, about_dominance
-from noiselayer.checks.paired import about_pairs
-from noiselayer.checks.statistics import holm
+from noiselayer.checks.pair_independence import about_pairs
+from noiselayer.checks.significance import holm
 from noiselayer.estimation.confusion import confusion_matrix
 from noiselayer.estimation.double import to_double
 from noiselayer.estimation.validate import check_labels, check_probs

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from noiselayer.checks.finding import Finding
-from noiselayer.checks.statistics import normal_tail
+from noiselayer.checks.significance import normal_tail
 from noiselayer.estimation.double import to_double
 from noiselayer.noise.matrices import check
 

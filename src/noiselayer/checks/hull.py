@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from noiselayer.checks.finding import Finding
-from noiselayer.checks.statistics import bins_within, chi2_tail
+from noiselayer.checks.significance import bins_within, chi2_tail
 
 __all__ = ["about_mixtures", "outside_hull"]
 

@@ -10,10 +10,10 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from noiselayer.arrays.memory_map import Mapped
+from noiselayer.arrays.stored_rows import StoredRows
 from noiselayer.data.inputs import Indices, Inputs
-from noiselayer.data.memory_map import Mapped
 from noiselayer.data.names import RowNumbers
-from noiselayer.data.stored_rows import StoredRows
 from noiselayer.errors import InputError
 
 __all__ = ["ArrayInputs", "Layout"]

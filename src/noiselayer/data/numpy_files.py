@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from noiselayer.data.memory_map import map_stored_member
+from noiselayer.arrays.memory_map import map_stored_member
 from noiselayer.errors import InputError, nearest
 
 __all__ = ["describe_npz", "npz_keys", "read_npy", "read_npz", "split_address"]

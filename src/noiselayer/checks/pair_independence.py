@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from noiselayer.checks.finding import Finding
-from noiselayer.checks.statistics import (
+from noiselayer.checks.significance import (
     bins_within,
     chi2_tail,
     normal_tail,

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from noiselayer.data.memory_map import Mapped, PageBudget
+from noiselayer.arrays.memory_map import Mapped, PageBudget
 from noiselayer.errors import InputError
 
 __all__ = ["StoredRows"]

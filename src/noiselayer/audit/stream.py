@@ -10,10 +10,10 @@ from typing import Any, Literal
 import numpy as np
 from torch import Tensor
 
-from noiselayer.audit.result import AuditResult
-from noiselayer.audit.run import Options, audit_batches
-from noiselayer.audit.sources import ENTRIES, Batches, batches_of_arrays
-from noiselayer.data.stored_rows import StoredRows
+from noiselayer.arrays.stored_rows import StoredRows
+from noiselayer.audit.audit_result import AuditResult
+from noiselayer.audit.checked_batches import ENTRIES, Batches, batches_of_arrays
+from noiselayer.audit.passes import Options, audit_batches
 from noiselayer.errors import InputError
 
 __all__ = ["audit_stream", "batches_of_columns", "batches_of_parquet"]

@@ -8,13 +8,13 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
+from noiselayer.audit.audit_result import AuditResult
 from noiselayer.audit.candidates import Candidates, candidates_of
-from noiselayer.audit.fit import LEARNED_SHARES, confusion_by_prediction, fit_noise_model
+from noiselayer.audit.checked_batches import Batches, checked_batches
+from noiselayer.audit.fit_noise_model import LEARNED_SHARES, confusion_by_prediction, fit_noise_model
 from noiselayer.audit.intervals import Draws, WrongLabels, draw_models, wrong_labels
 from noiselayer.audit.judge import judging_model
 from noiselayer.audit.noise_model import NoiseModel
-from noiselayer.audit.result import AuditResult
-from noiselayer.audit.sources import Batches, checked_batches
 from noiselayer.audit.subsample import first_pass
 from noiselayer.audit.verdict import best_threshold
 from noiselayer.checks import Finding, check_noise_model

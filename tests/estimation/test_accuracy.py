@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from noiselayer import corrupt_labels
-from noiselayer.audit import accuracy_from_noisy_labels
+from noiselayer.estimation.accuracy import accuracy_from_noisy_labels
 from noiselayer.noise.matrices import identity, pair_flip, random
 
 

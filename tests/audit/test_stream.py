@@ -11,8 +11,7 @@ import pytest
 import torch
 
 from noiselayer import audit_labels, corrupt_labels
-from noiselayer.auditing import audit_stream, batches_of_parquet
-from noiselayer.auditing.stream import batches_of_columns
+from noiselayer.audit.stream import audit_stream, batches_of_columns, batches_of_parquet
 from noiselayer.errors import InputError
 from noiselayer.noise.matrices import pair_flip
 
@@ -135,7 +134,7 @@ def test_memory_does_not_grow_with_the_samples(tmp_path: Path) -> None:
     code = """
 import resource, sys
 import numpy as np
-from noiselayer.auditing import audit_stream
+from noiselayer.audit.stream import audit_stream
 K, N = 100, int(sys.argv[1])
 rows = np.full((10_000, K), 0.1 / (K - 1), dtype=np.float32)
 labels = np.arange(10_000) % K

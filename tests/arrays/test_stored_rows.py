@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from noiselayer.data.stored_rows import StoredRows
+from noiselayer.arrays.stored_rows import StoredRows
 from noiselayer.errors import InputError
 
 
