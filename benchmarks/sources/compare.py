@@ -21,8 +21,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from noiselayer.annotators import combine_labels, votes_of
 from noiselayer.runs import versions, whole_file, write_json
-from noiselayer.sources import combine_labels, votes_of
 
 SETS = ("aggre", "random1", "worse")
 # Samples, annotators, classes, labels per sample, and the network's accuracy (roughly; see `network`).

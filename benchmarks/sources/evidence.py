@@ -14,10 +14,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from noiselayer.annotators import combine_labels
 from noiselayer.auditing import cross_fit
 from noiselayer.data import from_arrays
 from noiselayer.runs import versions, whole_file
-from noiselayer.sources import combine_labels
 from noiselayer.training import Hardware, best_precision, default_options
 
 SETS = ("aggre", "random1", "worse")

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from noiselayer._version import __version__
 
 if TYPE_CHECKING:
+    from noiselayer.annotators import combine_labels, estimate_source_matrices
     from noiselayer.audit import AuditResult, audit_labels
     from noiselayer.checks import check_noise_model, noise_floor
     from noiselayer.estimation.accuracy import accuracy_from_noisy_labels
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from noiselayer.noise.corrupt import corrupt_labels
     from noiselayer.noise.sparse_matrix import SparseNoiseMatrix
     from noiselayer.runs import load
-    from noiselayer.sources import combine_labels, estimate_source_matrices
 
 __all__ = [
     "AuditResult",
@@ -61,9 +61,9 @@ _HOMES = {
     "accuracy_from_noisy_labels": "noiselayer.audit",
     "audit_labels": "noiselayer.audit",
     "check_noise_model": "noiselayer.checks",
-    "combine_labels": "noiselayer.sources",
+    "combine_labels": "noiselayer.annotators",
     "corrupt_labels": "noiselayer.noise.corrupt",
-    "estimate_source_matrices": "noiselayer.sources",
+    "estimate_source_matrices": "noiselayer.annotators",
     "inverse_conversion": "noiselayer.losses.top_down",
     "load": "noiselayer.runs",
     "noise_floor": "noiselayer.checks",

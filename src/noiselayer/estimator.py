@@ -101,7 +101,7 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
             ``sources``, of all labels together.
         sources_: Shape (S,), the different ``sources`` given to ``fit``, sorted; None without.
         source_matrices_: Shape (S, K, K), the noise matrix of every source; None without sources.
-        source_estimate_: A :class:`~noiselayer.sources.SourceEstimate`: which source is how good at what, with
+        source_estimate_: A :class:`~noiselayer.annotators.SourceEstimate`: which source is how good at what, with
             intervals and in words (``summary()``); None without sources, or where their matrices were given.
         estimate_: A :class:`~noiselayer.estimation.NoiseEstimate` with the standard errors of the matrix as it
             was measured, and warnings; None for methods that do not measure it.

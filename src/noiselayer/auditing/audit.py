@@ -11,6 +11,8 @@ from typing import Any, Literal
 
 from torch import Tensor
 
+from noiselayer.annotators.describe import describe_sources
+from noiselayer.annotators.estimates import CombinedLabels
 from noiselayer.audit import AuditResult
 from noiselayer.audit.stream import audit_stream, batches_of_columns
 from noiselayer.auditing.by_source import judged_by_source, whole_probs
@@ -24,8 +26,6 @@ from noiselayer.runs.label_sets import read_probabilities
 from noiselayer.runs.loaded import load
 from noiselayer.runs.matrix_file import read_noise_matrix
 from noiselayer.runs.sets import read_sets
-from noiselayer.sources.figures import describe_sources
-from noiselayer.sources.result import CombinedLabels
 from noiselayer.training import Hardware, choose_method, default_options
 
 __all__ = ["audit_files"]

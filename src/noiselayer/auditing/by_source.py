@@ -10,11 +10,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from noiselayer.annotators import audit_sources
+from noiselayer.annotators.estimates import CombinedLabels
 from noiselayer.audit import AuditResult
 from noiselayer.audit.verdict import best_threshold
 from noiselayer.data import LabeledData
-from noiselayer.sources import audit_sources
-from noiselayer.sources.result import CombinedLabels
 
 __all__ = ["judged_by_source", "whole_probs"]
 

@@ -56,7 +56,7 @@ class SavedAudit:
         folds: How many models were cross-fitted; None if the probabilities came from elsewhere.
         warnings: What is to be known before the figures are used.
         sources: Where the source of every label is known: how good each is, see
-            :func:`noiselayer.sources.figures.describe_sources`.
+            :func:`noiselayer.annotators.describe.describe_sources`.
         made_by: The program and its version.
     """
 

@@ -9,13 +9,13 @@ from pathlib import Path
 
 from torch import Tensor
 
+from noiselayer.annotators import CombinedLabels, SourceEstimate, combine_labels
+from noiselayer.annotators.describe import describe_sources
 from noiselayer.combining.read import VoteTable, read_votes
 from noiselayer.errors import InputError
 from noiselayer.report.sources_page import render_sources
 from noiselayer.runs.files import write_json
 from noiselayer.runs.label_sets import Probabilities, read_probabilities
-from noiselayer.sources import CombinedLabels, SourceEstimate, combine_labels
-from noiselayer.sources.figures import describe_sources
 from noiselayer.whole_file import whole_files, writing
 
 __all__ = ["CombinedTable", "combine_table"]

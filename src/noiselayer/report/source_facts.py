@@ -70,7 +70,7 @@ class Sources:
 
 
 def source_facts(figures: Mapping[str, Any]) -> Sources:
-    """What the figures of :func:`noiselayer.sources.figures.describe_sources` say, in the order of a page.
+    """What the figures of :func:`noiselayer.annotators.describe.describe_sources` say, in the order of a page.
 
     Args:
         figures: As they were written, or read again.
@@ -79,8 +79,8 @@ def source_facts(figures: Mapping[str, Any]) -> Sources:
         KeyError: If they lack something.
 
     >>> import torch
-    >>> from noiselayer.sources import combine_labels
-    >>> from noiselayer.sources.figures import describe_sources
+    >>> from noiselayer.annotators import combine_labels
+    >>> from noiselayer.annotators.describe import describe_sources
     >>> combined = combine_labels(torch.tensor([[0, 0], [1, 1], [1, 0]] * 30), source_names=["ann", "bob"])
     >>> facts = source_facts(describe_sources(combined, combined.sources, 90))
     >>> sorted(source.name for source in facts.listed), facts.confidence

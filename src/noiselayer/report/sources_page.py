@@ -7,11 +7,11 @@ from functools import cache
 from jinja2 import DictLoader, Environment, StrictUndefined
 from markupsafe import Markup
 
+from noiselayer.annotators.describe import describe_sources
+from noiselayer.annotators.estimates import CombinedLabels
 from noiselayer.report.page import _hash, _template
 from noiselayer.report.source_facts import MOST_CLASSES, source_facts
 from noiselayer.report.wording import clip, percent
-from noiselayer.sources.figures import describe_sources
-from noiselayer.sources.result import CombinedLabels
 
 __all__ = ["render_sources"]
 
@@ -30,7 +30,7 @@ def render_sources(combined: CombinedLabels, *, title: str) -> str:
         ValueError: If the sources' matrices were given, so that nothing was found of them.
 
     >>> import torch
-    >>> from noiselayer.sources import combine_labels
+    >>> from noiselayer.annotators import combine_labels
     >>> said = torch.tensor([[0, 0], [1, 1], [1, 0]] * 30)
     >>> page = render_sources(combine_labels(said, source_names=["<b>", "c"]), title="Who said what")
     >>> "&lt;b&gt;" in page, "<b>" in page, "http:" in page

@@ -7,11 +7,11 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from noiselayer.annotators.error_probabilities import audit_sources
+from noiselayer.annotators.estimates import CombinedLabels
 from noiselayer.data.labeled import LabeledData
 from noiselayer.errors import InputError, list_some
 from noiselayer.losses.annotator_rows import check_stack
-from noiselayer.sources.audit import audit_sources
-from noiselayer.sources.result import CombinedLabels
 from noiselayer.training.effects import learns_by_gradient
 from noiselayer.training.options import TrainingOptions
 

@@ -11,13 +11,13 @@ import torch
 from pytorch_lightning.callbacks import Callback
 from torch import Tensor, nn
 
+from noiselayer.annotators.estimates import CombinedLabels
 from noiselayer.data.inputs import Inputs
 from noiselayer.data.labeled import LabeledData
 from noiselayer.estimation.noise_estimate import NoiseEstimate
 from noiselayer.joint.from_features import FeatureEstimate
 from noiselayer.losses.noise_layer import NoiseLayer
 from noiselayer.models import build_model
-from noiselayer.sources.result import CombinedLabels
 from noiselayer.training.batches import Part, Source
 from noiselayer.training.module import NoisyLabelModule
 from noiselayer.training.options import TrainingOptions

@@ -6,11 +6,11 @@ every sample has one, :func:`estimate_source_matrices` what each source is worth
 ``sources=``.
 """
 
-from noiselayer.sources.audit import audit_sources
-from noiselayer.sources.combine import combine_labels, estimate_source_matrices
-from noiselayer.sources.result import CombinedLabels, Confusion, SourceEstimate
-from noiselayer.sources.shrink import Prior, common_matrix, fit_prior
-from noiselayer.sources.votes import Votes, votes_of
+from noiselayer.annotators.combine_labels import combine_labels, estimate_source_matrices
+from noiselayer.annotators.error_probabilities import audit_sources
+from noiselayer.annotators.estimates import CombinedLabels, Confusion, SourceEstimate
+from noiselayer.annotators.shrink import Prior, common_matrix, fit_prior
+from noiselayer.annotators.votes import Votes, votes_of
 
 __all__ = [
     "CombinedLabels",

@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import Tensor
 
-from noiselayer.sources.result import CombinedLabels, SourceEstimate
+from noiselayer.annotators.estimates import CombinedLabels, SourceEstimate
 
 __all__ = ["describe_sources"]
 
@@ -25,7 +25,7 @@ def describe_sources(combined: CombinedLabels, sources: SourceEstimate, num_samp
         num_samples: N.
 
     >>> import torch
-    >>> from noiselayer.sources import combine_labels
+    >>> from noiselayer.annotators import combine_labels
     >>> combined = combine_labels(torch.tensor([[0, 0], [1, 1], [1, 0]] * 30), class_names=["cat", "dog"])
     >>> described = describe_sources(combined, combined.sources, 90)
     >>> described["classes"], [source["labels"] for source in described["sources"]]

@@ -8,14 +8,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from noiselayer.annotators.dependence import dependent_pairs
+from noiselayer.annotators.em import Answer, maximise, posterior_of
+from noiselayer.annotators.estimates import CombinedLabels, SourceEstimate
+from noiselayer.annotators.model_evidence import Evidence
+from noiselayer.annotators.skill_intervals import precision_of, wilson
+from noiselayer.annotators.votes import Votes, votes_of
 from noiselayer.estimation.validate import check_probs
 from noiselayer.losses.annotator_rows import check_stack
-from noiselayer.sources.dependence import dependent_pairs
-from noiselayer.sources.em import Answer, maximise, posterior_of
-from noiselayer.sources.evidence import Evidence
-from noiselayer.sources.precision import precision_of, wilson
-from noiselayer.sources.result import CombinedLabels, SourceEstimate
-from noiselayer.sources.votes import Votes, votes_of
 
 __all__ = ["combine_labels", "estimate_source_matrices"]
 
@@ -44,7 +44,7 @@ def combine_labels(
 
     with w the class prior or, with ``probs``, what a model says of the sample. The matrices are estimated by
     expectation-maximisation (Dawid and Skene 1979), each drawn to what is common to all sources by as much
-    as it has too few labels, see :func:`noiselayer.sources.fit_prior`.
+    as it has too few labels, see :func:`noiselayer.annotators.fit_prior`.
 
     Sources are taken to err independently of each other given the class. Where two agree in errors more than
     that, a warning says so: their common errors then pass for the truth.

@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 import torch
 
-from noiselayer.sources.em import Answer
-from noiselayer.sources.votes import Votes
+from noiselayer.annotators.em import Answer
+from noiselayer.annotators.votes import Votes
 
 __all__ = ["Pair", "dependent_pairs"]
 

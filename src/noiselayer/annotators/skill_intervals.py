@@ -8,9 +8,9 @@ from statistics import NormalDist
 import torch
 from torch import Tensor
 
-from noiselayer.sources.em import Answer, draw_classes, expected_counts, posterior_of
-from noiselayer.sources.shrink import skills, tilted
-from noiselayer.sources.votes import Votes
+from noiselayer.annotators.em import Answer, draw_classes, expected_counts, posterior_of
+from noiselayer.annotators.shrink import skills, tilted
+from noiselayer.annotators.votes import Votes
 
 __all__ = ["Precision", "precision_of", "wilson"]
 

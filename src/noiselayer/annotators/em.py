@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from noiselayer.sources.evidence import Evidence
-from noiselayer.sources.shrink import Prior, fit_prior
-from noiselayer.sources.votes import Votes
+from noiselayer.annotators.model_evidence import Evidence
+from noiselayer.annotators.shrink import Prior, fit_prior
+from noiselayer.annotators.votes import Votes
 
 __all__ = ["Answer", "draw_classes", "expected_counts", "maximise", "posterior_of"]
 
@@ -62,7 +62,7 @@ def posterior_of(
         log_prior: Shape (N, K) or (K,), the logarithm of w.
         true_labels: Shape (N,), -1 where the true class is not known.
 
-    >>> from noiselayer.sources.votes import votes_of
+    >>> from noiselayer.annotators.votes import votes_of
     >>> Q = torch.tensor([[[0.9, 0.2], [0.1, 0.8]], [[0.6, 0.3], [0.4, 0.7]]])
     >>> posterior_of(votes_of(torch.tensor([[0, 1]])), Q, torch.tensor([0.5, 0.5]).log())
     tensor([[0.7200, 0.2800]], dtype=torch.float64)

@@ -8,15 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
+from noiselayer.annotators import combine_labels, common_matrix, estimate_source_matrices, fit_prior, votes_of
 from noiselayer.estimation import estimate_from_pairs
 from noiselayer.noise import matrices
-from noiselayer.sources import (
-    combine_labels,
-    common_matrix,
-    estimate_source_matrices,
-    fit_prior,
-    votes_of,
-)
 
 RATES = (0.1, 0.25, 0.4, 0.55)
 

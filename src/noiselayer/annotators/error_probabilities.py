@@ -9,11 +9,11 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
+from noiselayer.annotators.combine_labels import combine_labels
+from noiselayer.annotators.estimates import CombinedLabels
 from noiselayer.audit import AuditResult, audit_labels
 from noiselayer.audit.candidates import candidates_of
 from noiselayer.audit.noise_model import NoiseModel
-from noiselayer.sources.combine import combine_labels
-from noiselayer.sources.result import CombinedLabels
 
 __all__ = ["audit_sources"]
 

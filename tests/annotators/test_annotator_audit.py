@@ -5,8 +5,8 @@ import torch
 from torch import Tensor
 
 from noiselayer import audit_labels
+from noiselayer.annotators import audit_sources
 from noiselayer.noise import matrices
-from noiselayer.sources import audit_sources
 
 
 def labelled(n: int = 3000) -> tuple[Tensor, Tensor, Tensor, Tensor]:
