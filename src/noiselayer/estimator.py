@@ -16,7 +16,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import Tensor
 
 from noiselayer._estimator_inputs import DTYPES, REFUSED, as_matrix, codes_of, options_of, prediction_device
-from noiselayer.data.arrays import ArrayInputs, Layout
+from noiselayer.data.array_inputs import ArrayInputs, Layout
 from noiselayer.data.labeled import LabeledData
 from noiselayer.errors import InputError
 from noiselayer.joint.from_features import Rule

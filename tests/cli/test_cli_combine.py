@@ -44,7 +44,7 @@ def wide(run: Run, path: Path, out: Path, *more: object, columns: str = ",".join
 @pytest.fixture(scope="module")
 def written(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, np.ndarray]:
     """The simulated table combined once, for all that only look at what comes out."""
-    from noiselayer.combining import combine_table
+    from noiselayer.jobs.combine import combine_table
 
     folder = tmp_path_factory.mktemp("combined")
     frame, truth = simulated()

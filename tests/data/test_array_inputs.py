@@ -76,7 +76,7 @@ def test_tensors_are_taken_too(dtype: torch.dtype) -> None:
 def test_numbers_that_are_not_finite_are_named_by_row(
     value: float, row: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("noiselayer.data.arrays._CHUNK", 6)  # three rows of two numbers at a time
+    monkeypatch.setattr("noiselayer.data.array_inputs._CHUNK", 6)  # three rows of two numbers at a time
     rows = np.zeros((9, 2))
     rows[row, 1] = value
     with pytest.raises(InputError, match=rf"row {row} \(counting from 0\) holds {value}".replace("+", r"\+")):

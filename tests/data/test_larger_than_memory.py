@@ -25,7 +25,7 @@ from noiselayer.data.splits import split_validation
 from noiselayer.training.batches import make_loader
 from noiselayer.training.runner import noisy_part
 from noiselayer.training.statistics import input_statistics
-from noiselayer.runs.reading import fingerprint
+from noiselayer.data.reading import fingerprint
 
 def peak():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10

@@ -12,8 +12,9 @@ import torch
 from PIL import Image
 
 import noiselayer
+from noiselayer.data.reading import Reading
 from noiselayer.errors import InputError
-from noiselayer.runs import LoadedRun, Reading, noise_floor, prepare_run
+from noiselayer.runs import LoadedRun, noise_floor, prepare_run
 from noiselayer.training import Hardware
 
 CPU = Hardware(accelerator="cpu")

@@ -20,9 +20,9 @@ from noiselayer.auditing.folder import SavedAudit, load_audit, save_audit
 from noiselayer.auditing.folds import cross_fit
 from noiselayer.auditing.plan import AuditPlan, abandon_folder, check_out_of_sample, open_folder
 from noiselayer.data import LabeledData, check_for_training
+from noiselayer.data.label_sets import read_probabilities
 from noiselayer.errors import InputError
 from noiselayer.runs.environment import evaluation_device
-from noiselayer.runs.label_sets import read_probabilities
 from noiselayer.runs.loaded import load
 from noiselayer.runs.matrix_file import read_noise_matrix
 from noiselayer.runs.sets import read_sets

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 from noiselayer.data import LabeledData
+from noiselayer.data.reading import Reading, fingerprint
 from noiselayer.errors import InputError, list_some
 from noiselayer.runs.files import read_json, write_json
 from noiselayer.runs.loaded import LoadedRun
-from noiselayer.runs.reading import Reading, fingerprint
 from noiselayer.whole_file import is_unfinished, remove_unfinished
 
 __all__ = ["AuditPlan", "abandon_folder", "check_out_of_sample", "open_folder"]

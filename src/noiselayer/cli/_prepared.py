@@ -43,7 +43,8 @@ def prepared(given: Mapping[str, Any]) -> PreparedRun:
     Raises:
         InputError: If anything is wrong with them.
     """
-    from noiselayer.runs import Reading, prepare_run
+    from noiselayer.data.reading import Reading
+    from noiselayer.runs import prepare_run
     from noiselayer.training import Hardware
 
     chosen = {_RENAMED.get(name, name): given[name] for name in _OPTIONS} | {

@@ -135,7 +135,7 @@ def audit(
     labels that it has not seen. Leaves a folder with a table of labels, counts and the noise matrix.
     """
     from noiselayer.auditing import AuditPlan, audit_files
-    from noiselayer.runs import Reading
+    from noiselayer.data.reading import Reading
     from noiselayer.training import Hardware
 
     chosen = {

@@ -66,7 +66,7 @@ def combine(
     Leaves the labels, which train and audit take, and beside them the sources' matrices (OUT.sources.json) and
     a page on them (OUT.sources.html).
     """
-    from noiselayer.combining import combine_table
+    from noiselayer.jobs.combine import combine_table
 
     found = combine_table(
         table,

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from noiselayer.data.arrays import ArrayInputs
+from noiselayer.data.array_inputs import ArrayInputs
 from noiselayer.data.decode import ImageCheck, check_images, decode_image, map_chunks
 from noiselayer.data.inputs import Indices, Inputs
 from noiselayer.errors import InputError, list_some

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from noiselayer.data.arrays import ArrayInputs, Layout
+from noiselayer.data.array_inputs import ArrayInputs, Layout
 from noiselayer.data.inputs import Indices, Inputs, SubsetInputs
 from noiselayer.data.labels import check_class_names, encode_labels
 from noiselayer.errors import InputError, list_some
@@ -184,7 +184,7 @@ def from_arrays(
     """Labelled data from arrays.
 
     Args:
-        inputs: See :class:`~noiselayer.data.arrays.ArrayInputs`.
+        inputs: See :class:`~noiselayer.data.array_inputs.ArrayInputs`.
         labels: See :func:`~noiselayer.data.labels.encode_labels`; None for none.
         class_names: The K names, if the labels are indices or a subset of them.
         layout: "NHWC", "NCHW" or "auto".

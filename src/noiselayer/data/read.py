@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from noiselayer.data.arrays import Layout
+from noiselayer.data.array_inputs import Layout
 from noiselayer.data.encoder import TableEncoder
 from noiselayer.data.frames import TABLE_SUFFIXES
 from noiselayer.data.images import ImageSize
@@ -14,7 +14,7 @@ from noiselayer.data.labeled import LabeledData
 from noiselayer.data.numpy_files import split_address
 from noiselayer.data.read_arrays import read_npy_data, read_npz_data
 from noiselayer.data.read_folder import read_folder
-from noiselayer.data.tables import read_table
+from noiselayer.data.table_inputs import read_table
 from noiselayer.errors import InputError, nearest
 
 __all__ = ["read_data"]

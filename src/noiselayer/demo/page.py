@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from noiselayer.checks import noise_floor
+from noiselayer.data.reading import Reading
 from noiselayer.demo.experiment import Demo
 from noiselayer.demo.suspects import Suspect, label_errors
 from noiselayer.noise.posterior import label_error_probability
@@ -17,7 +18,7 @@ from noiselayer.report import Suspect as Shown
 from noiselayer.report.stages import stage_losses
 from noiselayer.report.thumbnails import image_uri
 from noiselayer.review import review_command
-from noiselayer.runs import Reading, versions
+from noiselayer.runs import versions
 from noiselayer.training import StageResult
 
 __all__ = ["content_from_demo"]

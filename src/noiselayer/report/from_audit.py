@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from noiselayer.checks.matrices import without_dominance
+from noiselayer.data.reading import Reading
 from noiselayer.report.content import ClassErrors, Note, ReportContent, Suspect
 from noiselayer.report.samples import look_at
 from noiselayer.report.source_facts import source_facts
 from noiselayer.report.wording import in_prose, percent, strongest_confusions
 from noiselayer.review.command import review_command
-from noiselayer.runs.reading import Reading
 
 if TYPE_CHECKING:
     from noiselayer.auditing import SavedAudit

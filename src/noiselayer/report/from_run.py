@@ -14,6 +14,7 @@ from torch import Tensor
 
 from noiselayer.checks import check_noise_model
 from noiselayer.data import LabeledData
+from noiselayer.data.reading import Reading, fingerprint
 from noiselayer.errors import InputError
 from noiselayer.noise.posterior import label_error_probability, posterior
 from noiselayer.report.content import ClassErrors, Note, ReportContent, StageLosses, Suspect
@@ -23,7 +24,6 @@ from noiselayer.report.stages import read_stages
 from noiselayer.report.wording import in_prose, percent, strongest_confusions
 from noiselayer.review.command import review_command
 from noiselayer.runs.loaded import LoadedRun
-from noiselayer.runs.reading import Reading, fingerprint
 from noiselayer.training import predict_logits
 
 __all__ = ["content_from_run", "content_of_data", "read_run_data"]

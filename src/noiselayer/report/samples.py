@@ -17,7 +17,7 @@ from noiselayer.report.content import Note
 from noiselayer.report.thumbnails import PIXEL_ART, file_thumbnail, tensor_thumbnail
 
 if TYPE_CHECKING:
-    from noiselayer.runs.reading import Reading
+    from noiselayer.data.reading import Reading
 
 __all__ = ["Look", "look_at", "row_of"]
 
@@ -48,7 +48,7 @@ def look_at(
     Returns:
         A look at each, and a note if they cannot be shown: the data may have moved since they were used.
 
-    >>> from noiselayer.runs import Reading
+    >>> from noiselayer.data.reading import Reading
     >>> looks, notes = look_at(Reading("nowhere.npz"), [0], ["0"])
     >>> looks, notes[0].name
     ([Look(image=None, pixels=False, cells=())], 'Samples not shown')

@@ -6,7 +6,7 @@ import shlex
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from noiselayer.runs.reading import Reading
+    from noiselayer.data.reading import Reading
 
 __all__ = ["review_command"]
 
@@ -24,7 +24,7 @@ def review_command(reading: Reading) -> str:
     Args:
         reading: Where the data are, and how they were read.
 
-    >>> from noiselayer.runs import Reading
+    >>> from noiselayer.data.reading import Reading
     >>> review_command(Reading("my data.npz", labels="y", class_names=("cat", "dog")))
     "noiselayer apply-review 'my data.npz' decisions.csv --labels y --class-names cat,dog"
     """

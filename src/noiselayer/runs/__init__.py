@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from noiselayer.data.reading import Reading
 from noiselayer.runs.environment import describe_hardware, evaluation_device, versions
 from noiselayer.runs.files import read_json, whole_file, write_json, write_rows
 from noiselayer.runs.folder import RunFolder
@@ -9,7 +10,6 @@ from noiselayer.runs.loaded import LoadedRun, load
 from noiselayer.runs.matrix_file import read_noise_matrix, write_noise_matrix
 from noiselayer.runs.predictions import Predictions
 from noiselayer.runs.prepare import prepare_run
-from noiselayer.runs.reading import Reading
 from noiselayer.runs.saved import noise_floor
 from noiselayer.runs.train import PreparedRun
 

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from noiselayer.data.label_sets import Probabilities, encode_together, read_labels, read_probabilities
 from noiselayer.errors import InputError, list_some
 from noiselayer.estimation import (
     NoiseEstimate,
@@ -20,7 +21,6 @@ from noiselayer.estimation import (
 from noiselayer.estimation.in_words import about_estimate, name_classes
 from noiselayer.runs.environment import versions
 from noiselayer.runs.files import whole_file, write_json
-from noiselayer.runs.label_sets import Probabilities, encode_together, read_labels, read_probabilities
 from noiselayer.runs.matrix_file import write_entries, write_noise_matrix
 
 __all__ = ["Estimated", "estimate_files"]
@@ -88,8 +88,8 @@ def estimate_files(
     Args:
         out: The folder to write.
         clean_probs: What a model predicts on samples with trusted labels, see
-            :func:`~noiselayer.runs.label_sets.read_probabilities`; it must have been fitted to neither set.
-        clean_labels: Those labels, see :func:`~noiselayer.runs.label_sets.read_labels`.
+            :func:`~noiselayer.data.label_sets.read_probabilities`; it must have been fitted to neither set.
+        clean_labels: Those labels, see :func:`~noiselayer.data.label_sets.read_labels`.
         noisy_probs: What the same model predicts on samples with noisy labels.
         noisy_labels: Those labels.
         true_labels: Trusted labels of samples that have noisy ones as well.

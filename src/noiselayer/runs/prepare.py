@@ -11,13 +11,13 @@ from typing import Any
 from torch import Tensor
 
 from noiselayer.data.inputs import Kind
+from noiselayer.data.reading import Reading, table_encoder
 from noiselayer.errors import InputError
 from noiselayer.models import build_model, count_parameters
 from noiselayer.runs.environment import is_first_process
 from noiselayer.runs.folder import RunFolder
 from noiselayer.runs.loaded import FORMAT
 from noiselayer.runs.matrix_file import read_noise_matrix
-from noiselayer.runs.reading import Reading, table_encoder
 from noiselayer.runs.sets import RunSets, read_sets
 from noiselayer.runs.train import PreparedRun
 from noiselayer.training import Hardware, TrainingOptions, choose_method, default_options

@@ -10,8 +10,8 @@ import numpy.typing as npt
 
 from noiselayer.data import ImageFileInputs, LabeledData, check_for_training
 from noiselayer.data.inputs import Inputs, SubsetInputs
+from noiselayer.data.reading import Reading, fingerprint, table_encoder
 from noiselayer.errors import InputError
-from noiselayer.runs.reading import Reading, fingerprint, table_encoder
 from noiselayer.training.sources import Overlapping, check_clean, check_outside
 
 __all__ = ["RunSets", "read_sets"]

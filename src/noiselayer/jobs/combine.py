@@ -11,11 +11,11 @@ from torch import Tensor
 
 from noiselayer.annotators import CombinedLabels, SourceEstimate, combine_labels
 from noiselayer.annotators.describe import describe_sources
-from noiselayer.combining.read import VoteTable, read_votes
+from noiselayer.data.label_sets import Probabilities, read_probabilities
+from noiselayer.data.vote_tables import VoteTable, read_votes
 from noiselayer.errors import InputError
 from noiselayer.report.sources_page import render_sources
 from noiselayer.runs.files import write_json
-from noiselayer.runs.label_sets import Probabilities, read_probabilities
 from noiselayer.whole_file import whole_files, writing
 
 __all__ = ["CombinedTable", "combine_table"]
@@ -57,7 +57,7 @@ def combine_table(
     r"""Make one label per sample of several, and write them with what each source is worth.
 
     Args:
-        table: A .csv, .tsv or .parquet file, see :func:`noiselayer.combining.read_votes`.
+        table: A .csv, .tsv or .parquet file, see :func:`noiselayer.data.vote_tables.read_votes`.
         out: A .csv file: id, label, its probability, and ``p(NAME)`` for every class. ``OUT.sources.json`` and
             ``OUT.sources.html`` go beside it.
         label_columns: A column per source.

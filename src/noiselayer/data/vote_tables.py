@@ -11,8 +11,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from noiselayer.combining.classes import class_numbers, names_of, texts_of
 from noiselayer.data.frames import TABLE_SUFFIXES, read_columns, read_frame, require_columns
+from noiselayer.data.vote_classes import class_numbers, names_of, texts_of
 from noiselayer.errors import InputError, list_some
 
 __all__ = ["VoteTable", "read_votes"]

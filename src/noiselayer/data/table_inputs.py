@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from noiselayer.data.arrays import ArrayInputs
+from noiselayer.data.array_inputs import ArrayInputs
 from noiselayer.data.columns import CategoricalColumn
 from noiselayer.data.encoder import TableEncoder
 from noiselayer.data.frames import read_columns, read_frame, require_columns

@@ -1,0 +1,1 @@
+"""What each command does, from files to files; the command line only parses and prints."""
