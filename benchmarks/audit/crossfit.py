@@ -18,10 +18,10 @@ import numpy as np
 import torch
 
 import noiselayer
-from noiselayer.auditing import cross_fit
 from noiselayer.data import from_arrays
 from noiselayer.runs import versions, whole_file
 from noiselayer.training import Hardware, best_precision, default_options
+from noiselayer.training.cross_fit import cross_fit
 
 CLASS_NAMES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 HUMAN = ("aggre", "random1", "worse")

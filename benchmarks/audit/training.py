@@ -34,7 +34,6 @@ from crossfit import CLASS_NAMES, DELIBERATE, HUMAN
 from sklearn.metrics import average_precision_score
 
 import noiselayer
-from noiselayer.auditing import cross_fit
 from noiselayer.data import from_arrays
 from noiselayer.runs import versions, whole_file, write_json
 from noiselayer.training import (
@@ -45,6 +44,7 @@ from noiselayer.training import (
     fit_classifier,
     predict_logits,
 )
+from noiselayer.training.cross_fit import cross_fit
 
 FOLDS = 5
 METHODS = ("learned", "audit", "cleanlab")

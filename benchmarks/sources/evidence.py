@@ -15,10 +15,10 @@ import numpy as np
 import torch
 
 from noiselayer.annotators import combine_labels
-from noiselayer.auditing import cross_fit
 from noiselayer.data import from_arrays
 from noiselayer.runs import versions, whole_file
 from noiselayer.training import Hardware, best_precision, default_options
+from noiselayer.training.cross_fit import cross_fit
 
 SETS = ("aggre", "random1", "worse")
 

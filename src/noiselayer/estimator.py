@@ -22,15 +22,15 @@ from noiselayer.errors import InputError
 from noiselayer.joint.from_features import Rule
 from noiselayer.training.augmentation import Augmentation
 from noiselayer.training.effects import check_effects
-from noiselayer.training.fit import TrainedClassifier, fit_classifier
+from noiselayer.training.logits import predict_logits
+from noiselayer.training.methods import TrainedClassifier, fit_classifier
 from noiselayer.training.options import (
     MeasureWith,
     Mixing,
     Start,
     choose_method,
 )
-from noiselayer.training.predict import predict_logits
-from noiselayer.training.sources import Overlapping
+from noiselayer.training.set_checks import Overlapping
 from noiselayer.training.stage import Hardware
 
 __all__ = ["NoisyLabelClassifier"]

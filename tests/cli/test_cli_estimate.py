@@ -246,7 +246,7 @@ def test_choices_are_those_of_the_library() -> None:
     from noiselayer.joint.from_features import Rule
     from noiselayer.training import METHODS
     from noiselayer.training.options import MeasureWith, Mixing, Start
-    from noiselayer.training.sources import Overlapping
+    from noiselayer.training.set_checks import Overlapping
 
     assert [choice.value for choice in _choices.Method] == list(METHODS)
     for name, kind in {

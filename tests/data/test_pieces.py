@@ -6,7 +6,7 @@ from noiselayer.data import ArrayInputs
 from noiselayer.data.pieces import samples_at_a_time
 from noiselayer.models import build_model
 from noiselayer.training import predict_logits
-from noiselayer.training.statistics import input_statistics
+from noiselayer.training.input_statistics import input_statistics
 
 
 class Counted(ArrayInputs):

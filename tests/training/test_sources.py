@@ -7,7 +7,7 @@ import torch
 
 from noiselayer.data import LabeledData, from_arrays
 from noiselayer.errors import InputError
-from noiselayer.training.sources import check_clean, check_measurable, check_outside
+from noiselayer.training.set_checks import check_clean, check_measurable, check_outside
 
 NAMES = ["cat", "dog", "bird"]
 

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from noiselayer.audit.stream import audit_stream, batches_of_parquet
     from noiselayer.auditing.audit import audit_files
     from noiselayer.auditing.folder import SavedAudit, load_audit, save_audit
-    from noiselayer.auditing.folds import CrossFit, cross_fit
     from noiselayer.auditing.plan import AuditPlan
+    from noiselayer.training.cross_fit import CrossFit, cross_fit
 
 __all__ = [
     "AuditPlan",

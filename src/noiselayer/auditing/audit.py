@@ -17,7 +17,6 @@ from noiselayer.audit import AuditResult
 from noiselayer.audit.stream import audit_stream, batches_of_columns
 from noiselayer.auditing.by_source import judged_by_source, whole_probs
 from noiselayer.auditing.folder import SavedAudit, load_audit, save_audit
-from noiselayer.auditing.folds import cross_fit
 from noiselayer.auditing.plan import AuditPlan, abandon_folder, check_out_of_sample, open_folder
 from noiselayer.data import LabeledData, check_for_training
 from noiselayer.data.label_sets import read_probabilities
@@ -27,6 +26,7 @@ from noiselayer.runs.loaded import load
 from noiselayer.runs.matrix_file import read_noise_matrix
 from noiselayer.runs.sets import read_sets
 from noiselayer.training import Hardware, choose_method, default_options
+from noiselayer.training.cross_fit import cross_fit
 
 __all__ = ["audit_files"]
 

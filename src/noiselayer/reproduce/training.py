@@ -16,7 +16,7 @@ from noiselayer.data import Inputs, LabeledData
 from noiselayer.noise.matrices import random
 from noiselayer.reproduce.experiment import Budget, Row
 from noiselayer.training import Hardware, TrainedClassifier, default_options, fit_classifier, predict_logits
-from noiselayer.training.sources import Overlapping
+from noiselayer.training.set_checks import Overlapping
 
 __all__ = [
     "METHODS",

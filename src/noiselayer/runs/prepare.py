@@ -22,9 +22,9 @@ from noiselayer.runs.sets import RunSets, read_sets
 from noiselayer.runs.train import PreparedRun
 from noiselayer.training import Hardware, TrainingOptions, choose_method, default_options
 from noiselayer.training.effects import check_effects
-from noiselayer.training.per_source import check_sources
+from noiselayer.training.per_annotator import check_sources
 from noiselayer.training.seeding import seeded
-from noiselayer.training.sources import Overlapping
+from noiselayer.training.set_checks import Overlapping
 
 __all__ = ["prepare_run", "run_config"]
 

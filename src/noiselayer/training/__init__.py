@@ -2,13 +2,13 @@
 
 from noiselayer.training.batches import Batch, Part, Source
 from noiselayer.training.finite import NonFiniteLossError
-from noiselayer.training.fit import fit_classifier
+from noiselayer.training.logits import features_and_logits, predict_logits
+from noiselayer.training.methods import fit_classifier
 from noiselayer.training.module import NoisyLabelModule, Optimization
 from noiselayer.training.noise_log import NoiseLog
 from noiselayer.training.options import METHODS, TrainingOptions, choose_method, default_options
 from noiselayer.training.phases import KeepBest, NoisePhases
 from noiselayer.training.precision import best_precision
-from noiselayer.training.predict import features_and_logits, predict_logits
 from noiselayer.training.runner import TrainedClassifier
 from noiselayer.training.stage import Hardware, StageResult, run_stage
 

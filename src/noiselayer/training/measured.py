@@ -13,8 +13,8 @@ from noiselayer.estimation.from_predictions import estimate_from_predictions
 from noiselayer.estimation.noise_estimate import NoiseEstimate
 from noiselayer.losses.noise_layer import NoiseLayer
 from noiselayer.noise.simplex import project
+from noiselayer.training.logits import predict_logits
 from noiselayer.training.options import TrainingOptions
-from noiselayer.training.predict import predict_logits
 from noiselayer.training.runner import StageRunner, clean_part, noisy_part
 from noiselayer.training.start import stratified_folds
 

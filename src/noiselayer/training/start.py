@@ -15,8 +15,8 @@ from noiselayer.joint.alternating import alternate, fixed_matrix_losses, renamed
 from noiselayer.joint.from_features import FeatureEstimate, estimate_from_features
 from noiselayer.losses.noise_layer import NoiseLayer
 from noiselayer.noise.simplex import project
+from noiselayer.training.logits import features_and_logits
 from noiselayer.training.options import TrainingOptions
-from noiselayer.training.predict import features_and_logits
 from noiselayer.training.runner import StageRunner, noisy_part
 
 __all__ = ["Found", "out_of_fold_confusion", "starting_matrix", "stratified_folds"]

@@ -22,7 +22,7 @@ from noiselayer.runs import RunFolder, evaluation_device
 from noiselayer.runs.sets import RunSets
 from noiselayer.training import Hardware, TrainedClassifier, TrainingOptions, choose_method, fit_classifier
 from noiselayer.training.effects import check_effects
-from noiselayer.training.sources import check_clean, check_outside
+from noiselayer.training.set_checks import check_clean, check_outside
 from noiselayer.tuning.objective import Objective, ObjectiveName, choose_objective, held_out_samples
 from noiselayer.tuning.pruning import ReportObjective
 from noiselayer.tuning.report import save_report

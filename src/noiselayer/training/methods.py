@@ -19,16 +19,16 @@ from noiselayer.errors import InputError
 from noiselayer.losses.noise_layer import NoiseLayer
 from noiselayer.noise.matrices import check
 from noiselayer.training.batches import Part
+from noiselayer.training.input_statistics import input_statistics
 from noiselayer.training.measured import measured_matrix, trained_on_clean
 from noiselayer.training.memory import keep_freed_memory, trains_on_cpu
 from noiselayer.training.options import TrainingOptions, choose_method
-from noiselayer.training.per_source import check_sources, judge_sources, mean_matrix
+from noiselayer.training.per_annotator import check_sources, judge_sources, mean_matrix
 from noiselayer.training.phases import NoisePhases
 from noiselayer.training.runner import StageRunner, TrainedClassifier, clean_part, noisy_part, outside_part
-from noiselayer.training.sources import check_measurable, check_outside, kept_rows
+from noiselayer.training.set_checks import check_measurable, check_outside, kept_rows
 from noiselayer.training.stage import Hardware
 from noiselayer.training.start import starting_matrix
-from noiselayer.training.statistics import input_statistics
 
 __all__ = ["TrainedClassifier", "fit_classifier"]
 
