@@ -38,7 +38,7 @@ from sklearn.datasets import load_breast_cancer, load_digits, make_classificatio
 from sklearn.model_selection import StratifiedKFold, cross_val_predict, train_test_split
 
 import noiselayer
-from noiselayer.boosting import NoisyLabelBoostingClassifier
+from noiselayer.estimators.boosting import NoisyLabelBoostingClassifier
 
 RESULTS = Path(__file__).parent / "results" / "boosting"
 PAGE = Path(__file__).parent.parent / "docs" / "boosting.md"

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from noiselayer.audit import AuditResult, audit_labels
     from noiselayer.checks import check_noise_model, noise_floor
     from noiselayer.estimation.accuracy import accuracy_from_noisy_labels
-    from noiselayer.estimator import NoisyLabelClassifier
+    from noiselayer.estimators.network import NoisyLabelClassifier
     from noiselayer.joint import regularization
     from noiselayer.losses.bottom_up import NoisyLabelLoss, noisy_label_loss
     from noiselayer.losses.noise_layer import NoiseLayer
@@ -54,7 +54,7 @@ _MODULES = {"noise_matrix": "noiselayer.noise.matrices", "regularization": "nois
 _HOMES = {
     "AuditResult": "noiselayer.audit",
     "NoiseLayer": "noiselayer.losses.noise_layer",
-    "NoisyLabelClassifier": "noiselayer.estimator",
+    "NoisyLabelClassifier": "noiselayer.estimators.network",
     "NoisyLabelLoss": "noiselayer.losses.bottom_up",
     "SparseNoiseMatrix": "noiselayer.noise.sparse_matrix",
     "TopDownLoss": "noiselayer.losses.top_down",

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from noiselayer import NoisyLabelClassifier
-from noiselayer._estimator_inputs import REFUSED
 from noiselayer.errors import InputError
+from noiselayer.estimators.arguments import REFUSED
 from noiselayer.training import TrainingOptions
 from noiselayer.training.effects import check_effects
 

@@ -15,7 +15,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from xgboost import XGBClassifier
 
 from noiselayer import corrupt_labels
-from noiselayer.boosting import NoisyLabelBoostingClassifier, noisy_label_objective
+from noiselayer.estimators.boosting import NoisyLabelBoostingClassifier, noisy_label_objective
 
 Array = npt.NDArray[Any]
 SKEWED = np.array([[0.9, 0.45, 0.0], [0.1, 0.55, 0.0], [0.0, 0.0, 1.0]])

@@ -15,10 +15,17 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import Tensor
 
-from noiselayer._estimator_inputs import DTYPES, REFUSED, as_matrix, codes_of, options_of, prediction_device
 from noiselayer.data.array_inputs import ArrayInputs, Layout
 from noiselayer.data.labeled import LabeledData
 from noiselayer.errors import InputError
+from noiselayer.estimators.arguments import (
+    DTYPES,
+    REFUSED,
+    as_matrix,
+    codes_of,
+    options_of,
+    prediction_device,
+)
 from noiselayer.joint.from_features import Rule
 from noiselayer.training.augmentation import Augmentation
 from noiselayer.training.effects import check_effects

@@ -9,11 +9,11 @@ import numpy.typing as npt
 from sklearn.base import clone
 from torch import Tensor
 
-from noiselayer.boosting.margins import class_probabilities
-from noiselayer.boosting.objective import noisy_label_objective
 from noiselayer.errors import InputError
-from noiselayer.meta.folds import Array, Codes, Floats
-from noiselayer.meta.wrapper import NoisyLabelWrapper
+from noiselayer.estimators.boosting.margins import class_probabilities
+from noiselayer.estimators.boosting.objective import noisy_label_objective
+from noiselayer.estimators.meta.fold_predictions import Array, Codes, Floats
+from noiselayer.estimators.meta.wrapper import NoisyLabelWrapper
 
 __all__ = ["NoisyLabelBoostingClassifier"]
 

@@ -20,8 +20,8 @@ import numpy as np
 import numpy.typing as npt
 from torch import Tensor
 
-from noiselayer.boosting.margins import Array, Floats, log_softmax, matrix_of, scored
 from noiselayer.errors import InputError
+from noiselayer.estimators.boosting.margins import Array, Floats, log_softmax, matrix_of, scored
 
 __all__ = ["NoisyLabelObjective", "noisy_label_objective"]
 

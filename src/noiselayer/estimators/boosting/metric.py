@@ -9,8 +9,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from noiselayer.boosting.margins import Array, matrix_of, scored
 from noiselayer.errors import InputError
+from noiselayer.estimators.boosting.margins import Array, matrix_of, scored
 from noiselayer.losses.log_space import noisy_nll
 
 __all__ = ["NoisyLabelMetric", "noisy_label_metric"]

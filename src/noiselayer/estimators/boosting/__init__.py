@@ -4,10 +4,10 @@ Start with :class:`NoisyLabelBoostingClassifier`; those who call the libraries t
 :func:`noisy_label_objective`, :func:`noisy_label_metric` and :func:`class_probabilities`.
 """
 
-from noiselayer.boosting.classifier import NoisyLabelBoostingClassifier
-from noiselayer.boosting.margins import class_probabilities
-from noiselayer.boosting.metric import noisy_label_metric
-from noiselayer.boosting.objective import noisy_label_objective
+from noiselayer.estimators.boosting.boosted import NoisyLabelBoostingClassifier
+from noiselayer.estimators.boosting.margins import class_probabilities
+from noiselayer.estimators.boosting.metric import noisy_label_metric
+from noiselayer.estimators.boosting.objective import noisy_label_objective
 
 __all__ = [
     "NoisyLabelBoostingClassifier",

@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 from torch import Tensor
 
-from noiselayer._estimator_inputs import as_matrix
 from noiselayer.errors import InputError
+from noiselayer.estimators.arguments import as_matrix
 from noiselayer.noise.matrices import check
 
 __all__ = ["Array", "Floats", "Scored", "class_probabilities", "log_softmax", "matrix_of", "scored"]

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from noiselayer import corrupt_labels, noisy_label_loss
-from noiselayer.boosting import class_probabilities, noisy_label_metric, noisy_label_objective
+from noiselayer.estimators.boosting import class_probabilities, noisy_label_metric, noisy_label_objective
 from noiselayer.noise.matrices import pair_flip
 
 Array = npt.NDArray[Any]

@@ -18,8 +18,8 @@ from sklearn.tree import DecisionTreeClassifier
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from noiselayer import corrupt_labels
-from noiselayer.meta import NoisyLabelMetaClassifier, update_noise_matrix
-from noiselayer.meta.folds import fold_numbers, predict_folds
+from noiselayer.estimators.meta import NoisyLabelMetaClassifier, update_noise_matrix
+from noiselayer.estimators.meta.fold_predictions import fold_numbers, predict_folds
 
 Array = npt.NDArray[Any]
 SKEWED = np.array([[0.9, 0.45, 0.0], [0.1, 0.55, 0.0], [0.0, 0.0, 1.0]])  # class 1 is often taken for class 0

@@ -15,8 +15,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from noiselayer.estimators.meta.fold_predictions import Array, Codes, Floats, FoldPredictions
 from noiselayer.joint.from_features import FeatureEstimate, estimate_from_features
-from noiselayer.meta.folds import Array, Codes, Floats, FoldPredictions
 
 __all__ = ["LearnedMatrix", "Round", "learn_noise_matrix", "posterior_of", "update_noise_matrix"]
 

@@ -12,12 +12,20 @@ from sklearn.utils import check_random_state, get_tags
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from noiselayer._estimator_inputs import as_matrix, codes_of
 from noiselayer.errors import InputError
 from noiselayer.estimation.from_predictions import estimate_from_predictions
 from noiselayer.estimation.noise_estimate import NoiseEstimate
-from noiselayer.meta.folds import Array, Codes, Floats, FoldPredictions, Predict, fold_numbers, predict_folds
-from noiselayer.meta.rounds import learn_noise_matrix
+from noiselayer.estimators.arguments import as_matrix, codes_of
+from noiselayer.estimators.meta.fold_predictions import (
+    Array,
+    Codes,
+    Floats,
+    FoldPredictions,
+    Predict,
+    fold_numbers,
+    predict_folds,
+)
+from noiselayer.estimators.meta.rounds import learn_noise_matrix
 from noiselayer.noise.matrices import check
 
 __all__ = ["NoisyLabelWrapper"]

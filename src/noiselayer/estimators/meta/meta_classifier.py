@@ -11,9 +11,9 @@ from sklearn.utils.validation import has_fit_parameter
 from torch import Tensor
 
 from noiselayer.errors import InputError
-from noiselayer.meta.folds import Array, Codes, Floats, fold_numbers, predict_folds
-from noiselayer.meta.rounds import posterior_of, update_noise_matrix
-from noiselayer.meta.wrapper import NoisyLabelWrapper
+from noiselayer.estimators.meta.fold_predictions import Array, Codes, Floats, fold_numbers, predict_folds
+from noiselayer.estimators.meta.rounds import posterior_of, update_noise_matrix
+from noiselayer.estimators.meta.wrapper import NoisyLabelWrapper
 
 __all__ = ["NoisyLabelMetaClassifier"]
 
