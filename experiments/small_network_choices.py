@@ -27,9 +27,9 @@ from cells import CLASS_NAMES, RESULTS, Arrays, load_cifar10
 from torch import nn
 
 from noiselayer.data import from_arrays
+from noiselayer.files.records import whole_file
 from noiselayer.models import MODELS, SmallNet
 from noiselayer.reproduce.small_network import OPTIMIZATION, WIDTHS
-from noiselayer.runs import whole_file
 from noiselayer.training import Hardware, Optimization, default_options, fit_classifier, predict_logits
 
 EPOCHS = 4

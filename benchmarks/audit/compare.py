@@ -26,7 +26,8 @@ from noiselayer import audit_labels
 from noiselayer.audit.checked_batches import Batch
 from noiselayer.audit.fit_noise_model import confusion_by_prediction, fit_noise_model
 from noiselayer.audit.subsample import first_pass
-from noiselayer.runs import versions, whole_file, write_json
+from noiselayer.files.records import whole_file, write_json
+from noiselayer.storage.environment import versions
 
 BOOTSTRAP = 200
 FIGURES = ("ap", "auroc", "p100", "p1000", "f1", "brier", "ece", "count")

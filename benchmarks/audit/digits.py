@@ -21,8 +21,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from noiselayer import audit_labels, corrupt_labels
+from noiselayer.files.records import whole_file, write_json
 from noiselayer.noise import matrices
-from noiselayer.runs import versions, whole_file, write_json
+from noiselayer.storage.environment import versions
 
 NOISE = {
     "symmetric, 20 %": lambda: matrices.symmetric(10, 0.2),

@@ -23,7 +23,8 @@ from typing import Any
 
 import numpy as np
 
-from noiselayer.runs import describe_hardware, versions, whole_file, write_json
+from noiselayer.files.records import whole_file, write_json
+from noiselayer.storage.environment import describe_hardware, versions
 from noiselayer.training import Hardware
 
 START = """

@@ -22,7 +22,8 @@ import torch
 from torch import Tensor
 
 from noiselayer.annotators import combine_labels, votes_of
-from noiselayer.runs import versions, whole_file, write_json
+from noiselayer.files.records import whole_file, write_json
+from noiselayer.storage.environment import versions
 
 SETS = ("aggre", "random1", "worse")
 # Samples, annotators, classes, labels per sample, and the network's accuracy (roughly; see `network`).

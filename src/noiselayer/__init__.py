@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from noiselayer.noise import matrices as noise_matrix
     from noiselayer.noise.corrupt import corrupt_labels
     from noiselayer.noise.sparse_matrix import SparseNoiseMatrix
-    from noiselayer.runs import load
+    from noiselayer.storage.loaded_run import load
 
 __all__ = [
     "AuditResult",

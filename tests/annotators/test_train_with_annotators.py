@@ -14,11 +14,11 @@ from click.testing import Result
 from typer.testing import CliRunner
 
 from noiselayer import NoisyLabelClassifier
-from noiselayer.auditing import load_audit
 from noiselayer.cli.app import app
 from noiselayer.data import from_arrays, read_data
 from noiselayer.errors import InputError
 from noiselayer.losses.noise_layer import NoiseLayer
+from noiselayer.storage.audit_folder import load_audit
 from noiselayer.training.batches import JoinedDataset, Part, Source
 from noiselayer.training.mixture import mixture_loss
 

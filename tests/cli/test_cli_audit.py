@@ -8,7 +8,7 @@ import pytest
 import torch
 from click.testing import Result
 
-from noiselayer.auditing import load_audit
+from noiselayer.storage.audit_folder import load_audit
 
 Run = Callable[..., Result]
 FAST = (

@@ -10,7 +10,7 @@ import torch
 from click.testing import Result
 
 from noiselayer.noise.matrices import pair_flip
-from noiselayer.runs import read_noise_matrix, write_noise_matrix
+from noiselayer.storage.matrix_file import read_noise_matrix, write_noise_matrix
 
 Run = Callable[..., Result]
 

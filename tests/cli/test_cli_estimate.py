@@ -16,7 +16,7 @@ from click.testing import Result
 from noiselayer.cli import _choices
 from noiselayer.estimation import combine_estimates, estimate_from_pairs, estimate_from_predictions
 from noiselayer.estimation.in_words import strongest_confusions
-from noiselayer.runs import read_noise_matrix
+from noiselayer.storage.matrix_file import read_noise_matrix
 
 Run = Callable[..., Result]
 NAMES = ("cat", "dog", "bird")

@@ -12,8 +12,7 @@ import torch
 from click.testing import Result
 from PIL import Image
 
-from noiselayer.auditing import SavedAudit, save_audit
-from noiselayer.auditing.folder import LABEL_COLUMNS
+from noiselayer.storage.audit_folder import LABEL_COLUMNS, SavedAudit, save_audit
 
 Run = Callable[..., Result]
 

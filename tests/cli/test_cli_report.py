@@ -11,11 +11,10 @@ import torch
 from click.testing import Result
 from safetensors.torch import load_file, save_file
 
-from noiselayer.auditing import SavedAudit, save_audit
-from noiselayer.auditing.folder import LABEL_COLUMNS
 from noiselayer.checks import Finding
 from noiselayer.report import content_from_folder
-from noiselayer.runs import write_noise_matrix
+from noiselayer.storage.audit_folder import LABEL_COLUMNS, SavedAudit, save_audit
+from noiselayer.storage.matrix_file import write_noise_matrix
 
 Run = Callable[..., Result]
 SHORT = ("--epochs", 2, "--batch-size", 16, "--model", "linear")

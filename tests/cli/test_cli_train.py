@@ -13,7 +13,7 @@ from PIL import Image
 from safetensors.torch import load_file
 
 import noiselayer
-from noiselayer.runs import write_noise_matrix
+from noiselayer.storage.matrix_file import write_noise_matrix
 
 Run = Callable[..., Result]
 SHORT = ("--epochs", 2, "--warm-up-epochs", 1, "--batch-size", 16)

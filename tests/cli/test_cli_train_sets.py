@@ -16,7 +16,7 @@ import torch
 from click.testing import Result
 from PIL import Image
 
-from noiselayer.runs import read_noise_matrix
+from noiselayer.storage.matrix_file import read_noise_matrix
 
 Run = Callable[..., Result]
 SHORT = ("--epochs", 2, "--warm-up-epochs", 1, "--batch-size", 16)
@@ -153,7 +153,7 @@ def test_plans_in_words(
     def keep(self: object, config: dict[str, dict[str, object]]) -> None:
         kept.update(config["options"])
 
-    monkeypatch.setattr("noiselayer.runs.folder.RunFolder.check_same", keep)
+    monkeypatch.setattr("noiselayer.storage.run_folder.RunFolder.check_same", keep)
     result = train(*words, "--dry-run")
     assert result.exit_code == 0, result.output
     assert planned in result.stderr

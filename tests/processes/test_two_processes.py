@@ -14,7 +14,7 @@ import torch
 from safetensors.torch import load_file
 
 from noiselayer.errors import InputError
-from noiselayer.runs import read_noise_matrix
+from noiselayer.storage.matrix_file import read_noise_matrix
 from noiselayer.training import Hardware
 
 

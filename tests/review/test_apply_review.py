@@ -17,7 +17,8 @@ from PIL import Image
 
 from noiselayer.data import read_data
 from noiselayer.errors import InputError
-from noiselayer.review import Decision, apply_review, read_decisions
+from noiselayer.jobs.apply_review import apply_review
+from noiselayer.storage.review import Decision, read_decisions
 
 
 def decision(sample: int, given_label: str, new_label: str, name: str | None = None) -> Decision:

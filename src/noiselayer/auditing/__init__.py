@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from noiselayer.audit.stream import audit_stream, batches_of_parquet
     from noiselayer.auditing.audit import audit_files
-    from noiselayer.auditing.folder import SavedAudit, load_audit, save_audit
     from noiselayer.auditing.plan import AuditPlan
+    from noiselayer.storage.audit_folder import SavedAudit, load_audit, save_audit
     from noiselayer.training.cross_fit import CrossFit, cross_fit
 
 __all__ = [

@@ -16,15 +16,15 @@ from noiselayer.annotators.estimates import CombinedLabels
 from noiselayer.audit import AuditResult
 from noiselayer.audit.stream import audit_stream, batches_of_columns
 from noiselayer.auditing.by_source import judged_by_source, whole_probs
-from noiselayer.auditing.folder import SavedAudit, load_audit, save_audit
 from noiselayer.auditing.plan import AuditPlan, abandon_folder, check_out_of_sample, open_folder
 from noiselayer.data import LabeledData, check_for_training
 from noiselayer.data.label_sets import read_probabilities
 from noiselayer.errors import InputError
-from noiselayer.runs.environment import evaluation_device
-from noiselayer.runs.loaded import load
-from noiselayer.runs.matrix_file import read_noise_matrix
-from noiselayer.runs.sets import read_sets
+from noiselayer.storage.audit_folder import SavedAudit, load_audit, save_audit
+from noiselayer.storage.environment import evaluation_device
+from noiselayer.storage.loaded_run import load
+from noiselayer.storage.matrix_file import read_noise_matrix
+from noiselayer.storage.run_sets import read_sets
 from noiselayer.training import Hardware, choose_method, default_options
 from noiselayer.training.cross_fit import cross_fit
 

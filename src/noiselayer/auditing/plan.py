@@ -10,9 +10,9 @@ from typing import Any, Literal
 from noiselayer.data import LabeledData
 from noiselayer.data.reading import Reading, fingerprint
 from noiselayer.errors import InputError, list_some
-from noiselayer.runs.files import read_json, write_json
-from noiselayer.runs.loaded import LoadedRun
-from noiselayer.whole_file import is_unfinished, remove_unfinished
+from noiselayer.files.records import read_json, write_json
+from noiselayer.files.whole_file import is_unfinished, remove_unfinished
+from noiselayer.storage.loaded_run import LoadedRun
 
 __all__ = ["AuditPlan", "abandon_folder", "check_out_of_sample", "open_folder"]
 

@@ -14,7 +14,7 @@ def tell_outcome(metrics: dict[str, Any], out: Path) -> None:
     """Print the figures of a run.
 
     Args:
-        metrics: See :func:`noiselayer.runs.saved.summarize`.
+        metrics: See :func:`noiselayer.storage.saved_run.summarize`.
         out: The run's folder.
     """
     for warning in metrics.get("estimate", {}).get("warnings", ()):

@@ -35,7 +35,8 @@ def apply_review(
     The data stay as they are; a copy is written. Of a folder of images it is a table of ids and labels, or, where
     --out has no ending, a folder of copied images.
     """
-    from noiselayer import interchange, review
+    from noiselayer import interchange
+    from noiselayer.storage import review
 
     done = review.apply_review(
         data,

@@ -40,8 +40,9 @@ def predict(
     The size of images, the columns of a table and how they are encoded come from the run.
     """
     from noiselayer.errors import InputError
-    from noiselayer.runs import evaluation_device, load
-    from noiselayer.runs.predictions import check_ending
+    from noiselayer.storage.environment import evaluation_device
+    from noiselayer.storage.loaded_run import load
+    from noiselayer.storage.predictions import check_ending
     from noiselayer.training import Hardware
 
     if out != "-":

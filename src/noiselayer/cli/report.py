@@ -32,7 +32,7 @@ def report(
     """
     from noiselayer.errors import InputError
     from noiselayer.report import content_from_folder, save_report
-    from noiselayer.runs import evaluation_device
+    from noiselayer.storage.environment import evaluation_device
     from noiselayer.training import Hardware
 
     if out is not None:

@@ -14,7 +14,7 @@ import numpy.typing as npt
 import PIL
 
 from noiselayer.data.decode import ImageCheck, check_images
-from noiselayer.whole_file import whole_file
+from noiselayer.files.whole_file import whole_file
 
 __all__ = ["cache_folder", "indexed_checks"]
 

@@ -85,8 +85,8 @@ def save_demo(folder: DemoFolder, demo: Demo) -> list[Suspect]:
     Returns:
         The suspects listed.
     """
+    from noiselayer.files.records import whole_file, write_json, write_rows
     from noiselayer.report import save_noise_matrices, save_report
-    from noiselayer.runs import whole_file, write_json, write_rows
 
     suspects = find_suspects(demo)
     # First: with it in place the folder is known as the demo's own, whatever stops the rest.
@@ -120,7 +120,7 @@ def _as_bytes(images: torch.Tensor) -> np.ndarray[tuple[int, ...], np.dtype[np.u
 
 
 def _metrics(demo: Demo, suspects: list[Suspect]) -> dict[str, Any]:
-    from noiselayer.runs import versions
+    from noiselayer.storage.environment import versions
 
     return {
         "test_error": demo.test_error,

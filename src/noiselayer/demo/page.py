@@ -17,8 +17,8 @@ from noiselayer.report import ClassErrors, ReportContent, StageLosses
 from noiselayer.report import Suspect as Shown
 from noiselayer.report.stages import stage_losses
 from noiselayer.report.thumbnails import image_uri
-from noiselayer.review import review_command
-from noiselayer.runs import versions
+from noiselayer.storage.environment import versions
+from noiselayer.storage.review import review_command
 from noiselayer.training import StageResult
 
 __all__ = ["content_from_demo"]

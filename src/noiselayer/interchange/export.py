@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from noiselayer.errors import InputError
+from noiselayer.files.records import whole_file
 from noiselayer.interchange.fiftyone import to_fiftyone
 from noiselayer.interchange.label_studio import label_studio_config, to_label_studio
 from noiselayer.interchange.review_items import ReviewItem, review_items
 from noiselayer.report import content_from_folder
-from noiselayer.runs.files import whole_file
 
 __all__ = ["FORMATS", "export_review"]
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from noiselayer.errors import InputError, list_some
 from noiselayer.interchange.review_items import ReviewItem, verdict
-from noiselayer.review.decisions import Decision
+from noiselayer.storage.review.decisions import Decision
 
 __all__ = ["ACCEPT", "REJECT", "decisions_from_fiftyone", "to_fiftyone"]
 

@@ -13,7 +13,7 @@ from xml.sax.saxutils import quoteattr
 from noiselayer.data.labels import check_class_names
 from noiselayer.errors import InputError, list_some
 from noiselayer.interchange.review_items import ReviewItem, verdict
-from noiselayer.review.decisions import Decision
+from noiselayer.storage.review.decisions import Decision
 
 __all__ = ["decisions_from_label_studio", "label_studio_config", "to_label_studio"]
 

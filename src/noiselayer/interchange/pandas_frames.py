@@ -9,7 +9,7 @@ from noiselayer.data import LabeledData, TableEncoder, TableInputs
 from noiselayer.data.frames import require_columns
 from noiselayer.data.labels import encode_labels
 from noiselayer.errors import InputError, list_some
-from noiselayer.review.label_store import label_names, raw_labels
+from noiselayer.storage.review.label_store import label_names, raw_labels
 
 if TYPE_CHECKING:
     import pandas as pd

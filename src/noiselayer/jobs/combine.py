@@ -14,9 +14,9 @@ from noiselayer.annotators.describe import describe_sources
 from noiselayer.data.label_sets import Probabilities, read_probabilities
 from noiselayer.data.vote_tables import VoteTable, read_votes
 from noiselayer.errors import InputError
+from noiselayer.files.records import write_json
+from noiselayer.files.whole_file import whole_files, writing
 from noiselayer.report.sources_page import render_sources
-from noiselayer.runs.files import write_json
-from noiselayer.whole_file import whole_files, writing
 
 __all__ = ["CombinedTable", "combine_table"]
 

@@ -14,11 +14,11 @@ from noiselayer.report.content import ClassErrors, Note, ReportContent, Suspect
 from noiselayer.report.samples import look_at
 from noiselayer.report.source_facts import source_facts
 from noiselayer.report.wording import in_prose, percent, strongest_confusions
-from noiselayer.review.command import review_command
+from noiselayer.storage.review.command import review_command
 
 if TYPE_CHECKING:
-    from noiselayer.auditing import SavedAudit
     from noiselayer.data import Inputs
+    from noiselayer.storage.audit_folder import SavedAudit
 
 __all__ = ["content_from_audit"]
 

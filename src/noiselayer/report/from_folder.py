@@ -37,8 +37,8 @@ def content_from_folder(
     """
     folder = Path(folder)
     if (folder / "audit.json").is_file():
-        from noiselayer.auditing import load_audit
         from noiselayer.report.from_audit import content_from_audit
+        from noiselayer.storage.audit_folder import load_audit
 
         name = f"Audit: {folder.resolve().name}"
         return content_from_audit(load_audit(folder), name=name, limit=limit, data_path=data_path)
@@ -47,7 +47,7 @@ def content_from_folder(
     from dataclasses import replace
 
     from noiselayer.report.from_run import content_from_run, read_run_data
-    from noiselayer.runs.loaded import load
+    from noiselayer.storage.loaded_run import load
 
     run = load(folder)
     try:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from noiselayer.errors import InputError
-from noiselayer.runs.files import read_json
+from noiselayer.files.records import read_json
 
 __all__ = ["MOST_CLASSES", "Share", "SourceClass", "SourceFacts", "Sources", "read_sources", "source_facts"]
 

@@ -12,10 +12,10 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from noiselayer.errors import InputError
+from noiselayer.files.records import read_json, whole_file
 from noiselayer.reproduce.experiment import Budget, Cell, Experiment, Row, Scale
 from noiselayer.reproduce.images import DataFolder
-from noiselayer.runs import describe_hardware, versions, whole_file
-from noiselayer.runs.files import read_json
+from noiselayer.storage.environment import describe_hardware, versions
 from noiselayer.training import Hardware
 
 __all__ = ["collect", "rows_of", "run_grid"]

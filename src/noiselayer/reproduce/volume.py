@@ -14,7 +14,7 @@ from noiselayer.losses.bottom_up import noisy_label_loss
 from noiselayer.models import build_model
 from noiselayer.reproduce.experiment import Budget
 from noiselayer.reproduce.training import hardware_of, options_of
-from noiselayer.runs import evaluation_device
+from noiselayer.storage.environment import evaluation_device
 from noiselayer.training import TrainedClassifier
 
 __all__ = ["SigmoidMatrix", "train_by_volume"]

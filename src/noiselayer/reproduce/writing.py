@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from noiselayer.files.records import whole_file
 from noiselayer.reproduce.experiment import Cell, Experiment, Row
 from noiselayer.reproduce.grid import collect
 from noiselayer.reproduce.tables import notes
-from noiselayer.runs import whole_file
 
 __all__ = ["section", "write_results"]
 

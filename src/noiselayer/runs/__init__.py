@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from noiselayer.data.reading import Reading
-from noiselayer.runs.environment import describe_hardware, evaluation_device, versions
-from noiselayer.runs.files import read_json, whole_file, write_json, write_rows
-from noiselayer.runs.folder import RunFolder
-from noiselayer.runs.loaded import LoadedRun, load
-from noiselayer.runs.matrix_file import read_noise_matrix, write_noise_matrix
-from noiselayer.runs.predictions import Predictions
+from noiselayer.files.records import read_json, whole_file, write_json, write_rows
 from noiselayer.runs.prepare import prepare_run
-from noiselayer.runs.saved import noise_floor
 from noiselayer.runs.train import PreparedRun
+from noiselayer.storage.environment import describe_hardware, evaluation_device, versions
+from noiselayer.storage.loaded_run import LoadedRun, load
+from noiselayer.storage.matrix_file import read_noise_matrix, write_noise_matrix
+from noiselayer.storage.predictions import Predictions
+from noiselayer.storage.run_folder import RunFolder
+from noiselayer.storage.saved_run import noise_floor
 
 __all__ = [
     "LoadedRun",

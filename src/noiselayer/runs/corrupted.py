@@ -17,10 +17,10 @@ from noiselayer.data.label_files import is_label_file, label_column_of, labels_o
 from noiselayer.data.labels import encode_labels
 from noiselayer.data.numpy_files import split_address
 from noiselayer.errors import InputError, nearest
+from noiselayer.files.records import whole_file
 from noiselayer.noise import matrices as matrices
 from noiselayer.noise.corrupt import corrupt_labels
-from noiselayer.runs.files import whole_file
-from noiselayer.runs.matrix_file import read_noise_matrix, write_noise_matrix
+from noiselayer.storage.matrix_file import read_noise_matrix, write_noise_matrix
 
 __all__ = ["NOISES", "Corrupted", "corrupt_file"]
 

@@ -19,9 +19,9 @@ from noiselayer.estimation import (
     estimate_from_predictions,
 )
 from noiselayer.estimation.in_words import about_estimate, name_classes
-from noiselayer.runs.environment import versions
-from noiselayer.runs.files import whole_file, write_json
-from noiselayer.runs.matrix_file import write_entries, write_noise_matrix
+from noiselayer.files.records import whole_file, write_json
+from noiselayer.storage.environment import versions
+from noiselayer.storage.matrix_file import write_entries, write_noise_matrix
 
 __all__ = ["Estimated", "estimate_files"]
 

@@ -14,12 +14,12 @@ from noiselayer.data.inputs import Kind
 from noiselayer.data.reading import Reading, table_encoder
 from noiselayer.errors import InputError
 from noiselayer.models import build_model, count_parameters
-from noiselayer.runs.environment import is_first_process
-from noiselayer.runs.folder import RunFolder
-from noiselayer.runs.loaded import FORMAT
-from noiselayer.runs.matrix_file import read_noise_matrix
-from noiselayer.runs.sets import RunSets, read_sets
 from noiselayer.runs.train import PreparedRun
+from noiselayer.storage.environment import is_first_process
+from noiselayer.storage.loaded_run import FORMAT
+from noiselayer.storage.matrix_file import read_noise_matrix
+from noiselayer.storage.run_folder import RunFolder
+from noiselayer.storage.run_sets import RunSets, read_sets
 from noiselayer.training import Hardware, TrainingOptions, choose_method, default_options
 from noiselayer.training.effects import check_effects
 from noiselayer.training.per_annotator import check_sources

@@ -12,14 +12,14 @@ from torch import Tensor
 
 from noiselayer.data import LabeledData
 from noiselayer.errors import InputError
-from noiselayer.runs.environment import describe_hardware, evaluation_device, is_first_process, versions
-from noiselayer.runs.folder import RunFolder
-from noiselayer.runs.loaded import load
+from noiselayer.files.whole_file import writing
 from noiselayer.runs.plan import in_words, planned_stages, seconds_per_sample
-from noiselayer.runs.saved import save_run, summarize, trusted_error
-from noiselayer.runs.sets import RunSets
+from noiselayer.storage.environment import describe_hardware, evaluation_device, is_first_process, versions
+from noiselayer.storage.loaded_run import load
+from noiselayer.storage.run_folder import RunFolder
+from noiselayer.storage.run_sets import RunSets
+from noiselayer.storage.saved_run import save_run, summarize, trusted_error
 from noiselayer.training import Hardware, TrainingOptions, fit_classifier
-from noiselayer.whole_file import writing
 
 __all__ = ["PreparedRun"]
 

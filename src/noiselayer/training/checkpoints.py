@@ -17,8 +17,8 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from noiselayer.errors import InputError, list_some
+from noiselayer.files.whole_file import whole_file, writing
 from noiselayer.training.batches import Part
-from noiselayer.whole_file import whole_file, writing
 
 __all__ = ["FORMAT", "StageFolder", "WholeCheckpoints", "stage_identity"]
 

@@ -6,8 +6,8 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
+from noiselayer.files.records import whole_file, write_json, write_rows
 from noiselayer.report import save_figure
-from noiselayer.runs import whole_file, write_json, write_rows
 from noiselayer.tuning.curve import draw_curve
 from noiselayer.tuning.result import TuningResult
 

@@ -18,8 +18,10 @@ from torch import Tensor
 from noiselayer.data.inputs import Inputs
 from noiselayer.data.labeled import LabeledData, check_for_training
 from noiselayer.errors import InputError
-from noiselayer.runs import RunFolder, evaluation_device
-from noiselayer.runs.sets import RunSets
+from noiselayer.files.whole_file import writing
+from noiselayer.storage.environment import evaluation_device
+from noiselayer.storage.run_folder import RunFolder
+from noiselayer.storage.run_sets import RunSets
 from noiselayer.training import Hardware, TrainedClassifier, TrainingOptions, choose_method, fit_classifier
 from noiselayer.training.effects import check_effects
 from noiselayer.training.set_checks import check_clean, check_outside
@@ -39,7 +41,6 @@ from noiselayer.tuning.study import (
     suggest,
 )
 from noiselayer.tuning.workers import fail_trials_of_the_dead, mark, tried
-from noiselayer.whole_file import writing
 
 __all__ = ["tune"]
 

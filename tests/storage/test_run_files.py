@@ -9,8 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from noiselayer.errors import InputError
+from noiselayer.files.records import whole_file
 from noiselayer.noise.matrices import random
-from noiselayer.runs import RunFolder, read_noise_matrix, whole_file, write_noise_matrix
+from noiselayer.storage.matrix_file import read_noise_matrix, write_noise_matrix
+from noiselayer.storage.run_folder import RunFolder
 
 NAMES = ("cat", "dog, small", 'the "bird"')
 

@@ -15,10 +15,10 @@ from noiselayer.data.frames import TABLE_SUFFIXES
 from noiselayer.data.numpy_files import split_address
 from noiselayer.data.reading import Reading
 from noiselayer.errors import InputError
+from noiselayer.files.records import read_json
 from noiselayer.models import build_model
-from noiselayer.runs.files import read_json
-from noiselayer.runs.matrix_file import read_noise_matrix
-from noiselayer.runs.predictions import Predictions
+from noiselayer.storage.matrix_file import read_noise_matrix
+from noiselayer.storage.predictions import Predictions
 from noiselayer.training import predict_logits
 
 __all__ = ["FORMAT", "LoadedRun", "load"]

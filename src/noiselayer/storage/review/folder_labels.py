@@ -10,8 +10,8 @@ from uuid import uuid4
 
 from noiselayer.data.read_folder import IMAGE_SUFFIXES
 from noiselayer.errors import InputError
-from noiselayer.review.label_store import LabelStore, beside
-from noiselayer.runs.files import write_rows
+from noiselayer.files.records import write_rows
+from noiselayer.storage.review.label_store import LabelStore, beside
 
 __all__ = ["folder_labels"]
 

@@ -10,11 +10,11 @@ from noiselayer.data.frames import TABLE_SUFFIXES, read_columns
 from noiselayer.data.label_files import LABEL_NAMES, is_label_file
 from noiselayer.data.numpy_files import describe_npz, npz_keys, split_address
 from noiselayer.errors import InputError, nearest
-from noiselayer.review.array_labels import npy_labels, npz_labels
-from noiselayer.review.decisions import Decision
-from noiselayer.review.folder_labels import folder_labels
-from noiselayer.review.label_store import LabelStore
-from noiselayer.review.table_labels import table_labels
+from noiselayer.storage.review.array_labels import npy_labels, npz_labels
+from noiselayer.storage.review.decisions import Decision
+from noiselayer.storage.review.folder_labels import folder_labels
+from noiselayer.storage.review.label_store import LabelStore
+from noiselayer.storage.review.table_labels import table_labels
 
 __all__ = ["AppliedReview", "apply_review"]
 
@@ -60,7 +60,7 @@ def apply_review(
 
     Args:
         data: Of any form that :func:`noiselayer.data.read_data` knows.
-        decisions: See :func:`~noiselayer.review.read_decisions`.
+        decisions: See :func:`~noiselayer.storage.review.read_decisions`.
         out: The copy; a file ``NAME.corrected.*`` beside the labels if None.
         labels: Where the labels are, as for ``read_data``.
         label_column: Likewise.

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from noiselayer.errors import InputError, list_some
-from noiselayer.runs.files import read_json, write_json
-from noiselayer.whole_file import is_unfinished, remove_unfinished
+from noiselayer.files.records import read_json, write_json
+from noiselayer.files.whole_file import is_unfinished, remove_unfinished
 
 __all__ = ["RunFolder"]
 

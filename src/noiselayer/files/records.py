@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from noiselayer.errors import InputError
-from noiselayer.whole_file import whole_file
+from noiselayer.files.whole_file import whole_file
 
 __all__ = ["read_json", "whole_file", "write_json", "write_rows"]
 

@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from noiselayer.data.numpy_files import npz_keys, read_npy, read_npz
-from noiselayer.review.label_store import LabelStore, beside, label_names, raw_labels
-from noiselayer.runs.files import whole_file
+from noiselayer.files.records import whole_file
+from noiselayer.storage.review.label_store import LabelStore, beside, label_names, raw_labels
 
 __all__ = ["npy_labels", "npz_labels"]
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from noiselayer.review.apply import AppliedReview, apply_review
-from noiselayer.review.command import review_command
-from noiselayer.review.decisions import Decision, read_decisions
+from noiselayer.jobs.apply_review import AppliedReview, apply_review
+from noiselayer.storage.review.command import review_command
+from noiselayer.storage.review.decisions import Decision, read_decisions
 
 __all__ = ["AppliedReview", "Decision", "apply_review", "read_decisions", "review_command"]

@@ -13,8 +13,8 @@ from torch import Tensor
 from noiselayer._version import __version__
 from noiselayer.checks import Finding
 from noiselayer.errors import InputError, list_some
-from noiselayer.runs.files import read_json, whole_file, write_json
-from noiselayer.runs.matrix_file import read_noise_matrix, write_entries, write_noise_matrix
+from noiselayer.files.records import read_json, whole_file, write_json
+from noiselayer.storage.matrix_file import read_noise_matrix, write_entries, write_noise_matrix
 
 if TYPE_CHECKING:
     import pandas as pd

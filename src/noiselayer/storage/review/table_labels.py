@@ -10,8 +10,8 @@ from typing import Any
 from noiselayer.data.frames import read_columns, read_frame, require_columns
 from noiselayer.data.label_files import label_column_of, labels_of_column
 from noiselayer.errors import InputError
-from noiselayer.review.label_store import LabelStore, beside, label_names, raw_labels
-from noiselayer.runs.files import whole_file
+from noiselayer.files.records import whole_file
+from noiselayer.storage.review.label_store import LabelStore, beside, label_names, raw_labels
 
 __all__ = ["table_labels"]
 

@@ -12,7 +12,7 @@ from typing import IO, Any
 from torch import Tensor
 
 from noiselayer.errors import InputError
-from noiselayer.runs.files import whole_file
+from noiselayer.files.records import whole_file
 
 __all__ = ["Predictions"]
 

@@ -14,11 +14,11 @@ from torch import Tensor
 from noiselayer.annotators.describe import describe_sources
 from noiselayer.data import LabeledData
 from noiselayer.estimation.in_words import about_estimate, finite
-from noiselayer.runs.files import whole_file, write_json, write_rows
-from noiselayer.runs.matrix_file import write_entries, write_noise_matrix
-from noiselayer.runs.sets import RunSets
+from noiselayer.files.records import whole_file, write_json, write_rows
+from noiselayer.files.whole_file import whole_files
+from noiselayer.storage.matrix_file import write_entries, write_noise_matrix
+from noiselayer.storage.run_sets import RunSets
 from noiselayer.training import TrainedClassifier, predict_logits
-from noiselayer.whole_file import whole_files
 
 __all__ = ["noise_floor", "save_run", "summarize", "trusted_error"]
 

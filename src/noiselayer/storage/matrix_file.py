@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from noiselayer.errors import InputError, list_some, nearest
+from noiselayer.files.records import write_rows
 from noiselayer.noise.matrices import check
-from noiselayer.runs.files import write_rows
 
 __all__ = ["CORNER", "read_noise_matrix", "write_entries", "write_noise_matrix"]
 
