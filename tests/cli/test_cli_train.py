@@ -184,7 +184,7 @@ def test_a_failure_of_the_program_is_not_blamed_on_the_input(
     def fail(*arguments: object, **options: object) -> None:
         raise ValueError("a bug")
 
-    monkeypatch.setattr("noiselayer.runs.train.fit_classifier", fail)
+    monkeypatch.setattr("noiselayer.jobs.train.fit_classifier", fail)
     result = run("train", vectors, "--labels", "y", "--out", tmp_path / "run")
     assert isinstance(result.exception, ValueError)
     assert left(tmp_path) == {"data.npz"}

@@ -63,15 +63,13 @@ def run_killed(
 
 def main(path: str) -> None:
     """Run the job and print its records."""
+    import noiselayer.auditing
+    import noiselayer.runs
     import optuna  # noqa: F401
     import pytorch_lightning  # noqa: F401
     import torchvision  # noqa: F401
 
-    import noiselayer.auditing
-    import noiselayer.report
-    import noiselayer.reproduce
-    import noiselayer.runs
-    import noiselayer.tuning  # noqa: F401
+    import noiselayer.jobs.tuning  # noqa: F401
     from noiselayer.cli.app import app
 
     job = Job(**json.loads(Path(path).read_text()))

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from report_contents import hostile_content
 
-from noiselayer.demo import Demo, run_demo
+from noiselayer.jobs.demo import Demo, run_demo
 from noiselayer.report import save_report
 
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")

@@ -14,7 +14,7 @@ from report_contents import HOSTILE, hostile_content, many_classes
 from typer.testing import CliRunner
 
 from noiselayer.cli.app import app
-from noiselayer.demo import Demo, DemoFolder, Suspect, save_demo
+from noiselayer.jobs.demo import Demo, DemoFolder, Suspect, save_demo
 from noiselayer.report import save_report
 
 Opened = Callable[..., Any]

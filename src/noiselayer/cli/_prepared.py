@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from noiselayer.cli._parse import parse_devices, parse_list, parse_size
 
 if TYPE_CHECKING:
-    from noiselayer.runs import PreparedRun
+    from noiselayer.jobs.train import PreparedRun
 
 __all__ = ["prepared"]
 
@@ -44,7 +44,7 @@ def prepared(given: Mapping[str, Any]) -> PreparedRun:
         InputError: If anything is wrong with them.
     """
     from noiselayer.data.reading import Reading
-    from noiselayer.runs import prepare_run
+    from noiselayer.jobs.train_prepare import prepare_run
     from noiselayer.training import Hardware
 
     chosen = {_RENAMED.get(name, name): given[name] for name in _OPTIONS} | {

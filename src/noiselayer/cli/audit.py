@@ -134,8 +134,9 @@ def audit(
     Models are cross-fitted for it, unless --probs or --run says where probabilities come from: each judges
     labels that it has not seen. Leaves a folder with a table of labels, counts and the noise matrix.
     """
-    from noiselayer.auditing import AuditPlan, audit_files
     from noiselayer.data.reading import Reading
+    from noiselayer.jobs.audit import audit_files
+    from noiselayer.jobs.audit_plan import AuditPlan
     from noiselayer.training import Hardware
 
     chosen = {

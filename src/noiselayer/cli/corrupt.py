@@ -36,7 +36,7 @@ def corrupt(
 
     The noise matrix used goes beside: OUT.noise_matrix.csv, which train --method known takes.
     """
-    from noiselayer.runs.corrupted import corrupt_file
+    from noiselayer.jobs.corrupt import corrupt_file
 
     result = corrupt_file(
         labels,

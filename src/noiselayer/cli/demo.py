@@ -24,7 +24,7 @@ def demo(
     """
     say("1,797 handwritten digits; a quarter is held out, with true labels, for the test.")
     say("In the rest every digit is mistaken for the next one 45 % of the time: 0 becomes 1, 9 becomes 0.")
-    from noiselayer.demo import DemoFolder, label_errors, run_demo, save_demo
+    from noiselayer.jobs.demo import DemoFolder, label_errors, run_demo, save_demo
 
     folder = DemoFolder(out)
     try:

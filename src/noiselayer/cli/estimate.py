@@ -97,7 +97,7 @@ def estimate(
 
     Leaves the noise matrix, which train --method known takes, its errors and a picture.
     """
-    from noiselayer.runs.estimated import estimate_files
+    from noiselayer.jobs.estimate import estimate_files
 
     found = estimate_files(
         out,

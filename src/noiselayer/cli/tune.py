@@ -18,7 +18,7 @@ from noiselayer.cli.train import train
 from noiselayer.errors import InputError
 
 if TYPE_CHECKING:
-    from noiselayer.tuning import SearchRange, TuningResult
+    from noiselayer.jobs.tuning import SearchRange, TuningResult
 
 __all__ = ["tune"]
 
@@ -90,8 +90,8 @@ def tune(
     For several workers start the same command with --resume several times: they share the trials, and do those of a
     worker that was killed again.
     """
-    from noiselayer.tuning import parse_search
-    from noiselayer.tuning import tune as run_search
+    from noiselayer.jobs.tuning import parse_search
+    from noiselayer.jobs.tuning import tune as run_search
 
     ranges = [parse_search(text) for text in search or ()]
     for each in ranges:

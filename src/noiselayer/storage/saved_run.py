@@ -47,7 +47,7 @@ def save_run(
     Args:
         folder: Where; it exists.
         trained: What training left.
-        config: See :func:`noiselayer.runs.prepare.run_config`.
+        config: See :func:`noiselayer.jobs.train_prepare.run_config`.
         metrics: See :func:`summarize`.
     """
     with whole_files(folder, "metrics.json") as together:

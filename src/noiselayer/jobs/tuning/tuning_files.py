@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from noiselayer.files.records import whole_file, write_json, write_rows
+from noiselayer.jobs.tuning.curve import draw_curve
+from noiselayer.jobs.tuning.tuning_result import TuningResult
 from noiselayer.report import save_figure
-from noiselayer.tuning.curve import draw_curve
-from noiselayer.tuning.result import TuningResult
 
 __all__ = ["save_report"]
 
@@ -29,7 +29,7 @@ def save_report(
 
     Args:
         folder: Where; it exists.
-        result: Of :func:`noiselayer.tuning.tune`.
+        result: Of :func:`noiselayer.jobs.tuning.tune`.
         train_arguments: The beginning of the command that trains, without the options searched.
     """
     names = [search.name for search in result.search]

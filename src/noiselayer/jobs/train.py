@@ -13,7 +13,7 @@ from torch import Tensor
 from noiselayer.data import LabeledData
 from noiselayer.errors import InputError
 from noiselayer.files.whole_file import writing
-from noiselayer.runs.plan import in_words, planned_stages, seconds_per_sample
+from noiselayer.jobs.train_plan import in_words, planned_stages, seconds_per_sample
 from noiselayer.storage.environment import describe_hardware, evaluation_device, is_first_process, versions
 from noiselayer.storage.loaded_run import load
 from noiselayer.storage.run_folder import RunFolder

@@ -9,9 +9,9 @@ from typing import Any
 
 import optuna
 
+from noiselayer.jobs.tuning.criterion import Objective
+from noiselayer.jobs.tuning.search import SearchRange, apply_values
 from noiselayer.training import TrainingOptions
-from noiselayer.tuning.objective import Objective
-from noiselayer.tuning.search import SearchRange, apply_values
 
 __all__ = ["Chosen", "TrialRecord", "TuningResult", "records"]
 
@@ -79,7 +79,7 @@ class Chosen:
 
 @dataclass(frozen=True)
 class TuningResult:
-    """The outcome of :func:`noiselayer.tuning.tune`.
+    """The outcome of :func:`noiselayer.jobs.tuning.tune`.
 
     Attributes:
         search: What was searched.

@@ -10,8 +10,8 @@ from torch import Tensor
 
 from noiselayer.checks import noise_floor
 from noiselayer.data.reading import Reading
-from noiselayer.demo.experiment import Demo
-from noiselayer.demo.suspects import Suspect, label_errors
+from noiselayer.jobs.demo.digits import Demo
+from noiselayer.jobs.demo.suspects import Suspect, label_errors
 from noiselayer.noise.posterior import label_error_probability
 from noiselayer.report import ClassErrors, ReportContent, StageLosses
 from noiselayer.report import Suspect as Shown

@@ -13,8 +13,8 @@ from torch import Tensor
 from noiselayer.data.inputs import Kind
 from noiselayer.data.reading import Reading, table_encoder
 from noiselayer.errors import InputError
+from noiselayer.jobs.train import PreparedRun
 from noiselayer.models import build_model, count_parameters
-from noiselayer.runs.train import PreparedRun
 from noiselayer.storage.environment import is_first_process
 from noiselayer.storage.loaded_run import FORMAT
 from noiselayer.storage.matrix_file import read_noise_matrix

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from noiselayer.demo.experiment import Demo
+from noiselayer.jobs.demo.digits import Demo
 from noiselayer.noise.posterior import label_error_probability, posterior
 
 __all__ = ["Suspect", "find_suspects", "label_errors"]

@@ -13,11 +13,11 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-import noiselayer.demo
+import noiselayer.jobs.demo
 from noiselayer.cli.app import app
-from noiselayer.demo import Demo, DemoFolder, find_suspects, label_errors, save_demo
-from noiselayer.demo.page import content_from_demo
 from noiselayer.errors import InputError
+from noiselayer.jobs.demo import Demo, DemoFolder, find_suspects, label_errors, save_demo
+from noiselayer.jobs.demo.demo_page import content_from_demo
 
 FILES = {"digits.npz", "metrics.json", "noise_matrix.png", "suspects.csv", "suspects.html"}
 
@@ -105,7 +105,7 @@ def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
 def test_the_command_says_what_it_found(
     hurried: Demo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(noiselayer.demo, "run_demo", lambda seed, on_step: hurried)
+    monkeypatch.setattr(noiselayer.jobs.demo, "run_demo", lambda seed, on_step: hurried)
     done = CliRunner().invoke(app, ["demo", "--out", str(tmp_path / "out")])
     assert done.exit_code == 0, done.output
     for method, error in hurried.test_error.items():
@@ -116,7 +116,7 @@ def test_the_command_says_what_it_found(
 
 
 def test_the_command_refuses_before_it_trains(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(noiselayer.demo, "run_demo", lambda seed, on_step: pytest.fail("it trained"))
+    monkeypatch.setattr(noiselayer.jobs.demo, "run_demo", lambda seed, on_step: pytest.fail("it trained"))
     (tmp_path / "thesis.tex").write_text("")
     done = CliRunner().invoke(app, ["demo", "--out", str(tmp_path)])
     assert done.exit_code == 2
@@ -127,7 +127,7 @@ def test_a_failure_leaves_no_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     def stopped(seed: int, on_step: object) -> Demo:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(noiselayer.demo, "run_demo", stopped)
+    monkeypatch.setattr(noiselayer.jobs.demo, "run_demo", stopped)
     done = CliRunner().invoke(app, ["demo", "--out", str(tmp_path / "out")])
     assert done.exit_code == 130
     assert not (tmp_path / "out").exists()

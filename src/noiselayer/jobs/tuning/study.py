@@ -17,7 +17,7 @@ from optuna.samplers import BaseSampler, TPESampler
 from optuna.trial import FrozenTrial, TrialState
 
 from noiselayer.errors import InputError, list_some
-from noiselayer.tuning.search import SearchRange
+from noiselayer.jobs.tuning.search import SearchRange
 
 __all__ = [
     "check_same",

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from noiselayer.tuning.result import TuningResult
+from noiselayer.jobs.tuning.tuning_result import TuningResult
 
 __all__ = ["CurvePanel", "curve_panels", "draw_curve"]
 

@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from noiselayer.errors import InputError
+from noiselayer.jobs.tuning import choose_objective, score
 from noiselayer.training import TrainingOptions
-from noiselayer.tuning import choose_objective, score
 
 
 def test_score_as_a_loop_would_have_it(skewed: torch.Tensor, generator: torch.Generator) -> None:

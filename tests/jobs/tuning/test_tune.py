@@ -10,9 +10,9 @@ import pytest
 
 from noiselayer.data import LabeledData
 from noiselayer.errors import InputError
+from noiselayer.jobs.tuning import apply_values, parse_search, tune
+from noiselayer.jobs.tuning import tune as tuning_run
 from noiselayer.training import Hardware, TrainingOptions, fit_classifier, predict_logits
-from noiselayer.tuning import apply_values, parse_search, tune
-from noiselayer.tuning import run as tuning_run
 
 CPU = Hardware(accelerator="cpu")
 Short = Callable[..., TrainingOptions]

@@ -6,8 +6,8 @@ import pytorch_lightning as pl
 from optuna import Trial
 from pytorch_lightning.callbacks import Callback
 
+from noiselayer.jobs.tuning.criterion import HeldOut, ObjectiveName
 from noiselayer.training.phases import find_noise_layer
-from noiselayer.tuning.objective import HeldOut, ObjectiveName
 
 __all__ = ["ReportObjective"]
 

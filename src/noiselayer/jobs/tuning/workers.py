@@ -58,7 +58,7 @@ def fail_trials_of_the_dead(
 
     Args:
         study: Shared by all workers.
-        then: Called with each, such as :func:`noiselayer.tuning.study.queue_again`.
+        then: Called with each, such as :func:`noiselayer.jobs.tuning.study.queue_again`.
 
     Returns:
         The numbers of those trials.

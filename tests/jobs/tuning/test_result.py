@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from noiselayer.jobs.tuning import Objective, SearchRange, TrialRecord, TuningResult
+from noiselayer.jobs.tuning.curve import curve_panels, draw_curve
+from noiselayer.jobs.tuning.tuning_files import save_report
 from noiselayer.training import TrainingOptions
-from noiselayer.tuning import Objective, SearchRange, TrialRecord, TuningResult
-from noiselayer.tuning.curve import curve_panels, draw_curve
-from noiselayer.tuning.report import save_report
 
 ERROR = Objective("error", "clean")
 

@@ -15,11 +15,11 @@ from noiselayer.annotators.describe import describe_sources
 from noiselayer.annotators.estimates import CombinedLabels
 from noiselayer.audit import AuditResult
 from noiselayer.audit.stream import audit_stream, batches_of_columns
-from noiselayer.auditing.by_source import judged_by_source, whole_probs
-from noiselayer.auditing.plan import AuditPlan, abandon_folder, check_out_of_sample, open_folder
 from noiselayer.data import LabeledData, check_for_training
 from noiselayer.data.label_sets import read_probabilities
 from noiselayer.errors import InputError
+from noiselayer.jobs.audit_by_annotator import judged_by_source, whole_probs
+from noiselayer.jobs.audit_plan import AuditPlan, abandon_folder, check_out_of_sample, open_folder
 from noiselayer.storage.audit_folder import SavedAudit, load_audit, save_audit
 from noiselayer.storage.environment import evaluation_device
 from noiselayer.storage.loaded_run import load

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from noiselayer.demo.experiment import METHODS, Demo, run_demo
-from noiselayer.demo.output import DemoFolder, save_demo
-from noiselayer.demo.suspects import Suspect, find_suspects, label_errors
+from noiselayer.jobs.demo.digits import METHODS, Demo, run_demo
+from noiselayer.jobs.demo.output import DemoFolder, save_demo
+from noiselayer.jobs.demo.suspects import Suspect, find_suspects, label_errors
 
 __all__ = [
     "METHODS",

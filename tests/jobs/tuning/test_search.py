@@ -3,8 +3,8 @@
 import pytest
 
 from noiselayer.errors import InputError
+from noiselayer.jobs.tuning import SearchRange, apply_values, default_search, parse_search, with_grid
 from noiselayer.training import TrainingOptions
-from noiselayer.tuning import SearchRange, apply_values, default_search, parse_search, with_grid
 
 
 @pytest.mark.parametrize(

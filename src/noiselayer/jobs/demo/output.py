@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from noiselayer.demo.experiment import RATE, Demo
-from noiselayer.demo.page import content_from_demo
-from noiselayer.demo.suspects import Suspect, find_suspects, label_errors
 from noiselayer.errors import InputError, list_some
+from noiselayer.jobs.demo.demo_page import content_from_demo
+from noiselayer.jobs.demo.digits import RATE, Demo
+from noiselayer.jobs.demo.suspects import Suspect, find_suspects, label_errors
 
 __all__ = ["DemoFolder", "save_demo"]
 

@@ -10,9 +10,8 @@ import pandas as pd
 import pytest
 from optuna.trial import TrialState
 
-from noiselayer.tuning import SearchRange, parse_search, with_grid
-from noiselayer.tuning.result import records
-from noiselayer.tuning.study import (
+from noiselayer.jobs.tuning import SearchRange, parse_search, with_grid
+from noiselayer.jobs.tuning.study import (
     open_study,
     queue_again,
     queue_next,
@@ -21,6 +20,7 @@ from noiselayer.tuning.study import (
     sampler_of,
     suggest,
 )
+from noiselayer.jobs.tuning.tuning_result import records
 
 GRID = with_grid([parse_search("alpha")], [0.0, 0.5, 1.0])
 RANGE = (SearchRange("trace_penalty", 0.001, 1.0, log=True),)
@@ -115,7 +115,7 @@ def test_two_workers_share_a_storage(tmp_path: Path) -> None:
 import sys, numpy as np
 from noiselayer.data import from_arrays
 from noiselayer.training import Hardware, default_options
-from noiselayer.tuning import tune
+from noiselayer.jobs.tuning import tune
 g = np.random.default_rng(0)
 y = np.arange(90) % 3
 data = from_arrays((np.eye(3)[y] + g.normal(size=(90, 3))).astype("float32"), y)

@@ -19,18 +19,10 @@ from noiselayer.data.inputs import Inputs
 from noiselayer.data.labeled import LabeledData, check_for_training
 from noiselayer.errors import InputError
 from noiselayer.files.whole_file import writing
-from noiselayer.storage.environment import evaluation_device
-from noiselayer.storage.run_folder import RunFolder
-from noiselayer.storage.run_sets import RunSets
-from noiselayer.training import Hardware, TrainedClassifier, TrainingOptions, choose_method, fit_classifier
-from noiselayer.training.effects import check_effects
-from noiselayer.training.set_checks import check_clean, check_outside
-from noiselayer.tuning.objective import Objective, ObjectiveName, choose_objective, held_out_samples
-from noiselayer.tuning.pruning import ReportObjective
-from noiselayer.tuning.report import save_report
-from noiselayer.tuning.result import TuningResult, records
-from noiselayer.tuning.search import SearchRange, apply_values, default_search, with_grid
-from noiselayer.tuning.study import (
+from noiselayer.jobs.tuning.criterion import Objective, ObjectiveName, choose_objective, held_out_samples
+from noiselayer.jobs.tuning.pruning import ReportObjective
+from noiselayer.jobs.tuning.search import SearchRange, apply_values, default_search, with_grid
+from noiselayer.jobs.tuning.study import (
     check_same,
     open_study,
     queue_again,
@@ -40,7 +32,15 @@ from noiselayer.tuning.study import (
     sampler_of,
     suggest,
 )
-from noiselayer.tuning.workers import fail_trials_of_the_dead, mark, tried
+from noiselayer.jobs.tuning.tuning_files import save_report
+from noiselayer.jobs.tuning.tuning_result import TuningResult, records
+from noiselayer.jobs.tuning.workers import fail_trials_of_the_dead, mark, tried
+from noiselayer.storage.environment import evaluation_device
+from noiselayer.storage.run_folder import RunFolder
+from noiselayer.storage.run_sets import RunSets
+from noiselayer.training import Hardware, TrainedClassifier, TrainingOptions, choose_method, fit_classifier
+from noiselayer.training.effects import check_effects
+from noiselayer.training.set_checks import check_clean, check_outside
 
 __all__ = ["tune"]
 
@@ -83,7 +83,7 @@ def tune(
         data: Samples and their noisy labels.
         options: Everything that is not searched; ``seed`` is of the search too.
         search: What to search; if empty, what the method has: see
-            :func:`noiselayer.tuning.default_search`.
+            :func:`noiselayer.jobs.tuning.default_search`.
         clean: Samples with trusted labels.
         outside: Samples that show none of the classes.
         overlapping: As for :func:`noiselayer.training.fit_classifier`.
