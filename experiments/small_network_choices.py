@@ -29,7 +29,7 @@ from torch import nn
 from noiselayer.data import from_arrays
 from noiselayer.files.records import whole_file
 from noiselayer.models import MODELS, SmallNet
-from noiselayer.reproduce.small_network import OPTIMIZATION, WIDTHS
+from noiselayer.paper.beyond.small_network import OPTIMIZATION, WIDTHS
 from noiselayer.training import Hardware, Optimization, default_options, fit_classifier, predict_logits
 
 EPOCHS = 4

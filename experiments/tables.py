@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from noiselayer.reproduce import EXPERIMENTS
+from noiselayer.paper import EXPERIMENTS
 
 ROOT = Path(__file__).parent.parent
 RESULTS = Path(__file__).parent / "results"

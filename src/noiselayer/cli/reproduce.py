@@ -59,8 +59,8 @@ def reproduce(
     """
     from noiselayer.cli._parse import parse_list
     from noiselayer.errors import InputError
-    from noiselayer.reproduce import SCALES, load_experiment
-    from noiselayer.reproduce import reproduce as run
+    from noiselayer.paper import SCALES, load_experiment
+    from noiselayer.paper import reproduce as run
 
     experiment = load_experiment(name)
     if scale not in SCALES:

@@ -1,0 +1,67 @@
+"""cleanlab's filter on out-of-fold probabilities, in an interpreter of its own."""
+
+from __future__ import annotations
+
+import subprocess
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from sklearn.model_selection import StratifiedKFold
+
+from noiselayer.data import LabeledData
+from noiselayer.errors import InputError
+from noiselayer.paper.experiment import Budget
+from noiselayer.paper.trial import train
+from noiselayer.training import predict_logits
+
+__all__ = ["label_issues"]
+
+_SCRIPT = """
+import sys
+import numpy as np
+from cleanlab.filter import find_label_issues
+given = np.load(sys.argv[1])
+np.save(sys.argv[2], find_label_issues(given["labels"], given["probs"], n_jobs=1))
+"""
+
+
+def label_issues(noisy: LabeledData, *, budget: Budget, seed: int) -> npt.NDArray[np.bool_]:
+    """Which labels cleanlab's default filter calls wrong, shape (N,).
+
+    As many networks are trained out of fold, for as many epochs, as a learned noise matrix takes for its start.
+
+    Args:
+        noisy: Images and their noisy labels.
+        budget: Model and epochs; ``budget.cleanlab`` is the interpreter.
+        seed: Of folds and training.
+
+    Raises:
+        InputError: If the interpreter does not run cleanlab.
+    """
+    assert budget.cleanlab is not None
+    assert noisy.labels is not None
+    y = noisy.labels.numpy()
+    probs = np.zeros((len(y), noisy.num_classes), dtype=np.float32)
+    of_fold = replace(budget, epochs=budget.warm_up_epochs)
+    for fit, leave in StratifiedKFold(2, shuffle=True, random_state=seed).split(y, y):
+        part = noisy.subset(torch.from_numpy(fit))
+        trained = train(part, method="normal", budget=of_fold, seed=seed)
+        logits = predict_logits(trained.network, noisy.subset(torch.from_numpy(leave)).inputs)
+        probs[leave] = logits.double().softmax(dim=1).float().numpy()
+    with tempfile.TemporaryDirectory() as folder:
+        given, found = Path(folder) / "given.npz", Path(folder) / "found.npy"
+        np.savez(given, labels=y, probs=probs)
+        words = [budget.cleanlab, "-c", _SCRIPT, str(given), str(found)]
+        try:
+            subprocess.run(words, check=True, capture_output=True, text=True)
+        except (OSError, subprocess.CalledProcessError) as error:
+            reason = getattr(error, "stderr", "") or str(error)
+            raise InputError(
+                f"{budget.cleanlab} does not run cleanlab: {reason.strip().splitlines()[-1]}"
+            ) from error
+        issues: npt.NDArray[np.bool_] = np.load(found)
+    return issues

@@ -1,0 +1,112 @@
+"""Later methods on Table 1's noisy set, with the same network and about the same budget. Not in the paper.
+
+- *forward correction with anchor points* (Patrini et al. 2017): a network is trained as usual; column i of Q is what it
+  predicts for the sample it is surest of, among those below the 97th percentile of p(i | x). Then Q is fixed.
+- *volume minimisation* (Li et al. 2021): Q, in their parametrisation, learns with the network from the first step; its
+  log volume is penalised with weight 1e-4.
+- *prune and retrain* (cleanlab): out-of-fold probabilities from networks trained as usual, cleanlab's default filter
+  removes labels, a network is trained on the rest. cleanlab runs in an environment of its own: ``--cleanlab PYTHON``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from noiselayer.errors import InputError
+from noiselayer.paper.beyond.cleanlab_prune import label_issues
+from noiselayer.paper.beyond.volume import train_by_volume
+from noiselayer.paper.data_folder import DataFolder
+from noiselayer.paper.experiment import Budget, Cell, Experiment, Row, Scale
+from noiselayer.paper.markdown import grouped, markdown, methods_of, spread
+from noiselayer.paper.table1 import BUDGETS, GRIDS, RATES
+from noiselayer.paper.trial import corrupt, deliberate_noise, outcome, train
+from noiselayer.training import TrainedClassifier, predict_logits
+
+__all__ = ["EXPERIMENT", "anchor_matrix"]
+
+METHODS = ("forward, anchor points", "volume minimisation", "prune and retrain")
+
+
+def cells(scale: Scale, seeds: Sequence[int]) -> list[Cell]:
+    """Every method at Table 1's noise levels; at the reduced scale the lower one only."""
+    dataset, size = GRIDS[scale]
+    rates = RATES[:1] if scale == "reduced" else RATES
+    return [
+        Cell({"dataset": dataset, "size": size, "rate": rate}, method, seed)
+        for rate in rates
+        for seed in seeds
+        for method in METHODS
+    ]
+
+
+def anchor_matrix(probs: Tensor, *, quantile: float = 0.97) -> Tensor:
+    """Column i is the prediction for the anchor of class i, shape (K, K), columns = true classes.
+
+    Args:
+        probs: p(noisy | x), shape (N, K), of a network trained on noisy labels.
+        quantile: Samples above it are left out as outliers, for every class.
+
+    >>> anchor_matrix(torch.tensor([[0.9, 0.1], [0.2, 0.8], [0.5, 0.5]]), quantile=1.0)
+    tensor([[0.9000, 0.2000],
+            [0.1000, 0.8000]])
+    """
+    columns = []
+    for i in range(probs.shape[1]):
+        of_class = probs[:, i]
+        allowed = of_class.masked_fill(of_class > of_class.quantile(quantile), -1.0)
+        columns.append(probs[allowed.argmax()])
+    return torch.stack(columns, dim=1)
+
+
+def run(cell: Cell, data: DataFolder, budget: Budget) -> Row:
+    """The same images and labels as Table 1's cell of this seed."""
+    images = data.images(cell.settings["dataset"])
+    generator = torch.Generator().manual_seed(cell.seed)
+    order = torch.randperm(len(images.y_train), generator=generator).numpy()[: cell.settings["size"]]
+    Q = deliberate_noise(cell.settings["rate"], images.num_classes, generator)
+    noisy = images.labeled(order, corrupt(images.y_train[order], Q, generator))
+    common: dict[str, Any] = {"budget": budget, "seed": cell.seed}
+
+    def figures(trained: TrainedClassifier) -> Row:
+        return outcome(trained, images.test(), Q, dataset=images.name)
+
+    if cell.method == "volume minimisation":
+        return figures(train_by_volume(noisy, **common))
+    if cell.method == "forward, anchor points":
+        usual = train(noisy, method="normal", **common)
+        anchors = anchor_matrix(predict_logits(usual.network, noisy.inputs).softmax(dim=1))
+        return figures(train(noisy, method="true", noise_matrix=anchors, **common))
+    if budget.cleanlab is None:
+        raise InputError(
+            "the method 'prune and retrain' needs an interpreter that has cleanlab: --cleanlab PYTHON."
+        )
+    kept = (~label_issues(noisy, **common)).nonzero()[0]
+    row = figures(train(noisy.subset(torch.from_numpy(kept)), method="normal", **common))
+    return {**row, "noise_matrix_error": None, "pruned": len(noisy) - len(kept)}
+
+
+def table(rows: Sequence[Row]) -> str:
+    """A row per noise level and method."""
+    lines = []
+    for rate, of_rate in grouped(rows, lambda row: row["settings"]["rate"]).items():
+        for method in methods_of(of_rate):
+            chosen = [row for row in of_rate if row["method"] == method]
+            errors = [row["noise_matrix_error"] for row in chosen if row["noise_matrix_error"] is not None]
+            figures = [spread([row["test_error"] for row in chosen]), spread(errors, 3)]
+            lines.append([f"{100 * rate:.0f} %", method, *figures, str(len(chosen))])
+    return markdown(["noise", "method", "test error, %", "relative L1 error of Q", "seeds"], lines)
+
+
+EXPERIMENT = Experiment(
+    name="later",
+    title="Later methods on Table 1's data",
+    paper="Not in the paper.",
+    cells=cells,
+    budgets=BUDGETS,
+    run=run,
+    table=table,
+)

@@ -1,0 +1,183 @@
+"""The small network of the library on CIFAR-10, on a CPU, with true labels and with human ones. Not in the paper.
+
+How far people come without a GPU in a quarter of an hour: half the default filters for more epochs, images mirrored
+and shifted, one-cycle schedule with a higher peak rate and weight decay than the default ones, which are for longer
+trainings. On clean labels without a noise model; on CIFAR-10N's "worse" labels (40 % wrong) without one, and with a
+learned Q. experiments/small_network_choices.py compares stems and rates on images held out.
+
+A row says how many images a second the main stage took in, how many floating-point operations that is, and how many a
+product of two large matrices reaches on the same machine, measured just before, in the quicker one of 32 bits and the
+precision of the training.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn.functional import cross_entropy
+from torch.utils.flop_counter import FlopCounterMode
+
+from noiselayer.errors import InputError
+from noiselayer.paper.data_folder import DataFolder, Images
+from noiselayer.paper.experiment import Budget, Cell, Experiment, Row, Scale
+from noiselayer.paper.markdown import markdown, spread
+from noiselayer.paper.trial import corrupt, count_matrix, deliberate_noise, outcome, train
+from noiselayer.training import Optimization
+
+__all__ = ["EXPERIMENT", "OPTIMIZATION", "WIDTHS", "matrix_product_speed", "operations_per_sample"]
+
+ROWS: tuple[tuple[str, str], ...] = (("clean", "normal"), ("worse", "normal"), ("worse", "learned"))
+EPOCHS = 17
+WIDTHS = [32, 64, 128]
+OPTIMIZATION = Optimization(learning_rate=0.2, weight_decay=2e-3)
+BUDGETS: dict[Scale, int] = {"small": 2, "reduced": EPOCHS, "paper": 4 * EPOCHS}
+NAMES = {"clean": "true", "worse": "noisy (of CIFAR-10: the human ones)"}
+
+
+def cells(scale: Scale, seeds: Sequence[int]) -> list[Cell]:
+    """Three trainings."""
+    dataset = "digits" if scale == "small" else "cifar10"
+    return [
+        Cell({"dataset": dataset, "labels": labels}, method, seed)
+        for seed in seeds
+        for labels, method in ROWS
+    ]
+
+
+def operations_per_sample(network: nn.Module, images: torch.Tensor) -> float:
+    """Floating-point operations of a training step, forward and backward, for one sample; a multiply-add is two.
+
+    Args:
+        network: Inputs to logits.
+        images: A batch, shape (N, C, H, W).
+
+    >>> operations_per_sample(nn.Sequential(nn.Flatten(), nn.Linear(4, 3)), torch.zeros(2, 1, 2, 2))
+    48.0
+    """
+    with FlopCounterMode(display=False) as counter:
+        loss: torch.Tensor = cross_entropy(network(images), torch.zeros(len(images), dtype=torch.long))
+        loss.backward()  # type: ignore[no-untyped-call]
+    network.zero_grad()
+    return float(counter.get_total_flops()) / len(images)
+
+
+def matrix_product_speed(dtype: torch.dtype, *, size: int = 2048, rounds: int = 5) -> float:
+    """Floating-point operations a second of the fastest of several products of two square matrices.
+
+    Args:
+        dtype: Of the matrices.
+        size: Rows and columns.
+        rounds: How many are timed, after one that is not.
+
+    >>> matrix_product_speed(torch.float32, size=64, rounds=1) > 0
+    True
+    """
+    a = torch.ones(size, size, dtype=dtype)
+    seconds = []
+    for _ in range(rounds + 1):
+        began = time.perf_counter()
+        a @ a
+        seconds.append(time.perf_counter() - began)
+    return 2 * size**3 / min(seconds[1:])
+
+
+def run(cell: Cell, data: DataFolder, budget: Budget) -> Row:
+    """All training images (a tenth of them held out for validation), and the speed of the main stage."""
+    images = data.images(cell.settings["dataset"])
+    noisy = _labels(images, cell)
+    peak = matrix_product_speed(torch.float32)
+    if budget.precision == "bf16-mixed":  # a product in bfloat16 may be slow where a convolution in it is not
+        quick = matrix_product_speed(torch.bfloat16, size=256, rounds=1) > peak / 4
+        peak = max(peak, matrix_product_speed(torch.bfloat16)) if quick else peak
+    trained = train(
+        images.labeled(np.arange(len(images.y_train)), noisy),
+        method=cell.method,
+        budget=budget,
+        seed=cell.seed,
+        augmentation="flip-shift" if images.name == "CIFAR-10" else "shift",
+        optimization=OPTIMIZATION,
+    )
+    truth = count_matrix(noisy, images.y_train, images.num_classes)
+    stage = trained.stages[-1]
+    per_second = stage.epochs * len(trained.splits["train"]) / stage.seconds
+    operations = operations_per_sample(
+        trained.network.train(), images.labeled(np.arange(8)).inputs.__getitems__(range(8))
+    )
+    trained.network.eval()
+    return {
+        **outcome(trained, images.test(), truth, dataset=images.name),
+        "stage_seconds": {stage.name: round(stage.seconds, 1) for stage in trained.stages},
+        "images_per_second": round(per_second, 1),
+        "gigaflops": round(per_second * operations / 1e9, 1),
+        "peak_gigaflops": round(peak / 1e9, 1),
+        "threads": torch.get_num_threads(),
+    }
+
+
+def _labels(images: Images, cell: Cell) -> torch.Tensor:
+    truth = torch.from_numpy(images.y_train)
+    if cell.settings["labels"] == "clean":
+        return truth
+    if images.human_labels is not None:
+        return torch.from_numpy(images.human_labels["worse"])
+    if images.name == "digits":
+        generator = torch.Generator().manual_seed(cell.seed)
+        return corrupt(images.y_train, deliberate_noise(0.4, images.num_classes, generator), generator)
+    raise InputError(
+        f"{images.name} in this folder has no human labels; docs/datasets.md says where they are."
+    )
+
+
+def table(rows: Sequence[Row]) -> str:
+    """A row per labels and method."""
+    lines = []
+    for labels, method in ROWS:
+        chosen = [row for row in rows if (row["settings"]["labels"], row["method"]) == (labels, method)]
+        if not chosen:
+            continue
+        errors = [row["noise_matrix_error"] for row in chosen]
+        speeds = [f"{row['images_per_second']:,.0f}" for row in chosen]
+        shares = [
+            f"{row['gigaflops']:,.0f} ({row['gigaflops'] / row['peak_gigaflops']:.0%})" for row in chosen
+        ]
+        lines.append(
+            [
+                NAMES[labels],
+                method,
+                spread([row["test_error"] for row in chosen]),
+                spread(errors, 3) if method == "learned" else "–",
+                ", ".join(f"{sum(row['stage_seconds'].values()) / 60:.1f}" for row in chosen),
+                ", ".join(speeds),
+                ", ".join(shares),
+                str(len(chosen)),
+            ]
+        )
+    header = [
+        "labels",
+        "method",
+        "test error, %",
+        "relative L1 error of Q",
+        "minutes of training",
+        "images/s",
+    ]
+    return markdown([*header, "GFLOP/s (share of a matrix product's)", "seeds"], lines)
+
+
+EXPERIMENT = Experiment(
+    name="small_network",
+    title="The small network without a GPU, on true labels and on human ones",
+    paper="Not in the paper.",
+    cells=cells,
+    budgets={
+        scale: Budget(
+            epochs=epochs, warm_up_epochs=epochs // 2, model="small", model_options={"widths": WIDTHS}
+        )
+        for scale, epochs in BUDGETS.items()
+    },
+    run=run,
+    table=table,
+)

@@ -1,0 +1,81 @@
+"""Fig. 4c: the true noise matrix of 50 % noise beside the learned and the estimated one. Its cells are Table 1's."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from matplotlib.figure import Figure
+
+from noiselayer.paper.experiment import Cell, Experiment, Row, Scale
+from noiselayer.paper.markdown import markdown, methods_of, spread
+from noiselayer.paper.table1 import BUDGETS, GRIDS, run
+
+__all__ = ["EXPERIMENT"]
+
+METHODS = ("learned", "estimated")
+_DIGITS = tuple(str(k) for k in range(10))
+
+
+def cells(scale: Scale, seeds: Sequence[int]) -> list[Cell]:
+    """Those of Table 1 that find a matrix, at 50 % noise."""
+    dataset, size = GRIDS[scale]
+    settings = {"dataset": dataset, "size": size, "rate": 0.5}
+    return [Cell(settings, method, seed) for seed in seeds for method in METHODS]
+
+
+def table(rows: Sequence[Row]) -> str:
+    """How far each matrix is from the true one."""
+    lines = []
+    for method in methods_of(rows):
+        chosen = [row for row in rows if row["method"] == method]
+        worst = [_largest_difference(row) for row in chosen]
+        lines.append(
+            [
+                method,
+                spread([row["noise_matrix_error"] for row in chosen], 3),
+                spread(worst, 3),
+                spread([row["mean_diagonal"] for row in chosen], 3),
+                str(len(chosen)),
+            ]
+        )
+    return markdown(
+        ["Q", "relative L1 error", "largest error of an entry", "mean diagonal (true: 0.5)", "seeds"], lines
+    )
+
+
+def figure(rows: Sequence[Row]) -> Figure:
+    """The matrices of the first seed, side by side."""
+    from noiselayer.report.heatmap import draw_noise_matrices, matrix_panel
+
+    first = [row for row in rows if row["seed"] == min(row["seed"] for row in rows)]
+    panels = [matrix_panel("true", _matrix(first[0]["true_matrix"]))]
+    panels += [matrix_panel(row["method"], _matrix(row["noise_matrix"])) for row in first]
+    names = _CIFAR10 if first[0]["dataset"] == "CIFAR-10" else _DIGITS
+    return draw_noise_matrices(panels, names)
+
+
+def _matrix(entries: list[list[float]]) -> torch.Tensor:
+    """Entries were rounded: columns sum to 1 again."""
+    Q = torch.tensor(entries, dtype=torch.float64)
+    return Q / Q.sum(dim=0)
+
+
+def _largest_difference(row: Row) -> float:
+    return float((torch.tensor(row["noise_matrix"]) - torch.tensor(row["true_matrix"])).abs().max())
+
+
+_CIFAR10 = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
+
+EXPERIMENT = Experiment(
+    name="fig4c",
+    title="True, learned and estimated noise matrix, 50 % noise",
+    paper="The difference between the learned, the estimated and the true Q is negligible.",
+    cells=cells,
+    budgets=BUDGETS,
+    run=run,
+    table=table,
+    figure=figure,
+    cells_of="table1",
+    default_seeds={"small": 1, "reduced": 3, "paper": 3},
+)

@@ -1,0 +1,66 @@
+"""Fig. 7: test error against gamma, the weight of the loosely labelled images. Its cells are Table 2's, and more."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from matplotlib.figure import Figure
+
+from noiselayer.paper.drawing import error_lines
+from noiselayer.paper.experiment import Cell, Experiment, Row, Scale
+from noiselayer.paper.markdown import grouped, markdown, methods_of, spread
+from noiselayer.paper.table2 import BUDGETS, NAMES, run, settings_of
+
+__all__ = ["EXPERIMENT"]
+
+METHODS = ("normal", "top-down")
+WEIGHTS: dict[Scale, tuple[float, ...]] = {
+    "small": (0.2, 1.0),
+    "reduced": (0.05, 0.2, 0.4, 1.0),
+    "paper": (0.05, 0.1, 0.2, 0.3, 0.4, 0.6, 0.8, 1.0),
+}
+
+
+def cells(scale: Scale, seeds: Sequence[int]) -> list[Cell]:
+    """Every weight, with the labels as they are and top-down."""
+    return [
+        Cell(settings_of(scale, "loose", weight), method, seed)
+        for seed in seeds
+        for weight in WEIGHTS[scale]
+        for method in METHODS
+    ]
+
+
+def table(rows: Sequence[Row]) -> str:
+    """A row per weight."""
+    methods = methods_of(rows)
+    return markdown(
+        ["γ", *(NAMES.get(method, method) for method in methods)],
+        [
+            [f"{weight:g}", *(spread([r["test_error"] for r in chosen if r["method"] == m]) for m in methods)]
+            for weight, chosen in grouped(rows, lambda row: row["settings"]["weight"]).items()
+        ],
+    )
+
+
+def figure(rows: Sequence[Row]) -> Figure:
+    """Lines over gamma."""
+    return error_lines(
+        rows,
+        lambda row: row["settings"]["weight"],
+        xlabel="γ, the weight of a loosely labelled image",
+        label=lambda method: NAMES.get(method, method),
+    )
+
+
+EXPERIMENT = Experiment(
+    name="fig7",
+    title="Test error against the weight of loosely labelled images",
+    paper="In most cases a weight of 0.2 on the noisy labels helps.",
+    cells=cells,
+    budgets=BUDGETS,
+    run=run,
+    table=table,
+    figure=figure,
+    cells_of="table2",
+)

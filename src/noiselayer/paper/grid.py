@@ -1,0 +1,157 @@
+"""Runs the cells of a grid: each leaves one file, whole or not at all, and several processes may share it."""
+
+from __future__ import annotations
+
+import json
+import time
+import warnings
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from noiselayer.errors import InputError
+from noiselayer.files.records import read_json, whole_file
+from noiselayer.paper.data_folder import DataFolder
+from noiselayer.paper.experiment import Budget, Cell, Experiment, Row, Scale
+from noiselayer.storage.environment import describe_hardware, versions
+from noiselayer.training import Hardware
+
+__all__ = ["collect", "rows_of", "run_grid"]
+
+
+def run_grid(
+    experiment: Experiment,
+    cells: Sequence[Cell],
+    data: DataFolder,
+    out: Path,
+    *,
+    scale: Scale,
+    budget: Budget,
+    say: Callable[[str], None] = lambda message: None,
+) -> list[Row]:
+    """Run the cells that have no result yet, and gather all rows in ``out/NAME.json``.
+
+    A process that works on a cell holds a lock on it, which the system takes back when the process dies:
+    others take other cells, and a cell that somebody was killed over is run again.
+
+    Args:
+        experiment: Whose cells.
+        cells: The grid, in order.
+        data: Where the images are.
+        out: Folder of results; cells go to ``out/cells/NAME/``.
+        scale: Noted in every row.
+        budget: How long networks train; noted too.
+        say: Told what begins and what came of it.
+
+    Returns:
+        The rows of all cells that are done, in the grid's order.
+
+    Raises:
+        InputError: If ``out`` holds a cell of the same name that was run in another way.
+    """
+    folder = _folder(experiment, out)
+    folder.mkdir(parents=True, exist_ok=True)
+    for number, cell in enumerate(cells, start=1):
+        path = folder / f"{cell.name}.json"
+        lock = FileLock(folder / f".{cell.name}.lock")
+        try:
+            with lock.acquire(blocking=False):
+                if path.exists():
+                    _check_same(path, cell, scale, budget)
+                    continue
+                say(f"{experiment.name} {number}/{len(cells)}: {cell.name}")
+                row = _run(experiment, cell, data, scale, budget)
+                with whole_file(path) as beside:
+                    beside.write_text(json.dumps(row, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+                for warning in row["warnings"]:
+                    say(f"  Note: {warning}")
+                say(f"  test error {row['test_error']:.2f} %, {row['seconds']:.0f} s of processor time")
+        except Timeout:
+            say(f"{experiment.name} {number}/{len(cells)}: {cell.name} is being run by another process")
+        finally:
+            # Whoever still waits for this file holds it open; a new one is made for the next.
+            if path.exists():
+                Path(lock.lock_file).unlink(missing_ok=True)
+    return collect(experiment, cells, out)
+
+
+def collect(experiment: Experiment, cells: Sequence[Cell], out: Path) -> list[Row]:
+    """Write the rows of the cells that are done to ``out/NAME.json``, and return them.
+
+    Args:
+        experiment: Whose cells.
+        cells: The grid, in order.
+        out: Folder of results.
+    """
+    rows = rows_of(experiment, cells, out)
+    with FileLock(out / f".{experiment.name}.lock"), whole_file(out / f"{experiment.name}.json") as beside:
+        beside.write_text(json.dumps(rows, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+    (out / f".{experiment.name}.lock").unlink(missing_ok=True)
+    return rows
+
+
+def rows_of(experiment: Experiment, cells: Sequence[Cell], out: Path) -> list[Row]:
+    """The rows of the cells that are done, in the grid's order.
+
+    Args:
+        experiment: Whose cells.
+        cells: The grid.
+        out: Folder of results.
+    """
+    paths = [_folder(experiment, out) / f"{cell.name}.json" for cell in cells]
+    return [{**read_json(path), "experiment": experiment.name} for path in paths if path.exists()]
+
+
+def _folder(experiment: Experiment, out: Path) -> Path:
+    """Of the cells' files."""
+    return out / "cells" / (experiment.cells_of or experiment.name)
+
+
+def _run(experiment: Experiment, cell: Cell, data: DataFolder, scale: Scale, budget: Budget) -> Row:
+    began, wall = time.process_time(), time.monotonic()
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", UserWarning)
+        figures = experiment.run(cell, data, budget)
+    for warning in caught:
+        if not _is_ours(warning):
+            warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)
+    return {
+        "experiment": experiment.name,
+        "scale": scale,
+        "settings": cell.settings,
+        "method": cell.method,
+        "seed": cell.seed,
+        **figures,
+        "warnings": list(dict.fromkeys(str(warning.message) for warning in caught if _is_ours(warning))),
+        "seconds": round(time.process_time() - began, 1),
+        "seconds_on_the_clock": round(time.monotonic() - wall, 1),
+        "budget": _budget(budget),
+        "hardware": describe_hardware(Hardware(accelerator=budget.accelerator, precision=budget.precision)),
+        "versions": versions(),
+    }
+
+
+def _is_ours(warning: warnings.WarningMessage) -> bool:
+    """A warning about the data or the method: part of the result."""
+    return "noiselayer" in warning.filename and issubclass(warning.category, UserWarning)
+
+
+def _budget(budget: Budget) -> dict[str, Any]:
+    return {
+        name: getattr(budget, name)
+        for name in ("model", "model_options", "epochs", "warm_up_epochs", "steps")
+    }
+
+
+def _check_same(path: Path, cell: Cell, scale: Scale, budget: Budget) -> None:
+    row = read_json(path)
+    now = {"scale": scale, "settings": cell.settings, "budget": _budget(budget)}
+    then = {name: row.get(name) for name in now}
+    if then != now:
+        changed = next(name for name in now if then[name] != now[name])
+        raise InputError(
+            f"{path} was made with {changed} {then[changed]}, and now {changed} is {now[changed]}. Name another "
+            "folder with --out, or remove the file to run the cell again."
+        )

@@ -1,0 +1,198 @@
+"""How every experiment trains: the paper's network, the default options of each method, one row at the end."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+import noiselayer
+from noiselayer.data import Inputs, LabeledData
+from noiselayer.noise.matrices import random
+from noiselayer.paper.experiment import Budget, Row
+from noiselayer.training import Hardware, TrainedClassifier, default_options, fit_classifier, predict_logits
+from noiselayer.training.set_checks import Overlapping
+
+__all__ = [
+    "METHODS",
+    "corrupt",
+    "count_matrix",
+    "deliberate_noise",
+    "hardware_of",
+    "options_of",
+    "outcome",
+    "train",
+]
+
+Array = npt.NDArray[Any]
+
+METHODS: dict[str, dict[str, Any]] = {
+    "normal": {"method": "normal"},
+    "true": {"method": "known"},
+    "learned": {"method": "learned"},
+    "estimated": {"method": "estimated", "train_on_clean": False, "measure_with": "clean"},
+    "auto": {"method": "auto"},
+    "top-down": {"method": "top-down", "alpha": 0.5},
+    # §3.3 and §3.4 as they stand: Q is the identity in a first phase, then the same network goes on and Q
+    # learns, with the paper's weight decay.
+    "paper's recipe": {"method": "learned", "start": "identity", "fresh_network": False},
+}
+"""Name in the tables -> options that differ from the defaults."""
+
+_PAPER_WEIGHT_DECAY = 0.05
+
+
+def deliberate_noise(rate: float, num_classes: int, generator: torch.Generator) -> Tensor:
+    """The asymmetric noise of §4.1, shape (K, K), columns = true classes: every class has wrong labels of its own.
+
+    Above 50 % the shares of the wrong labels are drawn more evenly, so that the true class still leads its row, as
+    Theorem 1 asks.
+
+    Args:
+        rate: The probability that a label is wrong.
+        num_classes: K.
+        generator: Of the draw.
+
+    >>> deliberate_noise(0.5, 3, torch.Generator().manual_seed(0)).diagonal()
+    tensor([0.5000, 0.5000, 0.5000])
+    """
+    return random(num_classes, rate, concentration=1.0 if rate <= 0.5 else 5.0, generator=generator)
+
+
+def options_of(method: str, budget: Budget, seed: int, **changes: Any) -> Any:
+    """The options of a method: the defaults for images but for what :data:`METHODS`, the budget and ``changes`` say.
+
+    Args:
+        method: A name of :data:`METHODS`.
+        budget: Model and epochs.
+        seed: Of everything random in training.
+        **changes: More options.
+    """
+    chosen = {**METHODS[method], **changes}
+    options = default_options(
+        "image",
+        model=budget.model,
+        model_options=budget.model_options,
+        max_epochs=budget.epochs,
+        warm_up_epochs=budget.warm_up_epochs,
+        seed=seed,
+        **chosen,
+    )
+    if method == "paper's recipe":
+        optimization = replace(options.optimization, noise_weight_decay=_PAPER_WEIGHT_DECAY)
+        options = replace(options, optimization=optimization)
+    return options
+
+
+def train(
+    noisy: LabeledData,
+    *,
+    method: str,
+    budget: Budget,
+    seed: int,
+    clean: LabeledData | None = None,
+    outside: Inputs | None = None,
+    noise_matrix: Tensor | None = None,
+    overlapping: Overlapping = "error",
+    **changes: Any,
+) -> TrainedClassifier:
+    """Train one classifier.
+
+    Args:
+        noisy: Images and their noisy labels.
+        method: A name of :data:`METHODS`.
+        budget: Model and epochs.
+        seed: Of everything random in training.
+        clean: Images and trusted labels.
+        outside: Images of none of the classes.
+        noise_matrix: For the method "true", shape (K, K), columns = true classes.
+        overlapping: Whether samples of ``noisy`` that are among the clean ones are an "error", or "drop" them.
+        **changes: Options other than the defaults.
+    """
+    options = options_of(method, budget, seed, **changes)
+    enough = math.ceil(budget.steps * options.batch_size / len(noisy))
+    options = replace(
+        options,
+        max_epochs=max(options.max_epochs, enough),
+        warm_up_epochs=max(options.warm_up_epochs, math.ceil(enough / 2)),
+    )
+    return fit_classifier(
+        noisy,
+        options,
+        clean=clean,
+        outside=outside,
+        overlapping=overlapping,
+        noise_matrix=noise_matrix,
+        hardware=hardware_of(budget),
+    )
+
+
+def hardware_of(budget: Budget) -> Hardware:
+    """One device: cells are what runs side by side."""
+    return Hardware(accelerator=budget.accelerator, devices=1, precision=budget.precision)
+
+
+def outcome(
+    trained: TrainedClassifier, test: LabeledData, truth: Tensor | None, *, dataset: str, top: int = 1
+) -> Row:
+    """The figures of a row. Test labels are read here, and nothing is chosen by them.
+
+    Args:
+        trained: What training left.
+        test: Images and true labels.
+        truth: The true noise matrix, shape (K, K); None where nobody knows it.
+        dataset: What the images are.
+        top: A prediction counts as right if the true class is among so many.
+    """
+    assert test.labels is not None
+    logits = predict_logits(trained.network, test.inputs)
+    right = (logits.topk(min(top, logits.shape[1]), dim=1).indices == test.labels[:, None]).any(dim=1)
+    Q = trained.noise_matrix
+    error = None if truth is None else float((Q - truth).abs().sum() / truth.abs().sum())
+    return {
+        "dataset": dataset,
+        "test_error": round(100 * (1 - right.double().mean().item()), 3),
+        "test_samples": len(right),
+        "noise_matrix_error": None if error is None else round(error, 4),
+        "mean_diagonal": round(Q.diagonal().mean().item(), 4),
+        "noise_matrix": [[round(q, 4) for q in row] for row in Q.tolist()] if len(Q) <= _MOST_KEPT else None,
+        "chosen_method": trained.options.method,
+        "epochs": {stage.name: stage.epochs for stage in trained.stages},
+        "best_epochs": {stage.name: stage.best_epoch for stage in trained.stages},
+    }
+
+
+_MOST_KEPT = 20  # classes, of a matrix that a result's file shows
+
+
+def count_matrix(noisy_labels: Array | Tensor, true_labels: Array | Tensor, num_classes: int) -> Tensor:
+    """The shares of the noisy labels among the samples of each true class, shape (K, K), columns = true classes.
+
+    Args:
+        noisy_labels: Shape (N,).
+        true_labels: Shape (N,).
+        num_classes: K.
+
+    >>> count_matrix(np.array([0, 1, 1]), np.array([0, 0, 1]), 2)
+    tensor([[0.5000, 0.0000],
+            [0.5000, 1.0000]])
+    """
+    noisy, true = torch.as_tensor(np.asarray(noisy_labels)), torch.as_tensor(np.asarray(true_labels))
+    counts = (noisy * num_classes + true).bincount(minlength=num_classes**2).view(num_classes, num_classes)
+    return counts / counts.sum(dim=0).clamp_min(1)
+
+
+def corrupt(true_labels: Array, noise_matrix: Tensor, generator: torch.Generator) -> Tensor:
+    """Noisy labels drawn from the columns of ``noise_matrix``, shape (N,).
+
+    Args:
+        true_labels: Shape (N,).
+        noise_matrix: Shape (K, K), columns = true classes.
+        generator: Of the draw.
+    """
+    return noiselayer.corrupt_labels(torch.from_numpy(true_labels), noise_matrix, generator=generator)
