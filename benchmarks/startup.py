@@ -24,7 +24,7 @@ import time
 began = time.perf_counter()
 import json, os
 from noiselayer.training import NoisyLabelModule
-import noiselayer.runs, noiselayer.cli.train
+import noiselayer.jobs.train, noiselayer.cli.train
 imported = time.perf_counter() - began
 def stop(*arguments, **options):
     print(json.dumps(imported), flush=True)

@@ -105,10 +105,10 @@ def test_an_equation_has_one_home(number: int) -> None:
     homes = [name for name, text in public_docstrings().items() if f"Eq. {number}" in text]
     assert len(homes) <= 1, f"Eq. {number} stands in {homes}; keep the home and say the others in words"
     known = {
-        1: ["layer.py: NoiseLayer"],
-        2: ["loss.py: noisy_label_loss"],
-        6: ["top_down.py: top_down_loss"],
-        7: ["reweighting.py: reweighted_loss"],
+        1: ["losses/noise_layer.py: NoiseLayer"],
+        2: ["losses/bottom_up.py: noisy_label_loss"],
+        6: ["losses/top_down.py: top_down_loss"],
+        7: ["losses/reweighting.py: reweighted_loss"],
     }
     assert homes == known.get(number, homes)
 

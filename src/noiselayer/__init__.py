@@ -65,7 +65,7 @@ _HOMES = {
     "corrupt_labels": "noiselayer.noise.corrupt",
     "estimate_source_matrices": "noiselayer.annotators",
     "inverse_conversion": "noiselayer.losses.top_down",
-    "load": "noiselayer.runs",
+    "load": "noiselayer.storage.loaded_run",
     "noise_floor": "noiselayer.checks",
     "noisy_label_loss": "noiselayer.losses.bottom_up",
     "top_down_loss": "noiselayer.losses.top_down",

@@ -63,12 +63,12 @@ def run_killed(
 
 def main(path: str) -> None:
     """Run the job and print its records."""
-    import noiselayer.auditing
-    import noiselayer.runs
     import optuna  # noqa: F401
     import pytorch_lightning  # noqa: F401
     import torchvision  # noqa: F401
 
+    import noiselayer.jobs.audit
+    import noiselayer.jobs.train
     import noiselayer.jobs.tuning  # noqa: F401
     from noiselayer.cli.app import app
 

@@ -87,7 +87,7 @@ def test_frozen_stays_and_unfrozen_learns() -> None:
 
 
 def test_warns_once_when_no_optimizer_learns_the_matrix(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(layer, "_PATIENCE", 3)
+    monkeypatch.setattr("noiselayer.losses.noise_layer._PATIENCE", 3)
     noise_layer, (logits, labels) = NoiseLayer(3), batch()
     for _ in range(2):
         noise_layer.loss(logits, labels)
@@ -101,7 +101,7 @@ def test_warns_once_when_no_optimizer_learns_the_matrix(monkeypatch: pytest.Monk
 
 @pytest.mark.parametrize("why", ["eval", "frozen", "no_grad", "stepped"])
 def test_does_not_warn_without_reason(why: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(layer, "_PATIENCE", 3)
+    monkeypatch.setattr("noiselayer.losses.noise_layer._PATIENCE", 3)
     noise_layer, (logits, labels) = NoiseLayer(3, trainable=why != "frozen"), batch()
     noise_layer.train(why != "eval")
     optimizer = torch.optim.SGD([noise_layer.noise_matrix], lr=0.0)

@@ -32,8 +32,9 @@ EXPERIMENTS = (
     "later",
     "small_network",
 )
-"""Each is a module beside this one. The last three are not in the paper: its second situation with human labels, a
-comparison with methods that came after it, and the library's own network without a GPU."""
+"""Each is a module beside this one. The last three, in ``beyond``, are not in the paper: its second situation with human
+labels, a comparison with methods that came after it, and the library's own network without a GPU."""
+BEYOND = {name: f"beyond.{name}" for name in ("gold_set", "later", "small_network")}
 
 
 def load_experiment(name: str) -> Experiment:
@@ -50,7 +51,7 @@ def load_experiment(name: str) -> Experiment:
     """
     if name not in EXPERIMENTS:
         raise InputError(f"there is no experiment {name!r}; there are {', '.join(EXPERIMENTS)}.")
-    experiment: Experiment = import_module(f"noiselayer.paper.{name}").EXPERIMENT
+    experiment: Experiment = import_module(f"noiselayer.paper.{BEYOND.get(name, name)}").EXPERIMENT
     return experiment
 
 
