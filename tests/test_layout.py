@@ -12,7 +12,8 @@ SOURCE = Path(noiselayer.__file__).parent
 
 # From the ground up; a folder imports from those named before it, and from itself.
 STOREYS = (
-    ("errors", "files"),
+    ("errors",),
+    ("files",),
     ("arrays",),
     ("noise",),
     ("losses", "estimation"),
@@ -56,7 +57,9 @@ def imports_of(path: Path) -> list[tuple[str, int]]:
                 whole = f"{node.module}.{alias.name}"
                 found.append((whole if whole in MODULES else str(node.module), node.lineno))
         elif isinstance(node, ast.Import):
-            found += [(alias.name, node.lineno) for alias in node.names if alias.name.startswith("noiselayer")]
+            found += [
+                (alias.name, node.lineno) for alias in node.names if alias.name.startswith("noiselayer")
+            ]
     return found
 
 
@@ -114,12 +117,16 @@ def test_the_mathematics_imports_nothing_else(folder: str) -> None:
             elif isinstance(node, ast.Import):
                 names = [alias.name for alias in node.names]
             for name in names:
-                assert name.partition(".")[0] in allowed, f"{path.relative_to(SOURCE)}:{node.lineno} imports {name}"
+                assert name.partition(".")[0] in allowed, (
+                    f"{path.relative_to(SOURCE)}:{node.lineno} imports {name}"
+                )
 
 
 def test_a_basename_is_unique_where_its_meaning_is() -> None:
     # A command has one name in cli (how it is typed), in jobs (what it does) and, where there is one, below.
-    names = Counter(path.stem for path in MODULES.values() if path.stem != "__init__" and path.parent.name != "cli")
+    names = Counter(
+        path.stem for path in MODULES.values() if path.stem != "__init__" and path.parent.name != "cli"
+    )
     assert [name for name, count in names.items() if count > 1] == []
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from noiselayer.losses.noise_layer import NoiseLayer
     from noiselayer.losses.top_down import TopDownLoss, inverse_conversion, top_down_loss, uniform_conversion
     from noiselayer.noise import matrices as noise_matrix
-    from noiselayer.noise.corrupt import corrupt_labels
+    from noiselayer.noise.corruption import corrupt_labels
     from noiselayer.noise.sparse_matrix import SparseNoiseMatrix
     from noiselayer.storage.loaded_run import load
 
@@ -62,7 +62,7 @@ _HOMES = {
     "audit_labels": "noiselayer.audit",
     "check_noise_model": "noiselayer.checks",
     "combine_labels": "noiselayer.annotators",
-    "corrupt_labels": "noiselayer.noise.corrupt",
+    "corrupt_labels": "noiselayer.noise.corruption",
     "estimate_source_matrices": "noiselayer.annotators",
     "inverse_conversion": "noiselayer.losses.top_down",
     "load": "noiselayer.storage.loaded_run",

@@ -13,7 +13,7 @@ from noiselayer.noise import matrices
 K, S = 4, 3
 
 
-def matrices(seed: int = 0, dtype: torch.dtype = torch.float64) -> Tensor:
+def per_annotator(seed: int = 0, dtype: torch.dtype = torch.float64) -> Tensor:
     """Asymmetric ones, so that a transpose or a swapped source is seen."""
     generator = torch.Generator().manual_seed(seed)
     return torch.stack(
@@ -38,7 +38,7 @@ def naive(logits: Tensor, labels: Tensor, sources: Tensor, Q: Tensor) -> Tensor:
 
 def test_every_sample_goes_through_its_own_sources_matrix() -> None:
     logits, labels, sources = batch()
-    Q = matrices()
+    Q = per_annotator()
     expected = naive(logits, labels, sources, Q)
     torch.testing.assert_close(
         noisy_label_loss(logits, labels, Q, sources=sources, reduction="none"), expected
@@ -49,7 +49,7 @@ def test_every_sample_goes_through_its_own_sources_matrix() -> None:
 def test_gradients_are_those_of_the_naive_loss_for_logits_and_for_every_matrix() -> None:
     logits, labels, sources = batch(12)
     sources = sources.masked_fill(sources == 1, 0)  # a source without samples moves nothing
-    ours, theirs = ([t.clone().requires_grad_() for t in (logits, matrices())] for _ in range(2))
+    ours, theirs = ([t.clone().requires_grad_() for t in (logits, per_annotator())] for _ in range(2))
     noisy_label_loss(ours[0], labels, ours[1], sources=sources, reduction="sum").backward()
     naive(theirs[0], labels, sources, theirs[1]).sum().backward()
     for a, b in zip(ours, theirs, strict=True):
@@ -74,7 +74,7 @@ def test_identities_are_cross_entropy_with_weights_ignored_labels_and_huge_logit
 @given(st.permutations(range(S)), st.integers(0, 10**6))
 def test_renumbering_the_sources_changes_nothing(order: list[int], seed: int) -> None:
     logits, labels, sources = batch(8, seed)
-    Q, new = matrices(seed), torch.tensor(order)
+    Q, new = per_annotator(seed), torch.tensor(order)
     moved = torch.empty_like(Q)
     moved[new] = Q
     torch.testing.assert_close(
@@ -85,7 +85,7 @@ def test_renumbering_the_sources_changes_nothing(order: list[int], seed: int) ->
 
 def test_the_same_matrix_for_all_sources_is_that_matrix() -> None:
     logits, labels, sources = batch()
-    Q = matrices()[1]
+    Q = per_annotator()[1]
     torch.testing.assert_close(
         noisy_label_loss(logits, labels, Q.expand(S, K, K), sources=sources),
         noisy_label_loss(logits, labels, Q),
@@ -96,7 +96,7 @@ def test_one_source_for_all_pixels_of_an_image() -> None:
     generator = torch.Generator().manual_seed(0)
     logits = torch.randn(2, K, 3, 5, generator=generator)
     labels = torch.randint(K, (2, 3, 5), generator=generator)
-    Q = matrices(dtype=torch.float32)
+    Q = per_annotator(dtype=torch.float32)
     sources = torch.tensor([2, 0])
     whole = noisy_label_loss(logits, labels, Q, sources=sources, reduction="none")
     for n, s in enumerate(sources.tolist()):
@@ -110,14 +110,14 @@ def test_the_source_of_an_ignored_label_does_not_matter() -> None:
     labels[2], sources[2] = -100, -1
     kept = torch.tensor([0, 1, 3, 4, 5])
     torch.testing.assert_close(
-        noisy_label_loss(logits, labels, matrices(), sources=sources),
-        noisy_label_loss(logits[kept], labels[kept], matrices(), sources=sources[kept]),
+        noisy_label_loss(logits, labels, per_annotator(), sources=sources),
+        noisy_label_loss(logits[kept], labels[kept], per_annotator(), sources=sources[kept]),
     )
 
 
 def test_what_is_wrong_with_sources_is_said() -> None:
     logits, labels, sources = batch(5)
-    Q = matrices()
+    Q = per_annotator()
     with pytest.raises(ValueError, match=r"a matrix for each of 3 sources of labels; say which of them"):
         noisy_label_loss(logits, labels, Q)
     with pytest.raises(ValueError, match=r"sources needs a matrix per source.*got shape \(4, 4\)"):
@@ -139,7 +139,7 @@ def test_what_is_wrong_with_sources_is_said() -> None:
 
 def test_a_learned_layer_keeps_every_matrix_on_the_simplex_and_finds_them() -> None:
     generator = torch.Generator().manual_seed(0)
-    Q = matrices(dtype=torch.float32)
+    Q = per_annotator(dtype=torch.float32)
     n = 6000
     logits = 2 * torch.randn(n, K, generator=generator)  # a calibrated network: only the matrices are learned
     truth = torch.multinomial(logits.softmax(dim=1), 1, generator=generator).squeeze(1)
@@ -164,10 +164,10 @@ def test_a_learned_layer_keeps_every_matrix_on_the_simplex_and_finds_them() -> N
 
 def test_log_probabilities_of_a_layer_are_those_of_each_samples_source() -> None:
     logits, labels, sources = batch(9)
-    layer = NoiseLayer(K, matrices())
+    layer = NoiseLayer(K, per_annotator())
     log_p = layer(logits, sources)
     for n in range(9):
-        torch.testing.assert_close(log_p[n], (matrices()[sources[n]] @ logits[n].softmax(0)).log())
+        torch.testing.assert_close(log_p[n], (per_annotator()[sources[n]] @ logits[n].softmax(0)).log())
     torch.testing.assert_close(
         torch.nn.functional.nll_loss(log_p, labels), layer.loss(logits, labels, sources=sources)
     )
@@ -176,11 +176,11 @@ def test_log_probabilities_of_a_layer_are_those_of_each_samples_source() -> None
     with pytest.raises(IndexError, match=r"sources must lie in 0\.\.2"):
         layer(logits, sources + 3)
     with pytest.raises(ValueError, match="holds 3 matrices, but num_sources is 2"):
-        NoiseLayer(K, matrices(), num_sources=2)
+        NoiseLayer(K, per_annotator(), num_sources=2)
 
 
 def test_penalties_of_several_matrices_are_means() -> None:
-    Q = matrices()
+    Q = per_annotator()
     assert NoiseLayer(K, Q).trace().item() == pytest.approx(sum(float(q.trace()) for q in Q) / S)
     for penalty in (
         regularization.trace_penalty,

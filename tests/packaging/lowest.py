@@ -20,9 +20,24 @@ import tomllib
 
 ROOT = Path(__file__).parents[2]
 TESTS = (
-    *("tests/losses/test_layer.py", "tests/losses/test_loss.py", "tests/losses/test_functional.py", "tests/noise/test_noise_matrix.py"),
-    *("tests/noise/test_corruption.py", "tests/noise/test_simplex.py", "tests/losses/test_top_down.py", "tests/test_import.py"),
-    *("tests/noise/test_sparse_noise_matrix.py", "tests/estimators/test_estimator.py", "tests/estimation", "tests/audit"),
+    *(
+        "tests/losses/test_layer.py",
+        "tests/losses/test_loss.py",
+        "tests/losses/test_functional.py",
+        "tests/noise/test_noise_matrix.py",
+    ),
+    *(
+        "tests/noise/test_corruption.py",
+        "tests/noise/test_simplex.py",
+        "tests/losses/test_top_down.py",
+        "tests/test_import.py",
+    ),
+    *(
+        "tests/noise/test_sparse_noise_matrix.py",
+        "tests/estimators/test_estimator.py",
+        "tests/estimation",
+        "tests/audit",
+    ),
     *("tests/data", "tests/models", "tests/training", "tests/boosting", "tests/meta", "tests/review"),
     *("tests/runs", "tests/cli", "tests/interchange"),
 )

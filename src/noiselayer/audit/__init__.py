@@ -4,8 +4,8 @@ Start with :func:`audit_labels`.
 """
 
 from noiselayer.audit.audit_result import AuditResult
+from noiselayer.audit.in_memory import audit_labels
 from noiselayer.audit.intervals import WrongLabels
-from noiselayer.audit.labels import audit_labels
 from noiselayer.audit.verdict import best_threshold
 from noiselayer.estimation.accuracy import CleanAccuracy, accuracy_from_noisy_labels
 from noiselayer.noise.posterior import label_error_probability, posterior

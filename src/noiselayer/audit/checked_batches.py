@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -10,28 +9,16 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from noiselayer.arrays.tensors import as_tensor
 from noiselayer.audit.subsample import Batch
 
-__all__ = ["Batches", "as_tensor", "batches_of_arrays", "checked_batches"]
+__all__ = ["Batches", "batches_of_arrays", "checked_batches"]
 
 ENTRIES = 2**20
 """Of probabilities in a batch: 4 MB of float32."""
 
 Batches = Callable[[], Iterable[tuple[Any, ...]]]
 """Called once per pass; gives (labels, probs) or (labels, probs, verified) batch by batch."""
-
-
-def as_tensor(values: Any) -> Tensor:
-    """A tensor of any array, without a copy where the types allow it; nothing is written to it.
-
-    >>> as_tensor([0, 1])
-    tensor([0, 1])
-    """
-    if isinstance(values, Tensor):
-        return values.detach()
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message=".*not writable.*")
-        return torch.as_tensor(values)
 
 
 def batches_of_arrays(labels: Any, probs: Any, verified: Any = None, *, entries: int = ENTRIES) -> Batches:

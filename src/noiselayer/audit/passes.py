@@ -18,7 +18,7 @@ from noiselayer.audit.noise_model import NoiseModel
 from noiselayer.audit.subsample import first_pass
 from noiselayer.audit.verdict import best_threshold
 from noiselayer.checks import Finding, check_noise_model
-from noiselayer.checks.matrices import doubts
+from noiselayer.checks.matrix_checks import doubts
 from noiselayer.noise.matrices import check
 
 __all__ = ["Options", "audit_batches"]

@@ -11,7 +11,7 @@ from noiselayer.checks.agreement import about_agreement, about_confidence
 from noiselayer.checks.finding import Finding
 from noiselayer.checks.floor import check_prior, memorising
 from noiselayer.checks.hull import about_mixtures
-from noiselayer.checks.matrices import about_confusion, about_dominance
+from noiselayer.checks.matrix_checks import about_confusion, about_dominance
 from noiselayer.checks.pair_independence import about_pairs
 from noiselayer.checks.significance import holm
 from noiselayer.estimation.confusion import confusion_matrix

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from noiselayer.audit.checked_batches import as_tensor
+from noiselayer.arrays.tensors import as_tensor
 from noiselayer.estimation.validate import check_labels
 from noiselayer.noise.matrices import check
 

@@ -7,8 +7,8 @@ from torch import Tensor
 
 from noiselayer.estimation.confusion import ConfusionCounts
 from noiselayer.estimation.double import to_double, where_double
-from noiselayer.estimation.estimate import estimate_from_evidence
 from noiselayer.estimation.evidence import CountEvidence, Evidence, Sample, SampleEvidence
+from noiselayer.estimation.from_confusions import estimate_from_evidence
 from noiselayer.estimation.noise_estimate import NoiseEstimate
 from noiselayer.estimation.validate import check_labels, check_options, check_probs, listing
 

@@ -23,7 +23,7 @@ from noiselayer.interchange.label_studio import (
 )
 from noiselayer.interchange.pandas_frames import from_pandas, relabel_pandas
 from noiselayer.interchange.polars_frames import from_polars, relabel_polars
-from noiselayer.interchange.read import read_review
+from noiselayer.interchange.read_review import read_review
 from noiselayer.interchange.review_items import ReviewItem, review_items
 
 __all__ = [

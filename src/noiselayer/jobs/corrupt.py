@@ -19,7 +19,7 @@ from noiselayer.data.numpy_files import split_address
 from noiselayer.errors import InputError, nearest
 from noiselayer.files.records import whole_file
 from noiselayer.noise import matrices as matrices
-from noiselayer.noise.corrupt import corrupt_labels
+from noiselayer.noise.corruption import corrupt_labels
 from noiselayer.storage.matrix_file import read_noise_matrix, write_noise_matrix
 
 __all__ = ["NOISES", "Corrupted", "corrupt_file"]

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 from torch import nn
 
-from noiselayer.models.shapes import check_image_shape, check_num_classes
+from noiselayer.models.input_shapes import check_image_shape, check_num_classes
 
 __all__ = ["AlexNet32"]
 

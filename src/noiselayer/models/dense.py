@@ -8,7 +8,7 @@ from math import prod
 
 from torch import nn
 
-from noiselayer.models.shapes import check_input_shape, check_num_classes
+from noiselayer.models.input_shapes import check_input_shape, check_num_classes
 
 __all__ = ["linear", "mlp"]
 

@@ -46,8 +46,8 @@ from typing import Any, Literal
 
 from torch import nn
 
+from noiselayer.models.input_shapes import check_image_shape, check_num_classes
 from noiselayer.models.response_norm import ResponseNorm
-from noiselayer.models.shapes import check_image_shape, check_num_classes
 
 __all__ = ["PaperNet", "paper_parameter_groups"]
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 
 from noiselayer.models.cosine import CosineStem
-from noiselayer.models.shapes import check_image_shape, check_num_classes
+from noiselayer.models.input_shapes import check_image_shape, check_num_classes
 
 __all__ = ["SmallNet"]
 

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from noiselayer.errors import InputError
-from noiselayer.models.shapes import check_image_shape, check_num_classes
+from noiselayer.models.input_shapes import check_image_shape, check_num_classes
 
 __all__ = ["torchvision_classifier", "torchvision_names"]
 

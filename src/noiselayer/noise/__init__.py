@@ -3,7 +3,7 @@
 Everywhere ``Q[j, i] = p(noisy label = j | true class = i)``: a column per true class, and every column sums to 1.
 """
 
-from noiselayer.noise.corrupt import corrupt_labels
+from noiselayer.noise.corruption import corrupt_labels
 from noiselayer.noise.matrices import (
     check,
     class_map,

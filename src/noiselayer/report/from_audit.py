@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from noiselayer.checks.matrices import without_dominance
+from noiselayer.checks.matrix_checks import without_dominance
 from noiselayer.data.reading import Reading
 from noiselayer.report.content import ClassErrors, Note, ReportContent, Suspect
 from noiselayer.report.samples import look_at

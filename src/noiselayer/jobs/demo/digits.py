@@ -14,7 +14,7 @@ from sklearn.model_selection import train_test_split
 from torch import Tensor
 
 from noiselayer.data import ArrayInputs, from_arrays
-from noiselayer.noise.corrupt import corrupt_labels
+from noiselayer.noise.corruption import corrupt_labels
 from noiselayer.noise.matrices import pair_flip
 from noiselayer.training import Hardware, StageResult, default_options, fit_classifier, predict_logits
 

@@ -9,9 +9,10 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
+from noiselayer.arrays.tensors import as_tensor
 from noiselayer.audit.audit_result import AuditResult
 from noiselayer.audit.candidates import candidates_of
-from noiselayer.audit.checked_batches import as_tensor, batches_of_arrays
+from noiselayer.audit.checked_batches import batches_of_arrays
 from noiselayer.audit.noise_model import NoiseModel
 from noiselayer.audit.passes import Options, audit_batches
 
