@@ -1,4 +1,4 @@
-"""The house: which folder may import which, that no circle is hidden inside a function, and that names are told apart."""
+"""The layout: which folder may import which, no circle, not even one inside a function, and names told apart."""
 
 import ast
 from collections import Counter

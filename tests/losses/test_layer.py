@@ -92,7 +92,7 @@ def test_warns_once_when_no_optimizer_learns_the_matrix(monkeypatch: pytest.Monk
     for _ in range(2):
         noise_layer.loss(logits, labels)
     with pytest.warns(
-        UserWarning, match=r"used 3 times .* Add noise_layer.parameter_group\(\) .* noise_layer.freeze\(\)"
+        UserWarning, match=r"used 3 times .* Add layer.parameter_group\(\) .* layer.freeze\(\)"
     ):
         noise_layer.loss(logits, labels)
     for _ in range(5):

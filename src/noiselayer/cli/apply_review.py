@@ -36,9 +36,9 @@ def apply_review(
     --out has no ending, a folder of copied images.
     """
     from noiselayer import interchange
-    from noiselayer.storage import review
+    from noiselayer.jobs import apply_review as job
 
-    done = review.apply_review(
+    done = job.apply_review(
         data,
         interchange.read_review(decisions),
         out,

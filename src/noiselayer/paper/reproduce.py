@@ -32,8 +32,8 @@ EXPERIMENTS = (
     "later",
     "small_network",
 )
-"""Each is a module beside this one. The last three, in ``beyond``, are not in the paper: its second situation with human
-labels, a comparison with methods that came after it, and the library's own network without a GPU."""
+"""Each is a module beside this one. The last three, in ``beyond``, are not in the paper: its second situation with
+human labels, a comparison with methods that came after it, and the library's own network without a GPU."""
 BEYOND = {name: f"beyond.{name}" for name in ("gold_set", "later", "small_network")}
 
 
