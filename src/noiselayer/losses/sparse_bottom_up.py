@@ -18,8 +18,7 @@ def sparse_noisy_nll(logits: Tensor, labels: Tensor, noise_matrix: SparseNoiseMa
     """-log sum_i Q[label, i] softmax(logits)_i for every row, shape (B,), in float32 or better.
 
     One softmax over K classes and, beyond it, work in proportion to the longest stored row; with a uniform
-    rest, one product of a matrix and a vector more. All shapes are known beforehand, so that no device is
-    waited for.
+    rest, one product of a matrix and a vector more.
 
     Args:
         logits: Shape (B, K).
@@ -32,15 +31,10 @@ def sparse_noisy_nll(logits: Tensor, labels: Tensor, noise_matrix: SparseNoiseMa
     """
     Q = noise_matrix
     dtype = torch.promote_types(logits.dtype, torch.float32)
-    starts = Q.row_starts[labels].unsqueeze(1)
-    places = starts + torch.arange(Q.longest_row, device=labels.device)
-    stored = places < Q.row_starts[labels + 1].unsqueeze(1)
-    entries = Q.row_entries[places.clamp_max(Q.row_entries.numel() - 1)]
-    values = Q.values.to(dtype)
-    rest = values[-1] if Q.has_rest else None
     # Gathered outside, where autograd adds the gradients of the entries up by itself.
-    rows = torch.where(stored, values.flatten()[entries], 0)
-    loss: Tensor = _SparseNLL.apply(logits.to(dtype), entries % Q.num_classes, rows, rest)
+    true_classes, rows = Q.row_of(labels, dtype=dtype)
+    rest = Q.values[-1].to(dtype) if Q.has_rest else None
+    loss: Tensor = _SparseNLL.apply(logits.to(dtype), true_classes, rows, rest)
     return loss
 
 

@@ -154,6 +154,29 @@ class SparseNoiseMatrix(nn.Module):
         trace = torch.where(right, self.values[: len(self.labels)], 0).sum()
         return trace + self.values[-1].sum() / self.num_classes if self.has_rest else trace
 
+    def row_of(self, labels: Tensor, *, dtype: torch.dtype | None = None) -> tuple[Tensor, Tensor]:
+        """The stored entries of one row of Q per label, without the rest; differentiable.
+
+        All shapes are known beforehand, so that no device is waited for.
+
+        Args:
+            labels: Shape (B,), noisy labels 0..K-1; not checked here.
+            dtype: Of the entries; that of the values if None.
+
+        Returns:
+            True classes and ``Q[label, true class]``, both of shape (B, L) for the longest row of L entries; shorter
+            rows end in entries of 0.
+
+        >>> Q = SparseNoiseMatrix(torch.tensor([[0, 1], [1, 0]]), torch.tensor([[0.75, 0.5], [0.25, 0.5]]))
+        >>> Q.row_of(torch.tensor([1]))
+        (tensor([[1, 0]]), tensor([[0.5000, 0.2500]]))
+        """
+        places = self.row_starts[labels].unsqueeze(1) + torch.arange(self.longest_row, device=labels.device)
+        stored = places < self.row_starts[labels + 1].unsqueeze(1)
+        entries = self.row_entries[places.clamp_max(self.row_entries.numel() - 1)]
+        values = self.values.to(dtype or self.values.dtype).flatten()
+        return entries % self.num_classes, torch.where(stored, values[entries], 0)
+
     @torch.no_grad()
     def grow(self, logits: Tensor, noisy_labels: Tensor, per_class: int = 1, *, among: int = 5) -> int:
         """Exchange empty or weak slots for confusions that the samples ask for.
@@ -179,16 +202,18 @@ class SparseNoiseMatrix(nn.Module):
         Raises:
             ValueError: If shapes do not fit.
         """
-        from noiselayer.losses.sparse_bottom_up import sparse_noisy_nll
-
         K, slots = self.num_classes, len(self.labels)
         if logits.ndim != 2 or logits.shape[1] != K or noisy_labels.shape != logits.shape[:1]:
             raise ValueError(
                 f"logits must have shape (N, {K}) and noisy_labels (N,); got {tuple(logits.shape)} and "
                 f"{tuple(noisy_labels.shape)}."
             )
-        evidence = sparse_noisy_nll(logits, noisy_labels, self).neg_().exp_().unsqueeze(1)
-        p, classes = logits.to(evidence.dtype).softmax(dim=1).topk(min(among, K), dim=1)
+        probs = logits.to(torch.promote_types(logits.dtype, torch.float32)).softmax(dim=1)
+        true_classes, row = self.row_of(noisy_labels, dtype=probs.dtype)
+        evidence = (row * probs.gather(1, true_classes)).sum(dim=1, keepdim=True)
+        if self.has_rest:
+            evidence += (probs @ self.values[-1].to(probs.dtype)).unsqueeze(1) / K
+        p, classes = probs.topk(min(among, K), dim=1)
         asked = p / (p + evidence).clamp_min(torch.finfo(p.dtype).tiny)
         stored = (self.labels[:, classes] == noisy_labels[:, None]).any(dim=0)
         pairs = (classes * K + noisy_labels[:, None])[~stored]  # column-major: sorted by true class
