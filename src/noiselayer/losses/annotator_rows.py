@@ -1,4 +1,4 @@
-"""A noise matrix per source of labels as one tall matrix, of which every sample needs one row."""
+"""A noise matrix per annotator as one tall matrix, of which every sample needs one row."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from torch import Tensor
 
 from noiselayer.noise.matrices import check
 
-__all__ = ["check_stack", "rows_of_sources"]
+__all__ = ["check_stack", "rows_of_annotators"]
 
 
 def check_stack(
     noise_matrices: Tensor, *, num_classes: int | None = None, name: str = "noise_matrix"
 ) -> Tensor:
-    """Return the matrices of S sources, shape (S, K, K), if each is a noise matrix, else say which is not.
+    """Return the matrices of S annotators, shape (S, K, K), if each is a noise matrix, else say which is not.
 
     Args:
-        noise_matrices: ``[s, j, i] = p(source s says j | true = i)``, every column of every matrix sums to 1.
+        noise_matrices: ``[s, j, i] = p(annotator s says j | true = i)``, every column of every matrix sums to 1.
         num_classes: K, if known from elsewhere.
         name: What to call the argument in the message.
 
@@ -36,15 +36,15 @@ def check_stack(
             if isinstance(noise_matrices, Tensor)
             else type(noise_matrices).__name__
         )
-        raise ValueError(f"{name} must have shape (S, K, K), a matrix per source of labels; got {what}.")
+        raise ValueError(f"{name} must have shape (S, K, K), a matrix per annotator; got {what}.")
     for number, matrix in enumerate(noise_matrices):
         check(matrix, num_classes=num_classes, name=f"{name}[{number}]")
     return noise_matrices
 
 
-def rows_of_sources(
+def rows_of_annotators(
     labels: Tensor,
-    sources: Tensor | None,
+    annotators: Tensor | None,
     noise_matrix: Tensor,
     *,
     shape: torch.Size,
@@ -54,53 +54,58 @@ def rows_of_sources(
 
     Args:
         labels: Shape (B,), all in 0..K-1.
-        sources: Integers 0..S-1 in the shape of the labels before they were flattened, or of its beginning:
-            one source for an image of many labels.
-        noise_matrix: Shape (S, K, K), ``[s, j, i] = p(source s says j | true = i)``.
+        annotators: Integers 0..S-1 in the shape of the labels before they were flattened, or of its beginning:
+            one annotator for an image of many labels.
+        noise_matrix: Shape (S, K, K), ``[s, j, i] = p(annotator s says j | true = i)``.
         shape: Of the labels before they were flattened.
-        ignored: Shape (B,), bool: where neither label nor source counts.
+        ignored: Shape (B,), bool: where neither label nor annotator counts.
 
     Returns:
         Rows, shape (B,), and the matrices as one, shape (S K, K), a view.
 
     Raises:
-        TypeError: If sources are not integers.
-        ValueError: If shapes do not fit, or matrices come without sources.
-        IndexError: If a source has no matrix (checked on the CPU).
+        TypeError: If annotators are not integers.
+        ValueError: If shapes do not fit, or matrices come without annotators.
+        IndexError: If an annotator has no matrix (checked on the CPU).
 
     >>> Q = torch.stack([torch.eye(2), torch.full((2, 2), 0.5)])
-    >>> rows, tall = rows_of_sources(torch.tensor([0, 1]), torch.tensor([1, 0]), Q, shape=torch.Size([2]))
+    >>> rows, tall = rows_of_annotators(torch.tensor([0, 1]), torch.tensor([1, 0]), Q, shape=torch.Size([2]))
     >>> rows, tall.shape
     (tensor([2, 1]), torch.Size([4, 2]))
     """
-    if sources is None:
+    if annotators is None:
         raise ValueError(
             f"noise_matrix has shape {tuple(noise_matrix.shape)}, a matrix for each of {len(noise_matrix)} "
-            "sources of labels; say which of them gave each label: sources=..., integers in the shape of the "
+            "annotators; say which of them gave each label: annotators=..., integers in the shape of the "
             "labels."
         )
-    if sources.is_floating_point() or sources.dtype == torch.bool:
-        raise TypeError(f"sources must be numbers of sources (integers); got {sources.dtype}.")
-    if sources.shape != shape[: sources.ndim]:
+    if annotators.is_floating_point() or annotators.dtype == torch.bool:
+        raise TypeError(f"annotators must be whole numbers 0..S-1; got {annotators.dtype}.")
+    if annotators.shape != shape[: annotators.ndim]:
         raise ValueError(
-            f"sources must have the shape of noisy_labels, {tuple(shape)}, or of its beginning; got "
-            f"{tuple(sources.shape)}."
+            f"annotators must have the shape of noisy_labels, {tuple(shape)}, or of its beginning; got "
+            f"{tuple(annotators.shape)}."
         )
     S, K = noise_matrix.shape[:2]
-    s = sources.reshape(sources.shape + (1,) * (len(shape) - sources.ndim)).expand(shape).reshape(-1).long()
+    s = (
+        annotators.reshape(annotators.shape + (1,) * (len(shape) - annotators.ndim))
+        .expand(shape)
+        .reshape(-1)
+        .long()
+    )
     if ignored is not None:
         s = s.masked_fill(ignored, 0)
     _check_range(s, S)
     return s * K + labels, noise_matrix.reshape(S * K, K)
 
 
-def _check_range(sources: Tensor, num_sources: int) -> None:
+def _check_range(annotators: Tensor, num_annotators: int) -> None:
     """Where that costs nothing, on the CPU: elsewhere the device's own assertion catches the error."""
-    if sources.device.type != "cpu" or sources.numel() == 0 or torch.compiler.is_compiling():
+    if annotators.device.type != "cpu" or annotators.numel() == 0 or torch.compiler.is_compiling():
         return
-    low, high = (int(s) for s in sources.aminmax())
-    if low < 0 or high >= num_sources:
+    low, high = (int(s) for s in annotators.aminmax())
+    if low < 0 or high >= num_annotators:
         raise IndexError(
-            f"sources must lie in 0..{num_sources - 1}, for noise_matrix holds {num_sources} matrices; got "
-            f"{low if low < 0 else high}. For a source that nothing is known of, add the common matrix."
+            f"annotators must lie in 0..{num_annotators - 1}, for noise_matrix holds {num_annotators} matrices; got "
+            f"{low if low < 0 else high}. For an annotator that nothing is known of, add the common matrix."
         )

@@ -7,7 +7,7 @@ import copy
 import torch
 from torch import Tensor, nn
 
-from noiselayer.losses.annotator_rows import check_stack, rows_of_sources
+from noiselayer.losses.annotator_rows import check_stack, rows_of_annotators
 from noiselayer.losses.log_space import noisy_nll, result_dtype
 from noiselayer.losses.shapes import (
     check_range,
@@ -29,7 +29,7 @@ def noisy_label_loss(
     noisy_labels: Tensor,
     noise_matrix: Tensor | SparseNoiseMatrix,
     *,
-    sources: Tensor | None = None,
+    annotators: Tensor | None = None,
     weight: Tensor | None = None,
     ignore_index: int = -100,
     reduction: str = "mean",
@@ -49,10 +49,10 @@ def noisy_label_loss(
         noise_matrix: Shape (K, K), ``noise_matrix[j, i] = p(noisy = j | true = i)``, columns sum to 1. It is
             not checked at every call; :class:`NoisyLabelLoss` checks it once. Gradients flow to it if it
             requires them, through its exact zeros too. For thousands of classes, a
-            :class:`noiselayer.SparseNoiseMatrix`. For labels from S sources, shape (S, K, K), with
-            ``sources``.
-        sources: Which source gave each label, integers 0..S-1 in the shape of ``noisy_labels`` or of its
-            beginning. Only with a matrix per source; costs one gather more per sample.
+            :class:`noiselayer.SparseNoiseMatrix`. For labels from S annotators, shape (S, K, K), with
+            ``annotators``.
+        annotators: Which annotator gave each label, integers 0..S-1 in the shape of ``noisy_labels`` or of its
+            beginning. Only with a matrix per annotator; costs one gather more per sample.
         weight: Shape (K,), a factor for every *noisy* class.
         ignore_index: Labels of this value count for nothing.
         reduction: "mean" (weighted, as in ``cross_entropy``), "sum" or "none".
@@ -62,10 +62,10 @@ def noisy_label_loss(
         autocast, as in ``cross_entropy``. A label that Q calls impossible (a row of zeros) costs infinity.
 
     Raises:
-        ValueError: If shapes do not fit, matrices of sources come without ``sources`` or the other way round,
+        ValueError: If shapes do not fit, matrices of annotators come without ``annotators`` or the other way round,
             or ``reduction`` is unknown.
-        TypeError: If labels or sources are not integers or logits are.
-        IndexError: If a label or source is out of range (checked on the CPU; elsewhere the device asserts).
+        TypeError: If labels or annotators are not integers or logits are.
+        IndexError: If a label or annotator is out of range (checked on the CPU; elsewhere the device asserts).
         RuntimeError: On ``create_graph=True``: second derivatives are not implemented.
 
     >>> Q = torch.tensor([[0.8, 0.4], [0.2, 0.6]])
@@ -76,17 +76,17 @@ def noisy_label_loss(
     dtype = result_dtype(logits)
     logits, labels = flatten(logits, noisy_labels)
     K = logits.shape[1]
-    _check_matrix(noise_matrix, K, sources)
+    _check_matrix(noise_matrix, K, annotators)
     shape = noisy_labels.shape
     if weight is not None:
         check_weight(weight, K)
     elif nothing_ignored(labels, K, ignore_index):  # the usual batch: nothing to mask or count
-        loss = _nll(logits, labels, noise_matrix, sources, shape)
+        loss = _nll(logits, labels, noise_matrix, annotators, shape)
         return reduce_loss(loss, None, reduction, shape).to(dtype)
     ignored = labels == ignore_index
     labels = labels.masked_fill(ignored, 0)
     check_range(labels, K, ignore_index)
-    loss = _nll(logits, labels, noise_matrix, sources, shape, ignored)
+    loss = _nll(logits, labels, noise_matrix, annotators, shape, ignored)
     counts = (~ignored).to(loss.dtype)
     if weight is not None:
         counts = counts * weight.to(loss.dtype)[labels]
@@ -99,35 +99,39 @@ def _nll(
     logits: Tensor,
     labels: Tensor,
     noise_matrix: Tensor | SparseNoiseMatrix,
-    sources: Tensor | None,
+    annotators: Tensor | None,
     shape: torch.Size,
     ignored: Tensor | None = None,
 ) -> Tensor:
     if isinstance(noise_matrix, SparseNoiseMatrix):
         return sparse_noisy_nll(logits, labels, noise_matrix)
     if noise_matrix.ndim == 3:
-        rows, noise_matrix = rows_of_sources(labels, sources, noise_matrix, shape=shape, ignored=ignored)
+        rows, noise_matrix = rows_of_annotators(
+            labels, annotators, noise_matrix, shape=shape, ignored=ignored
+        )
         return noisy_nll(logits, rows, noise_matrix)
     return noisy_nll(logits, labels, noise_matrix)
 
 
-def _check_matrix(noise_matrix: Tensor | SparseNoiseMatrix, num_classes: int, sources: Tensor | None) -> None:
+def _check_matrix(
+    noise_matrix: Tensor | SparseNoiseMatrix, num_classes: int, annotators: Tensor | None
+) -> None:
     K, shape = num_classes, noise_matrix.shape
     if isinstance(noise_matrix, Tensor) and noise_matrix.ndim == 3:
         if shape[0] == 0 or shape[1:] != (K, K):
             raise ValueError(
-                f"noise_matrix must have shape (S, {K}, {K}), a matrix per source, for logits of {K} classes; got "
+                f"noise_matrix must have shape (S, {K}, {K}), a matrix per annotator, for logits of {K} classes; got "
                 f"{tuple(shape)}."
             )
         return
     check_square(noise_matrix, K, name="noise_matrix")
-    if sources is not None:
+    if annotators is not None:
         kind = (
             "a SparseNoiseMatrix" if isinstance(noise_matrix, SparseNoiseMatrix) else f"shape {tuple(shape)}"
         )
         raise ValueError(
-            f"sources needs a matrix per source, noise_matrix of shape (S, {K}, {K}); got {kind}. For the same noise "
-            "in all sources leave sources out."
+            f"annotators need a matrix each, noise_matrix of shape (S, {K}, {K}); got {kind}. For the same noise "
+            "for all annotators leave them out."
         )
 
 
@@ -140,7 +144,7 @@ class NoisyLabelLoss(nn.Module):
         noise_matrix: Shape (K, K), ``noise_matrix[j, i] = p(noisy = j | true = i)``. Checked here, copied,
             and kept as a buffer: it moves with ``.to(device)`` and is saved with the state. Or a
             :class:`noiselayer.SparseNoiseMatrix`, of which a copy is kept, not to be learned. Or a matrix per
-            source of labels, shape (S, K, K).
+            annotator, shape (S, K, K).
         weight: Shape (K,), a factor for every noisy class.
         ignore_index: Labels of this value count for nothing.
         reduction: "mean", "sum" or "none".
@@ -175,13 +179,13 @@ class NoisyLabelLoss(nn.Module):
         self.ignore_index = ignore_index
         self.reduction = reduction
 
-    def forward(self, logits: Tensor, noisy_labels: Tensor, sources: Tensor | None = None) -> Tensor:
+    def forward(self, logits: Tensor, noisy_labels: Tensor, annotators: Tensor | None = None) -> Tensor:
         """The loss of ``logits`` (N, K, ...) against ``noisy_labels`` (N, ...), and who gave them (N, ...)."""
         return noisy_label_loss(
             logits,
             noisy_labels,
             self.noise_matrix,
-            sources=sources,
+            annotators=annotators,
             weight=self.weight,
             ignore_index=self.ignore_index,
             reduction=self.reduction,

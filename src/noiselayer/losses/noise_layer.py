@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim.optimizer import Optimizer, register_optimizer_step_post_hook
 
-from noiselayer.losses.annotator_rows import check_stack, rows_of_sources
+from noiselayer.losses.annotator_rows import check_stack, rows_of_annotators
 from noiselayer.losses.bottom_up import noisy_label_loss
 from noiselayer.losses.log_space import log_noisy_probs, result_dtype
 from noiselayer.losses.sparse_bottom_up import sparse_log_noisy_probs
@@ -41,9 +41,9 @@ class NoiseLayer(nn.Module):
         num_classes: K, at least 2.
         noise_matrix: The start, shape (K, K), columns = true classes; the identity if None. A
             :class:`noiselayer.SparseNoiseMatrix` is copied and its stored entries are learned. Of shape
-            (S, K, K), a matrix for each of S sources of labels, of which every one is learned.
-        num_sources: S, to start with the same matrix for each of so many sources; :meth:`loss` and
-            ``forward`` then take ``sources``, which source gave each label.
+            (S, K, K), a matrix for each of S annotators, of which every one is learned.
+        num_annotators: S, to start with the same matrix for each of so many annotators; :meth:`loss` and
+            ``forward`` then take ``annotators``, which annotator gave each label.
         trainable: False starts frozen, as in the first phase of §3.4 (see :meth:`freeze`).
 
     Raises:
@@ -67,12 +67,12 @@ class NoiseLayer(nn.Module):
         num_classes: int,
         noise_matrix: Tensor | SparseNoiseMatrix | None = None,
         *,
-        num_sources: int | None = None,
+        num_annotators: int | None = None,
         trainable: bool = True,
     ) -> None:
         super().__init__()
-        if num_sources is not None:
-            noise_matrix = _per_source(num_classes, noise_matrix, num_sources)
+        if num_annotators is not None:
+            noise_matrix = _per_annotator(num_classes, noise_matrix, num_annotators)
         if isinstance(noise_matrix, SparseNoiseMatrix):
             if noise_matrix.num_classes != num_classes:
                 raise ValueError(
@@ -101,28 +101,28 @@ class NoiseLayer(nn.Module):
         return Q if isinstance(Q, SparseNoiseMatrix) else None
 
     @property
-    def num_sources(self) -> int | None:
-        """S, if there is a matrix per source of labels."""
+    def num_annotators(self) -> int | None:
+        """S, if there is a matrix per annotator."""
         return len(self.noise_matrix) if self.sparse is None and self.noise_matrix.ndim == 3 else None
 
-    def forward(self, logits: Tensor, sources: Tensor | None = None) -> Tensor:
+    def forward(self, logits: Tensor, annotators: Tensor | None = None) -> Tensor:
         """Log-probabilities of the noisy labels, shape (N, K), from ``logits`` of shape (N, K).
 
-        With a matrix per source, of the labels that ``sources``, shape (N,), would give.
+        With a matrix per annotator, of the labels that ``annotators``, shape (N,), would give.
         """
         if logits.ndim != 2 or logits.shape[1] != self.num_classes:
             raise ValueError(f"logits must have shape (N, {self.num_classes}); got {tuple(logits.shape)}.")
         self._before_use()
         if self.sparse is not None:
             return sparse_log_noisy_probs(logits, self.sparse).to(result_dtype(logits))
-        if self.num_sources is not None:
-            # Checks the sources; the rows themselves are those of one label, and all are wanted here.
+        if self.num_annotators is not None:
+            # Checks the annotators; the rows themselves are those of one label, and all are wanted here.
             none = torch.zeros(len(logits), dtype=torch.long, device=logits.device)
-            rows_of_sources(none, sources, self.noise_matrix, shape=none.shape)
-            assert sources is not None
+            rows_of_annotators(none, annotators, self.noise_matrix, shape=none.shape)
+            assert annotators is not None
             noisy = logits.new_empty(logits.shape, dtype=result_dtype(logits))
-            for s in set(sources.tolist()):
-                at = (sources == s).nonzero().flatten()
+            for s in set(annotators.tolist()):
+                at = (annotators == s).nonzero().flatten()
                 noisy = noisy.index_copy(
                     0, at, log_noisy_probs(logits[at], self.noise_matrix[s]).to(noisy.dtype)
                 )
@@ -148,7 +148,7 @@ class NoiseLayer(nn.Module):
     def trace(self) -> Tensor:
         """tr(Q), between 0 and K; divided by K, the mean share of right labels. Differentiable.
 
-        The mean over sources, where there is a matrix for each.
+        The mean over annotators, where there is a matrix for each.
 
         >>> NoiseLayer(3).trace().item()
         3.0
@@ -170,8 +170,8 @@ class NoiseLayer(nn.Module):
 
     def extra_repr(self) -> str:
         """Shown by ``print``."""
-        of_sources = "" if self.num_sources is None else f"num_sources={self.num_sources}, "
-        return f"num_classes={self.num_classes}, {of_sources}trainable={self.parameter.requires_grad}"
+        of_annotators = "" if self.num_annotators is None else f"num_annotators={self.num_annotators}, "
+        return f"num_classes={self.num_classes}, {of_annotators}trainable={self.parameter.requires_grad}"
 
     @torch.no_grad()
     def project_(self) -> None:
@@ -209,19 +209,19 @@ class NoiseLayer(nn.Module):
         self._start()  # copies and unpickled layers are projected too
 
 
-def _per_source(
-    num_classes: int, noise_matrix: Tensor | SparseNoiseMatrix | None, num_sources: int
+def _per_annotator(
+    num_classes: int, noise_matrix: Tensor | SparseNoiseMatrix | None, num_annotators: int
 ) -> Tensor:
     if isinstance(noise_matrix, SparseNoiseMatrix):
-        raise ValueError("num_sources needs dense matrices; got a SparseNoiseMatrix.")
-    if num_sources < 1:
-        raise ValueError(f"num_sources must be at least 1; got {num_sources}.")
+        raise ValueError("num_annotators needs dense matrices; got a SparseNoiseMatrix.")
+    if num_annotators < 1:
+        raise ValueError(f"num_annotators must be at least 1; got {num_annotators}.")
     Q = identity(num_classes) if noise_matrix is None else noise_matrix
     if Q.ndim == 3:
-        if len(Q) != num_sources:
-            raise ValueError(f"noise_matrix holds {len(Q)} matrices, but num_sources is {num_sources}.")
+        if len(Q) != num_annotators:
+            raise ValueError(f"noise_matrix holds {len(Q)} matrices, but num_annotators is {num_annotators}.")
         return Q
-    return Q.expand(num_sources, *Q.shape).contiguous()
+    return Q.expand(num_annotators, *Q.shape).contiguous()
 
 
 _PATIENCE = 200

@@ -55,7 +55,7 @@ def mixture_loss(
 
     def loss_of_noisy(logits: Tensor, labels: Tensor, who: Tensor | None) -> Tensor:
         if alpha is None:
-            return noise_layer.loss(logits, labels, sources=who, reduction="sum")
+            return noise_layer.loss(logits, labels, annotators=who, reduction="sum")
         return cross_entropy(logits, labels, label_smoothing=1 - alpha, reduction="sum")
 
     logits = logits.to(torch.promote_types(logits.dtype, torch.float32))

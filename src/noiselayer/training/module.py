@@ -219,7 +219,7 @@ class NoisyLabelModule(pl.LightningModule):
             noisy_weight=self.noisy_weight * other_scale,
             outside_weight=self.outside_weight * other_scale,
             alpha=self.alpha,
-            label_sources=who[0] if who and self.noise_layer.num_sources is not None else None,
+            label_sources=who[0] if who and self.noise_layer.num_annotators is not None else None,
         )
 
     def _penalty(self) -> Tensor:
