@@ -12,7 +12,7 @@ SOURCE = Path(noiselayer.__file__).parent
 
 # From the ground up; a folder imports from those named before it, and from itself.
 STOREYS = (
-    ("errors",),
+    ("errors", "choices"),
     ("files",),
     ("arrays",),
     ("noise",),

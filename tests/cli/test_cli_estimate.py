@@ -243,10 +243,8 @@ def test_confusions_are_the_largest_entries_off_the_diagonal() -> None:
 def test_choices_are_those_of_the_library() -> None:
     from typing import get_args
 
-    from noiselayer.joint.from_features import Rule
+    from noiselayer.choices import MeasureWith, Mixing, Overlapping, Rule, Start
     from noiselayer.training import METHODS
-    from noiselayer.training.options import MeasureWith, Mixing, Start
-    from noiselayer.training.set_checks import Overlapping
 
     assert [choice.value for choice in _choices.Method] == list(METHODS)
     for name, kind in {

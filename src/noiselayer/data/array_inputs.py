@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal, TypeAlias
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -12,13 +12,13 @@ from torch import Tensor
 
 from noiselayer.arrays.memory_map import Mapped
 from noiselayer.arrays.stored_rows import StoredRows
+from noiselayer.choices import Layout
 from noiselayer.data.inputs import Indices, Inputs
 from noiselayer.data.names import RowNumbers
 from noiselayer.errors import InputError
 
-__all__ = ["ArrayInputs", "Layout"]
+__all__ = ["ArrayInputs"]
 
-Layout: TypeAlias = Literal["auto", "NHWC", "NCHW"]
 
 _CHANNELS = (1, 3, 4)
 _CHUNK = 1 << 24  # numbers looked at in one step, so that checking a memory-mapped file needs little memory

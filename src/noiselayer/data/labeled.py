@@ -11,7 +11,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from noiselayer.data.array_inputs import ArrayInputs, Layout
+from noiselayer.choices import Layout
+from noiselayer.data.array_inputs import ArrayInputs
 from noiselayer.data.inputs import Indices, Inputs, SubsetInputs
 from noiselayer.data.labels import check_class_names, encode_labels
 from noiselayer.errors import InputError, list_some

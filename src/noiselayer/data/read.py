@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from noiselayer.data.array_inputs import Layout
+from noiselayer.choices import Layout
 from noiselayer.data.encoder import TableEncoder
 from noiselayer.data.frames import TABLE_SUFFIXES
 from noiselayer.data.images import ImageSize

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy.typing as npt
 
-from noiselayer.data.array_inputs import ArrayInputs, Layout
+from noiselayer.choices import Layout
+from noiselayer.data.array_inputs import ArrayInputs
 from noiselayer.data.images import ImageSize, height_and_width
 from noiselayer.data.label_files import LABEL_NAMES, is_label_file, read_label_file, read_source_column
 from noiselayer.data.labeled import LabeledData

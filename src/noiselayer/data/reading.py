@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from noiselayer.choices import Layout
 from noiselayer.data import LabeledData, TableEncoder, TableInputs, read_data
-from noiselayer.data.array_inputs import Layout
 from noiselayer.data.frames import TABLE_SUFFIXES
 from noiselayer.data.inputs import Inputs, SubsetInputs
 from noiselayer.data.label_files import is_label_file

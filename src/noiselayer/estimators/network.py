@@ -15,7 +15,8 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import Tensor
 
-from noiselayer.data.array_inputs import ArrayInputs, Layout
+from noiselayer.choices import Augmentation, Layout, MeasureWith, Mixing, Overlapping, Rule, Start
+from noiselayer.data.array_inputs import ArrayInputs
 from noiselayer.data.labeled import LabeledData
 from noiselayer.errors import InputError
 from noiselayer.estimators.arguments import (
@@ -26,18 +27,14 @@ from noiselayer.estimators.arguments import (
     options_of,
     prediction_device,
 )
-from noiselayer.joint.from_features import Rule
-from noiselayer.training.augmentation import Augmentation
 from noiselayer.training.effects import check_effects
 from noiselayer.training.logits import predict_logits
 from noiselayer.training.methods import TrainedClassifier, fit_classifier
-from noiselayer.training.options import (
     MeasureWith,
     Mixing,
     Start,
     choose_method,
 )
-from noiselayer.training.set_checks import Overlapping
 from noiselayer.training.stage import Hardware
 
 __all__ = ["NoisyLabelClassifier"]

@@ -10,6 +10,7 @@ from typing import Any
 
 from torch import Tensor
 
+from noiselayer.choices import Overlapping
 from noiselayer.data.inputs import Kind
 from noiselayer.data.reading import Reading, table_encoder
 from noiselayer.errors import InputError
@@ -24,7 +25,6 @@ from noiselayer.training import Hardware, TrainingOptions, choose_method, defaul
 from noiselayer.training.effects import check_effects
 from noiselayer.training.per_annotator import check_sources
 from noiselayer.training.seeding import seeded
-from noiselayer.training.set_checks import Overlapping
 
 __all__ = ["prepare_run", "run_config"]
 

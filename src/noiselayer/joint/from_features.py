@@ -16,11 +16,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import torch
 from torch import Tensor
 
+from noiselayer.choices import Rule
 from noiselayer.joint.linear_fit import (
     LinearFit,
     evenly_spaced,
@@ -38,7 +38,6 @@ __all__ = [
     "smallest_trace_within_one_error",
 ]
 
-Rule = Literal["best", "one-standard-error"]
 
 RIDGES = (30.0, 10.0, 3.0)
 """Candidates for the ridge, times N: the data's weight in the loss grows with N, a prior's does not."""

@@ -12,11 +12,11 @@ import torch
 from torch import Tensor
 
 import noiselayer
+from noiselayer.choices import Overlapping
 from noiselayer.data import Inputs, LabeledData
 from noiselayer.noise.matrices import random
 from noiselayer.paper.experiment import Budget, Row
 from noiselayer.training import Hardware, TrainedClassifier, default_options, fit_classifier, predict_logits
-from noiselayer.training.set_checks import Overlapping
 
 __all__ = [
     "METHODS",

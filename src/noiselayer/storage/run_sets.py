@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from noiselayer.choices import Overlapping
 from noiselayer.data import ImageFileInputs, LabeledData, check_for_training
 from noiselayer.data.inputs import Inputs, SubsetInputs
 from noiselayer.data.reading import Reading, fingerprint, table_encoder
 from noiselayer.errors import InputError
-from noiselayer.training.set_checks import Overlapping, check_clean, check_outside
+from noiselayer.training.set_checks import check_clean, check_outside
 
 __all__ = ["RunSets", "read_sets"]
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal, get_args
+from typing import get_args
 
 import torch
 from torch import Tensor
 
-__all__ = ["Augmentation", "augment", "check_augmentation"]
+from noiselayer.choices import Augmentation
 
-Augmentation = Literal["none", "shift", "flip-shift"]
+__all__ = ["augment", "check_augmentation"]
 
 
 def augment(images: Tensor, augmentation: Augmentation, *, shift: float = 0.125) -> Tensor:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import islice
-from typing import Any, Literal, TypeAlias
+from typing import Any
 
 import numpy as np
 import pytorch_lightning as pl
@@ -12,14 +12,13 @@ import torch
 from pytorch_lightning.callbacks import Callback
 from torch import Tensor
 
+from noiselayer.choices import OnNonFinite
 from noiselayer.data.inputs import SubsetInputs
 from noiselayer.errors import InputError, list_some
 from noiselayer.losses.noise_layer import NoiseLayer
 from noiselayer.training.batches import Part, Source
 
-__all__ = ["FiniteLoss", "NonFiniteLossError", "OnNonFinite", "SkipNonFinite"]
-
-OnNonFinite: TypeAlias = Literal["stop", "skip"]
+__all__ = ["FiniteLoss", "NonFiniteLossError", "SkipNonFinite"]
 
 
 class NonFiniteLossError(InputError):

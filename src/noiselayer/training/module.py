@@ -12,9 +12,10 @@ import torch
 from pytorch_lightning.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 
+from noiselayer.choices import Augmentation
 from noiselayer.joint.regularization import log_volume, trace_penalty, weight_decay_penalty
 from noiselayer.losses.noise_layer import NoiseLayer
-from noiselayer.training.augmentation import Augmentation, augment, check_augmentation
+from noiselayer.training.augmentation import augment, check_augmentation
 from noiselayer.training.batches import Batch
 from noiselayer.training.finite import SkipNonFinite
 from noiselayer.training.mixture import mixture_loss

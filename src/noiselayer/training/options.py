@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
+from noiselayer.choices import Augmentation, MeasureWith, Method, Mixing, OnNonFinite, Rule, Start
 from noiselayer.data.inputs import Kind
-from noiselayer.joint.from_features import Rule
-from noiselayer.training.augmentation import Augmentation, check_augmentation
-from noiselayer.training.finite import OnNonFinite
+from noiselayer.training.augmentation import check_augmentation
 from noiselayer.training.module import Optimization
 
-__all__ = ["METHODS", "Start", "TrainingOptions", "choose_method", "default_options"]
+__all__ = ["METHODS", "TrainingOptions", "choose_method", "default_options"]
 
-METHODS = ("auto", "normal", "top-down", "known", "learned", "estimated", "refined")
-Mixing = Literal["joined", "alternating"]
-MeasureWith = Literal["auto", "clean", "noisy"]
-Start = Literal["features", "confusion", "identity"]
+METHODS: tuple[str, ...] = get_args(Method)
 
 
 @dataclass(frozen=True)

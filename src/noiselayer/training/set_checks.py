@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Literal, get_args
+from typing import get_args
 
 import torch
 from torch import Tensor
 
+from noiselayer.choices import Overlapping
 from noiselayer.data.inputs import Inputs
 from noiselayer.data.labeled import LabeledData
 from noiselayer.data.splits import overlap
 from noiselayer.errors import InputError, list_some
 
-__all__ = ["Overlapping", "check_clean", "check_measurable", "check_outside", "kept_rows"]
-
-Overlapping = Literal["error", "drop"]
+__all__ = ["check_clean", "check_measurable", "check_outside", "kept_rows"]
 
 
 def check_clean(data: LabeledData, clean: LabeledData, *, overlapping: Overlapping = "error") -> LabeledData:

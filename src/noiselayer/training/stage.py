@@ -18,12 +18,13 @@ from pytorch_lightning.callbacks import Callback, ModelCheckpoint
 from pytorch_lightning.strategies import DDPStrategy
 from pytorch_lightning.utilities.exceptions import SIGTERMException
 
+from noiselayer.choices import OnNonFinite
 from noiselayer.data.pieces import samples_at_a_time
 from noiselayer.errors import InputError
 from noiselayer.training.batches import Part, Source, make_loader
 from noiselayer.training.checkpoints import StageFolder, WholeCheckpoints, stage_identity
 from noiselayer.training.curves import CurveRecorder
-from noiselayer.training.finite import FiniteLoss, OnNonFinite
+from noiselayer.training.finite import FiniteLoss
 from noiselayer.training.interrupt import StopOnInterrupt, TrainingInterrupted, ignore_interrupts
 from noiselayer.training.module import NoisyLabelModule
 from noiselayer.training.noise_log import LOGGERS, NoiseLog, end_log, make_logger

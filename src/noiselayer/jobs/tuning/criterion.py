@@ -10,15 +10,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
+from noiselayer.choices import ObjectiveName
 from noiselayer.data import LabeledData
 from noiselayer.data.inputs import Inputs
 from noiselayer.errors import InputError
 from noiselayer.losses.bottom_up import noisy_label_loss
 from noiselayer.training import TrainedClassifier, TrainingOptions, predict_logits
 
-__all__ = ["HeldOut", "Objective", "ObjectiveName", "Score", "choose_objective", "held_out_samples", "score"]
+__all__ = ["HeldOut", "Objective", "Score", "choose_objective", "held_out_samples", "score"]
 
-ObjectiveName = Literal["error", "loss"]
 
 _NOTES = {
     "clean": "",

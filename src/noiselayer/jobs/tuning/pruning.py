@@ -6,7 +6,8 @@ import pytorch_lightning as pl
 from optuna import Trial
 from pytorch_lightning.callbacks import Callback
 
-from noiselayer.jobs.tuning.criterion import HeldOut, ObjectiveName
+from noiselayer.choices import ObjectiveName
+from noiselayer.jobs.tuning.criterion import HeldOut
 from noiselayer.training.phases import find_noise_layer
 
 __all__ = ["ReportObjective"]

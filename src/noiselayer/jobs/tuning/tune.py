@@ -15,11 +15,12 @@ import optuna
 from optuna.trial import TrialState
 from torch import Tensor
 
+from noiselayer.choices import ObjectiveName
 from noiselayer.data.inputs import Inputs
 from noiselayer.data.labeled import LabeledData, check_for_training
 from noiselayer.errors import InputError
 from noiselayer.files.whole_file import writing
-from noiselayer.jobs.tuning.criterion import Objective, ObjectiveName, choose_objective, held_out_samples
+from noiselayer.jobs.tuning.criterion import Objective, choose_objective, held_out_samples
 from noiselayer.jobs.tuning.pruning import ReportObjective
 from noiselayer.jobs.tuning.search import SearchRange, apply_values, default_search, with_grid
 from noiselayer.jobs.tuning.study import (

@@ -1,0 +1,51 @@
+"""The words that options choose between; so light that the command line's help can have them."""
+
+from __future__ import annotations
+
+from typing import Literal, TypeAlias
+
+__all__ = [
+    "Augmentation",
+    "EstimateMethod",
+    "Layout",
+    "Logger",
+    "MeasureWith",
+    "Method",
+    "Mixing",
+    "ObjectiveName",
+    "OnNonFinite",
+    "Overlapping",
+    "ProbsOf",
+    "ReviewFormat",
+    "Rule",
+    "Start",
+]
+
+Method: TypeAlias = Literal["auto", "normal", "top-down", "known", "learned", "estimated", "refined"]
+"""How labels are taken."""
+Start: TypeAlias = Literal["features", "confusion", "identity"]
+"""Where a learned noise matrix starts."""
+Rule: TypeAlias = Literal["best", "one-standard-error"]
+"""How a start from features is chosen."""
+Mixing: TypeAlias = Literal["joined", "alternating"]
+"""How clean and noisy samples share batches."""
+MeasureWith: TypeAlias = Literal["auto", "clean", "noisy"]
+"""Which samples train the models that are measured."""
+Augmentation: TypeAlias = Literal["none", "shift", "flip-shift"]
+"""What is done to images in training."""
+Logger: TypeAlias = Literal["csv", "tensorboard", "mlflow", "wandb"]
+"""Which of Lightning's loggers writes."""
+OnNonFinite: TypeAlias = Literal["stop", "skip"]
+"""What a batch does whose loss is not a number."""
+Overlapping: TypeAlias = Literal["error", "drop"]
+"""What becomes of samples that stand in two sets."""
+ProbsOf: TypeAlias = Literal["noisy", "true"]
+"""What a model's probabilities are of."""
+ReviewFormat: TypeAlias = Literal["label-studio", "fiftyone", "csv"]
+"""The tool that suspect labels are written for."""
+EstimateMethod: TypeAlias = Literal["auto", "inverse", "sparse"]
+"""How an inverse noise matrix is found."""
+Layout: TypeAlias = Literal["auto", "NHWC", "NCHW"]
+"""Where the channels of image arrays are."""
+ObjectiveName: TypeAlias = Literal["error", "loss"]
+"""What a search makes small."""
