@@ -15,8 +15,7 @@ from noiselayer.checks.matrix_checks import about_confusion, about_dominance
 from noiselayer.checks.pair_independence import about_pairs
 from noiselayer.checks.significance import holm
 from noiselayer.estimation.confusion import confusion_matrix
-from noiselayer.estimation.double import to_double
-from noiselayer.estimation.validate import check_labels, check_probs
+from noiselayer.estimation.validate import check_labels, check_probs, to_double
 from noiselayer.noise.matrices import check
 from noiselayer.noise.simplex import project
 

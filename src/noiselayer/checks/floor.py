@@ -7,7 +7,7 @@ from torch import Tensor
 
 from noiselayer.checks.finding import Finding
 from noiselayer.checks.significance import normal_tail
-from noiselayer.estimation.double import to_double
+from noiselayer.estimation.validate import to_double
 from noiselayer.noise.matrices import check
 
 __all__ = ["check_prior", "memorising", "noise_floor"]

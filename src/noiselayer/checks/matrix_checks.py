@@ -6,8 +6,7 @@ import torch
 from torch import Tensor
 
 from noiselayer.checks.finding import Finding
-from noiselayer.estimation.double import to_double
-from noiselayer.estimation.validate import check_confusion
+from noiselayer.estimation.validate import check_confusion, to_double
 
 __all__ = ["about_confusion", "about_dominance", "doubts", "without_dominance"]
 

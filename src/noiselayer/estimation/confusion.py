@@ -7,8 +7,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from noiselayer.estimation.double import to_double
-from noiselayer.estimation.validate import check_labels, check_probs, listing
+from noiselayer.estimation.validate import check_labels, check_probs, listing, to_double
 
 __all__ = ["ConfusionCounts", "confusion_matrix"]
 

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from noiselayer.estimation.double import to_double
-from noiselayer.estimation.evidence import CountEvidence, Evidence, Sample, fixed_generator
-from noiselayer.estimation.sparse_inverse import largest_sparsity, quadratic, solve_columns
-from noiselayer.estimation.validate import check_confusion
+from noiselayer.estimation.evidence import CountEvidence, Evidence, Sample, columns_of, fixed_generator
+from noiselayer.estimation.sparse_inverse import largest_sparsity, sparse_inverse_noise_matrix
+from noiselayer.estimation.validate import check_confusion, to_double
 
 __all__ = ["SparsityPath", "choose_sparsity", "select_sparsity"]
 
@@ -103,16 +101,14 @@ def choose_sparsity(
     generator = generator or fixed_generator()
     whole = evidence.whole
     held_out = evidence.folds(num_folds, generator)
-    kept = Sample(*(total - part for total, part in zip(whole, held_out, strict=True)))
-    clean, noisy = (
-        _confusion(whole.clean_sums, whole.clean_counts),
-        _confusion(whole.noisy_sums, whole.noisy_counts),
-    )
+    kept = Sample(*(part.sum(0) - part for part in held_out))
     # A class whose few samples all fell on one side of the deal borrows its column from the whole.
-    C_fit = _confusion(kept.clean_sums, kept.clean_counts, otherwise=clean)
-    C_test = _confusion(held_out.clean_sums, held_out.clean_counts, otherwise=clean)
-    noisy_fit = _confusion(kept.noisy_sums, kept.noisy_counts, otherwise=noisy)
-    noisy_test = _confusion(held_out.noisy_sums, held_out.noisy_counts, otherwise=noisy)
+    clean = columns_of(whole.clean_sums, whole.clean_counts)
+    noisy = columns_of(whole.noisy_sums, whole.noisy_counts)
+    C_fit = columns_of(kept.clean_sums, kept.clean_counts, otherwise=clean)
+    C_test = columns_of(held_out.clean_sums, held_out.clean_counts, otherwise=clean)
+    noisy_fit = columns_of(kept.noisy_sums, kept.noisy_counts, otherwise=noisy)
+    noisy_test = columns_of(held_out.noisy_sums, held_out.noisy_counts, otherwise=noisy)
     v = (evidence.clean_variance() / held_out.clean_counts).nan_to_num_(nan=0.0, posinf=0.0, neginf=0.0)
 
     K = len(clean)
@@ -124,21 +120,12 @@ def choose_sparsity(
 
     largest = max(largest_sparsity(C_fit, noisy_fit, columns=columns), 1e-12)
     path = [largest / 1.5**k for k in range(_PATH)] + [0.0]
-    solve = partial(
-        solve_columns, C_fit, noisy_fit, columns=columns, prepared=quadratic(C_fit), tolerance=_TOLERANCE
-    )
     errors, R = [], None
     for sparsity in path:
-        R = solve(sparsity, start=R)
-        fitted = solve(0.0, start=R, support=R > 0) if refit and sparsity > 0 else R
-        residual = (C_test @ fitted - noisy_test).square().sum(-2)
-        errors.append(((residual - (fitted.square() * v.unsqueeze(-1)).sum(-2)) * pi.square()).sum(-1).mean())
+        R = sparse_inverse_noise_matrix(
+            C_fit, noisy_fit, sparsity, refit=refit, columns=columns, start=R, tolerance=_TOLERANCE
+        )
+        residual = (C_test @ R - noisy_test).square().sum(-2)
+        errors.append(((residual - (R.square() * v.unsqueeze(-1)).sum(-2)) * pi.square()).sum(-1).mean())
     sparsities, scores = torch.tensor(path[::-1], dtype=torch.float64), torch.stack(errors[::-1]).cpu()
     return SparsityPath(float(sparsities[scores.argmin()]), sparsities, scores)
-
-
-def _confusion(sums: Tensor, counts: Tensor, *, otherwise: Tensor | None = None) -> Tensor:
-    matrix = sums / counts.clamp_min(1).unsqueeze(-2)
-    if otherwise is None:
-        otherwise = torch.full_like(matrix, 1 / matrix.shape[-1])
-    return torch.where((counts > 0).unsqueeze(-2), matrix, otherwise)

@@ -13,7 +13,7 @@ from typing import NamedTuple, Protocol
 import torch
 from torch import Tensor
 
-__all__ = ["CountEvidence", "Evidence", "Sample", "SampleEvidence", "fixed_generator"]
+__all__ = ["CountEvidence", "Evidence", "Sample", "SampleEvidence", "columns_of", "fixed_generator"]
 
 _CHUNK = 1 << 22  # numbers in one tensor of a resampling step: 32 MB
 
@@ -59,11 +59,11 @@ class CountEvidence:
     def second_moments(self, A: Tensor) -> tuple[Tensor, Tensor]:  # noqa: D102 (the protocol's)
         clean_sums, clean_counts, noisy_sums, noisy_counts = self.whole
         square = A.square()  # a decision is a unit vector, so (A p)_k^2 = A_kl^2 for the class l decided on
-        return square @ _shares(clean_sums, clean_counts), square @ _shares(noisy_sums, noisy_counts)
+        return square @ columns_of(clean_sums, clean_counts), square @ columns_of(noisy_sums, noisy_counts)
 
     def clean_variance(self) -> Tensor:  # noqa: D102
         n = self.whole.clean_counts
-        squares = _shares(self.whole.clean_sums, n).square().sum(-2)
+        squares = columns_of(self.whole.clean_sums, n).square().sum(-2)
         return (1 - squares) * n / (n - 1).clamp_min(1)
 
     def folds(self, num_folds: int, generator: torch.Generator) -> Sample:  # noqa: D102
@@ -73,12 +73,8 @@ class CountEvidence:
 
     def resample(self, num: int, generator: torch.Generator) -> Iterator[Sample]:  # noqa: D102
         clean_sums, clean_counts, noisy_sums, noisy_counts = self.whole
-        clean, noisy = _shares(clean_sums, clean_counts), _shares(noisy_sums, noisy_counts)
-        K = len(clean)
-        for size in _chunks(num, K * K):
-            n = clean_counts.expand(size, K)
-            m = _multinomial(noisy_counts.sum().expand(size, 1), noisy_counts.unsqueeze(-1), generator)
-            m = m.squeeze(-1)
+        clean, noisy = columns_of(clean_sums, clean_counts), columns_of(noisy_sums, noisy_counts)
+        for n, m in _drawn_counts(self.whole, num, generator):
             yield Sample(_multinomial(n, clean, generator), n, _multinomial(m, noisy, generator), m)
 
 
@@ -104,7 +100,7 @@ class SampleEvidence:
             sums = A.new_zeros(A.shape)
             for rows, given in _rows(probs, labels):
                 sums.index_add_(0, given, (rows.to(A) @ A.T).square_())
-            return _shares(sums.T, counts)
+            return sums.T / counts.clamp_min(1)
 
         return (
             moment(self.clean_probs, self.clean_labels, self.whole.clean_counts),
@@ -116,7 +112,7 @@ class SampleEvidence:
         squares = torch.zeros_like(n)
         for rows, given in _rows(self.clean_probs, self.clean_labels):
             squares.index_add_(0, given, rows.to(n).square().sum(dim=1))
-        of_mean = _shares(self.whole.clean_sums, n).square().sum(-2)
+        of_mean = columns_of(self.whole.clean_sums, n).square().sum(-2)
         return (squares / n.clamp_min(1) - of_mean) * n / (n - 1).clamp_min(1)
 
     def folds(self, num_folds: int, generator: torch.Generator) -> Sample:  # noqa: D102
@@ -129,19 +125,39 @@ class SampleEvidence:
         return Sample(*deal(self.clean_probs, self.clean_labels), *deal(self.noisy_probs, self.noisy_labels))
 
     def resample(self, num: int, generator: torch.Generator) -> Iterator[Sample]:  # noqa: D102
-        clean_counts, noisy_counts = self.whole.clean_counts, self.whole.noisy_counts
-        K = len(clean_counts)
-        for size in _chunks(num, K * K):
-            n = clean_counts.expand(size, K)
-            m = _multinomial(noisy_counts.sum().expand(size, 1), noisy_counts.unsqueeze(-1), generator)
-            m = m.squeeze(-1)
-            clean = _redraw(self.clean_probs, clean_counts, n, generator)
-            yield Sample(clean, n, _redraw(self.noisy_probs, noisy_counts, m, generator), m)
+        for n, m in _drawn_counts(self.whole, num, generator):
+            clean = _redraw(self.clean_probs, self.whole.clean_counts, n, generator)
+            yield Sample(clean, n, _redraw(self.noisy_probs, self.whole.noisy_counts, m, generator), m)
 
 
-def _shares(sums: Tensor, counts: Tensor) -> Tensor:
-    """Columns divided by their counts; a column without samples is 0."""
-    return sums / counts.clamp_min(1).unsqueeze(-2)
+def columns_of(sums: Tensor, counts: Tensor, *, otherwise: Tensor | None = None) -> Tensor:
+    """Confusion matrices, shape (..., K, K), from sums over samples; columns sum to 1 but for rounding.
+
+    Args:
+        sums: Shape (..., K, K).
+        counts: Shape (..., K), samples of each column.
+        otherwise: Shape (K, K), columns to use where there is no sample; uniform if None.
+
+    >>> columns_of(torch.tensor([[3.0, 0.0], [1.0, 0.0]]), torch.tensor([4.0, 0.0]))
+    tensor([[0.7500, 0.5000],
+            [0.2500, 0.5000]])
+    """
+    if otherwise is None:
+        otherwise = torch.full_like(sums, 1 / sums.shape[-1])
+    # By the columns' sums and not by the counts: probabilities of a model sum to 1 within its precision only.
+    totals = sums.sum(-2, keepdim=True)
+    seen = (counts > 0).unsqueeze(-2) & (totals > 0)
+    return torch.where(seen, sums / torch.where(seen, totals, 1.0), otherwise)
+
+
+def _drawn_counts(whole: Sample, num: int, generator: torch.Generator) -> Iterator[tuple[Tensor, Tensor]]:
+    """Of every bootstrap draw the samples of every clean class, which are fixed, and of every noisy label."""
+    K = len(whole.clean_counts)
+    for size in _chunks(num, K * K):
+        m = _multinomial(
+            whole.noisy_counts.sum().expand(size, 1), whole.noisy_counts.unsqueeze(-1), generator
+        )
+        yield whole.clean_counts.expand(size, K), m.squeeze(-1)
 
 
 def _whole_numbers(sums: Tensor, generator: torch.Generator) -> Tensor:

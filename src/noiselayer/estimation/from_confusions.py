@@ -7,13 +7,12 @@ from torch import Tensor
 
 from noiselayer.estimation import diagnostics
 from noiselayer.estimation.cross_validation import choose_sparsity
-from noiselayer.estimation.double import like, to_double
-from noiselayer.estimation.evidence import CountEvidence, Evidence, Sample, fixed_generator
-from noiselayer.estimation.inverse import is_singular, noise_matrix_from_inverse, singular_message
+from noiselayer.estimation.evidence import CountEvidence, Evidence, Sample, columns_of, fixed_generator
+from noiselayer.estimation.inverse import inverse_noise_matrix, is_singular, noise_matrix_from_inverse
 from noiselayer.estimation.noise_estimate import NoiseEstimate
-from noiselayer.estimation.sparse_inverse import fit_columns
+from noiselayer.estimation.sparse_inverse import sparse_inverse_noise_matrix
 from noiselayer.estimation.uncertainty import first_order, interval
-from noiselayer.estimation.validate import check_counts, check_options, check_pair
+from noiselayer.estimation.validate import check_counts, check_options, check_pair, like, to_double
 from noiselayer.noise.simplex import project
 
 __all__ = ["estimate_from_evidence", "estimate_noise_matrix"]
@@ -89,7 +88,7 @@ def estimate_noise_matrix(
     C = to_double(clean_confusion)
     frequencies = to_double(noisy_label_frequencies).to(C.device)
     frequencies = frequencies / frequencies.sum()
-    noisy = torch.where(frequencies > 0, to_double(noisy_confusion).to(C.device), 0.0)
+    noisy = torch.where(frequencies > 0, to_double(noisy_confusion).to(C.device), 1 / K)
     evidence = None
     if (clean_counts is None) != (noisy_counts is None):
         raise ValueError("clean_counts and noisy_counts must be given together: errors come from both sides.")
@@ -131,22 +130,19 @@ def estimate_from_evidence(
     generator = generator or fixed_generator()
     occurs = frequencies > 0
     warnings = [] if bool(occurs.all()) else [diagnostics.never_occurs(occurs)]
-    singular = is_singular(C)
-    if singular and method == "inverse":
-        raise ValueError(singular_message(C))
     warnings += diagnostics.about_condition(C, evidence)
 
     raw = outside = None
-    if not singular:
-        raw = torch.linalg.solve(C, noisy)
+    if method == "inverse" or not is_singular(C):
+        raw = inverse_noise_matrix(C, noisy)
         outside = float(((project(raw) - raw).abs().sum(0) * occurs).amax())
     if method == "auto" or (method == "sparse" and sparsity is None):
         sparsity = 0.0
         if evidence is not None:
             sparsity = choose_sparsity(evidence, frequencies, generator=generator).sparsity
         method = "sparse"
-    R = _solve(C, noisy, sparsity if method == "sparse" else None)
-    Q, prior = noise_matrix_from_inverse(R, frequencies, floor=_FLOOR)
+    sparsity = sparsity if method == "sparse" else None
+    R, Q, prior = _solve(C, noisy, frequencies, sparsity)
     R = torch.where(occurs, R, prior.unsqueeze(-1))
 
     vanished = ((R * frequencies).sum(-1) < _FLOOR).nonzero().flatten().tolist()
@@ -164,10 +160,8 @@ def estimate_from_evidence(
             error = first.noise_matrix_error
             low, high = interval(first.noise_matrix, error, confidence)
             ends = (torch.minimum(low, Q), torch.maximum(high, Q))
-        if num_bootstrap and not singular:  # of one of many that fit, the scatter says nothing
-            error = _bootstrap_error(
-                evidence, sparsity if method == "sparse" else None, num_bootstrap, generator
-            )
+        if num_bootstrap and raw is not None:  # of one of many that fit, the scatter says nothing
+            error = _bootstrap_error(evidence, sparsity, num_bootstrap, generator)
     return NoiseEstimate(
         noise_matrix=like(Q, reference),
         inverse_noise_matrix=like(R, reference),
@@ -178,42 +172,37 @@ def estimate_from_evidence(
         confidence=confidence,
         condition_number=float(torch.linalg.cond(C)),
         outside_simplex=outside,
-        sparsity=sparsity if method == "sparse" else None,
+        sparsity=sparsity,
         warnings=tuple(warnings),
     )
 
 
-def _solve(C: Tensor, noisy: Tensor, sparsity: float | None, *, tolerance: float = 1e-10) -> Tensor:
-    """R, projected; None is the plain inverse. Batched."""
+def _solve(
+    C: Tensor, noisy: Tensor, frequencies: Tensor, sparsity: float | None, *, tolerance: float = 1e-10
+) -> tuple[Tensor, Tensor, Tensor]:
+    """R, Q and p(true = i); the plain inverse, projected, if ``sparsity`` is None. Batched."""
+    if sparsity is None and is_singular(C):
+        sparsity = 0.0  # one of the bootstrap draws
     if sparsity is None:
-        raw, info = torch.linalg.solve_ex(C, noisy)
-        if not bool(info.any()):
-            return project(raw)
-        sparsity = 0.0  # a bootstrap draw came out singular
-    return fit_columns(C, noisy, sparsity, tolerance=tolerance)
+        R = project(inverse_noise_matrix(C, noisy))
+    else:
+        R = sparse_inverse_noise_matrix(C, noisy, sparsity, tolerance=tolerance)
+    return R, *noise_matrix_from_inverse(R, frequencies, floor=_FLOOR)
 
 
 def _bootstrap_error(
     evidence: Evidence, sparsity: float | None, num_bootstrap: int, generator: torch.Generator
 ) -> Tensor:
     """The standard deviation of Q over new draws of all samples, at the same weight of the penalty."""
-    count, mean, squares = (
-        0,
-        torch.zeros(1),
-        torch.zeros(1),
-    )  # running moments: all draws would not fit in memory
+    count, mean, squares = 0, torch.zeros(1), torch.zeros(1)  # running: all draws would not fit in memory
     for draw in evidence.resample(num_bootstrap, generator):
-        C = draw.clean_sums / draw.clean_counts.unsqueeze(-2)
-        noisy = draw.noisy_sums / draw.noisy_counts.clamp_min(1).unsqueeze(-2)
+        C = columns_of(draw.clean_sums, draw.clean_counts)
+        noisy = columns_of(draw.noisy_sums, draw.noisy_counts)
         pi = draw.noisy_counts / draw.noisy_counts.sum(-1, keepdim=True)
-        Q, _ = noise_matrix_from_inverse(
-            _solve(C, noisy, sparsity, tolerance=_DRAW_TOLERANCE), pi, floor=_FLOOR
-        )
+        _, Q, _ = _solve(C, noisy, pi, sparsity, tolerance=_DRAW_TOLERANCE)
         # Chan's update of the mean and the sum of squares about it by a batch.
-        shift = Q.mean(dim=0) - mean.to(Q)
-        total = count + len(Q)
-        squares = (
-            squares.to(Q) + (Q - Q.mean(dim=0)).square().sum(dim=0) + shift.square() * count * len(Q) / total
-        )
+        of_batch, total = Q.mean(dim=0), count + len(Q)
+        shift = of_batch - mean.to(Q)
+        squares = squares.to(Q) + (Q - of_batch).square().sum(dim=0) + shift.square() * count * len(Q) / total
         mean, count = mean.to(Q) + shift * len(Q) / total, total
     return (squares / (count - 1)).sqrt()

@@ -6,11 +6,17 @@ import torch
 from torch import Tensor
 
 from noiselayer.estimation.confusion import ConfusionCounts
-from noiselayer.estimation.double import to_double, where_double
-from noiselayer.estimation.evidence import CountEvidence, Evidence, Sample, SampleEvidence
+from noiselayer.estimation.evidence import CountEvidence, Evidence, Sample, SampleEvidence, columns_of
 from noiselayer.estimation.from_confusions import estimate_from_evidence
 from noiselayer.estimation.noise_estimate import NoiseEstimate
-from noiselayer.estimation.validate import check_labels, check_options, check_probs, listing
+from noiselayer.estimation.validate import (
+    check_labels,
+    check_options,
+    check_probs,
+    listing,
+    to_double,
+    where_double,
+)
 
 __all__ = ["estimate_from_predictions"]
 
@@ -113,8 +119,8 @@ def estimate_from_predictions(
         )
     whole = evidence.whole
     return estimate_from_evidence(
-        whole.clean_sums / whole.clean_counts,
-        whole.noisy_sums / whole.noisy_counts.clamp_min(1),
+        columns_of(whole.clean_sums, whole.clean_counts),
+        columns_of(whole.noisy_sums, whole.noisy_counts),
         whole.noisy_counts / whole.noisy_counts.sum(),
         evidence,
         method=method,

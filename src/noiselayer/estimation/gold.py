@@ -5,11 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from noiselayer.estimation.double import like, to_double
 from noiselayer.estimation.inverse import noise_matrix_from_inverse
 from noiselayer.estimation.noise_estimate import NoiseEstimate
 from noiselayer.estimation.uncertainty import interval
-from noiselayer.estimation.validate import check_labels, check_probs, listing
+from noiselayer.estimation.validate import check_labels, check_probs, like, listing, to_double
 
 __all__ = ["gold_loss_correction"]
 

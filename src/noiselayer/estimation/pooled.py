@@ -7,9 +7,9 @@ from statistics import NormalDist
 import torch
 from torch import Tensor
 
-from noiselayer.estimation.double import like, to_double
 from noiselayer.estimation.inverse import noise_matrix_from_inverse
 from noiselayer.estimation.noise_estimate import NoiseEstimate
+from noiselayer.estimation.validate import like, to_double
 
 __all__ = ["combine_estimates"]
 

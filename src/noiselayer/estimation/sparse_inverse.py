@@ -5,17 +5,23 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from noiselayer.estimation.double import like, to_double
-from noiselayer.estimation.validate import check_confusion
+from noiselayer.estimation.validate import check_confusion, check_same_classes, like, to_double
 from noiselayer.noise.simplex import project
 
-__all__ = ["fit_columns", "largest_sparsity", "quadratic", "solve_columns", "sparse_inverse_noise_matrix"]
+__all__ = ["largest_sparsity", "solve_columns", "sparse_inverse_noise_matrix"]
 
 _FORBIDDEN = -1e6  # stands for minus infinity in the projection, which wants finite numbers
 
 
 def sparse_inverse_noise_matrix(
-    clean_confusion: Tensor, noisy_confusion: Tensor, sparsity: float, *, refit: bool = True
+    clean_confusion: Tensor,
+    noisy_confusion: Tensor,
+    sparsity: float,
+    *,
+    refit: bool = True,
+    columns: Tensor | None = None,
+    start: Tensor | None = None,
+    tolerance: float = 1e-10,
 ) -> Tensor:
     r"""R when clean samples are few: least squares on the simplex, with a prior for sparse noise (Eq. 5).
 
@@ -38,12 +44,16 @@ def sparse_inverse_noise_matrix(
 
     Args:
         clean_confusion: Shape (..., K, K), C*: column = given (true) label, row = prediction.
-        noisy_confusion: Shape (..., K, K), the same model's on the noisy data, column = noisy label.
+        noisy_confusion: Shape (..., K, K), the same model's on the noisy data, column = noisy label; (..., K, M)
+            with ``columns``.
         sparsity: lambda, at least 0. :func:`select_sparsity` chooses it by cross-validation.
         refit: Fit the entries that are left again without the penalty.
+        columns: Shape (M,), the noisy labels of the columns of ``noisy_confusion``, where it has only some.
+        start: Shape (..., K, M), columns on the simplex close to the answer, which saves time; the diagonal if None.
+        tolerance: On the length of a projected gradient step, in probability.
 
     Returns:
-        R, shape (..., K, K), ``inverse_noise_matrix[i, j] = p(true = i | noisy = j)``; columns sum to 1.
+        R, shape (..., K, K) or (..., K, M), ``inverse_noise_matrix[i, j] = p(true = i | noisy = j)``; columns sum to 1.
 
     Raises:
         ValueError: If a matrix is no confusion matrix, the shapes differ or ``sparsity`` is negative.
@@ -58,32 +68,17 @@ def sparse_inverse_noise_matrix(
             [0.0000, 0.6000]], dtype=torch.float64)
     """
     check_confusion(clean_confusion, name="clean_confusion")
-    check_confusion(noisy_confusion, name="noisy_confusion")
-    if clean_confusion.shape[-2:] != noisy_confusion.shape[-2:]:
-        raise ValueError(
-            "clean_confusion and noisy_confusion must be of the same model and classes; got shapes "
-            f"{tuple(clean_confusion.shape)} and {tuple(noisy_confusion.shape)}."
-        )
+    check_confusion(
+        noisy_confusion, name="noisy_confusion", num_columns=None if columns is None else len(columns)
+    )
+    check_same_classes(clean_confusion, noisy_confusion)
     if not sparsity >= 0:
         raise ValueError(f"sparsity is the weight of a penalty, at least 0; got {sparsity}.")
-    R = fit_columns(to_double(clean_confusion), to_double(noisy_confusion), sparsity, refit=refit)
-    return like(R, noisy_confusion)
-
-
-def fit_columns(
-    C: Tensor, noisy: Tensor, sparsity: float, *, refit: bool = True, tolerance: float = 1e-10
-) -> Tensor:
-    """:func:`sparse_inverse_noise_matrix` unchecked.
-
-    >>> fit_columns(torch.eye(2), torch.tensor([[0.8, 0.3], [0.2, 0.7]]), 0.0)
-    tensor([[0.8000, 0.3000],
-            [0.2000, 0.7000]])
-    """
-    prepared = quadratic(C)
-    R = solve_columns(C, noisy, sparsity, prepared=prepared, tolerance=tolerance)
+    C, noisy = to_double(clean_confusion), to_double(noisy_confusion)
+    R = solve_columns(C, noisy, sparsity, start=start, columns=columns, tolerance=tolerance)
     if refit and sparsity > 0:
-        R = solve_columns(C, noisy, 0.0, start=R, support=R > 0, prepared=prepared, tolerance=tolerance)
-    return R
+        R = solve_columns(C, noisy, 0.0, start=R, support=R > 0, columns=columns, tolerance=tolerance)
+    return like(R, noisy_confusion)
 
 
 def solve_columns(
@@ -94,7 +89,6 @@ def solve_columns(
     start: Tensor | None = None,
     support: Tensor | None = None,
     columns: Tensor | None = None,
-    prepared: tuple[Tensor, Tensor] | None = None,
     tolerance: float = 1e-10,
     max_iterations: int = 20_000,
 ) -> Tensor:
@@ -107,7 +101,6 @@ def solve_columns(
         start: Shape (..., K, M), a point of the simplex to start from; the diagonal if None.
         support: Shape (..., K, M), bool: where R may differ from 0; everywhere if None.
         columns: Shape (M,), which classes the columns of ``noisy`` are; all of them in order if None.
-        prepared: ``quadratic(C)``, for those who solve with the same C again and again.
         tolerance: On the length of a projected gradient step, in probability.
         max_iterations: A safety net; a well-conditioned C needs some dozens.
 
@@ -121,7 +114,8 @@ def solve_columns(
     diagonal = torch.eye(noisy.shape[-2], dtype=C.dtype, device=C.device)
     if columns is not None:
         diagonal = diagonal[:, columns]
-    gram, step = quadratic(C) if prepared is None else prepared
+    gram = C.mT @ C
+    step = 1 / _largest_eigenvalue(gram)
     target = C.mT @ noisy - sparsity * (1 - diagonal)  # minus the gradient at R = 0
     R = diagonal.expand_as(target) if start is None else start
     ahead, momentum = R, torch.ones_like(target[..., :1, :])
@@ -146,16 +140,6 @@ def solve_columns(
     return R
 
 
-def quadratic(C: Tensor) -> tuple[Tensor, Tensor]:
-    """C^T C and the step that it allows, one over its largest eigenvalue: shapes (..., K, K) and (..., 1, 1).
-
-    >>> quadratic(2 * torch.eye(2))[1]
-    tensor([[0.2500]])
-    """
-    gram = C.mT @ C
-    return gram, 1 / torch.linalg.eigvalsh(gram)[..., -1:, None]
-
-
 def largest_sparsity(C: Tensor, noisy: Tensor, *, columns: Tensor | None = None) -> float:
     """The smallest weight from which on the answer is R = I, no noise at all. Arguments as above.
 
@@ -169,3 +153,12 @@ def largest_sparsity(C: Tensor, noisy: Tensor, *, columns: Tensor | None = None)
     gradient = C.mT @ (C[..., columns] - noisy)
     own = gradient.gather(-2, columns.expand(*gradient.shape[:-2], 1, -1))
     return max(0.0, float((own - gradient).amax()))
+
+
+def _largest_eigenvalue(gram: Tensor) -> Tensor:
+    """Of matrices without negative entries, shape (..., 1, 1), or a little above it, never below (Collatz 1942)."""
+    x = torch.ones_like(gram[..., :1])
+    for _ in range(20):
+        x = gram @ x
+        x = x / x.amax(-2, keepdim=True)
+    return (gram @ x / x.clamp_min(torch.finfo(x.dtype).tiny)).amax(-2, keepdim=True)

@@ -1,11 +1,9 @@
-"""What confusion matrices, labels and probabilities must be, and what to say when they are not."""
+"""What confusion matrices, labels and probabilities must be, what to say when they are not, and double precision."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
-
-from noiselayer.estimation.double import to_double
 
 __all__ = [
     "check_confusion",
@@ -14,19 +12,26 @@ __all__ = [
     "check_options",
     "check_pair",
     "check_probs",
+    "check_same_classes",
+    "like",
     "listing",
+    "to_double",
+    "where_double",
 ]
 
 _METHODS = ("inverse", "sparse", "auto")
 
 
-def check_confusion(confusion: Tensor, *, name: str, empty_columns: Tensor | None = None) -> None:
+def check_confusion(
+    confusion: Tensor, *, name: str, empty_columns: Tensor | None = None, num_columns: int | None = None
+) -> None:
     """Raise unless ``confusion`` has shape (..., K, K) and columns that sum to 1.
 
     Args:
         confusion: The matrix.
         name: What to call it in the message.
         empty_columns: Shape (K,), bool: columns that nobody will read.
+        num_columns: How many of the K columns there are; all if None.
 
     >>> check_confusion(torch.tensor([[0.9, 0.1], [0.3, 0.7]]), name="clean_confusion")
     Traceback (most recent call last):
@@ -39,7 +44,8 @@ def check_confusion(confusion: Tensor, *, name: str, empty_columns: Tensor | Non
         raise TypeError(
             f"{name} must be a floating-point tensor of shares; got {kind}. Divide counts by column sums."
         )
-    if confusion.ndim < 2 or confusion.shape[-1] != confusion.shape[-2] or confusion.shape[-1] < 2:
+    shape = confusion.shape[-2:]
+    if confusion.ndim < 2 or shape[1] != (num_columns or shape[0]) or shape[0] < 2:
         raise ValueError(f"{name} must have shape (K, K) with K >= 2; got {tuple(confusion.shape)}.")
     values = to_double(confusion)
     if empty_columns is not None:
@@ -66,6 +72,15 @@ def check_confusion(confusion: Tensor, *, name: str, empty_columns: Tensor | Non
         raise ValueError(
             f"{name} columns must sum to 1 (column = given label); column {column} sums to {total:.4g}. "
             f"{mend}"
+        )
+
+
+def check_same_classes(clean_confusion: Tensor, noisy_confusion: Tensor) -> None:
+    """Raise unless both confusion matrices, checked already, have the same rows."""
+    if clean_confusion.shape[-2] != noisy_confusion.shape[-2]:
+        raise ValueError(
+            "clean_confusion and noisy_confusion must be of the same model and classes; got shapes "
+            f"{tuple(clean_confusion.shape)} and {tuple(noisy_confusion.shape)}."
         )
 
 
@@ -212,3 +227,31 @@ def check_counts(counts: Tensor, num_classes: int, *, name: str, needed: Tensor)
             f"{name} has no sample of {listing(empty)}; a column of a confusion matrix needs some."
         )
     return values
+
+
+def to_double(values: Tensor) -> Tensor:
+    """``values`` detached, in float64, on their own device or, where that has no float64 (MPS), on the CPU.
+
+    >>> to_double(torch.ones(1, requires_grad=True))
+    tensor([1.], dtype=torch.float64)
+    """
+    return where_double(values).to(torch.float64)
+
+
+def where_double(values: Tensor) -> Tensor:
+    """``values`` detached, in their own type, on a device that has float64.
+
+    >>> where_double(torch.ones(1, requires_grad=True))
+    tensor([1.])
+    """
+    return values.detach().cpu() if values.device.type == "mps" else values.detach()
+
+
+def like(values: Tensor, reference: Tensor) -> Tensor:
+    """``values`` on the device and in the floating type of ``reference``, float32 at least.
+
+    >>> like(torch.ones(1, dtype=torch.float64), torch.ones(1, dtype=torch.float16)).dtype
+    torch.float32
+    """
+    dtype = reference.dtype if reference.is_floating_point() else torch.get_default_dtype()
+    return values.to(device=reference.device, dtype=torch.promote_types(dtype, torch.float32))
