@@ -22,7 +22,6 @@ from noiselayer.models import build_model
 from noiselayer.noise.matrices import symmetric
 from noiselayer.paper.beyond.small_network import WIDTHS, matrix_product_speed, operations_per_sample
 from noiselayer.training import best_precision
-from noiselayer.training.memory import keep_freed_memory
 
 BATCH, K = 128, 10
 NETWORKS: dict[str, dict[str, Any]] = {"small": {"widths": WIDTHS}, "paper": {}}
@@ -76,7 +75,6 @@ def main() -> None:
     """Parse the options and run."""
     options = arguments(__doc__).parse_args()
     torch.set_num_threads(options.threads)
-    keep_freed_memory()
     rounds = 3 if options.quick else 30
     size = 256 if options.quick else 2048
     peak = matrix_product_speed(torch.float32, size=size) / 1e9

@@ -12,11 +12,11 @@ import torch
 from PIL import Image
 
 import noiselayer
+from noiselayer.checks import noise_floor
 from noiselayer.data.reading import Reading
 from noiselayer.errors import InputError
 from noiselayer.jobs.train_prepare import prepare_run
 from noiselayer.storage.loaded_run import LoadedRun
-from noiselayer.storage.saved_run import noise_floor
 from noiselayer.training import Hardware
 
 CPU = Hardware(accelerator="cpu")

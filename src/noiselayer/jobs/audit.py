@@ -27,6 +27,7 @@ from noiselayer.storage.matrix_file import read_noise_matrix
 from noiselayer.storage.run_sets import read_sets
 from noiselayer.training import Hardware, choose_method, default_options
 from noiselayer.training.cross_fit import cross_fit
+from noiselayer.training.options import THROUGH_Q
 
 __all__ = ["audit_files"]
 
@@ -34,7 +35,6 @@ _IN_SAMPLE = (
     "the probabilities are of a model that has seen these labels; it agrees with labels that it has memorised, so "
     "errors are missed and the numbers are too small."
 )
-_OWN_MATRIX = ("known", "learned", "estimated", "refined")
 
 
 @dataclass(frozen=True, eq=False)
@@ -162,7 +162,7 @@ def _given(plan: AuditPlan, data: LabeledData, hardware: Hardware) -> _Source | 
             raise InputError(f"the run in {plan.run} is of other classes than {data.source}.")
         if not plan.in_sample:
             check_out_of_sample(run, data, plan.reading)
-        of_true = run.config["options"]["method"] in _OWN_MATRIX
+        of_true = run.config["options"]["method"] in THROUGH_Q
         probs = run.predict(data, device=evaluation_device(hardware)).probs
         return _Source(
             probs,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -19,7 +20,8 @@ from noiselayer.storage.loaded_run import load
 from noiselayer.storage.run_folder import RunFolder
 from noiselayer.storage.run_sets import RunSets
 from noiselayer.storage.saved_run import save_run, summarize, trusted_error
-from noiselayer.training import Hardware, TrainingOptions, fit_classifier
+from noiselayer.training import Hardware, TrainedClassifier, TrainingOptions, fit_classifier
+from noiselayer.training.options import THROUGH_Q
 
 __all__ = ["PreparedRun"]
 
@@ -147,7 +149,13 @@ class PreparedRun:
         with writing(
             str(self.folder.path), "The training is done and kept: make room, and run it again with --resume."
         ):
-            save_run(self.folder.path, trained, config=self.config, metrics=metrics)
+            save_run(
+                self.folder.path,
+                trained,
+                config=self.config,
+                metrics=metrics,
+                draw=lambda folder: _draw(folder, trained, metrics),
+            )
         if metrics["finished"]:
             self._report(device)
             if not keep_checkpoints:
@@ -164,6 +172,18 @@ class PreparedRun:
             save_report(self.folder.path / "report.html", content)
         except InputError as error:  # the run itself is whole, and noiselayer report can be asked again
             warnings.warn(f"The report was not written: {error}", stacklevel=2)
+
+
+def _draw(folder: Path, trained: TrainedClassifier, metrics: dict[str, Any]) -> None:
+    """The pictures that lie beside ``noise_matrix.csv`` and ``curves.csv``."""
+    from noiselayer.report import save_curves, save_noise_matrices
+
+    method = trained.options.method
+    title = "no noise matrix" if method in ("normal", "top-down") else f"noise matrix, {method}"
+    save_noise_matrices(folder / "noise_matrix.png", {title: trained.noise_matrix}, trained.class_names)
+    # The floor is one of noisy labels; a loss with clean or outside samples in it has another.
+    floor = metrics["noise_floor"] if method in THROUGH_Q and not metrics["mixed"] else 0
+    save_curves(folder / "curves.png", trained.stages, noise_floor=floor or None)
 
 
 def _parted(data: LabeledData, options: TrainingOptions) -> tuple[int, int]:

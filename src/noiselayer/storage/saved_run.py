@@ -3,37 +3,43 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from safetensors.torch import save_file
-from torch import Tensor
 
 from noiselayer.annotators.describe import describe_sources
+from noiselayer.checks.floor import noise_floor
 from noiselayer.data import LabeledData
 from noiselayer.estimation.in_words import about_estimate, finite
-from noiselayer.files.records import whole_file, write_json, write_rows
+from noiselayer.files.records import write_json, write_rows
 from noiselayer.files.whole_file import whole_files
 from noiselayer.storage.matrix_file import write_entries, write_noise_matrix
 from noiselayer.storage.run_sets import RunSets
 from noiselayer.training import TrainedClassifier, predict_logits
+from noiselayer.training.options import THROUGH_Q
 
-__all__ = ["noise_floor", "save_run", "summarize", "trusted_error"]
+__all__ = ["save_run", "summarize", "trusted_error"]
 
-_THROUGH_Q = ("known", "learned", "estimated", "refined")
 _CURVES = ("epoch", "train_loss", "val_loss", "noise_trace", "noise_learning", "learning_rate", "seconds")
 
 
 def save_run(
-    folder: Path, trained: TrainedClassifier, *, config: dict[str, Any], metrics: dict[str, Any]
+    folder: Path,
+    trained: TrainedClassifier,
+    *,
+    config: dict[str, Any],
+    metrics: dict[str, Any],
+    draw: Callable[[Path], None] = lambda folder: None,
 ) -> None:
     """Write everything a run leaves, all of it or nothing, ``metrics.json`` last.
 
     ===============================  =========================================================================
     weights.safetensors              the network, without Q
-    noise_matrix.csv                 Q: a row per noisy label, a column per true class; ``noise_matrix.png`` shows it
+    noise_matrix.csv                 Q: a row per noisy label, a column per true class
     metrics.json                     how it went
     config.json                      what was asked for, and all that is needed to build the network again
     splits.npz                       which samples were trained and validated on, of the noisy and of the clean set
@@ -41,7 +47,7 @@ def save_run(
     sources.json                     where the source of every label is known: how good each is, and its noise matrix
     start_matrix.csv                 where a learned Q started
     noise_matrix_standard_error.csv  of every entry of Q where it was measured (estimated, refined: as measured)
-    curves.csv                       an epoch a row, of all stages; ``curves.png`` shows the losses
+    curves.csv                       an epoch a row, of all stages
     ===============================  =========================================================================
 
     Args:
@@ -49,25 +55,23 @@ def save_run(
         trained: What training left.
         config: See :func:`noiselayer.jobs.train_prepare.run_config`.
         metrics: See :func:`summarize`.
+        draw: Given a folder whose files go with the others, all or none; adds pictures, say.
     """
     with whole_files(folder, "metrics.json") as together:
         _write_all(together, trained, config, metrics)
+        draw(together)
 
 
 def _write_all(
     folder: Path, trained: TrainedClassifier, config: dict[str, Any], metrics: dict[str, Any]
 ) -> None:
-    from noiselayer.report import save_curves, save_noise_matrices
-
     weights = {
         name: value.detach().cpu().contiguous() for name, value in trained.network.state_dict().items()
     }
-    with whole_file(folder / "weights.safetensors") as beside:
-        save_file(weights, beside)
+    save_file(weights, folder / "weights.safetensors")
     write_noise_matrix(folder / "noise_matrix.csv", trained.noise_matrix, trained.class_names)
-    with whole_file(folder / "splits.npz") as beside:
-        splits: dict[str, Any] = {name: indices.numpy() for name, indices in trained.splits.items()}
-        np.savez(beside, **splits)
+    splits: dict[str, Any] = {name: indices.numpy() for name, indices in trained.splits.items()}
+    np.savez(folder / "splits.npz", **splits)
     write_rows(folder / "sample_counts.csv", ["class", "noisy", "clean"], _counts(trained))
     if trained.start_matrix is not None:
         write_noise_matrix(folder / "start_matrix.csv", trained.start_matrix, trained.class_names)
@@ -83,14 +87,6 @@ def _write_all(
         for row in stage.curves
     ]
     write_rows(folder / "curves.csv", ["stage", *_CURVES], rows)
-    method = trained.options.method
-    title = "no noise matrix" if method in ("normal", "top-down") else f"noise matrix, {method}"
-    with whole_file(folder / "noise_matrix.png") as beside:
-        save_noise_matrices(beside, {title: trained.noise_matrix}, trained.class_names)
-    with whole_file(folder / "curves.png") as beside:
-        # The floor is one of noisy labels; a loss with clean or outside samples in it has another.
-        floor = metrics["noise_floor"] if trained.options.method in _THROUGH_Q and not metrics["mixed"] else 0
-        save_curves(beside, trained.stages, noise_floor=floor or None)
     write_json(folder / "config.json", {**config, "model": trained.model_arguments})
     write_json(folder / "metrics.json", metrics)
 
@@ -104,7 +100,7 @@ def summarize(trained: TrainedClassifier, sets: RunSets, device: torch.device) -
         device: Where to ask the network for the shares of the classes.
 
     Returns:
-        Among others ``noise_floor`` (nats, see :func:`noise_floor`) and ``wrong_labels``: the share of wrong
+        Among others ``noise_floor`` (nats, see :func:`noiselayer.noise_floor`) and ``wrong_labels``: the share of wrong
         labels that Q implies for the classes that the network sees in the validation samples, and, where the
         noise was measured, ``estimate``: how, and what is to be known before its matrix is used.
     """
@@ -125,7 +121,7 @@ def summarize(trained: TrainedClassifier, sets: RunSets, device: torch.device) -
         "seconds": sum(stage.seconds for stage in trained.stages),
         "noise_floor": noise_floor(Q, shares),
         # A method that assumes Q = I says nothing of how many labels are wrong.
-        "wrong_labels": max(0.0, float(1 - Q.diagonal() @ shares)) if options.method in _THROUGH_Q else None,
+        "wrong_labels": max(0.0, float(1 - Q.diagonal() @ shares)) if options.method in THROUGH_Q else None,
         "samples": samples,
         "mixed": sets.outside is not None or (sets.clean is not None and options.train_on_clean),
         "dropped": sets.dropped,
@@ -146,23 +142,6 @@ def summarize(trained: TrainedClassifier, sets: RunSets, device: torch.device) -
     if trained.estimate is not None:
         figures["estimate"] = about_estimate(trained.estimate, trained.class_names)
     return figures
-
-
-def noise_floor(noise_matrix: Tensor, class_shares: Tensor) -> float:
-    r"""The loss on noisy labels of a classifier that knows every true class, in nats.
-
-    .. math:: \sum_i p(i) \sum_j -Q_{ji} \log Q_{ji}
-
-    A training loss below it says that labels have been learned by heart.
-
-    Args:
-        noise_matrix: Shape (K, K), columns = true classes.
-        class_shares: p(i), shape (K,), sums to 1.
-
-    >>> noise_floor(torch.tensor([[0.5, 0.0], [0.5, 1.0]]), torch.tensor([1.0, 0.0]))
-    0.6931...
-    """
-    return float(torch.special.entr(noise_matrix).sum(dim=0) @ class_shares)
 
 
 def trusted_error(trained: TrainedClassifier, test: LabeledData, device: torch.device) -> dict[str, Any]:

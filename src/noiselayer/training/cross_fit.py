@@ -14,11 +14,10 @@ from noiselayer.data import LabeledData, check_for_training
 from noiselayer.errors import InputError, list_some
 from noiselayer.noise.matrices import project
 from noiselayer.training import Hardware, TrainingOptions, fit_classifier, predict_logits
+from noiselayer.training.options import THROUGH_Q
 from noiselayer.training.start import stratified_folds
 
 __all__ = ["CrossFit", "cross_fit"]
-
-_OF_TRUE = ("known", "learned", "estimated", "refined")
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,7 +112,7 @@ def cross_fit(
             folder=None if folder is None else folder / f"fold-{k}",
             on_stage=on_stage,
         )
-        of_true = trained.options.method in _OF_TRUE
+        of_true = trained.options.method in THROUGH_Q
         if trained.interrupted:
             return CrossFit(logits, fold_of, "true" if of_true else "noisy", interrupted=True)
         left_out = (fold_of == k).nonzero().flatten()

@@ -21,7 +21,6 @@ from noiselayer.noise.matrices import check
 from noiselayer.training.batches import Part
 from noiselayer.training.input_statistics import input_statistics
 from noiselayer.training.measured import measured_matrix, trained_on_clean
-from noiselayer.training.memory import keep_freed_memory, trains_on_cpu
 from noiselayer.training.options import TrainingOptions, choose_method
 from noiselayer.training.per_annotator import check_sources, judge_sources, mean_matrix
 from noiselayer.training.phases import NoisePhases
@@ -139,10 +138,7 @@ def fit_classifier(
             validation.append(clean_part(trusted_validation))
     if outside is not None:
         train.append(outside_part(outside))
-    hardware = hardware or Hardware()
-    if trains_on_cpu(hardware):
-        keep_freed_memory()
-    runner = StageRunner(options, hardware, folder, trained)
+    runner = StageRunner(options, hardware or Hardware(), folder, trained)
 
     start = torch.eye(K) if noise_matrix is None else noise_matrix.detach().float().cpu()
     if options.method == "learned" and options.start != "identity":

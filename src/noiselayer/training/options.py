@@ -10,9 +10,11 @@ from noiselayer.data.inputs import Kind
 from noiselayer.training.augmentation import check_augmentation
 from noiselayer.training.module import Optimization
 
-__all__ = ["METHODS", "TrainingOptions", "choose_method", "default_options"]
+__all__ = ["METHODS", "THROUGH_Q", "TrainingOptions", "choose_method", "default_options"]
 
 METHODS: tuple[str, ...] = get_args(Method)
+THROUGH_Q = ("known", "learned", "estimated", "refined")
+"""The methods whose network predicts the true class, through a noise matrix that is not the identity."""
 
 
 @dataclass(frozen=True)
