@@ -31,7 +31,7 @@ def test_half_of_it_is_not_enough(tmp_path: Path) -> None:
     np.save(tmp_path / "outside32_x.npy", np.zeros((1, 32, 32, 3), dtype=np.uint8))
     with pytest.raises(
         InputError,
-        match=r"should hold outside32_x\.npy and outside32\.npz\. noiselayer\.datasets\.make_outside32",
+        match=r"should hold outside32_x\.npy and outside32\.npz\. noiselayer\.paper\.datasets\.make_outside32",
     ):
         load_outside32(tmp_path)
 
