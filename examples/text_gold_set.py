@@ -63,7 +63,7 @@ reduce = TruncatedSVD(128, random_state=0).fit(count.transform(train))
 X = reduce.transform(count.transform(texts)).astype(np.float32)
 X /= X.std(axis=0)
 
-classifier = NoisyLabelClassifier("estimated", overlapping="drop", random_state=0)
+classifier = NoisyLabelClassifier("estimated", options={"overlapping": "drop"}, random_state=0)
 classifier.fit(X[many], labels, X_clean=X[checked], y_clean=truth[checked])
 plain = NoisyLabelClassifier("normal", random_state=0).fit(X[many], labels)
 

@@ -141,10 +141,12 @@ def run(given: argparse.Namespace, sentences: Sentences, path: Path) -> list[dic
             if (method, seed) in done:
                 continue
             began = time.process_time()
-            model = NoisyLabelClassifier(kind, overlapping="drop", random_state=seed, accelerator="cpu")
+            model = NoisyLabelClassifier(
+                kind, options={"overlapping": "drop"}, random_state=seed, accelerator="cpu"
+            )
             if trained_on == "gold":
                 # As many steps as the large set gives, or 500 sentences would be no training at all.
-                model.set_params(max_epochs=200, patience=20).fit(X[gold], truth[gold])
+                model.set_params(max_iter=200, n_iter_no_change=20).fit(X[gold], truth[gold])
             elif trained_on == "noisy":
                 model.fit(X[noisy], labels[noisy])
             else:

@@ -64,8 +64,11 @@ def features(crowd: pd.DataFrame) -> npt.NDArray[Any]:
 
 
 def quick(method: str = "learned", **changes: Any) -> NoisyLabelClassifier:
-    defaults = {"model": "linear", "max_epochs": 10, "batch_size": 16, "learning_rate": 0.1}
-    return NoisyLabelClassifier(method, random_state=0, accelerator="cpu", **{**defaults, **changes})
+    defaults = {"model": "linear", "max_iter": 10, "batch_size": 16, "learning_rate": 0.1}
+    given = {**defaults, **changes}
+    names = NoisyLabelClassifier().get_params()
+    options = {name: given.pop(name) for name in list(given) if name not in names}
+    return NoisyLabelClassifier(method, random_state=0, accelerator="cpu", options=options, **given)
 
 
 def test_every_source_gets_its_own_matrix(crowd: pd.DataFrame) -> None:

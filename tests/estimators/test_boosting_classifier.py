@@ -36,7 +36,7 @@ untold = pytest.mark.filterwarnings("ignore:the noise cannot be told from")
 
 
 @untold
-@parametrize_with_checks([NoisyLabelBoostingClassifier(LIGHT, folds=2, rounds=1, random_state=0)])
+@parametrize_with_checks([NoisyLabelBoostingClassifier(LIGHT, cv=2, rounds=1, random_state=0)])
 def test_keeps_scikit_learns_conventions(estimator: NoisyLabelBoostingClassifier, check: Any) -> None:
     check(estimator)
 
@@ -75,11 +75,11 @@ def test_known_matrix_is_the_objective_by_hand(trees: Any) -> None:
 @pytest.mark.parametrize("trees", [LIGHT, EXTREME], ids=["lightgbm", "xgboost"])
 def test_learns_and_measures_the_matrix(trees: Any) -> None:
     X, truth, noisy = blobs()
-    learned = NoisyLabelBoostingClassifier(trees, folds=3, rounds=1, random_state=0).fit(X, noisy)
+    learned = NoisyLabelBoostingClassifier(trees, cv=3, rounds=1, random_state=0).fit(X, noisy)
     np.testing.assert_allclose(learned.noise_matrix_, SKEWED, atol=0.12)
     assert np.mean(learned.predict(X) == truth) > 0.96
     X_clean, y_clean, _ = blobs(90, seed=1)
-    measured = NoisyLabelBoostingClassifier(trees, folds=3, random_state=0)
+    measured = NoisyLabelBoostingClassifier(trees, cv=3, random_state=0)
     measured.fit(X, noisy, X_clean=X_clean, y_clean=y_clean)
     np.testing.assert_allclose(measured.noise_matrix_, SKEWED, atol=0.15)
     assert np.mean(measured.predict(X) == truth) > 0.96
@@ -88,7 +88,7 @@ def test_learns_and_measures_the_matrix(trees: Any) -> None:
 def test_missing_numbers_are_the_trees_affair() -> None:
     X, truth, noisy = blobs()
     X = np.where(np.random.default_rng(0).random(X.shape) < 0.05, np.nan, X)
-    model = NoisyLabelBoostingClassifier(LIGHT, folds=2, rounds=1, random_state=0).fit(X, noisy)
+    model = NoisyLabelBoostingClassifier(LIGHT, cv=2, rounds=1, random_state=0).fit(X, noisy)
     assert np.mean(model.predict(X) == truth) > 0.85
 
 

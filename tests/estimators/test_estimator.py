@@ -25,8 +25,11 @@ SKEWED = np.array([[0.9, 0.4, 0.0], [0.1, 0.6, 0.0], [0.0, 0.0, 1.0]])  # class 
 
 def quick(method: str = "normal", **parameters: Any) -> NoisyLabelClassifier:
     """Small, and without the search for a start, which has tests of its own."""
-    defaults = {"max_epochs": 3, "learning_rate": 0.02, "start": "confusion", "accelerator": "cpu"}
-    return NoisyLabelClassifier(method, **{"random_state": 0, **defaults, **parameters})
+    defaults = {"max_iter": 3, "learning_rate": 0.02, "start": "confusion", "accelerator": "cpu"}
+    given = {"random_state": 0, **defaults, **parameters}
+    names = NoisyLabelClassifier().get_params()
+    options = {name: given.pop(name) for name in list(given) if name not in names}
+    return NoisyLabelClassifier(method, **{"options": options, **given})
 
 
 def blobs(size: int = 60, noise_matrix: Array | None = None) -> tuple[Array, Array, Array]:
@@ -65,12 +68,12 @@ def test_works_inside_a_grid_search_over_a_pipeline() -> None:
 
 def test_integers_of_numpy_are_integers() -> None:
     X, _, y = blobs()
-    assert quick(max_epochs=np.int64(2), batch_size=np.int64(16)).fit(X, y).score(X, y) > 0.3
+    assert quick(max_iter=np.int64(2), batch_size=np.int64(16)).fit(X, y).score(X, y) > 0.3
 
 
 def test_predicts_out_of_fold() -> None:
     X, truth, y = blobs()
-    probabilities = cross_val_predict(quick(max_epochs=6), X, y, cv=2, method="predict_proba")
+    probabilities = cross_val_predict(quick(max_iter=6), X, y, cv=2, method="predict_proba")
     np.testing.assert_allclose(probabilities.sum(axis=1), 1)
     assert np.mean(probabilities.argmax(axis=1) == truth) > 0.9
 
@@ -126,7 +129,7 @@ def test_boolean_labels_come_back() -> None:
 
 def test_finds_the_noise_matrix_and_the_true_classes() -> None:
     X, truth, noisy = blobs(300, SKEWED)
-    model = quick("learned", start="features", max_epochs=8).fit(X, noisy)
+    model = quick("learned", start="features", max_iter=8).fit(X, noisy)
     np.testing.assert_allclose(model.noise_matrix_, SKEWED, atol=0.15)  # its transpose is off by 0.3
     np.testing.assert_allclose(model.noise_matrix_.sum(axis=0), 1, atol=1e-6)
     assert model.start_matrix_.shape == (3, 3)
@@ -137,7 +140,7 @@ def test_prediction_never_goes_through_the_matrix_and_noisy_proba_does() -> None
     # Class 1 is labelled 0 most of the time: whoever believes the labels never predicts it.
     Q = np.array([[1.0, 0.7, 0.0], [0.0, 0.3, 0.0], [0.0, 0.0, 1.0]])
     X, truth, noisy = blobs(600, Q)
-    model = quick("known", noise_matrix=Q, max_epochs=10).fit(X, noisy)
+    model = quick("known", noise_matrix=Q, max_iter=10).fit(X, noisy)
     assert np.mean(model.predict(X) == truth) > 0.98
     assert not np.any(model.noisy_proba(X).argmax(axis=1) == 1)
     p, seen = model.predict_proba(X[:5]), model.noisy_proba(X[:5])
@@ -165,7 +168,7 @@ def test_known_identity_is_ordinary_training() -> None:
 )
 def test_known_matrix_in_any_form(form: Any) -> None:
     X, _, y = blobs()
-    model = quick("known", noise_matrix=form(SKEWED), max_epochs=1).fit(X, y)
+    model = quick("known", noise_matrix=form(SKEWED), max_iter=1).fit(X, y)
     np.testing.assert_allclose(model.noise_matrix_, SKEWED, atol=1e-6)
 
 
@@ -208,7 +211,7 @@ def test_a_sample_alone_gets_the_probabilities_it_gets_in_company() -> None:
 
 def test_linear_model_agrees_with_logistic_regression() -> None:
     X, truth, _ = blobs(300)
-    model = quick(model="linear", max_epochs=30, learning_rate=0.1).fit(X, truth)
+    model = quick(model="linear", max_iter=30, learning_rate=0.1).fit(X, truth)
     assert np.mean(model.predict(X) == LogisticRegression().fit(X, truth).predict(X)) > 0.99
 
 
@@ -220,12 +223,12 @@ def test_images_in_every_layout(method: str) -> None:
     generator = np.random.default_rng(0)
     y = np.arange(40) % 2
     images = (generator.integers(0, 128, (40, 8, 8, 3)) + 127 * y[:, None, None, None]).astype(np.uint8)
-    model = quick(method, batch_size=8, max_epochs=10).fit(images, y)
+    model = quick(method, batch_size=8, max_iter=10).fit(images, y)
     assert model.score(images, y) > 0.9
     for same in (images.transpose(0, 3, 1, 2), images.astype(np.float64), images.astype(int)):
-        again = quick(method, batch_size=8, max_epochs=10).fit(same, y)
+        again = quick(method, batch_size=8, max_iter=10).fit(same, y)
         np.testing.assert_allclose(again.predict_proba(same), model.predict_proba(images), atol=1e-5)
-    grey = quick(method, batch_size=8, max_epochs=10).fit(images[..., 0], y)
+    grey = quick(method, batch_size=8, max_iter=10).fit(images[..., 0], y)
     assert grey.score(images[..., 0], y) > 0.9
     with pytest.raises(ValueError, match=r"samples of shape \(1, 8, 8\), as in fit; got .* \(1, 8, 9\)"):
         grey.predict(np.zeros((2, 8, 9)))
@@ -254,7 +257,7 @@ def test_unclear_layout_is_told() -> None:
     ids=["three samples", "classes of one sample", "one rare class", "constant inputs"],
 )
 def test_tiny_data_work(start: Any, X: Any, y: Any) -> None:
-    model = quick("learned", start=start, max_epochs=2).fit(X, y)
+    model = quick("learned", start=start, max_iter=2).fit(X, y)
     np.testing.assert_allclose(model.predict_proba(X).sum(axis=1), 1)
     np.testing.assert_allclose(model.noise_matrix_.sum(axis=0), 1, atol=1e-6)
 
@@ -263,7 +266,7 @@ def test_tiny_data_work(start: Any, X: Any, y: Any) -> None:
 def test_one_sample_of_every_class_is_validated_on_itself(method: str) -> None:
     X, y = np.array([[-1.0], [1.0]]), np.array(["no", "yes"])
     with pytest.warns(UserWarning, match="each of the 2 classes has one sample only.*validated on"):
-        model = quick(method, max_epochs=20).fit(X, y)
+        model = quick(method, max_iter=20).fit(X, y)
     if method == "normal":
         assert model.predict(X).tolist() == ["no", "yes"]
 
@@ -297,10 +300,13 @@ def test_unfit_data_are_refused(X: Any, y: Any, message: str) -> None:
         ({"start": "middle"}, "start must be one of features, confusion, identity; got 'middle'"),
         ({"model": "small"}, r"\(channels, height, width\).*'mlp'"),
         ({"model": "resnet"}, "there is no model 'resnet'"),
+        ({"strat": "identity"}, "options has no 'strat'. Did you mean 'start'"),
+        ({"options": {"alpha": 0.3}}, "options holds 'alpha', which is a parameter of the estimator itself"),
+        ({"options": {"max_epochs": 3}}, "options has no 'max_epochs'"),
         ({"model_options": {"hiden": (8,)}}, "model 'mlp' has no option 'hiden'.*'hidden'"),
         ({"validation_fraction": 1.0}, "validation_fraction must lie between 0 and 1"),
-        ({"max_epochs": 0}, "max_epochs must be at least 1; got 0"),
-        ({"patience": 0}, "patience must be at least 1"),
+        ({"max_iter": 0}, "max_iter must be at least 1; got 0"),
+        ({"n_iter_no_change": 0}, "n_iter_no_change must be at least 1"),
         ({"accelerator": "abacus"}, "abacus"),
         ({"precision": "7-bit"}, "7-bit"),
         ({"random_state": "luck"}, "luck"),
@@ -344,7 +350,7 @@ def test_leaves_torchs_generator_alone() -> None:
 
 def test_history_has_a_row_for_every_epoch() -> None:
     X, _, y = blobs()
-    history = quick("learned", max_epochs=4).fit(X, y).history_
+    history = quick("learned", max_iter=4).fit(X, y).history_
     assert [row["stage"] for row in history] == ["warm-up-0"] * 2 + ["warm-up-1"] * 2 + ["main"] * 4
     assert {"epoch", "train_loss", "val_loss", "noise_trace"} <= history[-1].keys()
 

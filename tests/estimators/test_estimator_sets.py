@@ -20,8 +20,11 @@ SKEWED = np.array([[0.9, 0.4, 0.0], [0.1, 0.6, 0.0], [0.0, 0.0, 1.0]])  # class 
 
 
 def quick(method: str = "normal", **parameters: Any) -> NoisyLabelClassifier:
-    defaults = {"max_epochs": 3, "learning_rate": 0.02, "start": "confusion", "accelerator": "cpu"}
-    return NoisyLabelClassifier(method, **{"random_state": 0, **defaults, **parameters})
+    defaults = {"max_iter": 3, "learning_rate": 0.02, "start": "confusion", "accelerator": "cpu"}
+    given = {"random_state": 0, **defaults, **parameters}
+    names = NoisyLabelClassifier().get_params()
+    options = {name: given.pop(name) for name in list(given) if name not in names}
+    return NoisyLabelClassifier(method, **{"options": options, **given})
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +43,7 @@ def clean_of(sets: dict[str, Array]) -> dict[str, Array]:
 
 
 def test_auto_measures_with_enough_clean_samples(sets: dict[str, Array]) -> None:
-    model = quick("auto", max_epochs=6).fit(sets["X"], sets["y"], **clean_of(sets))
+    model = quick("auto", max_iter=6).fit(sets["X"], sets["y"], **clean_of(sets))
     assert model.method_ == "estimated"
     assert isinstance(model.estimate_, NoiseEstimate)
     np.testing.assert_array_equal(model.noise_matrix_, model.estimate_.noise_matrix.double().numpy())
@@ -57,11 +60,11 @@ def test_auto_learns_without_clean_samples_or_with_few(
     sets: dict[str, Array], capfd: pytest.CaptureFixture[str]
 ) -> None:
     X, y = sets["X"][:60], sets["y"][:60]
-    alone = quick("auto", max_epochs=1, verbose=True).fit(X, y)
+    alone = quick("auto", max_iter=1, verbose=True).fit(X, y)
     assert "Method learned: there is no clean set" in capfd.readouterr().out
-    few = quick("auto", max_epochs=1).fit(X, y, X_clean=sets["X_clean"][:9], y_clean=sets["y_clean"][:9])
+    few = quick("auto", max_iter=1).fit(X, y, X_clean=sets["X_clean"][:9], y_clean=sets["y_clean"][:9])
     assert (alone.method_, alone.estimate_, few.method_, few.estimate_) == ("learned", None, "learned", None)
-    learned = quick("learned", max_epochs=1).fit(X, y)
+    learned = quick("learned", max_iter=1).fit(X, y)
     np.testing.assert_array_equal(alone.predict_log_proba(X), learned.predict_log_proba(X))
 
 
@@ -70,7 +73,7 @@ def test_weight_0_leaves_the_clean_samples_alone_whatever_labels_are_called(
     sets: dict[str, Array], names: list[Any]
 ) -> None:
     wrong, right = np.array(names)[(sets["truth"] + 1) % 3], np.array(names)[sets["truth"]]
-    model = quick(noisy_weight=0.0, max_epochs=15)
+    model = quick(noisy_weight=0.0, max_iter=15)
     model.fit(sets["X"], wrong, X_clean=sets["X_clean"], y_clean=np.array(names)[sets["y_clean"]])
     assert np.mean(model.predict(sets["X"]) == right) > 0.9
 
@@ -79,7 +82,7 @@ def test_the_weight_of_noisy_samples_does_not_reach_models_of_noisy_samples_alon
     sets: dict[str, Array],
 ) -> None:
     found = [
-        quick("estimated", measure_with="noisy", noisy_weight=weight, max_epochs=2)
+        quick("estimated", measure_with="noisy", noisy_weight=weight, max_iter=2)
         .fit(sets["X"], sets["y"], **clean_of(sets))
         .estimate_.noise_matrix
         for weight in (0.0, 1.0)
@@ -89,8 +92,8 @@ def test_the_weight_of_noisy_samples_does_not_reach_models_of_noisy_samples_alon
 
 def test_outside_samples_teach_doubt(sets: dict[str, Array]) -> None:
     outside = np.random.default_rng(0).normal([0.0, -9.0], 1.0, (60, 2))
-    plain = quick(max_epochs=8).fit(sets["X"], sets["truth"])
-    doubtful = clone(plain).set_params(outside_weight=2.0)
+    plain = quick(max_iter=8).fit(sets["X"], sets["truth"])
+    doubtful = clone(plain).set_params(options={**plain.options, "outside_weight": 2.0})
     doubtful.fit(sets["X"], sets["truth"], X_outside=outside)
     sure = [model.predict_proba(outside).max(axis=1).mean() for model in (plain, doubtful)]
     assert sure[1] < sure[0] - 0.2
@@ -100,9 +103,9 @@ def test_outside_samples_teach_doubt(sets: dict[str, Array]) -> None:
 def test_samples_in_both_sets_are_refused_or_dropped(sets: dict[str, Array]) -> None:
     X, y = np.concatenate([sets["X"], sets["X_clean"][:5]]), np.append(sets["y"], [0, 1, 2, 0, 1])
     with pytest.raises(ValueError, match=r"5 samples stand in the noisy and in the clean set.*'drop'"):
-        quick(max_epochs=1).fit(X, y, **clean_of(sets))
-    dropped = quick(max_epochs=1, overlapping="drop").fit(X, y, **clean_of(sets))
-    apart = quick(max_epochs=1).fit(sets["X"], sets["y"], **clean_of(sets))
+        quick(max_iter=1).fit(X, y, **clean_of(sets))
+    dropped = quick(max_iter=1, overlapping="drop").fit(X, y, **clean_of(sets))
+    apart = quick(max_iter=1).fit(sets["X"], sets["y"], **clean_of(sets))
     np.testing.assert_array_equal(dropped.predict_proba(X), apart.predict_proba(X))
 
 
@@ -127,7 +130,7 @@ def test_sets_that_do_not_fit_are_refused(
     sets: dict[str, Array], changes: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(ValueError, match=message):
-        quick(max_epochs=1).fit(sets["X"], sets["y"], **{**clean_of(sets), **changes})
+        quick(max_iter=1).fit(sets["X"], sets["y"], **{**clean_of(sets), **changes})
 
 
 def test_too_few_clean_samples_to_measure_with_models_of_theirs(sets: dict[str, Array]) -> None:

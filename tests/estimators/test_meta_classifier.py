@@ -39,7 +39,7 @@ untold = pytest.mark.filterwarnings("ignore:the noise cannot be told from")
 
 @untold
 @parametrize_with_checks(
-    [NoisyLabelMetaClassifier(LogisticRegression(), folds=2, max_iter=2, rounds=1, random_state=0)]
+    [NoisyLabelMetaClassifier(LogisticRegression(), cv=2, max_iter=2, rounds=1, random_state=0)]
 )
 def test_keeps_scikit_learns_conventions(estimator: NoisyLabelMetaClassifier, check: Any) -> None:
     check(estimator)
@@ -102,7 +102,7 @@ def test_learns_the_matrix() -> None:
     # Wide clusters: of narrow ones far apart a linear model can repeat the noise, and Q is anybody's guess.
     X, truth = make_blobs(900, centers=[[-4.0, 0.0], [4.0, 0.0], [0.0, 6.0]], cluster_std=1.8, random_state=0)
     noisy = corrupt_labels(torch.from_numpy(truth), torch.from_numpy(SKEWED)).numpy()
-    model = NoisyLabelMetaClassifier(LogisticRegression(), rounds=1, folds=3, random_state=0).fit(X, noisy)
+    model = NoisyLabelMetaClassifier(LogisticRegression(), rounds=1, cv=3, random_state=0).fit(X, noisy)
     np.testing.assert_allclose(model.noise_matrix_, SKEWED, atol=0.12)  # its transpose is off by 0.35
     assert model.rounds_[0]["view"] in ("predictions", "inputs", "both")
     assert np.mean(model.predict(X) == truth) > 0.93
@@ -111,7 +111,7 @@ def test_learns_the_matrix() -> None:
 def test_measures_the_matrix_with_clean_samples_and_trains_on_them() -> None:
     X, truth, noisy = blobs(600)
     X_clean, y_clean, _ = blobs(90, seed=1)
-    model = NoisyLabelMetaClassifier(LogisticRegression(), folds=3, random_state=0)
+    model = NoisyLabelMetaClassifier(LogisticRegression(), cv=3, random_state=0)
     model.fit(X, noisy, X_clean=X_clean, y_clean=y_clean)
     np.testing.assert_allclose(model.noise_matrix_, SKEWED, atol=0.12)
     assert model.estimate_.standard_error.shape == (3, 3)
@@ -204,7 +204,7 @@ def test_labels_and_tables_of_any_type() -> None:
         (KNeighborsClassifier(), {}, "must take sample_weight in fit; KNeighborsClassifier does not"),
         (LinearSVC(), {}, "must have predict_proba; LinearSVC has not"),
         (LogisticRegression(), {"max_iter": 0}, "max_iter must be at least 1; got 0"),
-        (LogisticRegression(), {"folds": 1}, "folds must be at least 2; got 1"),
+        (LogisticRegression(), {"cv": 1}, "cv must be at least 2; got 1"),
         (LogisticRegression(), {"rounds": 0}, "rounds must be at least 1; got 0"),
         (LogisticRegression(), {"noise_matrix": SKEWED.T}, "columns must sum to 1"),
         (LogisticRegression(), {"noise_matrix": np.eye(2)}, "noise_matrix is 2 x 2, but there are 3 classes"),
@@ -239,7 +239,7 @@ def test_unfit_clean_samples_are_refused() -> None:
 def test_a_seed_reproduces_every_bit() -> None:
     X, _, noisy = blobs(150)
     first, again = (
-        NoisyLabelMetaClassifier(LogisticRegression(), folds=2, max_iter=2, random_state=5).fit(X, noisy)
+        NoisyLabelMetaClassifier(LogisticRegression(), cv=2, max_iter=2, random_state=5).fit(X, noisy)
         for _ in range(2)
     )
     np.testing.assert_array_equal(first.predict_proba(X), again.predict_proba(X))

@@ -20,7 +20,7 @@ from noiselayer import NoisyLabelClassifier, NoisyLabelLoss
 assert pathlib.Path(noiselayer.__file__).is_relative_to({site!r}), noiselayer.__file__
 assert (pathlib.Path(noiselayer.__file__).parent / "py.typed").exists()
 X, y = np.repeat([[-1.0], [1.0]], 20, axis=0), np.repeat([0, 1], 20)
-assert NoisyLabelClassifier("normal", max_epochs=20, random_state=0).fit(X, y).score(X, y) == 1
+assert NoisyLabelClassifier("normal", max_iter=20, random_state=0).fit(X, y).score(X, y) == 1
 print(noiselayer.__version__)
 """
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from numbers import Integral
 from typing import Any
 
@@ -14,14 +14,30 @@ from sklearn.utils import check_random_state
 from torch import Tensor
 
 from noiselayer.data.inputs import Kind
-from noiselayer.errors import InputError, list_some
+from noiselayer.errors import InputError, list_some, nearest
+from noiselayer.training.module import Optimization
 from noiselayer.training.options import TrainingOptions, default_options
 
-__all__ = ["DTYPES", "REFUSED", "as_matrix", "codes_of", "options_of", "prediction_device", "seed_of"]
+__all__ = [
+    "BESIDE_TRAINING",
+    "DTYPES",
+    "REFUSED",
+    "as_matrix",
+    "codes_of",
+    "options_of",
+    "prediction_device",
+    "seed_of",
+]
 
 DTYPES: Sequence[Any] = (np.float32, np.uint8)
 """What networks are fed; anything else becomes the first."""
 
+
+BESIDE_TRAINING: dict[str, Any] = {"layout": "auto", "overlapping": "error", "precision": "32-true"}
+"""What an estimator's ``options`` may say beside the options of training, with the defaults."""
+
+RENAMED = {"max_epochs", "optimization", "patience", "seed"}
+"""What training calls otherwise than scikit-learn does: max_iter, n_iter_no_change, random_state."""
 
 # What would change nothing is refused where it differs from its default.
 REFUSED: dict[str, Any] = {
@@ -105,47 +121,43 @@ def options_of(estimator: Any, kind: Kind) -> TrainingOptions:
         estimator: Has every parameter of :class:`noiselayer.NoisyLabelClassifier` as an attribute.
         kind: Of the data.
 
+    Raises:
+        InputError: If ``options`` has a name that there is not, or one that is a parameter of its own.
+
     >>> from noiselayer import NoisyLabelClassifier
-    >>> options_of(NoisyLabelClassifier("learned", max_epochs=7), "vector").max_epochs
-    7
+    >>> options = options_of(NoisyLabelClassifier("learned", max_iter=7, options={"folds": 3}), "vector")
+    >>> options.max_epochs, options.folds
+    (7, 3)
     """
     options = default_options(kind)
+    known = {name: getattr(estimator, name) for name in ("batch_size", "learning_rate", "weight_decay")}
+    for name, given in (("max_iter", estimator.max_iter), ("n_iter_no_change", estimator.n_iter_no_change)):
+        if given is not None and given < 1:
+            raise InputError(f"{name} must be at least 1; got {given}.")
+    if estimator.max_iter is not None:
+        known["max_epochs"] = estimator.max_iter
+        known["warm_up_epochs"] = max(
+            1, round(options.warm_up_epochs * estimator.max_iter / options.max_epochs)
+        )
+    # Searches over a range hand out NumPy's integers, which torch refuses.
+    known = {n: int(v) if isinstance(v, Integral) else v for n, v in known.items() if v is not None}
+    known |= {
+        name: getattr(estimator, name) for name in ("method", "validation_fraction", "noisy_weight", "alpha")
+    }
+    known |= {"patience": estimator.n_iter_no_change, "seed": seed_of(estimator.random_state)}
+    further = {n: v for n, v in (estimator.options or {}).items() if n not in BESIDE_TRAINING}
+    rates = {field.name for field in fields(Optimization)}
+    names = ({field.name for field in fields(TrainingOptions)} | rates) - RENAMED
+    for name in further:
+        if hasattr(estimator, name):
+            raise InputError(
+                f"options holds {name!r}, which is a parameter of the estimator itself; give it there."
+            )
+        if name not in names:
+            raise InputError(f"options has no {name!r}.{nearest(name, names | set(BESIDE_TRAINING))}")
+    known |= further
     model = estimator.model or options.model
     defaults = options.model_options if model == options.model else {}
-    epochs, warm_up_epochs = options.max_epochs, options.warm_up_epochs
-    if estimator.max_epochs is not None:
-        # Searches over a range hand out NumPy's integers, which torch refuses.
-        epochs = int(estimator.max_epochs)
-        warm_up_epochs = max(1, round(warm_up_epochs * epochs / options.max_epochs))
-    rates: dict[str, Any] = {
-        "learning_rate": estimator.learning_rate,
-        "weight_decay": estimator.weight_decay,
-        "noise_learning_rate": estimator.noise_learning_rate,
-        "trace_penalty": estimator.trace_penalty,
-        "noise_weight_decay": estimator.noise_weight_decay,
-    }
-    given = {name: rate for name, rate in rates.items() if rate is not None}
-    return replace(
-        options,
-        method=estimator.method,
-        model=model,
-        model_options={**defaults, **(estimator.model_options or {})},
-        max_epochs=epochs,
-        warm_up_epochs=warm_up_epochs,
-        batch_size=options.batch_size if estimator.batch_size is None else int(estimator.batch_size),
-        augmentation=estimator.augmentation,
-        validation_fraction=estimator.validation_fraction,
-        patience=estimator.patience,
-        optimization=replace(options.optimization, **given),
-        start=estimator.start,
-        rule=estimator.rule,
-        fresh_network=estimator.fresh_network,
-        noise_trainable=estimator.noise_trainable,
-        noisy_weight=estimator.noisy_weight,
-        outside_weight=estimator.outside_weight,
-        alpha=estimator.alpha,
-        mixing=estimator.mixing,
-        measure_with=estimator.measure_with,
-        train_on_clean=estimator.train_on_clean,
-        seed=seed_of(estimator.random_state),
-    )
+    known["model"], known["model_options"] = model, {**defaults, **known.get("model_options", {})}
+    optimization = replace(options.optimization, **{n: v for n, v in known.items() if n in rates})
+    return replace(options, optimization=optimization, **{n: v for n, v in known.items() if n not in rates})

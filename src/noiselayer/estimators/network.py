@@ -15,11 +15,11 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import Tensor
 
-from noiselayer.choices import Augmentation, Layout, MeasureWith, Mixing, Overlapping, Rule, Start
 from noiselayer.data.array_inputs import ArrayInputs
 from noiselayer.data.labeled import LabeledData
 from noiselayer.errors import InputError
 from noiselayer.estimators.arguments import (
+    BESIDE_TRAINING,
     DTYPES,
     REFUSED,
     as_matrix,
@@ -42,8 +42,7 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
     ``fit`` takes labels of which many may be wrong, and trusted ones where there are some; ``predict`` gives
     true classes. The noise matrix is found on the way and stands in ``noise_matrix_``.
 
-    A parameter that says which method it is for is ignored by the others, or refused where that could pass
-    unnoticed: whatever weighs, mixes or penalises something raises an error if it would change nothing.
+    Whatever weighs, mixes or penalises something raises an error where it would change nothing.
 
     Args:
         method: "auto" ("estimated" with enough clean samples, else "learned"), "learned" (from noisy labels
@@ -52,44 +51,27 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
             every label as right). All train on the clean samples too, if there are any.
         model: A name that :func:`noiselayer.models.build_model` knows; None takes "mlp" for two-dimensional X
             and "small" for images.
-        model_options: The model's own, such as ``{"hidden": (256, 256)}`` for the mlp.
         noise_matrix: Shape (K, K), array or tensor, ``noise_matrix[j, i] = p(noisy = j | true = i)``: columns
             are true classes and sum to 1; rows and columns in the order of ``classes_``, sorted labels. For
             ``method="known"``, and only for it. If ``fit`` is told who gave each label, shape (S, K, K), a matrix
             for each source in the order of ``sources_``, sorted names.
-        max_epochs: Passes over the training samples in the main stage. Where there is a warm-up, it keeps its
+        max_iter: Passes over the training samples in the main stage. Where there is a warm-up, it keeps its
             share: half of it. None for the default of the kind of data, here and below.
         batch_size: Samples per step.
-        augmentation: Of images in training: "none", "shift" or "flip-shift".
         learning_rate: Of the network, at its peak.
         weight_decay: Of the network's weights; never of the noise matrix.
         validation_fraction: Share of the samples held out, of every label alike, whose likelihood chooses the
             best epoch and how free the noise matrix is. Their labels are as noisy as the others.
-        patience: Epochs without improvement that end a stage; None runs every stage to its end.
-        start: For "learned", where the noise matrix starts: "features", "confusion" or "identity", see
-            :class:`~noiselayer.training.TrainingOptions`.
-        rule: For "learned" with a start from features: the start of "best" held-out likelihood, or by
-            "one-standard-error" the one of smallest trace that cannot be told from it.
-        fresh_network: For "learned": train a new network with the matrix found, or go on with the one that
-            has learned the noise.
-        noise_trainable: For "learned": the matrix goes on learning with the fresh network.
-        noise_learning_rate: Of the noise matrix while it learns by gradient, as do the next two: with "refined",
-            or with "learned" if ``noise_trainable``, ``start="identity"`` or not ``fresh_network``. Refused
-            otherwise.
-        trace_penalty: Weight of tr(Q) / K in the loss while Q learns; pulls the diagonal down.
-        noise_weight_decay: Weight of ||Q||^2 / (2 K) while Q learns; pulls columns to uniform.
+        n_iter_no_change: Epochs without improvement that end a stage; None runs every stage to its end.
         noisy_weight: Weight of a noisy sample where a clean one has 1.
-        outside_weight: Weight of a sample of ``X_outside``.
         alpha: For "top-down", how much of a label is believed, 0 to 1.
-        mixing: "joined" draws batches from clean and noisy samples together, "alternating" of each in turn.
-        measure_with: For "estimated" and "refined": the samples, "clean" or "noisy", that train the models
-            which are measured; "auto" takes "clean" if there are at least a fifth as many.
-        train_on_clean: Whether clean samples are trained on too, or serve the measuring alone.
-        overlapping: Samples that stand in X and in ``X_clean``: an "error", or "drop" them from X.
-        precision: Lightning's: "32-true", "bf16-mixed", "16-mixed".
+        options: What is rarely changed, by the names of :class:`~noiselayer.training.TrainingOptions` and
+            :class:`~noiselayer.training.Optimization`, such as ``{"start": "identity", "trace_penalty": 0.1}``
+            or ``{"augmentation": "flip-shift"}``; also ``model_options``, the model's own, such as
+            ``{"hidden": (256, 256)}`` for the mlp; ``precision``, Lightning's; ``layout`` of 4-dimensional X,
+            "NHWC", "NCHW" or "auto", which does not guess when both are possible; and ``overlapping``, what
+            to do with samples that stand in X and in ``X_clean``: "error", or "drop" them from X.
         accelerator: Lightning's: "auto", "cpu", "gpu", "mps"; one device is used.
-        layout: Where 4-dimensional X has its channels: "NHWC", "NCHW" or "auto", which refuses to guess when
-            both are possible.
         random_state: An int makes fits bit-identical on one machine's CPU; None draws from NumPy's global
             generator.
         verbose: Say which stage begins, and show progress.
@@ -107,6 +89,7 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
             was measured, and warnings; None for methods that do not measure it.
         start_matrix_: Where the learned matrix started, shape (K, K); None for other methods and starts.
         network_: A ``torch.nn.Module``: raw inputs to logits of the true class.
+        n_iter_: Epochs of the main stage.
         history_: A dict for every epoch of every stage: its stage, losses, tr(Q) / K, rate, seconds.
         n_features_in_: ``X.shape[1]``.
         feature_names_in_: Column names, if X was a DataFrame whose columns are all text.
@@ -114,7 +97,7 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
     >>> from sklearn.datasets import make_blobs
     >>> X, truth = make_blobs(400, centers=[[-2, 0], [2, 0]], random_state=0)
     >>> y = np.where(np.random.default_rng(0).random(400) < 0.3 * truth, 1 - truth, truth)  # 1s are often 0
-    >>> model = NoisyLabelClassifier(max_epochs=10, random_state=0).fit(X, np.array(["cat", "dog"])[y])
+    >>> model = NoisyLabelClassifier(max_iter=10, random_state=0).fit(X, np.array(["cat", "dog"])[y])
     >>> model.predict([[-2.0, 0.0], [2.0, 0.0]]).tolist()
     ['cat', 'dog']
     >>> model.noise_matrix_.shape, bool(np.allclose(model.noise_matrix_.sum(axis=0), 1))
@@ -126,63 +109,33 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
         method: str = "auto",
         *,
         model: str | None = None,
-        model_options: dict[str, Any] | None = None,
         noise_matrix: npt.ArrayLike | Tensor | None = None,
-        max_epochs: int | None = None,
+        max_iter: int | None = None,
         batch_size: int | None = None,
-        augmentation: Augmentation = "none",
         learning_rate: float | None = None,
         weight_decay: float | None = None,
         validation_fraction: float = 0.1,
-        patience: int | None = None,
-        start: Start = "features",
-        rule: Rule = "one-standard-error",
-        fresh_network: bool = True,
-        noise_trainable: bool = False,
-        noise_learning_rate: float | None = None,
-        trace_penalty: float = 0.0,
-        noise_weight_decay: float = 0.0,
+        n_iter_no_change: int | None = None,
         noisy_weight: float = 1.0,
-        outside_weight: float = 1.0,
         alpha: float = 0.5,
-        mixing: Mixing = "joined",
-        measure_with: MeasureWith = "auto",
-        train_on_clean: bool = True,
-        overlapping: Overlapping = "error",
-        precision: str = "32-true",
+        options: dict[str, Any] | None = None,
         accelerator: str = "auto",
-        layout: Layout = "auto",
         random_state: int | np.random.RandomState | None = None,
         verbose: bool = False,
     ) -> None:
         self.method = method
         self.model = model
-        self.model_options = model_options
         self.noise_matrix = noise_matrix
-        self.max_epochs = max_epochs
+        self.max_iter = max_iter
         self.batch_size = batch_size
-        self.augmentation = augmentation
         self.learning_rate = learning_rate
         self.weight_decay = weight_decay
         self.validation_fraction = validation_fraction
-        self.patience = patience
-        self.start = start
-        self.rule = rule
-        self.fresh_network = fresh_network
-        self.noise_trainable = noise_trainable
-        self.noise_learning_rate = noise_learning_rate
-        self.trace_penalty = trace_penalty
-        self.noise_weight_decay = noise_weight_decay
+        self.n_iter_no_change = n_iter_no_change
         self.noisy_weight = noisy_weight
-        self.outside_weight = outside_weight
         self.alpha = alpha
-        self.mixing = mixing
-        self.measure_with = measure_with
-        self.train_on_clean = train_on_clean
-        self.overlapping = overlapping
-        self.precision = precision
+        self.options = options
         self.accelerator = accelerator
-        self.layout = layout
         self.random_state = random_state
         self.verbose = verbose
 
@@ -237,6 +190,7 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
         self.source_matrices_ = None if matrices is None else matrices.double().numpy()
         start = trained.start_matrix
         self.start_matrix_ = None if start is None else start.double().numpy()
+        self.n_iter_ = trained.stages[-1].epochs
         self.history_ = [{"stage": stage.name, **row} for stage in trained.stages for row in stage.curves]
         return self
 
@@ -259,7 +213,7 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
 
         >>> X, y = np.repeat([[-1.0], [1.0]], 20, axis=0), np.repeat([0, 1], 20)
         >>> mostly_0 = [[0.75, 0.75], [0.25, 0.25]]  # whatever the true class
-        >>> model = NoisyLabelClassifier("known", noise_matrix=mostly_0, max_epochs=1)
+        >>> model = NoisyLabelClassifier("known", noise_matrix=mostly_0, max_iter=1)
         >>> model.fit(X, y).noisy_proba([[1.0]])
         array([[0.75, 0.25]])
         """
@@ -280,7 +234,7 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
                 f"all {len(y):,} labels in y are of one class, {self.classes_.tolist()[0]!r}; a classifier "
                 "needs at least two."
             )
-        inputs = ArrayInputs(X, layout=self.layout, name="X")
+        inputs = ArrayInputs(X, layout=self._setting("layout"), name="X")
         names = tuple(map(str, self.classes_.tolist()))
         self.input_shape_ = inputs.shape
         data = LabeledData(inputs, torch.from_numpy(codes.astype(np.int64)), names, "X and y")
@@ -297,12 +251,18 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
         )
         return data.subset(np.repeat(np.arange(len(data)), 2))  # a copy to each side of the split
 
+    def _setting(self, name: str, default: Any = None) -> Any:
+        """A parameter, or what ``options`` says in its place."""
+        if hasattr(self, name):
+            return getattr(self, name)
+        return (self.options or {}).get(name, BESIDE_TRAINING.get(name, default))
+
     def _like(self, X: Any, name: str, y: Any = "no_validation") -> tuple[ArrayInputs, Any]:
         """More samples of the form of the X that is fitted, and their labels if they have any."""
         with np.errstate(over="ignore"):
             checked = validate_data(self, X, y, reset=False, dtype=DTYPES, allow_nd=True)
         X, y = checked if isinstance(checked, tuple) else (checked, None)
-        return ArrayInputs(X, layout=self.layout, name=name), y
+        return ArrayInputs(X, layout=self._setting("layout"), name=name), y
 
     def _train(
         self, data: LabeledData, clean: LabeledData | None, outside: ArrayInputs | None
@@ -314,18 +274,21 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
             options = replace(options, method=method)
             if self.verbose:
                 print(f"Method {method}: {why}.")  # noqa: T201
-        given = [name for name, default in REFUSED.items() if getattr(self, name) != default]
+        given = [name for name, default in REFUSED.items() if self._setting(name, default) != default]
         check_effects(options, given, clean=clean is not None, outside=outside is not None)
         trained = fit_classifier(
             data,
             options,
             clean=clean,
             outside=outside,
-            overlapping=self.overlapping,
+            overlapping=self._setting("overlapping"),
             noise_matrix=as_matrix(self.noise_matrix),
             # One device: a second process would need the caller's script to be written for it.
             hardware=Hardware(
-                accelerator=self.accelerator, devices=1, precision=self.precision, progress=bool(self.verbose)
+                accelerator=self.accelerator,
+                devices=1,
+                precision=self._setting("precision"),
+                progress=bool(self.verbose),
             ),
             on_stage=print if self.verbose else None,
         )
@@ -338,7 +301,7 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
         check_is_fitted(self)
         with np.errstate(over="ignore"):
             X = validate_data(self, X, reset=False, dtype=DTYPES, allow_nd=True)
-        inputs = ArrayInputs(X, layout=self.layout, name="X")
+        inputs = ArrayInputs(X, layout=self._setting("layout"), name="X")
         if inputs.shape != self.input_shape_:
             raise InputError(
                 f"X must hold samples of shape {self.input_shape_}, as in fit; got samples of shape "

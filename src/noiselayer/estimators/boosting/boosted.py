@@ -32,7 +32,7 @@ class NoisyLabelBoostingClassifier(NoisyLabelWrapper):
             objective is replaced, early stopping inside it is not supported.
         noise_matrix: Shape (K, K), array or tensor, ``noise_matrix[j, i] = p(noisy = j | true = i)``, columns
             sum to 1; rows and columns in the order of ``classes_``, sorted labels. None to find it.
-        folds: For a matrix that is learned or measured.
+        cv: Folds, for a matrix that is learned or measured.
         rounds: For a matrix that is learned.
         random_state: Of the folds; the estimator has its own.
 
@@ -62,13 +62,13 @@ class NoisyLabelBoostingClassifier(NoisyLabelWrapper):
         estimator: Any = None,
         *,
         noise_matrix: npt.ArrayLike | Tensor | None = None,
-        folds: int = 5,
+        cv: int = 5,
         rounds: int = 2,
         random_state: int | np.random.RandomState | None = None,
     ) -> None:
         self.estimator = estimator
         self.noise_matrix = noise_matrix
-        self.folds = folds
+        self.cv = cv
         self.rounds = rounds
         self.random_state = random_state
 

@@ -34,7 +34,7 @@ class NoisyLabelMetaClassifier(NoisyLabelWrapper):
 
     Without ``noise_matrix`` it is learned by turns, see ``rounds``; with ``fit(X, y, X_clean=..., y_clean=...)``
     it is measured on the trusted samples, and these are trained on too. A fit costs ``max_iter`` fits of the
-    estimator, times ``folds`` if ``cross_fit``; to learn the matrix costs another ``folds`` times as much per
+    estimator, times ``cv`` if ``cross_fit``; to learn the matrix costs another ``cv`` times as much per
     round after the first.
 
     Args:
@@ -46,7 +46,7 @@ class NoisyLabelMetaClassifier(NoisyLabelWrapper):
         cross_fit: Whether the weights come from predictions out of fold.
         noise_trainable: Whether every step updates the matrix too, in closed form
             (:func:`update_noise_matrix`). Needs ``cross_fit``.
-        folds: For predictions out of fold.
+        cv: Folds, for predictions out of fold.
         rounds: For a matrix that is learned.
         random_state: Of the folds; the estimator has its own.
 
@@ -81,7 +81,7 @@ class NoisyLabelMetaClassifier(NoisyLabelWrapper):
         tol: float = 1e-2,
         cross_fit: bool = True,
         noise_trainable: bool = False,
-        folds: int = 5,
+        cv: int = 5,
         rounds: int = 2,
         random_state: int | np.random.RandomState | None = None,
     ) -> None:
@@ -91,7 +91,7 @@ class NoisyLabelMetaClassifier(NoisyLabelWrapper):
         self.tol = tol
         self.cross_fit = cross_fit
         self.noise_trainable = noise_trainable
-        self.folds = folds
+        self.cv = cv
         self.rounds = rounds
         self.random_state = random_state
 
@@ -133,7 +133,7 @@ class NoisyLabelMetaClassifier(NoisyLabelWrapper):
             everything = np.concatenate([X, X_clean])
         else:
             everything = X
-        fold_of = fold_numbers(codes, self.folds, generator)
+        fold_of = fold_numbers(codes, self.cv, generator)
         # The first weights know the label alone; the classifier adds what it sees.
         weights = posterior_of(np.tile(_class_prior(codes, Q), (len(X), 1)), codes, Q)
         for step in range(1, self.max_iter + 1):

@@ -34,7 +34,7 @@ __all__ = ["NoisyLabelWrapper"]
 class NoisyLabelWrapper(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """An estimator that trains another one through a noise matrix, which is given, measured or learned.
 
-    Subclasses say how, in ``_fit_through``, and have the parameters ``estimator``, ``noise_matrix``, ``folds``,
+    Subclasses say how, in ``_fit_through``, and have the parameters ``estimator``, ``noise_matrix``, ``cv``,
     ``rounds`` and ``random_state``.
 
     >>> hasattr(NoisyLabelWrapper, "fit")
@@ -43,7 +43,7 @@ class NoisyLabelWrapper(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):  # 
 
     estimator: Any
     noise_matrix: Any
-    folds: int
+    cv: int
     rounds: int
     random_state: Any
     _predict: Predict
@@ -124,7 +124,7 @@ class NoisyLabelWrapper(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):  # 
         return self.estimator
 
     def _check_parameters(self) -> None:
-        for name, least in (("folds", 2), ("rounds", 1)):
+        for name, least in (("cv", 2), ("rounds", 1)):
             if getattr(self, name) < least:
                 raise InputError(f"{name} must be at least {least}; got {getattr(self, name)!r}.")
 
@@ -152,7 +152,7 @@ class NoisyLabelWrapper(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):  # 
         self, X: Array, codes: Codes, Q: Floats | None, generator: np.random.RandomState
     ) -> FoldPredictions:
         state = generator.randint(2**31 - 1)
-        fold_of = fold_numbers(codes, self.folds, np.random.RandomState(state))
+        fold_of = fold_numbers(codes, self.cv, np.random.RandomState(state))
         return predict_folds(
             X,
             codes,
