@@ -55,7 +55,7 @@ def test_models_are_cross_fitted_and_find_the_errors(run: Run, vectors: Path, tm
         "audit", vectors, "--labels", "y", "--out", tmp_path / "audit", *FAST, "--seed", 1, "--resume"
     )
     assert other.exit_code == 2
-    assert "was started otherwise, so it cannot be resumed: options differ" in other.output
+    assert "was started otherwise, so it cannot be resumed: options.seed was not given, now 1" in other.output
 
 
 def test_probabilities_from_a_file(run: Run, vectors: Path, probs: Path, tmp_path: Path) -> None:

@@ -28,6 +28,7 @@ def check(tmp_path: Path, kills: int, seed: int) -> None:
     command = [
         *("tune", tmp_path / "data.npz", "--labels", "y", "--method", "top-down", "--accelerator", "cpu"),
         *("--grid", "0.25,0.5,0.75,1", "--epochs", 2, "--batch-size", 32, "--no-prune"),
+        *("--heartbeat", 1),
     ]
     records = run_killed(tmp_path, command, kills=kills, way="time", seed=seed)
     straight = ended(tmp_path / "straight")

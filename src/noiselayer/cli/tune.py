@@ -78,6 +78,14 @@ def tune(
             rich_help_panel=_SEARCH,
         ),
     ] = False,
+    heartbeat: Annotated[
+        int,
+        typer.Option(
+            min=1,
+            help="Seconds between a worker's signs of life; without one for twice as long its trial is done again.",
+            rich_help_panel=_SEARCH,
+        ),
+    ] = 20,
     **training: Any,
 ) -> None:
     """Choose alpha, the weight of noisy samples, or a penalty, on samples held out.
@@ -117,6 +125,7 @@ def tune(
         out=out,
         storage=storage,
         resume=resume,
+        heartbeat=heartbeat,
         hardware=run.hardware,
         config=run.config,
         train_arguments=_train_command(ctx, out),

@@ -10,9 +10,10 @@ from typing import Any, Literal
 from noiselayer.data import LabeledData
 from noiselayer.data.reading import Reading, fingerprint
 from noiselayer.errors import InputError, list_some
-from noiselayer.files.records import read_json, write_json
-from noiselayer.files.whole_file import is_unfinished, remove_unfinished
+from noiselayer.files.records import write_json
+from noiselayer.files.whole_file import remove_unfinished
 from noiselayer.storage.loaded_run import LoadedRun
+from noiselayer.storage.run_folder import check_same_job, read_description
 
 __all__ = ["AuditPlan", "abandon_folder", "check_out_of_sample", "open_folder"]
 
@@ -106,32 +107,13 @@ def open_folder(plan: AuditPlan, data: LabeledData, *, resume: bool) -> bool:
         InputError: If something else lies there, or an audit that nobody asked to resume.
     """
     out, identity = plan.out, plan.identity(data)
-    if out.exists() and not out.is_dir():
-        raise InputError(f"the output folder {out} is a file; name another with --out.")
-    content = sorted(file.name for file in out.iterdir()) if out.is_dir() else []
-    content = [name for name in content if not is_unfinished(name)]  # killed before it had begun
-    if content and not resume:
-        raise InputError(
-            f"the output folder {out} is in use (it holds {list_some(content, 4)}). Name another with --out, or go on "
-            "with an audit that was stopped there with --resume."
-        )
-    if content:
-        if _PLAN not in content:
-            raise InputError(
-                f"there is no audit to resume in {out}: it holds {list_some(content, 4)}, but no {_PLAN}. Name another "
-                "folder with --out."
-            )
-        before = read_json(out / _PLAN)
-        differing = [name for name in identity if before.get(name) != identity[name]]
-        if differing:
-            raise InputError(
-                f"the audit in {out} was started otherwise, so it cannot be resumed: {list_some(differing)} differ. "
-                "Start it as it was, or name another folder with --out."
-            )
+    before = read_description(out, _PLAN, job="audit", resume=resume)
+    if before is not None:
+        check_same_job(out, "audit", before, identity)
     try:
         out.mkdir(parents=True, exist_ok=True)
         remove_unfinished(out)
-        if not content:
+        if before is None:
             write_json(out / _PLAN, identity)
     except OSError as error:
         raise InputError(f"cannot write to the output folder {out}: {error.strerror}.") from error

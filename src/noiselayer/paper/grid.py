@@ -12,6 +12,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from noiselayer.errors import InputError
+from noiselayer.files.differences import differences
 from noiselayer.files.records import read_json, whole_file
 from noiselayer.paper.data_folder import DataFolder
 from noiselayer.paper.experiment import Budget, Cell, Experiment, Row, Scale
@@ -148,10 +149,9 @@ def _budget(budget: Budget) -> dict[str, Any]:
 def _check_same(path: Path, cell: Cell, scale: Scale, budget: Budget) -> None:
     row = read_json(path)
     now = {"scale": scale, "settings": cell.settings, "budget": _budget(budget)}
-    then = {name: row.get(name) for name in now}
-    if then != now:
-        changed = next(name for name in now if then[name] != now[name])
+    differing = differences({name: row.get(name) for name in now}, now)
+    if differing:
         raise InputError(
-            f"{path} was made with {changed} {then[changed]}, and now {changed} is {now[changed]}. Name another "
-            "folder with --out, or remove the file to run the cell again."
+            f"{path} was made otherwise: {differing}. Name another folder with --out, or remove the file to run the "
+            "cell again."
         )

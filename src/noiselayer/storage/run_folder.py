@@ -2,21 +2,72 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from pathlib import Path
 from typing import Any
 
 from noiselayer.errors import InputError, list_some
+from noiselayer.files.differences import differences
 from noiselayer.files.records import read_json, write_json
 from noiselayer.files.whole_file import is_unfinished, remove_unfinished
 
-__all__ = ["RunFolder"]
+__all__ = ["RunFolder", "check_same_job", "read_description"]
 
 _COMPARED = (
     *("options", "inputs", "class_names", "encoder", "data", "clean", "outside", "known_noise_matrix"),
     "precision",
 )
+
+
+def read_description(folder: Path, name: str, *, job: str, resume: bool) -> dict[str, Any] | None:
+    """What a folder says of the job that was begun there; None for a new or empty folder.
+
+    Args:
+        folder: Where the job is to write.
+        name: The file that describes it.
+        job: "run" or "audit", for messages.
+        resume: Whether to go on with the job that lies there.
+
+    Raises:
+        InputError: If something else lies there, or a job that nobody asked to resume.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"the output folder {folder} is a file; name another with --out.")
+    content = sorted(file.name for file in folder.iterdir()) if folder.is_dir() else []
+    content = [name for name in content if not is_unfinished(name)]  # killed before it had begun
+    if not content:
+        return None
+    if not resume:
+        raise InputError(
+            f"the output folder {folder} is in use (it holds {list_some(content, 4)}). Name another with --out, or "
+            f"go on with {'an' if job[0] in 'aeiou' else 'a'} {job} that was stopped there with --resume."
+        )
+    if not (folder / name).is_file():
+        raise InputError(
+            f"there is no {job} to resume in {folder}: it holds {list_some(content, 4)}, but no {name}. Name another "
+            "folder with --out."
+        )
+    return read_json(folder / name)
+
+
+def check_same_job(folder: Path, job: str, before: dict[str, Any], now: dict[str, Any]) -> None:
+    """Raise an error that names what differs between the job that lies in a folder and the one asked for.
+
+    Raises:
+        InputError: If anything does.
+
+    >>> check_same_job(Path("out"), "run", {"seed": 0}, {"seed": 1})
+    Traceback (most recent call last):
+    ...
+    noiselayer.errors.InputError: the run in out was started otherwise, so it cannot be resumed: seed was 0, now 1.
+    Start it as it was, or name another folder with --out.
+    """
+    differing = differences(before, now)
+    if differing:
+        raise InputError(
+            f"the {job} in {folder} was started otherwise, so it cannot be resumed: {differing}. Start it as it was, "
+            "or name another folder with --out."
+        )
 
 
 class RunFolder:
@@ -41,25 +92,8 @@ class RunFolder:
 
     def __init__(self, path: str | Path, *, resume: bool) -> None:
         self.path = Path(path)
-        self.config: dict[str, Any] | None = None
+        self.config = read_description(self.path, "config.json", job="run", resume=resume)
         self._made: Path | None = None
-        if self.path.exists() and not self.path.is_dir():
-            raise InputError(f"the output folder {self.path} is a file; name another with --out.")
-        content = sorted(file.name for file in self.path.iterdir()) if self.path.is_dir() else []
-        content = [name for name in content if not is_unfinished(name)]  # killed before it had begun
-        if not content:
-            return
-        if not resume:
-            raise InputError(
-                f"the output folder {self.path} is in use (it holds {list_some(content, 4)}). Name another "
-                "with --out, or go on with a run that was stopped there with --resume."
-            )
-        if not (self.path / "config.json").is_file():
-            raise InputError(
-                f"there is no run to resume in {self.path}: it holds {list_some(content, 4)}, but no "
-                "config.json. Name another folder with --out."
-            )
-        self.config = read_json(self.path / "config.json")
 
     @property
     def stages(self) -> Path:
@@ -86,16 +120,7 @@ class RunFolder:
                 f"{self.config.get('format')}, this one writes {config.get('format')}). Go on with the version that "
                 "began it, or name another folder with --out."
             )
-        before, now = _flat(_compared(self.config)), _flat(_compared(json.loads(json.dumps(config))))
-        differing = [key for key in sorted(before.keys() | now.keys()) if before.get(key) != now.get(key)]
-        if differing:
-            listed = list_some(
-                (f"{key} was {_short(before.get(key))}, now {_short(now.get(key))}" for key in differing), 5
-            )
-            raise InputError(
-                f"the run in {self.path} was started otherwise, so it cannot be resumed: {listed}. Start it "
-                "as it was, or name another folder with --out."
-            )
+        check_same_job(self.path, "run", _compared(self.config), _compared(config))
 
     def begin(self, config: dict[str, Any]) -> None:
         """Make the folder, if need be, and write what the run is; a run that goes on keeps what is written there.
@@ -135,18 +160,3 @@ def _compared(config: dict[str, Any]) -> dict[str, Any]:
     if isinstance(options, dict):  # a run that was stopped by a loss may go on without that batch
         compared["options"] = {name: value for name, value in options.items() if name != "on_nonfinite"}
     return compared
-
-
-def _flat(content: Any, prefix: str = "") -> dict[str, Any]:
-    """Nested dicts as one, keys joined by dots."""
-    if not isinstance(content, dict):
-        return {prefix: content}
-    flat: dict[str, Any] = {}
-    for key, value in content.items():
-        flat |= _flat(value, f"{prefix}.{key}" if prefix else str(key))
-    return flat
-
-
-def _short(value: Any) -> str:
-    text = json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= 60 else text[:59] + "…"

@@ -16,7 +16,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from noiselayer.errors import InputError, list_some
+from noiselayer.errors import InputError
+from noiselayer.files.differences import differences
 from noiselayer.files.whole_file import whole_file, writing
 from noiselayer.training.batches import Part
 
@@ -118,13 +119,10 @@ class StageFolder:
                 f"{path} was written by another version of noiselayer (format {found.get('format')}, this one has "
                 f"{FORMAT}). Go on with the version that wrote it, or remove {self.path} to train this stage again."
             )
-        differing = [key for key in self.identity if found.get(key) != self.identity[key]]
+        differing = differences(found, self.identity, at_most=4)
         if differing:
-            listed = list_some(
-                (f"{key} was {found.get(key)}, now {self.identity[key]}" for key in differing), 4
-            )
             raise InputError(
-                f"{path} was left by another run: {listed}. Start the run as it was, or remove {self.path} to train "
+                f"{path} was left by another run: {differing}. Start the run as it was, or remove {self.path} to train "
                 "this stage again."
             )
 

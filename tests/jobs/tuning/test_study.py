@@ -75,6 +75,32 @@ def test_a_value_of_the_grid_whose_trial_failed_is_tried_again_though_nobody_que
     assert len(study.trials) == 8 + 3
 
 
+def test_a_worker_killed_before_its_first_sign_of_life_leaves_its_value(tmp_path: Path) -> None:
+    """Optuna never counts a trial as stale that has no heartbeat at all."""
+    storage = f"sqlite:///{tmp_path / 'study.db'}"
+    with quiet():
+        dead = open_study(storage, search=GRID, seed=0, heartbeat=1)
+        for value in (0.0, 0.5):
+            dead.add_trial(
+                optuna.create_trial(
+                    params={"alpha": value},
+                    distributions={"alpha": optuna.distributions.FloatDistribution(0.0, 1.0)},
+                    value=1.0,
+                )
+            )
+        queue_next(dead, GRID, 0)
+        with pytest.warns(UserWarning, match="Heartbeat"):
+            begun = dead.ask()
+        other = open_study(storage, search=GRID, seed=0, heartbeat=1, resume=True)
+        assert remaining(other, GRID) == 0, "the worker may still live"
+        assert remaining(other, GRID, heartbeat=1) == 1
+        queue_next(other, GRID, 0)
+        other.optimize(lambda trial: suggest(trial, GRID)["alpha"], n_trials=1)
+    assert [trial.state for trial in records(other)] == ["complete", "complete", "failed", "complete"]
+    assert other.trials[-1].value == 1.0
+    assert begun.number == 2
+
+
 def test_the_order_of_a_grid_is_the_seeds() -> None:
     def order(seed: int) -> list[float]:
         study = open_study(None, search=GRID, seed=seed)

@@ -1,5 +1,6 @@
 """Searches: what they choose by, what they cost, and what they refuse."""
 
+import importlib
 import json
 from collections.abc import Callable
 from dataclasses import replace
@@ -11,10 +12,11 @@ import pytest
 from noiselayer.data import LabeledData
 from noiselayer.errors import InputError
 from noiselayer.jobs.tuning import apply_values, parse_search, tune
-from noiselayer.jobs.tuning import tune as tuning_run
 from noiselayer.training import Hardware, TrainingOptions, fit_classifier, predict_logits
 
 CPU = Hardware(accelerator="cpu")
+# (The package has a function of the same name.)
+tuning_run = importlib.import_module("noiselayer.jobs.tuning.tune")
 Short = Callable[..., TrainingOptions]
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import inspect
-import json
 import random
 import time
 import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from datetime import datetime
 from typing import Any
 
 import optuna
@@ -16,7 +16,8 @@ from optuna.exceptions import ExperimentalWarning
 from optuna.samplers import BaseSampler, TPESampler
 from optuna.trial import FrozenTrial, TrialState
 
-from noiselayer.errors import InputError, list_some
+from noiselayer.errors import InputError
+from noiselayer.files.differences import differences
 from noiselayer.jobs.tuning.search import SearchRange
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "remaining",
     "sampler_of",
     "suggest",
+    "tried",
 ]
 
 STUDY = "noiselayer"
@@ -43,6 +45,7 @@ def open_study(
     spared: int = 0,
     heartbeat: int = 60,
     resume: bool = False,
+    on_dead: Callable[[optuna.Study, FrozenTrial], None] | None = None,
 ) -> optuna.Study:
     """Open the study in a storage, or begin one.
 
@@ -55,6 +58,7 @@ def open_study(
         heartbeat: Seconds between the signs of life of a running trial. Without one for twice as long its
             worker counts as dead, and another one does the trial again.
         resume: Whether trials may lie there already.
+        on_dead: Called with the trial of a worker that has died; :func:`queue_again` if None.
 
     Raises:
         InputError: If the storage cannot be opened, or holds trials and nobody asked to go on with them.
@@ -65,7 +69,7 @@ def open_study(
     """
     study = optuna.create_study(
         study_name=STUDY,
-        storage=None if storage is None else _storage(storage, heartbeat),
+        storage=None if storage is None else _storage(storage, heartbeat, on_dead or queue_again),
         sampler=sampler_of(search, seed, 0),
         pruner=(
             optuna.pruners.MedianPruner(n_startup_trials=5, n_warmup_steps=spared)
@@ -101,14 +105,40 @@ def suggest(trial: optuna.Trial, search: Sequence[SearchRange]) -> dict[str, flo
     return {s.name: trial.suggest_float(s.name, s.low, s.high, log=s.log and s.low > 0) for s in search}
 
 
-def remaining(study: optuna.Study, search: Sequence[SearchRange]) -> int | None:
-    """Values of the grid that no trial has tried, with those that wait to be tried again; None without a grid."""
+def remaining(study: optuna.Study, search: Sequence[SearchRange], *, heartbeat: float = 0.0) -> int | None:
+    """Values of the grid that no trial has tried, with those that wait to be tried again; None without a grid.
+
+    Args:
+        study: Shared by all workers.
+        search: What is searched.
+        heartbeat: Seconds between signs of life. If only values are left that other workers are trying, wait for a
+            little more than two of them, to see whether one has died and left its value.
+    """
     if not search[0].values:
         return None
-    with _no_experimental_warnings():
-        optuna.storages.fail_stale_trials(study)  # what a dead worker has begun is not being tried
-    waiting = study.get_trials(deepcopy=False, states=(TrialState.WAITING,))
-    return max(len(waiting), len(_untried(study, search[0])))
+    until = time.monotonic() + 2.5 * heartbeat
+    while True:
+        with _no_experimental_warnings():
+            optuna.storages.fail_stale_trials(study)  # what a dead worker has begun is not being tried
+        trials = study.get_trials(deepcopy=False, states=(TrialState.WAITING, TrialState.RUNNING))
+        waiting = sum(trial.state == TrialState.WAITING for trial in trials)
+        left = max(waiting, len(_untried(study, search[0])))
+        if left or waiting == len(trials) or time.monotonic() > until:
+            return left
+        for trial in trials:
+            if (
+                trial.state == TrialState.RUNNING
+                and not trial.params
+                and _seconds_since(trial) > 2 * heartbeat
+            ):
+                # Its worker was killed before the first sign of life, and optuna takes it for alive.
+                with suppress(ValueError, RuntimeError):  # another worker was quicker
+                    study.tell(trial.number, state=TrialState.FAIL)
+        time.sleep(min(1.0, heartbeat / 4))
+
+
+def _seconds_since(trial: FrozenTrial) -> float:
+    return 0.0 if trial.datetime_start is None else (datetime.now() - trial.datetime_start).total_seconds()
 
 
 def queue_next(study: optuna.Study, search: Sequence[SearchRange], seed: int) -> None:
@@ -154,19 +184,30 @@ def check_same(study: optuna.Study, config: dict[str, Any]) -> None:
     Raises:
         InputError: Names what differs.
     """
-    now = _flat(json.loads(json.dumps(config)))
     kept = study.user_attrs.get("config")
     if kept is None:
         study.set_user_attr("config", config)
         return
-    before = _flat(kept)
-    differing = [key for key in sorted(before.keys() | now.keys()) if before.get(key) != now.get(key)]
+    differing = differences(kept, config)
     if differing:
-        listed = list_some((f"{key} was {before.get(key)}, now {now.get(key)}" for key in differing), 5)
         raise InputError(
-            f"the trials in the storage were made otherwise, so they cannot be compared with new ones: {listed}. Use "
-            "the same options, or name another storage and another folder."
+            f"the trials in the storage were made otherwise, so they cannot be compared with new ones: {differing}. "
+            "Use the same options, or name another storage and another folder."
         )
+
+
+def tried(study: optuna.Study, before: int | None = None) -> int:
+    """How many trials there are that have not failed, of those numbered below ``before`` if it is given.
+
+    It numbers what is proposed: a search of which a trial was killed goes on as if it had not been.
+
+    >>> tried(optuna.create_study())
+    0
+    """
+    return sum(
+        trial.state != TrialState.FAIL and (before is None or trial.number < before)
+        for trial in study.get_trials(deepcopy=False)
+    )
 
 
 @contextmanager
@@ -180,12 +221,14 @@ def quiet() -> Iterator[None]:
         optuna.logging.set_verbosity(level)
 
 
-def _storage(address: str, heartbeat: int) -> optuna.storages.RDBStorage:
+def _storage(
+    address: str, heartbeat: int, on_dead: Callable[[optuna.Study, FrozenTrial], None]
+) -> optuna.storages.RDBStorage:
     arguments: dict[str, Any] = {"heartbeat_interval": heartbeat, "grace_period": 2 * heartbeat}
     # This one too has changed its name in optuna 4.9.
     known = inspect.signature(optuna.storages.RDBStorage).parameters
     name = "heartbeat_stale_trial_callback"
-    arguments[name if name in known else "failed_trial_callback"] = queue_again
+    arguments[name if name in known else "failed_trial_callback"] = on_dead
     if address.startswith("sqlite"):
         arguments["engine_kwargs"] = {"connect_args": {"timeout": 60}}
     for attempt in range(_ATTEMPTS):
@@ -208,13 +251,3 @@ def _no_experimental_warnings() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ExperimentalWarning)
         yield
-
-
-def _flat(content: Any, prefix: str = "") -> dict[str, Any]:
-    """Nested dicts as one, keys joined by dots."""
-    if not isinstance(content, dict):
-        return {prefix: content}
-    flat: dict[str, Any] = {}
-    for key, value in content.items():
-        flat |= _flat(value, f"{prefix}.{key}" if prefix else str(key))
-    return flat

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import optuna
-from optuna.trial import TrialState
+from optuna.trial import FrozenTrial, TrialState
 from torch import Tensor
 
 from noiselayer.choices import ObjectiveName
@@ -32,10 +32,10 @@ from noiselayer.jobs.tuning.study import (
     remaining,
     sampler_of,
     suggest,
+    tried,
 )
 from noiselayer.jobs.tuning.tuning_files import save_report
 from noiselayer.jobs.tuning.tuning_result import TuningResult, records
-from noiselayer.jobs.tuning.workers import fail_trials_of_the_dead, mark, tried
 from noiselayer.storage.environment import evaluation_device
 from noiselayer.storage.run_folder import RunFolder
 from noiselayer.storage.run_sets import RunSets
@@ -66,7 +66,7 @@ def tune(
     out: str | Path | None = None,
     storage: str | None = None,
     resume: bool = False,
-    heartbeat: int = 60,
+    heartbeat: int = 20,
     hardware: Hardware | None = None,
     config: Mapping[str, Any] | None = None,
     train_arguments: Sequence[str] = ("noiselayer", "train"),
@@ -98,7 +98,8 @@ def tune(
         storage: Where trials are kept, "sqlite:///FILE" say; ``study.db`` in ``out`` if None, or the memory
             without ``out``. Several processes may share one: each calls ``tune`` with ``resume``.
         resume: Go on with trials that lie there already.
-        heartbeat: Seconds between signs of life; a trial without one for twice as long is done again.
+        heartbeat: Seconds between signs of life; a trial without one for twice as long is done again, so a search
+            that was killed and goes on at once waits so long for its last value.
         hardware: One device and its precision; several devices are used by as many workers.
         config: What else identifies the search, for ``config.json``.
         train_arguments: The beginning of the command line in ``best.json``.
@@ -150,6 +151,11 @@ def tune(
         raise InputError(
             f"the folder {folder.path} holds a run of training, not a search; name another with --out."
         )
+
+    def do_again(study: optuna.Study, trial: FrozenTrial) -> None:
+        queue_again(study, trial)
+        say(f"Trial {trial.number} was killed; it is done again.")
+
     # The folder has its description before its storage: another worker may look at any moment.
     if folder is not None and folder.config is None:
         folder.begin(described)
@@ -165,10 +171,11 @@ def tune(
                 spared=options.max_epochs // 4,  # while the learning rate rises, nothing is settled
                 heartbeat=heartbeat,
                 resume=resume,
+                on_dead=do_again,
             )
             check_same(study, {key: described.get(key) for key in _COMPARED})
             with writing(str(out or storage), _GO_ON):
-                interrupted = trainer.run(study, trials)
+                interrupted = trainer.run(study, trials, heartbeat)
     except BaseException:
         if folder is not None and folder.config is None and not (folder.path / "study.db").exists():
             folder.abandon()
@@ -221,36 +228,32 @@ class _Trials:
             "grid": list(self.search[0].values),
         }
 
-    def run(self, study: optuna.Study, trials: int | None) -> bool:
+    def run(self, study: optuna.Study, trials: int | None, heartbeat: int) -> bool:
         """Run trials until there are enough; True if the user stopped them."""
         with tempfile.TemporaryDirectory(prefix="noiselayer-") as scratch:
             begun: list[int] = []
 
             def objective(trial: optuna.Trial) -> float:
                 begun.append(trial.number)
-                mark(trial)
                 if not self.search[0].values:  # a grid's value is settled by now
                     study.sampler = sampler_of(self.search, self.options.seed, tried(study, trial.number))
                 return self._trial(trial, Path(scratch))
 
-            while True:
-                for number in fail_trials_of_the_dead(study, queue_again):
-                    self.say(f"Trial {number} was killed; it is done again.")
-                left = remaining(study, self.search)
-                enough = (
-                    len(begun) >= trials if trials is not None else left is None and len(begun) >= _TRIALS
-                )
-                if enough or left == 0:
-                    return False
-                study.sampler = sampler_of(self.search, self.options.seed, tried(study))
-                queue_next(study, self.search, self.options.seed)
-                try:
+            try:
+                while True:
+                    if trials is not None and len(begun) >= trials:
+                        return False
+                    left = remaining(study, self.search, heartbeat=heartbeat)
+                    if left == 0 or (left is None and trials is None and len(begun) >= _TRIALS):
+                        return False
+                    study.sampler = sampler_of(self.search, self.options.seed, tried(study))
+                    queue_next(study, self.search, self.options.seed)
                     study.optimize(objective, n_trials=1)
-                except KeyboardInterrupt:
-                    for trial in study.get_trials():
-                        if trial.number in begun[-1:] and trial.state == TrialState.FAIL:
-                            queue_again(study, trial)
-                    return True
+            except KeyboardInterrupt:
+                for trial in study.get_trials():
+                    if trial.number in begun[-1:] and trial.state == TrialState.FAIL:
+                        queue_again(study, trial)
+                return True
 
     def _trial(self, trial: optuna.Trial, scratch: Path) -> float:
         values = suggest(trial, self.search)
