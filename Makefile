@@ -1,7 +1,7 @@
 # One command per habit. Each sets up what it needs in the virtual environment $(VENV) by itself.
 #
 #   make demo          see it work, in noiselayer-demo/ (or OUT=folder)
-#   make test          the tests that take seconds each; make test-slow for the others
+#   make test          the tests, in minutes on two cores; test-slow: those that take minutes each; test-all: both
 #   make test-extras   the examples, and what meets other tools, with those packages installed
 #   make check         style, formatting and types
 #   make docs          the documentation, in site/
@@ -9,7 +9,8 @@
 #                      hours, and NOISELAYER_DATA for what is measured on real images; BENCH="--only loss" for a part
 #   make package       wheel and source archive, in dist/
 #
-# PYTHON=python3.12 chooses the interpreter, VENV=/some/where the environment, TESTS=tests/audit what is tested.
+# PYTHON=python3.12 chooses the interpreter, VENV=/some/where the environment, TESTS=tests/audit what is tested,
+# JOBS=4 by how many processes (as many as there are cores, if nothing is said).
 
 # Tests that skip where an optional package is missing, and that no other command runs with it.
 EXTRAS := tests/examples tests/interchange tests/training/test_noise_log.py
@@ -18,14 +19,17 @@ PYTHON ?= python3
 VENV ?= .venv
 OUT ?= noiselayer-demo
 TESTS ?=
+JOBS ?= auto
 BENCH ?=
 BIN := $(VENV)/bin
 SENTENCES := $(VENV)/sentences/vaderSentiment-2.5.tar.gz
+# A process a core with one thread each: the tests are small, and threads would wait for one another.
+PYTEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) --dist loadfile
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-slow test-extras check docs bench package format clean
+.PHONY: help demo test test-slow test-all test-extras check docs bench package format clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -34,10 +38,13 @@ demo: $(VENV)/.ready
 	$(BIN)/noiselayer demo --out "$(OUT)"
 
 test: $(VENV)/.ready-test
-	$(BIN)/python -m pytest $(TESTS)
+	$(PYTEST) $(TESTS)
 
 test-slow: $(VENV)/.ready-test
-	$(BIN)/python -m pytest -m slow $(TESTS)
+	$(PYTEST) -m slow $(TESTS)
+
+test-all: $(VENV)/.ready-test
+	$(PYTEST) -m "slow or not slow" $(TESTS)
 
 test-extras: $(VENV)/.ready-extras $(SENTENCES)
 	NOISELAYER_DATA="$${NOISELAYER_DATA:-$(abspath $(dir $(SENTENCES)))}" $(BIN)/python -m pytest -rs $(EXTRAS)

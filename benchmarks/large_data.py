@@ -27,7 +27,7 @@ from measure import Row, arguments, in_fresh_process, row, write
 from PIL import Image
 
 from noiselayer.data import from_arrays, read_data
-from noiselayer.noise.matrices import symmetric
+from noiselayer.noise import symmetric
 from noiselayer.training import Hardware, default_options, fit_classifier
 
 SHAPE, K, BLOCK = (96, 96, 3), 10, 2_000

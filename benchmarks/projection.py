@@ -9,7 +9,7 @@ import torch
 from measure import arguments, interleaved, milliseconds, ratios, row, write
 from torch import Tensor
 
-from noiselayer.noise.matrices import project, symmetric
+from noiselayer.noise import project, symmetric
 
 
 def by_sorting(v: Tensor) -> Tensor:

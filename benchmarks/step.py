@@ -19,7 +19,7 @@ from torch.profiler import ProfilerActivity, profile
 
 from noiselayer import NoisyLabelLoss
 from noiselayer.models import build_model
-from noiselayer.noise.matrices import symmetric
+from noiselayer.noise import symmetric
 from noiselayer.paper.beyond.small_network import WIDTHS, matrix_product_speed, operations_per_sample
 from noiselayer.training import best_precision
 

@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from noiselayer import NoisyLabelLoss
 from noiselayer.data.labeled import from_arrays
 from noiselayer.models import build_model
-from noiselayer.noise.matrices import symmetric
+from noiselayer.noise import symmetric
 from noiselayer.training import Hardware, Optimization, TrainingOptions, best_precision, fit_classifier
 
 BATCH, K = 128, 10

@@ -6,8 +6,8 @@ from sklearn.model_selection import train_test_split
 
 import noiselayer
 
-TRUE_MATRIX = noiselayer.noise.matrices.pair_flip(10, 0.4)
-START = noiselayer.noise.matrices.symmetric(10, 0.3)  # off the identity, from which a matrix hardly moves
+TRUE_MATRIX = noiselayer.noise.pair_flip(10, 0.4)
+START = noiselayer.noise.symmetric(10, 0.3)  # off the identity, from which a matrix hardly moves
 
 
 def load():

@@ -81,7 +81,7 @@ def noise_of(rate: float, num_classes: int) -> torch.Tensor:
     """The true noise matrix, columns = true classes."""
     if num_classes == 2:
         return torch.tensor([[1.0, rate], [0.0, 1.0 - rate]], dtype=torch.float64)
-    return noiselayer.noise.matrices.pair_flip(num_classes, rate, dtype=torch.float64)
+    return noiselayer.noise.pair_flip(num_classes, rate, dtype=torch.float64)
 
 
 def prune(interpreter: str, X: np.ndarray, noisy: np.ndarray, boosted: Any, seed: int) -> np.ndarray:

@@ -45,9 +45,7 @@ def run(cell: str, arrays: Arrays) -> dict[str, Any]:
         )
         Q = counts / counts.sum(dim=0)
     else:
-        Q = noiselayer.noise.matrices.random(
-            10, 0.5 if setting == "deliberate-50" else 0.0, generator=generator
-        )
+        Q = noiselayer.noise.random(10, 0.5 if setting == "deliberate-50" else 0.0, generator=generator)
         noisy = noiselayer.corrupt_labels(truth[chosen], Q, generator=generator)
     began = time.process_time()
     trained = fit_classifier(

@@ -51,12 +51,12 @@ def data_of(name: str, seed: int) -> tuple[np.ndarray, ...]:
 def noise_of(kind: str, num_classes: int, generator: torch.Generator) -> torch.Tensor:
     """The true noise matrix."""
     if kind == "none":
-        return noiselayer.noise.matrices.identity(num_classes)
+        return noiselayer.noise.identity(num_classes)
     if num_classes == 2:  # a pair flip of 45 % each way leaves nothing to learn from
         return torch.tensor([[0.9, 0.35], [0.1, 0.65]])
     if kind == "pair flip 45 %":
-        return noiselayer.noise.matrices.pair_flip(num_classes, 0.45)
-    return noiselayer.noise.matrices.random(num_classes, 0.45, generator=generator)
+        return noiselayer.noise.pair_flip(num_classes, 0.45)
+    return noiselayer.noise.random(num_classes, 0.45, generator=generator)
 
 
 def run(name: str, kind: str, variant: str, seed: int) -> dict[str, Any]:

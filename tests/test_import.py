@@ -16,8 +16,10 @@ SOURCE = Path(noiselayer.__file__).parent
 PUBLIC = {
     "AuditResult",
     "NoiseLayer",
+    "NoisyLabelBoostingClassifier",
     "NoisyLabelClassifier",
     "NoisyLabelLoss",
+    "NoisyLabelMetaClassifier",
     "SparseNoiseMatrix",
     "TopDownLoss",
     "__version__",
@@ -28,16 +30,23 @@ PUBLIC = {
     "corrupt_labels",
     "estimate_source_matrices",
     "inverse_conversion",
+    "label_error_probability",
     "load",
+    "noise",
     "noise_floor",
-    "noise_matrix",
     "noisy_label_loss",
+    "noisy_label_metric",
+    "noisy_label_objective",
+    "posterior",
     "regularization",
     "top_down_loss",
     "uniform_conversion",
 }
 # These need more than torch.
-HEAVY = {"NoisyLabelClassifier", "load"}
+HEAVY = {
+    *("NoisyLabelBoostingClassifier", "NoisyLabelClassifier", "NoisyLabelMetaClassifier"),
+    *("load", "noisy_label_metric", "noisy_label_objective"),
+}
 MATHEMATICS = f"from noiselayer import {', '.join(sorted(PUBLIC - HEAVY))}"
 
 
@@ -83,6 +92,11 @@ def test_every_public_name_is_documented(name: str) -> None:
 def test_lazy_names_are_imported_when_first_used() -> None:
     before, after = modules_after("import noiselayer", "noiselayer.NoisyLabelClassifier")
     assert "sklearn" in after - before
+
+
+def test_the_old_name_of_a_module_still_leads_to_it() -> None:
+    with pytest.warns(DeprecationWarning, match="noiselayer.noise_matrix has become noiselayer.noise"):
+        assert noiselayer.noise_matrix.pair_flip is noiselayer.noise.pair_flip
 
 
 def test_a_mistyped_name_is_an_attribute_error() -> None:

@@ -28,9 +28,9 @@ CLASS_NAMES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "
 HUMAN = ("aggre", "random1", "worse")
 # Noise matrices of deliberate noise: the rate is the share of wrong labels.
 DELIBERATE = {
-    "symmetric-30": lambda: noiselayer.noise.matrices.symmetric(10, 0.3),
-    "pair-flip-30": lambda: noiselayer.noise.matrices.pair_flip(10, 0.3),
-    "random-30": lambda: noiselayer.noise.matrices.random(
+    "symmetric-30": lambda: noiselayer.noise.symmetric(10, 0.3),
+    "pair-flip-30": lambda: noiselayer.noise.pair_flip(10, 0.3),
+    "random-30": lambda: noiselayer.noise.random(
         10, 0.3, concentration=0.5, generator=torch.Generator().manual_seed(0)
     ),
 }

@@ -6,31 +6,41 @@ answers before torch is there, and nobody pays for the training libraries who br
 
 from __future__ import annotations
 
+import warnings
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from noiselayer._version import __version__
 
 if TYPE_CHECKING:
+    from noiselayer import noise
     from noiselayer.annotators import combine_labels, estimate_source_matrices
     from noiselayer.audit import AuditResult, audit_labels
     from noiselayer.checks import check_noise_model, noise_floor
     from noiselayer.estimation.accuracy import accuracy_from_noisy_labels
+    from noiselayer.estimators.boosting import (
+        NoisyLabelBoostingClassifier,
+        noisy_label_metric,
+        noisy_label_objective,
+    )
+    from noiselayer.estimators.meta import NoisyLabelMetaClassifier
     from noiselayer.estimators.network import NoisyLabelClassifier
     from noiselayer.joint import regularization
     from noiselayer.losses.bottom_up import NoisyLabelLoss, noisy_label_loss
     from noiselayer.losses.noise_layer import NoiseLayer
     from noiselayer.losses.top_down import TopDownLoss, inverse_conversion, top_down_loss, uniform_conversion
-    from noiselayer.noise import matrices as noise_matrix
     from noiselayer.noise.corruption import corrupt_labels
+    from noiselayer.noise.posterior import label_error_probability, posterior
     from noiselayer.noise.sparse_matrix import SparseNoiseMatrix
     from noiselayer.storage.loaded_run import load
 
 __all__ = [
     "AuditResult",
     "NoiseLayer",
+    "NoisyLabelBoostingClassifier",
     "NoisyLabelClassifier",
     "NoisyLabelLoss",
+    "NoisyLabelMetaClassifier",
     "SparseNoiseMatrix",
     "TopDownLoss",
     "__version__",
@@ -41,21 +51,27 @@ __all__ = [
     "corrupt_labels",
     "estimate_source_matrices",
     "inverse_conversion",
+    "label_error_probability",
     "load",
+    "noise",
     "noise_floor",
-    "noise_matrix",
     "noisy_label_loss",
+    "noisy_label_metric",
+    "noisy_label_objective",
+    "posterior",
     "regularization",
     "top_down_loss",
     "uniform_conversion",
 ]
 
-_MODULES = {"noise_matrix": "noiselayer.noise.matrices", "regularization": "noiselayer.joint.regularization"}
+_MODULES = {"noise": "noiselayer.noise", "regularization": "noiselayer.joint.regularization"}
 _HOMES = {
     "AuditResult": "noiselayer.audit",
     "NoiseLayer": "noiselayer.losses.noise_layer",
+    "NoisyLabelBoostingClassifier": "noiselayer.estimators.boosting",
     "NoisyLabelClassifier": "noiselayer.estimators.network",
     "NoisyLabelLoss": "noiselayer.losses.bottom_up",
+    "NoisyLabelMetaClassifier": "noiselayer.estimators.meta",
     "SparseNoiseMatrix": "noiselayer.noise.sparse_matrix",
     "TopDownLoss": "noiselayer.losses.top_down",
     "accuracy_from_noisy_labels": "noiselayer.audit",
@@ -65,9 +81,13 @@ _HOMES = {
     "corrupt_labels": "noiselayer.noise.corruption",
     "estimate_source_matrices": "noiselayer.annotators",
     "inverse_conversion": "noiselayer.losses.top_down",
+    "label_error_probability": "noiselayer.noise",
     "load": "noiselayer.storage.loaded_run",
     "noise_floor": "noiselayer.checks",
     "noisy_label_loss": "noiselayer.losses.bottom_up",
+    "noisy_label_metric": "noiselayer.estimators.boosting",
+    "noisy_label_objective": "noiselayer.estimators.boosting",
+    "posterior": "noiselayer.noise",
     "top_down_loss": "noiselayer.losses.top_down",
     "uniform_conversion": "noiselayer.losses.top_down",
 }
@@ -76,6 +96,13 @@ _HOMES = {
 def __getattr__(name: str) -> Any:
     if name in _MODULES:
         return import_module(_MODULES[name])
+    if name == "noise_matrix":
+        warnings.warn(
+            "noiselayer.noise_matrix has become noiselayer.noise, so that no module has an argument's name.",
+            DeprecationWarning,
+            stacklevel=2,
+        )
+        return import_module("noiselayer.noise")
     if name in _HOMES:
         value = getattr(import_module(_HOMES[name]), name)
         globals()[name] = value  # found without this function the next time

@@ -12,7 +12,7 @@ from noiselayer.audit.candidates import candidates_of, likeliest_class
 from noiselayer.audit.judge import judging_model
 from noiselayer.audit.noise_model import NoiseModel, unmix
 from noiselayer.audit.subsample import MOST_ROWS, Batch, first_pass
-from noiselayer.noise.matrices import pair_flip, random, symmetric
+from noiselayer.noise import pair_flip, random, symmetric
 from noiselayer.noise.posterior import label_error_probability, posterior
 
 

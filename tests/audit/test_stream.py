@@ -13,7 +13,7 @@ import torch
 from noiselayer import audit_labels, corrupt_labels
 from noiselayer.audit.stream import audit_stream, batches_of_columns, batches_of_parquet
 from noiselayer.errors import InputError
-from noiselayer.noise.matrices import pair_flip
+from noiselayer.noise import pair_flip
 
 N, K = 3000, 4
 

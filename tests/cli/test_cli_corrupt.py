@@ -9,7 +9,7 @@ import pytest
 import torch
 from click.testing import Result
 
-from noiselayer.noise.matrices import pair_flip
+from noiselayer.noise import pair_flip
 from noiselayer.storage.matrix_file import read_noise_matrix, write_noise_matrix
 
 Run = Callable[..., Result]

@@ -5,7 +5,7 @@ import torch
 
 from noiselayer import corrupt_labels
 from noiselayer.estimation.accuracy import accuracy_from_noisy_labels
-from noiselayer.noise.matrices import identity, pair_flip, random
+from noiselayer.noise import identity, pair_flip, random
 
 
 def predicted(truth: torch.Tensor, generator: torch.Generator) -> torch.Tensor:

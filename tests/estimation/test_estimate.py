@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from simulated import F64, counts, exact, measured, problem
 
 from noiselayer.estimation import estimate_noise_matrix, evidence, relative_l1_error
+from noiselayer.noise import check
 from noiselayer.noise import matrices as nm
-from noiselayer.noise.matrices import check
 
 METHODS = ("inverse", "sparse", "auto")
 

@@ -107,7 +107,7 @@ def test_errors(clean: torch.Tensor, noisy: torch.Tensor, error: type[Exception]
 
 def test_bayes_errors() -> None:
     R, frequencies = torch.eye(2), torch.tensor([0.5, 0.5])
-    with pytest.raises(ValueError, match=r"noiselayer\.noise\.matrices\.project first"):
+    with pytest.raises(ValueError, match=r"noiselayer\.noise\.project first"):
         noise_matrix_from_inverse(R - 0.1, frequencies)
     with pytest.raises(
         ValueError, match=r"\(K, K\) and noisy_label_frequencies \(K,\); got \(2, 2\) and \(3,\)"

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from noiselayer import corrupt_labels
 from noiselayer.estimation import estimate_from_pairs
+from noiselayer.noise import check
 from noiselayer.noise import matrices as nm
-from noiselayer.noise.matrices import check
 
 
 def test_without_a_prior_it_is_counting(generator: torch.Generator) -> None:

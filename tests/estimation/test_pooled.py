@@ -14,8 +14,8 @@ from noiselayer.estimation import (
     estimate_noise_matrix,
     relative_l1_error,
 )
+from noiselayer.noise import check
 from noiselayer.noise import matrices as nm
-from noiselayer.noise.matrices import check
 
 
 def both(

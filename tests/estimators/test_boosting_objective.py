@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from noiselayer import corrupt_labels, noisy_label_loss
 from noiselayer.estimators.boosting import class_probabilities, noisy_label_metric, noisy_label_objective
-from noiselayer.noise.matrices import pair_flip
+from noiselayer.noise import pair_flip
 
 Array = npt.NDArray[Any]
 SKEWED = np.array([[0.7, 0.0, 0.4], [0.3, 0.8, 0.0], [0.0, 0.2, 0.6]])

@@ -11,7 +11,7 @@ from torch import Tensor
 from noiselayer import corrupt_labels
 from noiselayer.joint.alternating import alternate, fixed_matrix_losses, renamed_classes
 from noiselayer.joint.from_features import estimate_from_features
-from noiselayer.noise.matrices import random
+from noiselayer.noise import random
 
 K, D = 5, 20
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from noiselayer.joint.regularization import log_volume, trace_penalty, weight_decay_penalty
-from noiselayer.noise.matrices import identity, project, random, symmetric
+from noiselayer.noise import identity, project, random, symmetric
 
 PENALTIES = [trace_penalty, weight_decay_penalty, log_volume]
 EVERY_PENALTY = pytest.mark.parametrize("penalty", PENALTIES)

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from noiselayer.losses import log_space
 from noiselayer.losses.log_space import log_noisy_probs, noisy_nll
-from noiselayer.noise.matrices import project
+from noiselayer.noise import project
 
 F64 = torch.float64
 

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, nll_loss
 
 from noiselayer import NoiseLayer, corrupt_labels, noisy_label_loss
-from noiselayer.noise.matrices import symmetric
+from noiselayer.noise import symmetric
 
 
 def batch(K: int = 3) -> tuple[Tensor, Tensor]:

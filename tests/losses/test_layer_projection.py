@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from noiselayer import NoiseLayer
-from noiselayer.noise.matrices import project, symmetric
+from noiselayer.noise import project, symmetric
 
 OPTIMIZERS: dict[str, Callable[[list[dict[str, object]]], torch.optim.Optimizer]] = {
     "SGD": lambda groups: torch.optim.SGD(groups, lr=0.5),

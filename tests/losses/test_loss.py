@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from noiselayer import NoisyLabelLoss, noisy_label_loss
-from noiselayer.noise.matrices import pair_flip, symmetric
+from noiselayer.noise import pair_flip, symmetric
 
 SHAPES = [(5,), (7, 5), (2, 5), (3, 5, 4), (2, 5, 3, 2), (2, 5, 1, 2, 3)]  # of the logits; K = 5
 REDUCTIONS = ["mean", "sum", "none"]
@@ -160,7 +160,7 @@ def test_a_transposed_asymmetric_matrix_gives_another_answer(skewed: Tensor) -> 
     assert right.tolist() == pytest.approx(losses)
     assert transposed.tolist() != pytest.approx(losses, rel=0.1)
     with pytest.raises(
-        ValueError, match="columns must sum to 1.*use noiselayer.noise.matrices.from_transition_matrix"
+        ValueError, match="columns must sum to 1.*use noiselayer.noise.from_transition_matrix"
     ):
         NoisyLabelLoss(skewed.T)
 

@@ -19,7 +19,7 @@ from noiselayer.losses.top_down import (
     top_down_loss,
     uniform_conversion,
 )
-from noiselayer.noise.matrices import pair_flip, random, symmetric
+from noiselayer.noise import pair_flip, random, symmetric
 
 SHAPES = [(5,), (7, 5), (3, 5, 4), (2, 5, 3, 2)]  # of the logits; K = 5
 REDUCTIONS = ["mean", "sum", "none"]

@@ -10,7 +10,7 @@ from scipy import stats
 from torch import Tensor
 
 from noiselayer import corrupt_labels
-from noiselayer.noise.matrices import class_map, identity, pair_flip, random, symmetric
+from noiselayer.noise import class_map, identity, pair_flip, random, symmetric
 
 
 def seeded(seed: int) -> torch.Generator:

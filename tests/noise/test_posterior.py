@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from noiselayer import noisy_label_loss
-from noiselayer.noise.matrices import pair_flip, random
+from noiselayer.noise import pair_flip, random
 from noiselayer.noise.posterior import label_error_probability, posterior
 
 

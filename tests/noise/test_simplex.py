@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from noiselayer.noise.matrices import project, symmetric
+from noiselayer.noise import project, symmetric
 
 EVERYDAY = st.floats(-3, 3, width=32)
 ANY_SIZE = st.floats(allow_nan=False, allow_infinity=False, width=32)

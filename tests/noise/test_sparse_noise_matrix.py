@@ -14,7 +14,7 @@ from torch.nn.functional import cross_entropy
 from noiselayer import NoiseLayer, NoisyLabelLoss, SparseNoiseMatrix, corrupt_labels, noisy_label_loss
 from noiselayer.losses.log_space import noisy_nll
 from noiselayer.losses.sparse_bottom_up import sparse_log_noisy_probs, sparse_noisy_nll
-from noiselayer.noise.matrices import check, pair_flip, random, symmetric
+from noiselayer.noise import check, pair_flip, random, symmetric
 
 F64 = torch.float64
 

@@ -6,7 +6,7 @@ import matplotlib as mpl
 import pytest
 import torch
 
-from noiselayer.noise.matrices import random, symmetric
+from noiselayer.noise import random, symmetric
 from noiselayer.report import draw_noise_matrices, matrix_panel, save_noise_matrices
 
 NAMES = ["cat", "dog", "bird"]

@@ -77,7 +77,7 @@ def combine_labels(
         ValueError: If shapes do not fit, a number is out of range, matrices are none, probabilities are none,
             or there is nothing to learn from: every sample has one label, no model and no true class.
 
-    >>> from noiselayer.noise.matrices import symmetric
+    >>> from noiselayer.noise import symmetric
     >>> generator = torch.Generator().manual_seed(0)
     >>> truth = torch.arange(3000) % 3
     >>> Q = torch.stack([symmetric(3, rate) for rate in (0.2, 0.3, 0.3, 0.5)])

@@ -72,7 +72,7 @@ def fit_noise_model(
 
     >>> from noiselayer import corrupt_labels
     >>> from noiselayer.audit.candidates import candidates_of
-    >>> from noiselayer.noise.matrices import pair_flip
+    >>> from noiselayer.noise import pair_flip
     >>> generator, Q = torch.Generator().manual_seed(0), pair_flip(3, 0.3)
     >>> truth = torch.arange(3000) % 3
     >>> scores = 12 * torch.eye(3)[truth] + 4 * torch.randn(3000, 3, generator=generator)

@@ -74,7 +74,7 @@ def audit_labels(
         IndexError: If a label is out of range.
 
     >>> from noiselayer import corrupt_labels
-    >>> from noiselayer.noise.matrices import pair_flip
+    >>> from noiselayer.noise import pair_flip
     >>> generator = torch.Generator().manual_seed(0)
     >>> truth = torch.arange(3000) % 3
     >>> probs = (4 * torch.eye(3)[truth] + torch.randn(3000, 3, generator=generator)).softmax(dim=1)

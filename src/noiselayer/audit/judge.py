@@ -35,7 +35,7 @@ def judging_model(samples: Candidates, model: NoiseModel, confusion: Tensor) -> 
 
     >>> import torch
     >>> from noiselayer.audit.candidates import candidates_of
-    >>> from noiselayer.noise.matrices import pair_flip
+    >>> from noiselayer.noise import pair_flip
     >>> samples = candidates_of(torch.tensor([[0.6, 0.3, 0.1], [0.2, 0.7, 0.1]]), torch.tensor([0, 2]))
     >>> fitted = NoiseModel(pair_flip(3, 0.3))
     >>> judging = judging_model(samples, fitted, torch.eye(3) * 0.4 + 0.2)

@@ -98,7 +98,7 @@ def check_noise_model(
             the one it belongs to.
 
     >>> from noiselayer import corrupt_labels
-    >>> from noiselayer.noise.matrices import symmetric
+    >>> from noiselayer.noise import symmetric
     >>> generator = torch.Generator().manual_seed(0)
     >>> truth = torch.arange(6000) % 3
     >>> ease = torch.rand(6000, generator=generator)

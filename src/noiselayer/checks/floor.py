@@ -33,7 +33,7 @@ def noise_floor(noise_matrix: Tensor, class_prior: Tensor | None = None) -> floa
         TypeError: If an argument is not a floating-point tensor.
         ValueError: If ``noise_matrix`` is not one or ``class_prior`` no distribution over its classes.
 
-    >>> from noiselayer.noise.matrices import pair_flip, symmetric
+    >>> from noiselayer.noise import pair_flip, symmetric
     >>> round(noise_floor(symmetric(10, 0.5)), 3), round(noise_floor(pair_flip(10, 0.45)), 3)
     (1.792, 0.688)
     """

@@ -81,7 +81,7 @@ def accuracy_from_noisy_labels(
             inverted, or an option is out of range.
 
     >>> from noiselayer import corrupt_labels
-    >>> from noiselayer.noise.matrices import pair_flip
+    >>> from noiselayer.noise import pair_flip
     >>> generator, Q = torch.Generator().manual_seed(0), pair_flip(3, 0.4)
     >>> truth = torch.arange(30_000) % 3
     >>> right = torch.rand(30_000, generator=generator) < 0.9

@@ -67,7 +67,7 @@ def estimate_from_predictions(
             is unknown.
 
     >>> from noiselayer import corrupt_labels
-    >>> from noiselayer.noise.matrices import pair_flip
+    >>> from noiselayer.noise import pair_flip
     >>> generator = torch.Generator().manual_seed(0)
     >>> truth = torch.arange(30_000) % 3
     >>> probs = (2 * torch.eye(3)[truth] + torch.randn(30_000, 3, generator=generator)).softmax(dim=1)

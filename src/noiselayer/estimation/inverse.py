@@ -22,7 +22,7 @@ def inverse_noise_matrix(clean_confusion: Tensor, noisy_confusion: Tensor) -> Te
     true class only, so for one that was fitted to neither set.
 
     The result is raw: measured confusions scatter, so its entries may be negative. Its columns sum to 1.
-    :func:`noiselayer.noise.matrices.project` takes it to the nearest probability matrix.
+    :func:`noiselayer.noise.project` takes it to the nearest probability matrix.
 
     Args:
         clean_confusion: Shape (..., K, K), C*: column = given (true) label, row = prediction.
@@ -90,7 +90,7 @@ def noise_matrix_from_inverse(
     if bool((R < 0).any()):
         raise ValueError(
             f"inverse_noise_matrix must hold probabilities; its smallest entry is {float(R.min()):.4g}. "
-            "Use noiselayer.noise.matrices.project first."
+            "Use noiselayer.noise.project first."
         )
     pi = (frequencies / frequencies.sum(-1, keepdim=True)).unsqueeze(-2)
     if not bool((pi >= 0).all()):

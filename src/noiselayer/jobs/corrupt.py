@@ -63,7 +63,7 @@ def corrupt_file(
             table, with the other columns of ``labels`` if that is one. ``OUT.noise_matrix.csv`` goes beside.
         noise: One of :data:`NOISES`, or a file with a noise matrix (columns = true classes).
         rate: The probability that a label becomes wrong, 0.4 if None; not with a file.
-        concentration: Of "random", see :func:`noiselayer.noise.matrices.random`.
+        concentration: Of "random", see :func:`noiselayer.noise.random`.
         label_column: The column of a table; the one of a usual name if None.
         class_names: The K names, where labels are indices or a class has no sample.
         seed: Of a random matrix and of the draw.

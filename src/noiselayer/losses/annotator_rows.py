@@ -28,7 +28,7 @@ def check_stack(
     Traceback (most recent call last):
     ...
     ValueError: noise_matrix[1] columns must sum to 1; column 0 sums to 2. If rows are true classes, use
-    noiselayer.noise.matrices.from_transition_matrix; for counts, divide every column by its sum.
+    noiselayer.noise.from_transition_matrix; for counts, divide every column by its sum.
     """
     if not isinstance(noise_matrices, Tensor) or noise_matrices.ndim != 3 or not len(noise_matrices):
         what = (

@@ -150,9 +150,9 @@ class NoisyLabelLoss(nn.Module):
         reduction: "mean", "sum" or "none".
 
     Raises:
-        ValueError: If ``noise_matrix`` is not one (see :func:`noiselayer.noise.matrices.check`).
+        ValueError: If ``noise_matrix`` is not one (see :func:`noiselayer.noise.check`).
 
-    >>> from noiselayer.noise.matrices import pair_flip
+    >>> from noiselayer.noise import pair_flip
     >>> criterion = NoisyLabelLoss(pair_flip(10, 0.45))  # was: nn.CrossEntropyLoss()
     >>> criterion(torch.zeros(4, 10), torch.tensor([0, 1, 2, 3]))
     tensor(2.3026)

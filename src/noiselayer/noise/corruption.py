@@ -27,7 +27,7 @@ def corrupt_labels(
         ValueError: If ``noise_matrix`` is not a noise matrix or a label is out of range.
         TypeError: If ``labels`` are not integers.
 
-    >>> from noiselayer.noise.matrices import pair_flip
+    >>> from noiselayer.noise import pair_flip
     >>> corrupt_labels(torch.tensor([0, 1, 2]), pair_flip(3, 1.0))
     tensor([1, 2, 0])
     """

@@ -211,7 +211,7 @@ def check(noise_matrix: Tensor, *, num_classes: int | None = None, name: str = "
     Traceback (most recent call last):
     ...
     ValueError: noise_matrix columns must sum to 1; column 0 sums to 1.2. Its rows do: if rows are true
-    classes, use noiselayer.noise.matrices.from_transition_matrix.
+    classes, use noiselayer.noise.from_transition_matrix.
     """
     Q = noise_matrix
     if not isinstance(Q, Tensor) or not Q.is_floating_point():
@@ -232,16 +232,16 @@ def check(noise_matrix: Tensor, *, num_classes: int | None = None, name: str = "
         j, i = (int(k) for k in (values < 0).nonzero()[0])
         raise ValueError(
             f"{name} holds probabilities; entry [{j}, {i}] is {float(values[j, i]):.4g}. "
-            "Use noiselayer.noise.matrices.project to find the nearest noise matrix."
+            "Use noiselayer.noise.project to find the nearest noise matrix."
         )
     sums = values.to(torch.promote_types(values.dtype, torch.float32)).sum(dim=0)
     worst = int((sums - 1).abs().argmax())
     if abs(float(sums[worst]) - 1) > tolerance:
         rows_do = bool(((values.sum(dim=1) - 1).abs() <= tolerance).all())
         mend = (
-            "Its rows do: if rows are true classes, use noiselayer.noise.matrices.from_transition_matrix."
+            "Its rows do: if rows are true classes, use noiselayer.noise.from_transition_matrix."
             if rows_do
-            else "If rows are true classes, use noiselayer.noise.matrices.from_transition_matrix; for counts, "
+            else "If rows are true classes, use noiselayer.noise.from_transition_matrix; for counts, "
             "divide every column by its sum."
         )
         raise ValueError(

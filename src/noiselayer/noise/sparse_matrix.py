@@ -21,7 +21,7 @@ class SparseNoiseMatrix(nn.Module):
     Column i of ``labels`` and ``values`` belongs to true class i, as in the dense matrix: slot s says that it
     is called ``labels[s, i]`` with probability ``values[s, i]``, and the last row of ``values`` is the rest
     :math:`u`, if there is one. So the columns of ``values`` lie on the simplex, and
-    :func:`noiselayer.noise.matrices.project` puts them there. K = 21,841 classes with 20 confusions take 9 MB,
+    :func:`noiselayer.noise.project` puts them there. K = 21,841 classes with 20 confusions take 9 MB,
     the dense matrix 1.9 GB.
 
     Takes the place of a dense matrix in :func:`noiselayer.noisy_label_loss`,
@@ -93,7 +93,7 @@ class SparseNoiseMatrix(nn.Module):
         Raises:
             ValueError: If ``noise_matrix`` is none or ``num_confusions`` is out of range.
 
-        >>> from noiselayer.noise.matrices import symmetric
+        >>> from noiselayer.noise import symmetric
         >>> SparseNoiseMatrix.from_dense(symmetric(4, 0.3), 1).to_dense()[:, 0]
         tensor([0.7000, 0.1000, 0.1000, 0.1000])
         """
@@ -306,5 +306,5 @@ def _check(labels: Tensor, values: Tensor, rest: Tensor | None) -> None:
     if abs(float(sums[worst]) - 1) > 1e-3:
         raise ValueError(
             f"values and rest must sum to 1 in every column; column {worst} sums to {float(sums[worst]):.4g}. "
-            "Give what is missing as rest, or use noiselayer.noise.matrices.project(values)."
+            "Give what is missing as rest, or use noiselayer.noise.project(values)."
         )
