@@ -31,7 +31,8 @@ PUBLIC = {
     "estimate_source_matrices",
     "inverse_conversion",
     "label_error_probability",
-    "load",
+    "load",  # of load_run, before 0.2
+    "load_run",
     "noise",
     "noise_floor",
     "noisy_label_loss",
@@ -45,7 +46,7 @@ PUBLIC = {
 # These need more than torch.
 HEAVY = {
     *("NoisyLabelBoostingClassifier", "NoisyLabelClassifier", "NoisyLabelMetaClassifier"),
-    *("load", "noisy_label_metric", "noisy_label_objective"),
+    *("load", "load_run", "noisy_label_metric", "noisy_label_objective"),
 }
 MATHEMATICS = f"from noiselayer import {', '.join(sorted(PUBLIC - HEAVY))}"
 

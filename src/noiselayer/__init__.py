@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from noiselayer.noise.corruption import corrupt_labels
     from noiselayer.noise.posterior import label_error_probability, posterior
     from noiselayer.noise.sparse_matrix import SparseNoiseMatrix
-    from noiselayer.storage.loaded_run import load
+    from noiselayer.storage.loaded_run import load, load_run
 
 __all__ = [
     "AuditResult",
@@ -53,6 +53,7 @@ __all__ = [
     "inverse_conversion",
     "label_error_probability",
     "load",
+    "load_run",
     "noise",
     "noise_floor",
     "noisy_label_loss",
@@ -83,6 +84,7 @@ _HOMES = {
     "inverse_conversion": "noiselayer.losses.top_down",
     "label_error_probability": "noiselayer.noise",
     "load": "noiselayer.storage.loaded_run",
+    "load_run": "noiselayer.storage.loaded_run",
     "noise_floor": "noiselayer.checks",
     "noisy_label_loss": "noiselayer.losses.bottom_up",
     "noisy_label_metric": "noiselayer.estimators.boosting",

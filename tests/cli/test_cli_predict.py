@@ -28,7 +28,7 @@ def test_the_screen_gets_a_table_and_nothing_else(run: Run, trained: Path, vecto
     assert result.exit_code == 0, result.output
     rows = list(csv.DictReader(io.StringIO(result.stdout)))
     with np.load(vectors) as arrays:
-        predictions = noiselayer.load(trained).predict(arrays["x"])
+        predictions = noiselayer.load_run(trained).predict(arrays["x"])
     assert [row["id"] for row in rows] == [str(k) for k in range(90)]
     assert [row["label"] for row in rows] == predictions.labels
     for row, probs in zip(rows, predictions.probs.tolist(), strict=True):

@@ -100,7 +100,7 @@ def test_ctrl_c_and_resume(tmp_path: Path) -> None:
     assert process.returncode == 130, errors
     assert "can be used as it is; --resume goes on" in errors
     assert "Traceback" not in errors
-    run = noiselayer.load(stopped)
+    run = noiselayer.load_run(stopped)
     assert not run.metrics["finished"]
     assert 0 < run.metrics["epochs"] < 60
     assert run.predict(np.zeros((2, 20))).probs.shape == (2, 3)

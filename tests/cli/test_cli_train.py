@@ -40,7 +40,7 @@ def test_learned_with_a_test_set(run: Run, vectors: Path, tmp_path: Path) -> Non
     assert result.exit_code == 0, result.output
     assert "90 vectors of 2 numbers" in result.stderr
     assert "Test error on 90 trusted labels" in result.stderr
-    loaded = noiselayer.load(out)
+    loaded = noiselayer.load_run(out)
     assert loaded.class_names == ("cat", "dog", "bird")
     with np.load(vectors) as arrays:
         predicted = loaded.predict(arrays["x"]).indices.numpy()
@@ -80,7 +80,7 @@ def test_known_takes_a_matrix_and_keeps_it(run: Run, vectors: Path, tmp_path: Pa
     refused(run(*arguments, "--out", tmp_path / "a"), "--noise-matrix FILE.csv")
     result = run(*arguments, "--noise-matrix", tmp_path / "q.csv", "--out", tmp_path / "b")
     assert result.exit_code == 0, result.output
-    assert torch.equal(noiselayer.load(tmp_path / "b").noise_matrix, Q)
+    assert torch.equal(noiselayer.load_run(tmp_path / "b").noise_matrix, Q)
     (tmp_path / "rows.csv").write_text("0.8,0.2,0\n0,1,0\n0.3,0,0.7\n")
     refused(run(*arguments, "--noise-matrix", tmp_path / "rows.csv", "--out", tmp_path / "c"), "Its rows do")
     assert left(tmp_path) == {"data.npz", "q.csv", "rows.csv", "b"}
@@ -175,7 +175,7 @@ def test_damaged_images_are_listed_or_skipped(run: Run, tmp_path: Path) -> None:
     result = run(*arguments, "--out", tmp_path / "run", "--skip-unreadable")
     assert result.exit_code == 0, result.output
     assert "Note: 1 of 12 images cannot be read and are skipped: dark/3.png" in result.stderr
-    assert noiselayer.load(tmp_path / "run").metrics["skipped"] == 1
+    assert noiselayer.load_run(tmp_path / "run").metrics["skipped"] == 1
 
 
 def test_a_failure_of_the_program_is_not_blamed_on_the_input(

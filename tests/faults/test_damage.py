@@ -85,7 +85,7 @@ def test_a_disk_that_fills_keeps_the_last_whole_epoch(
         with full_disk(monkeypatch, ending):
             refused(train(data, tmp_path / "run", "--resume"), "No space left on device", "--resume")
         with pytest.raises(InputError, match="has not come to its end"):
-            noiselayer.load(tmp_path / "run")
+            noiselayer.load_run(tmp_path / "run")
     assert train(data, tmp_path / "run", "--resume").exit_code == 0
     one, other = (load_file(tmp_path / name / "weights.safetensors") for name in ("straight", "run"))
     assert all(torch.equal(one[key], other[key]) for key in one)
@@ -187,12 +187,12 @@ def test_a_hostile_run_is_refused_and_not_executed(data: Path, tmp_path: Path) -
         shutil.copytree(tmp_path / "run", tmp_path / name)
         (tmp_path / name / name).write_bytes(pickle.dumps(Payload(tmp_path / "executed")))
         with pytest.raises(InputError, match=name):
-            noiselayer.load(tmp_path / name)
+            noiselayer.load_run(tmp_path / name)
     weights = tmp_path / "run" / "weights.safetensors"
     for size in (weights.stat().st_size - 4, 30, 0):
         weights.write_bytes(weights.read_bytes()[:size])
         with pytest.raises(InputError, match="cannot load the weights"):
-            noiselayer.load(tmp_path / "run")
+            noiselayer.load_run(tmp_path / "run")
     assert not (tmp_path / "executed").exists()
 
 

@@ -54,7 +54,11 @@ def copy(run_folder: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def run(run_folder: Path) -> LoadedRun:
-    return noiselayer.load(run_folder)
+    return noiselayer.load_run(run_folder)
+
+
+def test_the_name_of_before_still_loads(run_folder: Path, run: LoadedRun) -> None:
+    assert torch.equal(noiselayer.load(run_folder).noise_matrix, run.noise_matrix)
 
 
 def test_everything_is_there_and_nothing_else(run_folder: Path) -> None:
@@ -113,9 +117,9 @@ def test_every_way_of_asking_gives_the_same(run_folder: Path, run: LoadedRun, tm
 
 def test_predictions_never_pass_through_the_noise_matrix(copy: Path) -> None:
     frame = pd.DataFrame({"age": [20.0, 60.0], "town": ["Bonn", "Aachen"]})
-    asked = noiselayer.load(copy).predict(frame).probs
+    asked = noiselayer.load_run(copy).predict(frame).probs
     (copy / "noise_matrix.csv").write_text("noisy \\ true,old,young\nold,0,1\nyoung,1,0\n")
-    assert torch.equal(noiselayer.load(copy).predict(frame).probs, asked)
+    assert torch.equal(noiselayer.load_run(copy).predict(frame).probs, asked)
 
 
 def test_samples_of_another_kind_are_refused(run: LoadedRun) -> None:
@@ -140,7 +144,7 @@ def test_a_folder_of_images_keeps_its_size_and_arrays_their_type(tmp_path: Path)
         options={"method": "normal", "model": "linear", "max_epochs": 1, "batch_size": 4},
         hardware=CPU,
     ).execute()
-    run = noiselayer.load(tmp_path / "run")
+    run = noiselayer.load_run(tmp_path / "run")
     asked = run.predict(tmp_path / "images" / "dark")  # no labels, another folder, another size of file
     assert asked.ids == tuple(f"{k}.png" for k in range(8))
     assert run.input_shape == (3, 8, 8)
@@ -159,7 +163,7 @@ def test_loading_runs_no_code(copy: Path) -> None:
     (copy / "weights.safetensors").write_bytes(pickle.dumps(Bomb()))
     (copy / "extra.ckpt").write_bytes(pickle.dumps(Bomb()))
     with pytest.raises(InputError, match=r"cannot load the weights .*weights.safetensors"):
-        noiselayer.load(copy)
+        noiselayer.load_run(copy)
 
 
 @pytest.mark.parametrize(
@@ -181,4 +185,4 @@ def test_damaged_runs_are_refused(copy: Path, file: str, content: str | None, me
     else:
         (copy / file).write_text(content)
     with pytest.raises(InputError, match=message):
-        noiselayer.load(copy)
+        noiselayer.load_run(copy)

@@ -41,7 +41,7 @@ def predict(
     """
     from noiselayer.errors import InputError
     from noiselayer.storage.environment import evaluation_device
-    from noiselayer.storage.loaded_run import load
+    from noiselayer.storage.loaded_run import load_run
     from noiselayer.storage.predictions import check_ending
     from noiselayer.training import Hardware
 
@@ -51,7 +51,7 @@ def predict(
             raise InputError(f"there is a file {out} already; name another, or write over it with --force.")
         if not Path(out).parent.is_dir():
             raise InputError(f"there is no folder {Path(out).parent} to write {Path(out).name} into.")
-    loaded = load(run)
+    loaded = load_run(run)
     given: dict[str, Any] = {
         "inputs_key": inputs_key,
         "layout": layout,

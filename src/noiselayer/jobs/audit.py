@@ -22,7 +22,7 @@ from noiselayer.jobs.audit_by_annotator import judged_by_source, whole_probs
 from noiselayer.jobs.audit_plan import AuditPlan, abandon_folder, check_out_of_sample, open_folder
 from noiselayer.storage.audit_folder import SavedAudit, load_audit, save_audit
 from noiselayer.storage.environment import evaluation_device
-from noiselayer.storage.loaded_run import load
+from noiselayer.storage.loaded_run import load_run
 from noiselayer.storage.matrix_file import read_noise_matrix
 from noiselayer.storage.run_sets import read_sets
 from noiselayer.training import Hardware, choose_method, default_options
@@ -157,7 +157,7 @@ def _given(plan: AuditPlan, data: LabeledData, hardware: Hardware) -> _Source | 
             )
         return _Source(found, plan.probs_of)
     if plan.run is not None:
-        run = load(plan.run)
+        run = load_run(plan.run)
         if tuple(run.class_names) != tuple(data.class_names):
             raise InputError(f"the run in {plan.run} is of other classes than {data.source}.")
         if not plan.in_sample:

@@ -16,7 +16,7 @@ from noiselayer.errors import InputError
 from noiselayer.files.whole_file import writing
 from noiselayer.jobs.train_plan import in_words, planned_stages, seconds_per_sample
 from noiselayer.storage.environment import describe_hardware, evaluation_device, is_first_process, versions
-from noiselayer.storage.loaded_run import load
+from noiselayer.storage.loaded_run import load_run
 from noiselayer.storage.run_folder import RunFolder
 from noiselayer.storage.run_sets import RunSets
 from noiselayer.storage.saved_run import save_run, summarize, trusted_error
@@ -167,7 +167,7 @@ class PreparedRun:
         from noiselayer.report import save_report
         from noiselayer.report.from_run import content_from_run
 
-        content = content_from_run(load(self.folder.path), self.sets.noisy, device=device)
+        content = content_from_run(load_run(self.folder.path), self.sets.noisy, device=device)
         try:
             save_report(self.folder.path / "report.html", content)
         except InputError as error:  # the run itself is whole, and noiselayer report can be asked again

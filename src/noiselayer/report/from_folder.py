@@ -47,9 +47,9 @@ def content_from_folder(
     from dataclasses import replace
 
     from noiselayer.report.from_run import content_from_run, read_run_data
-    from noiselayer.storage.loaded_run import load
+    from noiselayer.storage.loaded_run import load_run
 
-    run = load(folder)
+    run = load_run(folder)
     try:
         data = read_run_data(run, data_path)
     except InputError as error:

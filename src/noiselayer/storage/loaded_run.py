@@ -21,7 +21,7 @@ from noiselayer.storage.matrix_file import read_noise_matrix
 from noiselayer.storage.predictions import Predictions
 from noiselayer.training import predict_logits
 
-__all__ = ["FORMAT", "LoadedRun", "load"]
+__all__ = ["FORMAT", "LoadedRun", "load", "load_run"]
 
 FORMAT = 1
 """Of config.json; another number means that an older program could misread it."""
@@ -136,7 +136,7 @@ class LoadedRun:
             )
 
 
-def load(folder: str | Path) -> LoadedRun:
+def load_run(folder: str | Path) -> LoadedRun:
     """Load a run that ``noiselayer train`` has left, stopped ones too.
 
     Nothing in the folder is executed: weights are a safetensors file, the rest JSON and CSV.
@@ -152,7 +152,7 @@ def load(folder: str | Path) -> LoadedRun:
             this program wrote it.
 
     >>> import noiselayer
-    >>> noiselayer.load("nowhere")
+    >>> noiselayer.load_run("nowhere")
     Traceback (most recent call last):
     ...
     noiselayer.errors.InputError: there is no run in nowhere: it has no config.json.
@@ -187,6 +187,10 @@ def load(folder: str | Path) -> LoadedRun:
         metrics=read_json(folder / "metrics.json"),
         encoder=encoder,
     )
+
+
+load = load_run
+"""The name it had before 0.2."""
 
 
 def _load_weights(network: nn.Module, path: Path) -> None:
