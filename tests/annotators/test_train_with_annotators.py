@@ -20,7 +20,7 @@ from noiselayer.errors import InputError
 from noiselayer.losses.noise_layer import NoiseLayer
 from noiselayer.storage.audit_folder import load_audit
 from noiselayer.training.batches import JoinedDataset, Part, Source
-from noiselayer.training.mixture import mixture_loss
+from noiselayer.training.module import NoisyLabelModule
 
 Run = Callable[..., Result]
 RIGHT = {"copied": 0.5, "expert": 0.95, "rules": 0.75}  # sorted, as the sources will be
@@ -158,7 +158,8 @@ def test_a_batch_with_sources_has_the_loss_of_each_label_through_its_matrix() ->
     logits = torch.tensor([[0.3, -1.0], [0.0, 2.0], [1.0, 0.5]])
     p = logits.softmax(dim=1)
     expected = -((matrices[1, 1] @ p[0]).log() + (matrices[0, 0] @ p[1]).log() + p[2, 1].log()) / 3
-    loss = mixture_loss(logits, y, kinds, NoiseLayer(2, matrices, trainable=False), label_sources=sources)
+    module = NoisyLabelModule(torch.nn.Identity(), NoiseLayer(2, matrices, trainable=False))
+    loss = module._mixture((logits, y, kinds, sources))
     torch.testing.assert_close(loss, expected)
 
 

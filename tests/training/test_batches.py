@@ -18,7 +18,6 @@ from noiselayer.training.batches import (
     Source,
     make_loader,
 )
-from noiselayer.training.mixture import mixture_loss
 from noiselayer.training.module import NoisyLabelModule
 from noiselayer.training.runner import _shares
 
@@ -150,7 +149,7 @@ def test_an_alternating_epoch_has_the_joined_gradient(sizes: list[int], gamma: f
     loader = make_loader(parts, batch_size=2, shuffle_seed=1, alternating=True)
     losses = torch.stack([module.training_step(batch, n) for n, batch in enumerate(loader)])
     inputs, labels, sources = JoinedDataset(parts).__getitems__(range(sum(sizes)))
-    joined = mixture_loss(network(inputs), labels, sources, module.noise_layer, **weights)
+    joined = NoisyLabelModule(network, module.noise_layer, **weights)._mixture((inputs, labels, sources))
     torch.testing.assert_close(losses.mean(), joined, rtol=1e-5, atol=0)
     parameters = [*network.parameters(), module.noise_layer.noise_matrix]
     alternating = torch.autograd.grad(losses.mean(), parameters)

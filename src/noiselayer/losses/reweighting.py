@@ -1,16 +1,25 @@
-"""How much noisy samples count beside clean ones (§3.6), in one batch or in batches that alternate (§4.2)."""
+"""How much noisy samples count beside clean ones (§3.6) and outside images (§4.2), joined or in turn."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
+import torch
 from torch import Tensor
+from torch.nn.functional import cross_entropy
 
-__all__ = ["alternating_weight", "reweighted_loss"]
+__all__ = ["alternating_weight", "mixed_batch_loss", "reweighted_loss"]
 
 
 def reweighted_loss(
-    clean_loss_per_sample: Tensor, noisy_loss_per_sample: Tensor, noisy_weight: float
+    clean_loss_per_sample: Tensor,
+    noisy_loss_per_sample: Tensor,
+    noisy_weight: float,
+    *,
+    outside_loss_per_sample: Tensor | None = None,
+    outside_weight: float = 1.0,
+    clean_weight: float = 1.0,
 ) -> Tensor:
     r"""The mean loss of clean and noisy samples with a weight on the noisy ones (Eq. 7, its sign turned).
 
@@ -18,7 +27,8 @@ def reweighted_loss(
 
     The divisor counts samples and not weights, as in the paper: with gamma = 0 the result is the clean sum
     over *all* samples, and a smaller gamma is also a smaller step. Gamma = 1 is the plain mean of the
-    mixture, gamma = 2 has the gradient of a set that holds every noisy sample twice.
+    mixture, gamma = 2 has the gradient of a set that holds every noisy sample twice. Samples from outside the
+    classes (§4.2) are a third sum, with a weight of their own, and are counted in the divisor.
 
     Args:
         clean_loss_per_sample: Shape (N_c,), cross-entropy with ``reduction="none"``. May be empty.
@@ -26,6 +36,9 @@ def reweighted_loss(
             :func:`noiselayer.noisy_label_loss` or :func:`noiselayer.top_down_loss` with
             ``reduction="none"``. May be empty. Ignored samples have loss 0 but are counted: leave them out.
         noisy_weight: gamma, at least 0 and finite. At 0 the noisy losses are not read, be they infinite.
+        outside_loss_per_sample: Shape (N_o,), cross-entropy against uniform labels; None for no such samples.
+        outside_weight: Of these, at least 0.
+        clean_weight: 1, but where clean and other batches take turns and not in their true proportions.
 
     Returns:
         A scalar, in the type of the losses.
@@ -33,22 +46,93 @@ def reweighted_loss(
     Raises:
         ValueError: If ``noisy_weight`` is out of range or there is no sample at all.
 
-    >>> import torch
     >>> clean, noisy = torch.tensor([1.0]), torch.tensor([2.0, 4.0])
     >>> reweighted_loss(clean, noisy, noisy_weight=0.5)  # (1 + 0.5 * 6) / 3
     tensor(1.3333)
     """
     _check_noisy_weight(noisy_weight)
-    num_samples = clean_loss_per_sample.numel() + noisy_loss_per_sample.numel()
+    nothing = clean_loss_per_sample[:0]
+    outside = nothing if outside_loss_per_sample is None else outside_loss_per_sample
+    num_samples = clean_loss_per_sample.numel() + noisy_loss_per_sample.numel() + outside.numel()
     if num_samples == 0:
         raise ValueError(
             "reweighted_loss needs at least one sample; clean_loss_per_sample and noisy_loss_per_sample are "
             "both empty."
         )
-    total = clean_loss_per_sample.sum()
-    if noisy_weight > 0:  # 0 times an infinite loss would be NaN
-        total = total + noisy_weight * noisy_loss_per_sample.sum()
+    total = nothing.sum()  # 0, but with a gradient
+    for weight, losses in (
+        (clean_weight, clean_loss_per_sample),
+        (noisy_weight, noisy_loss_per_sample),
+        (outside_weight, outside),
+    ):
+        if weight > 0:  # 0 times an infinite loss would be NaN
+            total = total + weight * losses.sum()
     return total / num_samples
+
+
+def mixed_batch_loss(
+    logits: Tensor,
+    labels: Tensor,
+    noisy_loss: Callable[..., Tensor],
+    *,
+    clean: Tensor | None = None,
+    outside: Tensor | None = None,
+    annotators: Tensor | None = None,
+    clean_weight: float = 1.0,
+    noisy_weight: float = 1.0,
+    outside_weight: float = 1.0,
+) -> Tensor:
+    """:func:`reweighted_loss` of one batch, in which each sample meets the loss that its label deserves.
+
+    Clean samples meet cross-entropy and never the noise model; those from outside the classes meet uniform labels;
+    all others ``noisy_loss``.
+
+    Args:
+        logits: Shape (B, K); half types are computed in float32.
+        labels: Shape (B,); those of samples from outside mean nothing.
+        noisy_loss: From logits (N, K), noisy labels (N,) and, if there are any, annotators (N,) to losses (N,), as
+            :class:`noiselayer.NoisyLabelLoss` and :class:`noiselayer.TopDownLoss` with ``reduction="none"``.
+        clean: Shape (B,), bool: whose label is trusted. None says that all samples are noisy, and spares a GPU
+            from waiting until that is found out.
+        outside: Shape (B,), bool: what shows none of the classes; given if ``clean`` is.
+        annotators: Shape (B,), who gave each label, where the noise model has a matrix for each; what stands there
+            for samples that are not noisy means nothing.
+        clean_weight: 1, but for batches that alternate.
+        noisy_weight: gamma.
+        outside_weight: Of samples from outside.
+
+    Returns:
+        A scalar.
+
+    >>> from noiselayer.losses.bottom_up import NoisyLabelLoss
+    >>> clean, outside = torch.tensor([False, True]), torch.tensor([False, False])
+    >>> through_Q = NoisyLabelLoss(torch.tensor([[0.8, 0.4], [0.2, 0.6]]), reduction="none")
+    >>> mixed_batch_loss(torch.zeros(2, 2), torch.tensor([0, 1]), through_Q, clean=clean, outside=outside)
+    tensor(0.6020)
+    """
+    logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
+    given = (logits, labels) if annotators is None else (logits, labels, annotators)
+    nothing = logits[:0, 0]  # no losses, but with a gradient: a batch may hold nothing that has a weight
+    of_clean = of_noisy = of_outside = nothing
+    if clean is None or outside is None or not bool((clean | outside).any()):  # nothing to take apart
+        of_noisy = noisy_loss(*given) if noisy_weight > 0 else torch.zeros_like(logits[:, 0])
+        return reweighted_loss(nothing, of_noisy, noisy_weight)
+    noisy = ~(clean | outside)
+    if bool(clean.any()):
+        of_clean = cross_entropy(logits[clean], labels[clean], reduction="none")
+    if bool(outside.any()):
+        of_outside = -torch.log_softmax(logits[outside], dim=1).mean(dim=1)
+    if bool(noisy.any()):
+        rows = tuple(tensor[noisy] for tensor in given)
+        of_noisy = noisy_loss(*rows) if noisy_weight > 0 else torch.zeros_like(rows[0][:, 0])
+    return reweighted_loss(
+        of_clean,
+        of_noisy,
+        noisy_weight,
+        outside_loss_per_sample=of_outside,
+        outside_weight=outside_weight,
+        clean_weight=clean_weight,
+    )
 
 
 def alternating_weight(noisy_weight: float, num_clean: int, num_noisy: int) -> float:

@@ -15,10 +15,11 @@ from torch import Tensor, nn
 from noiselayer.choices import Augmentation
 from noiselayer.joint.regularization import log_volume, trace_penalty, weight_decay_penalty
 from noiselayer.losses.noise_layer import NoiseLayer
+from noiselayer.losses.reweighting import mixed_batch_loss
+from noiselayer.losses.top_down import top_down_loss, uniform_conversion
 from noiselayer.training.augmentation import augment, check_augmentation
-from noiselayer.training.batches import Batch
+from noiselayer.training.batches import Batch, Source
 from noiselayer.training.finite import SkipNonFinite
-from noiselayer.training.mixture import mixture_loss
 
 __all__ = ["NoisyLabelModule", "Optimization"]
 
@@ -74,9 +75,9 @@ class NoisyLabelModule(pl.LightningModule):
         network: Inputs to logits, (N, ...) -> (N, K).
         noise_layer: Frozen or not; freezing it is the business of a callback or of the caller.
         optimization: Optimizer, rates and penalties.
-        noisy_weight: gamma; see :func:`noiselayer.training.mixture.mixture_loss`, as for the next two.
+        noisy_weight: gamma; see :func:`noiselayer.losses.reweighting.mixed_batch_loss`, as for the next one.
         outside_weight: Weight of samples that show none of the classes.
-        alpha: For the top-down method.
+        alpha: If given, noisy labels meet the top-down loss with a uniform conversion (§3.5) in Q's place.
         source_scale: Factors of clean and of other samples in training, where batches alternate between the
             two and so do not hold them in their true proportions. Validation does.
         augmentation: What is done to the images of a training batch; see
@@ -87,6 +88,7 @@ class NoisyLabelModule(pl.LightningModule):
     """
 
     _schedule_span: Tensor
+    _conversion: Tensor | None
 
     def __init__(
         self,
@@ -114,6 +116,8 @@ class NoisyLabelModule(pl.LightningModule):
         """Whether no sample is clean or from outside, in training and in validation."""
         self.skip_nonfinite = False
         """Leave out batches whose loss is NaN or infinite; see :class:`noiselayer.training.finite.SkipNonFinite`."""
+        S = None if alpha is None else uniform_conversion(noise_layer.num_classes, alpha)
+        self.register_buffer("_conversion", S, persistent=False)
         self.register_buffer("_schedule_span", torch.tensor([0, 0]))  # first and last step of the phase
 
     def forward(self, inputs: Tensor) -> Tensor:
@@ -210,18 +214,23 @@ class NoisyLabelModule(pl.LightningModule):
         return len(batch[1]) * (1 if self._trainer is None else self.trainer.world_size)
 
     def _mixture(self, batch: Batch, clean_scale: float = 1.0, other_scale: float = 1.0) -> Tensor:
-        inputs, labels, sources, *who = batch
-        return mixture_loss(
+        inputs, labels, sources, *annotators = batch
+        return mixed_batch_loss(
             self(inputs),
             labels,
-            None if self.all_noisy else sources,
-            self.noise_layer,
+            self._noisy_loss,
+            clean=None if self.all_noisy else sources == Source.CLEAN,
+            outside=None if self.all_noisy else sources == Source.OUTSIDE,
+            annotators=annotators[0] if annotators and self.noise_layer.num_annotators is not None else None,
             clean_weight=clean_scale,
             noisy_weight=self.noisy_weight * other_scale,
             outside_weight=self.outside_weight * other_scale,
-            alpha=self.alpha,
-            label_sources=who[0] if who and self.noise_layer.num_annotators is not None else None,
         )
+
+    def _noisy_loss(self, logits: Tensor, labels: Tensor, annotators: Tensor | None = None) -> Tensor:
+        if self._conversion is not None:
+            return top_down_loss(logits, labels, self._conversion, reduction="none")
+        return self.noise_layer.loss(logits, labels, annotators=annotators, reduction="none")
 
     def _penalty(self) -> Tensor:
         o, Q, K = self.optimization, self.noise_layer.noise_matrix, self.noise_layer.num_classes

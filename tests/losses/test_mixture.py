@@ -10,12 +10,10 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from noiselayer import NoiseLayer
-from noiselayer.losses.reweighting import reweighted_loss
-from noiselayer.losses.top_down import top_down_loss, uniform_conversion
-from noiselayer.training.batches import Source
-from noiselayer.training.mixture import mixture_loss
+from noiselayer.losses.reweighting import mixed_batch_loss, reweighted_loss
+from noiselayer.losses.top_down import TopDownLoss, top_down_loss, uniform_conversion
 
-NOISY, CLEAN, OUTSIDE = (int(source) for source in (Source.NOISY, Source.CLEAN, Source.OUTSIDE))
+NOISY, CLEAN, OUTSIDE = 0, 1, 2
 K = 3
 TOLERANCE = {"rtol": 0.0, "atol": 1e-6}
 
@@ -30,6 +28,25 @@ def batch(sources: list[int], seed: int = 0) -> tuple[Tensor, Tensor, Tensor]:
 
 def layer_of(Q: Tensor) -> NoiseLayer:
     return NoiseLayer(K, Q)
+
+
+def mixture_loss(
+    logits: Tensor,
+    labels: Tensor,
+    sources: Tensor | None,
+    layer: NoiseLayer,
+    *,
+    alpha: float | None = None,
+    **weights: float,
+) -> Tensor:
+    """As training has it: noisy samples through the layer or, with alpha, against softened labels."""
+
+    def bottom_up(logits: Tensor, labels: Tensor) -> Tensor:
+        return layer.loss(logits, labels, reduction="none")
+
+    top_down = None if alpha is None else TopDownLoss(uniform_conversion(K, alpha), reduction="none")
+    masks = {} if sources is None else {"clean": sources == CLEAN, "outside": sources == OUTSIDE}
+    return mixed_batch_loss(logits, labels, top_down or bottom_up, **masks, **weights)  # type: ignore[arg-type]
 
 
 def naive(
