@@ -12,8 +12,9 @@ from noiselayer.annotators.dependence import dependent_pairs
 from noiselayer.annotators.em import Answer, maximise, posterior_of
 from noiselayer.annotators.estimates import CombinedLabels, SourceEstimate
 from noiselayer.annotators.model_evidence import Evidence
-from noiselayer.annotators.skill_intervals import precision_of, wilson
+from noiselayer.annotators.skill_intervals import precision_of
 from noiselayer.annotators.votes import Votes, votes_of
+from noiselayer.estimation.uncertainty import wilson
 from noiselayer.estimation.validate import check_probs
 from noiselayer.losses.annotator_rows import check_stack
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from noiselayer.estimation.sharpness import sharpness_step
+
 __all__ = ["Evidence"]
 
 _FLOOR = 1e-12
@@ -52,11 +54,7 @@ class Evidence:
         wanted = posterior.mean(dim=0)
         for _ in range(steps):
             w = (tau * z + b).softmax(dim=1)
-            mean = (w * z).sum(dim=1, keepdim=True)
-            slope = float(((posterior - w) * z).sum())
-            curvature = float((w * (z - mean).square()).sum())
-            step = tau + slope / max(curvature, 1e-9)
-            tau = min(max(step, tau / 2, _SHARPNESS[0]), tau * 2, _SHARPNESS[1])
+            tau = sharpness_step(tau, z, w, posterior, bounds=_SHARPNESS)
             w = (tau * z + b).softmax(dim=1)
             b = b + (wanted.clamp_min(_FLOOR) / w.mean(dim=0).clamp_min(_FLOOR)).log()
             b = (b - b.mean()).clamp(-_SHIFT, _SHIFT)

@@ -8,6 +8,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from noiselayer.estimation.confusion import confusion_by_prediction
+
 __all__ = ["Prior", "Skills", "common_matrix", "fit_prior", "skills", "tilted"]
 
 _LOG_STRENGTHS = torch.linspace(
@@ -56,14 +58,11 @@ def common_matrix(counts: Tensor, strength: Tensor | float = 0.0) -> Tensor:
             [0.3027, 0.7575]], dtype=torch.float64)
     """
     counts = counts.double()
-    K = counts.shape[-1]
     strength = torch.as_tensor(strength, dtype=torch.float64)
     n = counts.sum(dim=1, keepdim=True)
     factor = torch.where(strength > 0, strength / (n + strength), 1.0)
     pooled = (factor * counts).sum(dim=0)
-    # One label, half of it right and half anything, so that no confusion is called impossible.
-    pooled = pooled + 0.5 * torch.eye(K, dtype=torch.float64) + 0.5 / K
-    return pooled / pooled.sum(dim=0)
+    return confusion_by_prediction(pooled)  # with one count more, so that no confusion is called impossible
 
 
 def fit_prior(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from statistics import NormalDist
 
 import torch
 from torch import Tensor
@@ -12,7 +11,7 @@ from noiselayer.annotators.em import Answer, draw_classes, expected_counts, post
 from noiselayer.annotators.shrink import skills, tilted
 from noiselayer.annotators.votes import Votes
 
-__all__ = ["Precision", "precision_of", "wilson"]
+__all__ = ["Precision", "precision_of"]
 
 _DRAWS = (50, 120)  # fewest where there are many labels, most where there are few
 _FIRST = 8  # so many before them are not kept
@@ -79,19 +78,4 @@ def precision_of(votes: Votes, answer: Answer, true_labels: Tensor | None = None
     return Precision(
         entries,
         (own * (1 - own)).clamp_min(1e-6) / scatter.clamp_min(_LEAST_VARIANCE),
-    )
-
-
-def wilson(share: Tensor, n: Tensor, confidence: float) -> tuple[Tensor, Tensor]:
-    """Wilson's (1927) score interval of a share of n; [0, 1] where n is 0.
-
-    >>> low, high = wilson(torch.tensor([0.5]), torch.tensor([10.0]), 0.95)
-    >>> round(float(low), 2), round(float(high), 2)
-    (0.24, 0.76)
-    """
-    z2 = NormalDist().inv_cdf(0.5 + confidence / 2) ** 2
-    centre = (share * n + z2 / 2) / (n + z2)
-    half = (z2 * (n * share * (1 - share) + z2 / 4)).sqrt() / (n + z2)
-    return torch.minimum((centre - half).clamp_min(0), share), torch.maximum(
-        (centre + half).clamp_max(1), share
     )

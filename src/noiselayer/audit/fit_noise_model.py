@@ -18,8 +18,9 @@ from torch import Tensor
 
 from noiselayer.audit.candidates import Candidates
 from noiselayer.audit.noise_model import NoiseModel
+from noiselayer.estimation.sharpness import sharpness_step
 
-__all__ = ["LEARNED_SHARES", "confusion_by_prediction", "fit_noise_model", "part_of_confusion", "refit"]
+__all__ = ["LEARNED_SHARES", "fit_noise_model", "part_of_confusion", "refit"]
 
 LEARNED_SHARES = (0.0, 0.5, 1.0)
 _TRACE_PENALTIES = (0.1, 0.03, 0.01, 0.0)  # weights of tr(Q) / K against the mean log-likelihood
@@ -28,23 +29,6 @@ _SHARPNESS = (0.05, 20.0)
 _CHOICE_ROWS = 2**13
 _MANY_CLASSES = 64
 _TINY = 1e-30
-
-
-def confusion_by_prediction(counts: Tensor) -> Tensor:
-    """How often each label stands where the model says i, columns sum to 1: a first, blurred guess at Q.
-
-    Args:
-        counts: Shape (K, K), samples by given label (row) and predicted class (column).
-
-    >>> confusion_by_prediction(torch.tensor([[3.0, 1.0], [0.0, 5.0]]))
-    tensor([[0.9375, 0.1786],
-            [0.0625, 0.8214]], dtype=torch.float64)
-    """
-    K = len(counts)
-    # One count, half on the diagonal and half spread, decides nothing but a column without samples.
-    counts = counts.double().add(0.5 / K)
-    counts.diagonal().add_(0.5)
-    return counts.div_(counts.sum(dim=0))
 
 
 def fit_noise_model(
@@ -62,7 +46,8 @@ def fit_noise_model(
 
     Args:
         samples: Out-of-sample probabilities and the given labels.
-        confusion: Shape (K, K), see :func:`confusion_by_prediction`; where the search starts.
+        confusion: Shape (K, K), see :func:`noiselayer.estimation.confusion.confusion_by_prediction`; where the
+            search starts.
         noise_matrix: Shape (K, K), kept as it is; estimated if None.
         learned_shares: Candidates for the share; (0,) for probabilities of the true class.
 
@@ -189,13 +174,7 @@ def _maximise(
         total = joint.sum(dim=1, keepdim=True).clamp_min_(_TINY)
         after = joint / total
         likelihood = float((weight * total.log()).mean())
-        # One Newton step for the sharpness: its part of the expected likelihood is concave.
-        mean = (w * z).sum(dim=1, keepdim=True)
-        slope = float((weight * (after - w) * z).sum())
-        curvature = float((weight * w * (z - mean).square()).sum())
-        step = slope / max(curvature, 1e-9)
-        sharpness = min(max(sharpness + step, sharpness / 2), sharpness * 2)
-        sharpness = min(max(sharpness, _SHARPNESS[0]), _SHARPNESS[1])
+        sharpness = sharpness_step(sharpness, z, w, after, weights=weight, bounds=_SHARPNESS)
         if not fixed:
             noisy = weight * after
             if (
@@ -236,7 +215,7 @@ def part_of_confusion(samples: Candidates, C: Tensor) -> float:
 
     Args:
         samples: Probabilities and labels.
-        C: Shape (K, K), the confusion, see :func:`confusion_by_prediction`.
+        C: Shape (K, K), see :func:`noiselayer.estimation.confusion.confusion_by_prediction`.
     """
     if len(samples) > _CHOICE_ROWS:
         samples = samples.take(_spread(len(samples), _CHOICE_ROWS))
@@ -253,14 +232,11 @@ def part_of_confusion(samples: Candidates, C: Tensor) -> float:
         joint = mixed * w
         total = joint.sum(dim=1, keepdim=True).clamp_min_(_TINY)
         after = joint / total
-        mean = (w * z).sum(dim=1, keepdim=True)
-        step = float(((after - w) * z).sum()) / max(float((w * (z - mean).square()).sum()), 1e-9)
         share = (rho * rows * w).sum(dim=1) / total.squeeze(1)
         if samples.verified is not None:
             share = share[~samples.verified]
         rho = float(share.mean().clamp(1e-4, 1.0)) if len(share) else rho
-        sharpness = min(max(sharpness + step, sharpness / 2), sharpness * 2)
-        sharpness = min(max(sharpness, _SHARPNESS[0]), _SHARPNESS[1])
+        sharpness = sharpness_step(sharpness, z, w, after, bounds=_SHARPNESS)
     return rho
 
 

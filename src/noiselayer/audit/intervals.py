@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from statistics import NormalDist
 
 import torch
 from torch import Tensor
@@ -11,6 +10,7 @@ from torch import Tensor
 from noiselayer.audit.candidates import Candidates
 from noiselayer.audit.fit_noise_model import refit
 from noiselayer.audit.noise_model import NoiseModel
+from noiselayer.estimation.uncertainty import normal_quantile
 
 __all__ = ["Draws", "WrongLabels", "draw_models", "wrong_labels"]
 
@@ -146,7 +146,7 @@ def wrong_labels(
     >>> count.total, round(count.total_low, 1), round(count.total_high, 1)
     (100.0, 90.2, 109.8)
     """
-    z = NormalDist().inv_cdf((1 + confidence) / 2)
+    z = normal_quantile(confidence)
     N, total = float(labels.sum()), float(expected.sum())
     # A class without samples among those drawn from moves as all classes together do.
     relative = draws.of_all * N / max(total, 1e-12)

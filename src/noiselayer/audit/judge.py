@@ -31,7 +31,7 @@ def judging_model(samples: Candidates, model: NoiseModel, confusion: Tensor) -> 
     Args:
         samples: What the model was fitted to.
         model: The fitted one.
-        confusion: Shape (K, K), see :func:`noiselayer.audit.fit_noise_model.confusion_by_prediction`.
+        confusion: Shape (K, K), see :func:`noiselayer.estimation.confusion.confusion_by_prediction`.
 
     >>> import torch
     >>> from noiselayer.audit.candidates import candidates_of

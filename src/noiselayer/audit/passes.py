@@ -11,7 +11,7 @@ from torch import Tensor
 from noiselayer.audit.audit_result import AuditResult
 from noiselayer.audit.candidates import Candidates, candidates_of
 from noiselayer.audit.checked_batches import Batches, checked_batches
-from noiselayer.audit.fit_noise_model import LEARNED_SHARES, confusion_by_prediction, fit_noise_model
+from noiselayer.audit.fit_noise_model import LEARNED_SHARES, fit_noise_model
 from noiselayer.audit.intervals import Draws, WrongLabels, draw_models, wrong_labels
 from noiselayer.audit.judge import judging_model
 from noiselayer.audit.noise_model import NoiseModel
@@ -19,6 +19,7 @@ from noiselayer.audit.subsample import first_pass
 from noiselayer.audit.verdict import best_threshold
 from noiselayer.checks import Finding, check_noise_model
 from noiselayer.checks.matrix_checks import doubts
+from noiselayer.estimation.confusion import confusion_by_prediction
 from noiselayer.noise.matrices import check
 
 __all__ = ["Options", "audit_batches"]

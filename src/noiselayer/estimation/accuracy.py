@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from statistics import NormalDist
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from noiselayer.arrays.tensors import as_tensor
+from noiselayer.estimation.uncertainty import normal_quantile
 from noiselayer.estimation.validate import check_labels
 from noiselayer.noise.matrices import check
 
@@ -100,8 +100,7 @@ def accuracy_from_noisy_labels(
             f"predictions and noisy_labels must be of the same samples, at least one; got {len(predicted)} and "
             f"{len(labels)}."
         )
-    if not 0 < confidence < 1:
-        raise ValueError(f"confidence must lie between 0 and 1, as in 0.95; got {confidence}.")
+    z = normal_quantile(confidence)
     if num_bootstrap < 2:
         raise ValueError(f"num_bootstrap must be at least 2; got {num_bootstrap}.")
     condition = float(torch.linalg.cond(Q))
@@ -116,7 +115,6 @@ def accuracy_from_noisy_labels(
     generator = torch.Generator().manual_seed(0)
     drawn = torch.stack([_resampled(counts, N, generator) for _ in range(num_bootstrap)])
     figures = [_figures(part.reshape(-1, K, K), inverse) for part in (counts, drawn)]
-    z = NormalDist().inv_cdf((1 + confidence) / 2)
     (accuracy, recall, f1, joint), (drawn_accuracy, drawn_recall, drawn_f1, _) = figures
     spread = z * _std(drawn_recall)
     return CleanAccuracy(

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from noiselayer.estimation.validate import check_labels, check_probs, listing, to_double
 
-__all__ = ["ConfusionCounts", "confusion_matrix"]
+__all__ = ["ConfusionCounts", "confusion_by_prediction", "confusion_matrix"]
 
 
 def confusion_matrix(
@@ -63,6 +63,24 @@ def confusion_matrix(
     counts.update(given_labels, predicted_labels=predicted_labels, probs=probs)
     matrix = counts.confusion()
     return matrix.to(given_labels.device)
+
+
+def confusion_by_prediction(counts: Tensor) -> Tensor:
+    """How often each label stands where a model says i: a first, blurred guess at Q, shape (K, K).
+
+    The model's own mistakes are in it, so its diagonal is too small. One count is added to every column, half of it on
+    the diagonal and half spread evenly: it decides nothing but a column without samples, and no entry is 0.
+
+    Args:
+        counts: Shape (K, K), samples by given label (row) and predicted class (column).
+
+    >>> confusion_by_prediction(torch.tensor([[3.0, 1.0], [0.0, 5.0]]))
+    tensor([[0.9375, 0.1786],
+            [0.0625, 0.8214]], dtype=torch.float64)
+    """
+    counts = counts.double().add(0.5 / len(counts))
+    counts.diagonal().add_(0.5)
+    return counts.div_(counts.sum(dim=0))
 
 
 @dataclass(eq=False)

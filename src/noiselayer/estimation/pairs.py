@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from statistics import NormalDist
-
 import torch
 from torch import Tensor
 
 from noiselayer.estimation.inverse import noise_matrix_from_inverse
 from noiselayer.estimation.noise_estimate import NoiseEstimate
+from noiselayer.estimation.uncertainty import wilson
 from noiselayer.estimation.validate import check_labels, listing
 
 __all__ = ["estimate_from_pairs"]
@@ -60,8 +59,6 @@ def estimate_from_pairs(
         raise ValueError(f"num_classes must be at least 2; got {num_classes}.")
     if not prior_strength >= 0:
         raise ValueError(f"prior_strength is a number of imagined samples, at least 0; got {prior_strength}.")
-    if not 0 < confidence < 1:
-        raise ValueError(f"confidence must lie between 0 and 1, as in 0.95; got {confidence}.")
     true = check_labels(true_labels, num_classes, name="true_labels").cpu()
     noisy = check_labels(noisy_labels, num_classes, name="noisy_labels").cpu()
     if len(true) != len(noisy) or len(true) == 0:
@@ -86,7 +83,7 @@ def estimate_from_pairs(
         )
     Q = (counts + s / K) / (n + s)
     error = (Q * (1 - Q) / (n + s + 1)).sqrt()
-    low, high = _wilson(counts, n, confidence)
+    low, high = wilson(counts / n.clamp_min(1), n, confidence)
     prior = n / n.sum()
     R, _ = noise_matrix_from_inverse(Q, prior)  # Bayes' rule runs both ways
     dtype = torch.get_default_dtype()
@@ -100,11 +97,3 @@ def estimate_from_pairs(
         confidence=confidence,
         warnings=warnings,
     )
-
-
-def _wilson(counts: Tensor, n: Tensor, confidence: float) -> tuple[Tensor, Tensor]:
-    """Wilson's (1927) score interval of a share; [0, 1] without samples."""
-    z2 = NormalDist().inv_cdf(0.5 + confidence / 2) ** 2
-    centre = (counts + z2 / 2) / (n + z2)
-    half = (z2 * (counts * (n - counts) / n.clamp_min(1) + z2 / 4)).sqrt() / (n + z2)
-    return centre - half, torch.where(counts == n, 1.0, centre + half)

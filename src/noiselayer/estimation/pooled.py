@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from statistics import NormalDist
-
 import torch
 from torch import Tensor
 
 from noiselayer.estimation.inverse import noise_matrix_from_inverse
 from noiselayer.estimation.noise_estimate import NoiseEstimate
+from noiselayer.estimation.uncertainty import normal_quantile
 from noiselayer.estimation.validate import like, to_double
 
 __all__ = ["combine_estimates"]
@@ -101,6 +100,6 @@ def _parts(estimate: NoiseEstimate, name: str, reference: Tensor) -> tuple[Tenso
     Q, low, high = (to_double(values).to(home) for values in (estimate.noise_matrix, *estimate.interval))
     variance = to_double(estimate.standard_error).to(home).square().sum(dim=0)
     # In a bootstrap a column may never have moved. That is no certainty: its intervals know better.
-    z = NormalDist().inv_cdf(0.5 + estimate.confidence / 2)
+    z = normal_quantile(estimate.confidence)
     from_intervals = ((high - low) / (2 * z)).square().sum(dim=0)
     return Q, torch.where(variance > 0, variance, from_intervals), low, high

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from noiselayer.estimation.evidence import Evidence
 
-__all__ = ["FirstOrder", "first_order", "interval"]
+__all__ = ["FirstOrder", "first_order", "interval", "normal_quantile", "wilson"]
 
 _ADDED = 4  # average samples per column, after Agresti and Coull (1998)
 
@@ -66,6 +66,17 @@ def first_order(C: Tensor, noisy: Tensor, frequencies: Tensor, evidence: Evidenc
     )
 
 
+def normal_quantile(confidence: float) -> float:
+    """How many standard errors on either side hold a share ``confidence`` of a normal distribution.
+
+    >>> round(normal_quantile(0.95), 2)
+    1.96
+    """
+    if not 0 < confidence < 1:
+        raise ValueError(f"confidence must lie between 0 and 1, as in 0.95; got {confidence}.")
+    return NormalDist().inv_cdf(0.5 + confidence / 2)
+
+
 def interval(estimate: Tensor, error: Tensor, confidence: float) -> tuple[Tensor, Tensor]:
     """The normal interval cut to [0, 1]; all of it where the error is infinite.
 
@@ -74,11 +85,26 @@ def interval(estimate: Tensor, error: Tensor, confidence: float) -> tuple[Tensor
     >>> interval(torch.tensor([0.01]), torch.tensor([0.02]), 0.95)
     (tensor([0.]), tensor([0.0492]))
     """
-    z = NormalDist().inv_cdf(0.5 + confidence / 2)
+    z = normal_quantile(confidence)
     known = error.isfinite() & estimate.isfinite()
     low = torch.where(known, estimate - z * error, 0.0).clamp(0, 1)
     high = torch.where(known, estimate + z * error, 1.0).clamp(0, 1)
     return low, high
+
+
+def wilson(share: Tensor, n: Tensor, confidence: float) -> tuple[Tensor, Tensor]:
+    """Wilson's (1927) score interval of a share of n; [0, 1] where n is 0.
+
+    >>> low, high = wilson(torch.tensor([0.5]), torch.tensor([10.0]), 0.95)
+    >>> round(float(low), 2), round(float(high), 2)
+    (0.24, 0.76)
+    """
+    z2 = normal_quantile(confidence) ** 2
+    centre = (share * n + z2 / 2) / (n + z2)
+    half = (z2 * (n * share * (1 - share) + z2 / 4)).sqrt() / (n + z2)
+    return torch.minimum((centre - half).clamp_min(0), share), torch.maximum(
+        (centre + half).clamp_max(1), share
+    )
 
 
 def _variance(second: Tensor, first: Tensor, count: Tensor) -> Tensor:

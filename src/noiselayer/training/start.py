@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from noiselayer.data.labeled import LabeledData
+from noiselayer.estimation.confusion import confusion_by_prediction
 from noiselayer.joint.alternating import alternate, fixed_matrix_losses, renamed_classes
 from noiselayer.joint.from_features import FeatureEstimate, estimate_from_features
 from noiselayer.losses.noise_layer import NoiseLayer
@@ -201,8 +202,7 @@ class _View(NamedTuple):
 def out_of_fold_confusion(logits: Tensor, noisy_labels: Tensor, num_classes: int) -> Tensor:
     """How often each noisy label stands where the model says i: a first, blurred guess at Q, shape (K, K).
 
-    The model's own mistakes are in it, so its diagonal is too small; one count is added on the diagonal and
-    spread over the column, so that a class that is never predicted has a column too.
+    See :func:`~noiselayer.estimation.confusion.confusion_by_prediction`.
 
     Args:
         logits: Shape (N, K), for samples the model was not trained on.
@@ -214,13 +214,9 @@ def out_of_fold_confusion(logits: Tensor, noisy_labels: Tensor, num_classes: int
     tensor([[0.5833, 0.1250],
             [0.4167, 0.8750]])
     """
-    K = num_classes
-    counts = torch.zeros(K, K, dtype=torch.float64)
-    pairs = noisy_labels.cpu().long(), logits.argmax(dim=1).cpu()
-    counts.index_put_(pairs, torch.ones(len(noisy_labels), dtype=torch.float64), accumulate=True)
-    # Half of the added count to the diagonal, half uniform: it decides nothing but a column without samples.
-    counts += 0.5 * torch.eye(K, dtype=torch.float64) + 0.5 / K
-    return (counts / counts.sum(dim=0)).float()
+    pairs = noisy_labels.cpu().long() * num_classes + logits.argmax(dim=1).cpu()
+    counts = torch.bincount(pairs, minlength=num_classes**2).reshape(num_classes, num_classes)
+    return confusion_by_prediction(counts).float()
 
 
 _MAX_RAW_FEATURES = 1024

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from noiselayer.estimation.confusion import confusion_by_prediction
 from noiselayer.estimators.meta.fold_predictions import Array, Codes, Floats, FoldPredictions
 from noiselayer.joint.from_features import FeatureEstimate, estimate_from_features
 
@@ -182,11 +183,9 @@ def _standardised(X: Array) -> Floats:
 
 
 def _blurred_confusion(probs: Floats, labels: Codes) -> Floats:
-    """How often each label stands where the predictions say i, and one more, half of it on the diagonal."""
     K = probs.shape[1]
-    counts = 0.5 * np.eye(K) + 0.5 / K
-    np.add.at(counts, (labels, probs.argmax(axis=1)), 1)
-    return _columns_to_one(counts)
+    counts = np.bincount(labels * K + probs.argmax(axis=1), minlength=K * K).reshape(K, K)
+    return np.asarray(confusion_by_prediction(torch.from_numpy(counts)).numpy())
 
 
 def _columns_to_one(counts: Floats) -> Floats:
