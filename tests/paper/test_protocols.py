@@ -8,35 +8,25 @@ import torch
 from PIL import Image
 
 from noiselayer.paper import Budget, Cell, load_experiment, reproduce
-from noiselayer.paper import deliberate as deliberate_module
 from noiselayer.paper.beyond.later import anchor_matrix
 from noiselayer.paper.beyond.volume import SigmoidMatrix
 from noiselayer.paper.data_folder import DataFolder
+from noiselayer.paper.deliberate import deliberate_noise, right_and_wrong
 from noiselayer.paper.extras import loose_extra
 from noiselayer.paper.many_classes import KEYWORDS, many_classes
-from noiselayer.paper.trial import METHODS, count_matrix, deliberate_noise, options_of
+from noiselayer.paper.trial import METHODS, count_matrix, options_of
 
 
-def test_exactly_so_many_labels_are_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
-    seen = {}
-
-    def remember(noisy, **rest):
-        seen["labels"] = noisy.labels
-        seen["Q"] = rest["noise_matrix"]
-        raise StopIteration
-
-    monkeypatch.setattr(deliberate_module, "train", remember)
+def test_exactly_so_many_labels_are_wrong() -> None:
     images = DataFolder(None).images("digits")
-    with pytest.raises(StopIteration):
-        deliberate_module.train_on_right_and_wrong(
-            images, right=700, wrong=300, method="true", seed=3, budget=Budget()
-        )
-    order = torch.randperm(len(images.y_train), generator=torch.Generator().manual_seed(3)).numpy()[:1000]
-    wrong = seen["labels"].numpy() != images.y_train[order]
-    assert int(wrong.sum()) == 300
-    torch.testing.assert_close(seen["Q"].diagonal(), torch.full((10,), 0.7))
-    counted = count_matrix(seen["labels"], images.y_train[order], 10)
-    assert float((counted - seen["Q"]).abs().max()) < 0.12
+    sample = right_and_wrong(images, right=700, wrong=300, seed=3)
+    order = torch.randperm(len(images.train), generator=torch.Generator().manual_seed(3)).numpy()
+    np.testing.assert_array_equal(np.concatenate([sample.rows, sample.rest]), order)
+    truth = images.train.labels[order[:1000]]
+    assert int((sample.labels.numpy() != truth).sum()) == 300
+    torch.testing.assert_close(sample.noise_matrix.diagonal(), torch.full((10,), 0.7))
+    counted = count_matrix(sample.labels, truth, 10)
+    assert float((counted - sample.noise_matrix).abs().max()) < 0.12
 
 
 def test_the_noise_of_70_percent_keeps_the_true_class_ahead_in_its_row() -> None:
@@ -72,7 +62,7 @@ def test_loose_digits_are_not_among_the_clean_ones() -> None:
     clean = np.arange(0, 1347, 2)
     extra = loose_extra(DataFolder(None), images, size=400, seed=0, apart_from=clean)
     assert int((extra.true_labels >= 0).sum()) == 200
-    known = {image.tobytes() for image in images.x_train[clean]}
+    known = {image.tobytes() for image in images.train.images[clean]}
     assert not any(image.tobytes() in known for image in extra.images[extra.true_labels >= 0])
 
 
@@ -135,7 +125,6 @@ def test_the_paper_scale_has_the_papers_sizes() -> None:
 
 def test_svhn_is_contrast_normalised_and_the_extra_images_are_trained_on(tmp_path: Path) -> None:
     savemat = pytest.importorskip("scipy.io").savemat
-    from noiselayer.paper import data_folder as images_module
 
     rng = np.random.default_rng(0)
     dark, bright = rng.integers(0, 60, (32, 32, 3, 4)), rng.integers(190, 250, (32, 32, 3, 4))
@@ -147,8 +136,8 @@ def test_svhn_is_contrast_normalised_and_the_extra_images_are_trained_on(tmp_pat
     from torchvision.datasets import SVHN
 
     unchecked.setattr(SVHN, "_check_integrity", lambda self: True)
-    svhn = images_module.DataFolder(tmp_path).images("svhn")
+    svhn = DataFolder(tmp_path).images("svhn")
     unchecked.undo()
-    assert (svhn.name, len(svhn.x_train), len(svhn.x_test)) == ("SVHN", 16, 8)
-    means = svhn.x_test.reshape(8, -1).mean(axis=1)  # dark and bright photographs look alike now
+    assert (svhn.name, len(svhn.train), len(svhn.test)) == ("SVHN", 16, 8)
+    means = svhn.test.images.reshape(8, -1).mean(axis=1)  # dark and bright photographs look alike now
     assert np.abs(means - 128).max() < 4

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from noiselayer.paper.experiment import SCALES, Budget, Cell, Experiment
+from noiselayer.paper.grid import write_results
 from noiselayer.paper.reproduce import EXPERIMENTS, load_experiment, reproduce
-from noiselayer.paper.writing import write_results
 
 __all__ = [
     "EXPERIMENTS",

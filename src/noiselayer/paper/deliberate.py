@@ -2,89 +2,136 @@
 
 from __future__ import annotations
 
-import numpy as np
+from typing import NamedTuple
+
 import torch
 from torch import Tensor
 
+from noiselayer.data import LabeledData
 from noiselayer.noise.matrices import random
 from noiselayer.paper.data_folder import Images
+from noiselayer.paper.datasets.image_set import Labels
 from noiselayer.paper.experiment import Budget, Row
-from noiselayer.paper.trial import corrupt, count_matrix, deliberate_noise, outcome, train
+from noiselayer.paper.trial import corrupt, count_matrix, outcome, train
 
-__all__ = ["train_on_corrupted", "train_on_right_and_wrong"]
+__all__ = ["NoisySample", "corrupted", "deliberate_noise", "draw", "right_and_wrong", "train_on"]
 
 
-def train_on_corrupted(
-    images: Images, *, size: int, rate: float, method: str, seed: int, budget: Budget
-) -> Row:
-    """One network on ``size`` images of which a share ``rate`` is labelled wrong on average; no clean ones.
+class NoisySample(NamedTuple):
+    """Training images drawn at random, some of which are labelled wrong on purpose.
+
+    Attributes:
+        images: What they were drawn from.
+        rows: Which training images, shape (N,).
+        labels: Their noisy labels, shape (N,).
+        noise_matrix: How these came about, shape (K, K), columns = true classes.
+        rest: The training images that were not drawn; their labels are the true ones.
+    """
+
+    images: Images
+    rows: Labels
+    labels: Tensor
+    noise_matrix: Tensor
+    rest: Labels
+
+    def noisy(self) -> LabeledData:
+        """The images that were drawn, with their noisy labels."""
+        return self.images.train.labeled(self.rows, self.labels)
+
+
+def draw(images: Images, size: int, seed: int) -> tuple[torch.Generator, Labels, Labels]:
+    """``size`` training images at random, or all if there are not so many; the generator goes on to draw noise.
+
+    Args:
+        images: The data set.
+        size: How many.
+        seed: Of the draw.
+
+    Returns:
+        The generator, the rows drawn, and the others.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    order = torch.randperm(len(images.train), generator=generator).numpy()
+    return generator, order[:size], order[size:]
+
+
+def deliberate_noise(rate: float, num_classes: int, generator: torch.Generator) -> Tensor:
+    """The asymmetric noise of §4.1, shape (K, K), columns = true classes: every class has wrong labels of its own.
+
+    Above 50 % the shares of the wrong labels are drawn more evenly, so that the true class still leads its row, as
+    Theorem 1 asks.
+
+    Args:
+        rate: The probability that a label is wrong.
+        num_classes: K.
+        generator: Of the draw.
+
+    >>> deliberate_noise(0.5, 3, torch.Generator().manual_seed(0)).diagonal()
+    tensor([0.5000, 0.5000, 0.5000])
+    """
+    return random(num_classes, rate, concentration=1.0 if rate <= 0.5 else 5.0, generator=generator)
+
+
+def corrupted(images: Images, *, size: int, rate: float, seed: int) -> NoisySample:
+    """``size`` images of which a share ``rate`` is labelled wrong on average.
 
     Args:
         images: The data set.
         size: Training samples.
         rate: The probability that a label is wrong.
-        method: A name of :data:`noiselayer.paper.trial.METHODS`.
-        seed: Draws images, noise and training.
-        budget: How long to train.
+        seed: Of the images and the noise.
     """
-    generator, chosen = _draw(images, size, seed)
-    Q = deliberate_noise(rate, images.num_classes, generator)
-    noisy = corrupt(images.y_train[chosen], Q, generator)
-    return _train(images, chosen, noisy, Q, method, seed, budget)
+    generator, rows, rest = draw(images, size, seed)
+    Q = deliberate_noise(rate, images.train.num_classes, generator)
+    return NoisySample(images, rows, corrupt(images.train.labels[rows], Q, generator), Q, rest)
 
 
-def train_on_right_and_wrong(
-    images: Images, *, right: int, wrong: int, method: str, seed: int, budget: Budget
-) -> Row:
-    """One network on exactly so many right and so many wrong labels (Fig. 5).
+def right_and_wrong(images: Images, *, right: int, wrong: int, seed: int) -> NoisySample:
+    """Exactly ``right`` samples with their true label and ``wrong`` with another one (Fig. 5).
 
     Args:
         images: The data set.
         right: Samples with their true label.
         wrong: Samples with another one; each class has wrong labels of its own.
-        method: A name of :data:`noiselayer.paper.trial.METHODS`.
-        seed: Draws images, noise and training.
-        budget: How long to train.
+        seed: Of the images and the noise.
     """
-    generator, chosen = _draw(images, right + wrong, seed)
-    always_wrong = random(images.num_classes, 1.0, concentration=1.0, generator=generator)
-    labels = torch.from_numpy(images.y_train[chosen]).clone()
+    K = images.train.num_classes
+    generator, rows, rest = draw(images, right + wrong, seed)
+    always_wrong = random(K, 1.0, concentration=1.0, generator=generator)
+    labels = torch.from_numpy(images.train.labels[rows])
     # The order is random, so the last ones are any.
-    labels[right:] = corrupt(images.y_train[chosen[right:]], always_wrong, generator)
+    labels[right:] = corrupt(images.train.labels[rows[right:]], always_wrong, generator)
     rate = wrong / (right + wrong)
-    Q = (1 - rate) * torch.eye(images.num_classes) + rate * always_wrong
-    return _train(images, chosen, labels, Q, method, seed, budget)
+    return NoisySample(images, rows, labels, (1 - rate) * torch.eye(K) + rate * always_wrong, rest)
 
 
-def _draw(
-    images: Images, size: int, seed: int
-) -> tuple[torch.Generator, np.ndarray[tuple[int], np.dtype[np.int64]]]:
-    generator = torch.Generator().manual_seed(seed)
-    order = torch.randperm(len(images.y_train), generator=generator).numpy()
-    return generator, order[: min(size, len(order))]
-
-
-def _train(
-    images: Images,
-    chosen: np.ndarray[tuple[int], np.dtype[np.int64]],
-    noisy: Tensor,
-    Q: Tensor,
-    method: str,
-    seed: int,
-    budget: Budget,
+def train_on(
+    sample: NoisySample, *, method: str, seed: int, budget: Budget, clean: LabeledData | None = None
 ) -> Row:
+    """Train one network and return the figures of its row.
+
+    Args:
+        sample: Images and noisy labels.
+        method: A name of :data:`noiselayer.paper.trial.METHODS`.
+        seed: Of training.
+        budget: How long to train.
+        clean: Images with true labels, for the method "estimated".
+    """
+    Q, images = sample.noise_matrix, sample.images
     trained = train(
-        images.labeled(chosen, noisy),
+        sample.noisy(),
         method=method,
         budget=budget,
         seed=seed,
+        clean=clean,
         noise_matrix=Q if method == "true" else None,
     )
-    counted = count_matrix(noisy, images.y_train[chosen], images.num_classes)
+    truth = images.train.labels[sample.rows]
+    counted = count_matrix(sample.labels, truth, len(Q))
     return {
-        **outcome(trained, images.test(), Q, dataset=images.name),
-        "training_samples": len(chosen),
-        "wrong_labels": round(100 * float((noisy.numpy() != images.y_train[chosen]).mean()), 2),
+        **outcome(trained, images.test.labeled(), Q, dataset=images.name),
+        "training_samples": len(sample.rows),
+        "wrong_labels": round(100 * float((sample.labels.numpy() != truth).mean()), 2),
         # What counting the pairs would give: no method without true labels can be expected to beat it.
         "counted_matrix_error": round(float((counted - Q).abs().sum() / Q.abs().sum()), 4),
     }

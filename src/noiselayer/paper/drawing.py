@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from noiselayer.paper.experiment import Row
-from noiselayer.paper.markdown import grouped, mean, methods_of
+from noiselayer.paper.markdown import grouped, matching, methods_of
 
 __all__ = ["contours", "error_lines"]
 
@@ -43,7 +42,7 @@ def error_lines(
         colour, marker, line = style
         points = grouped([row for row in rows if row["method"] == method], x)
         at = sorted(points)
-        means = [mean(points[value]) for value in at]
+        means = [_mean(points[value]) for value in at]
         errors = [[row["test_error"] for row in points[value]] for value in at]
         bars = [statistics.stdev(values) if len(values) > 1 else 0.0 for values in errors]
         axes.errorbar(
@@ -76,7 +75,7 @@ def contours(rows: Sequence[Row], methods: Sequence[str]) -> Figure:
     errors = [row["test_error"] for row in rows]
     levels = np.linspace(min(errors, default=0), max(errors, default=1), 9)[1:-1]
     for axes, method in zip(panels, methods, strict=True):
-        z = np.array([[_at(rows, method, r, w) for r in right] for w in wrong])
+        z = np.array([[_mean(matching(rows, method, right=r, wrong=w)) for r in right] for w in wrong])
         # Equal steps between grid points of unequal distance: the grid is about doubling.
         axes.imshow(z, origin="lower", cmap="cividis_r", vmin=min(errors, default=0), vmax=max(errors, default=1),
                     aspect="auto", alpha=0.35)  # fmt: skip
@@ -92,15 +91,8 @@ def contours(rows: Sequence[Row], methods: Sequence[str]) -> Figure:
     return figure
 
 
-def _at(rows: Sequence[Row], method: str, right: int, wrong: int) -> float:
-    settings: dict[str, Any] = {"right": right, "wrong": wrong}
-    return mean(
-        [
-            row
-            for row in rows
-            if row["method"] == method and {k: row["settings"][k] for k in settings} == settings
-        ]
-    )
+def _mean(rows: Sequence[Row]) -> float:
+    return statistics.mean(row["test_error"] for row in rows) if rows else float("nan")
 
 
 def _plain(axes: Axes) -> None:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from noiselayer.paper.data_folder import DataFolder
 
-__all__ = ["SCALES", "Budget", "Cell", "Experiment", "Row", "Scale"]
+__all__ = ["SCALES", "TRY_OUT", "Budget", "Cell", "Experiment", "Row", "Scale"]
 
 Scale = Literal["small", "reduced", "paper"]
 SCALES: tuple[Scale, ...] = ("small", "reduced", "paper")
@@ -50,8 +50,8 @@ class Budget:
     Attributes:
         epochs: Passes over the training samples in the main stage.
         warm_up_epochs: In every stage before it.
-        steps: At least so many batches in the main stage, and half as many in every one before: of a small set
-            that makes more epochs.
+        steps: The least number of batches in the main stage; half as many in every stage before it. A small set
+            is passed over more often for it.
         precision: As Lightning names them.
         accelerator: "auto", "cpu", "gpu", ...
         model: Base network.
@@ -67,6 +67,10 @@ class Budget:
     model: str = "paper"
     model_options: dict[str, Any] = field(default_factory=dict)
     cleanlab: str | None = None
+
+
+TRY_OUT = Budget(epochs=2, warm_up_epochs=1)
+"""Of the scale "small": enough to see the whole path, not to learn much."""
 
 
 @dataclass(frozen=True)

@@ -39,7 +39,7 @@ def loose_extra(
         seed: Of the choice.
         apart_from: Rows of the training set that are the clean set: no digit stands in both.
     """
-    train = ImageSet(images.x_train, images.y_train, images.class_names)
+    train = images.train
     if images.name == "digits":
         return _loose_digits(train, size, seed, apart_from)
     guess = pixel_guesser(train, size=min(_GUESSER_SAMPLES, len(train)), seed=seed)
@@ -56,8 +56,8 @@ def random_extra(data: DataFolder, images: Images, *, size: int, seed: int) -> n
         seed: Of the draw.
     """
     if images.name == "digits":
-        chosen = np.random.default_rng(seed).integers(len(images.x_train), size=size)
-        return _shuffled_quarters(images.x_train[chosen])
+        chosen = np.random.default_rng(seed).integers(len(images.train), size=size)
+        return _shuffled_quarters(images.train.images[chosen])
     return random_outside(load_outside32(data.folder("random images")), size, seed).images
 
 

@@ -7,9 +7,11 @@ from collections.abc import Sequence
 import torch
 from matplotlib.figure import Figure
 
+from noiselayer.paper.datasets import CIFAR10_CLASSES
 from noiselayer.paper.experiment import Cell, Experiment, Row, Scale
-from noiselayer.paper.markdown import markdown, methods_of, spread
+from noiselayer.paper.markdown import errors, grouped, markdown, spread
 from noiselayer.paper.table1 import BUDGETS, GRIDS, run
+from noiselayer.report.heatmap import draw_noise_matrices, matrix_panel
 
 __all__ = ["EXPERIMENT"]
 
@@ -26,19 +28,16 @@ def cells(scale: Scale, seeds: Sequence[int]) -> list[Cell]:
 
 def table(rows: Sequence[Row]) -> str:
     """How far each matrix is from the true one."""
-    lines = []
-    for method in methods_of(rows):
-        chosen = [row for row in rows if row["method"] == method]
-        worst = [_largest_difference(row) for row in chosen]
-        lines.append(
-            [
-                method,
-                spread([row["noise_matrix_error"] for row in chosen], 3),
-                spread(worst, 3),
-                spread([row["mean_diagonal"] for row in chosen], 3),
-                str(len(chosen)),
-            ]
-        )
+    lines = [
+        [
+            method,
+            errors(chosen, 3, column="noise_matrix_error"),
+            spread([_largest_difference(row) for row in chosen], 3),
+            errors(chosen, 3, column="mean_diagonal"),
+            str(len(chosen)),
+        ]
+        for method, chosen in grouped(rows, lambda row: row["method"]).items()
+    ]
     return markdown(
         ["Q", "relative L1 error", "largest error of an entry", "mean diagonal (true: 0.5)", "seeds"], lines
     )
@@ -46,12 +45,10 @@ def table(rows: Sequence[Row]) -> str:
 
 def figure(rows: Sequence[Row]) -> Figure:
     """The matrices of the first seed, side by side."""
-    from noiselayer.report.heatmap import draw_noise_matrices, matrix_panel
-
     first = [row for row in rows if row["seed"] == min(row["seed"] for row in rows)]
     panels = [matrix_panel("true", _matrix(first[0]["true_matrix"]))]
     panels += [matrix_panel(row["method"], _matrix(row["noise_matrix"])) for row in first]
-    names = _CIFAR10 if first[0]["dataset"] == "CIFAR-10" else _DIGITS
+    names = CIFAR10_CLASSES if first[0]["dataset"] == "CIFAR-10" else _DIGITS
     return draw_noise_matrices(panels, names)
 
 
@@ -64,8 +61,6 @@ def _matrix(entries: list[list[float]]) -> torch.Tensor:
 def _largest_difference(row: Row) -> float:
     return float((torch.tensor(row["noise_matrix"]) - torch.tensor(row["true_matrix"])).abs().max())
 
-
-_CIFAR10 = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 
 EXPERIMENT = Experiment(
     name="fig4c",

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from noiselayer.paper.experiment import Budget
-from noiselayer.paper.right_and_wrong import right_and_wrong
+from noiselayer.paper.fig5 import error_surface
 
 __all__ = ["EXPERIMENT"]
 
-EXPERIMENT = right_and_wrong(
+EXPERIMENT = error_surface(
     "fig5a",
     title="Test error over numbers of right and wrong labels",
     paper="SVHN: the normal network on 50k right and 40k wrong labels is as good as on 10k right ones; with a noise "
@@ -21,9 +21,6 @@ EXPERIMENT = right_and_wrong(
             (0, 10_000, 20_000, 30_000, 40_000, 50_000),
         ),
     },
-    budgets={
-        "small": Budget(epochs=2, warm_up_epochs=1),
-        "reduced": Budget(epochs=12, warm_up_epochs=6, steps=700),
-        "paper": Budget(epochs=20, warm_up_epochs=10),
-    },
+    reduced=Budget(epochs=12, warm_up_epochs=6, steps=700),
+    full=Budget(epochs=20, warm_up_epochs=10),
 )

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from noiselayer.paper.experiment import Budget
-from noiselayer.paper.right_and_wrong import right_and_wrong
+from noiselayer.paper.fig5 import error_surface
 
 __all__ = ["EXPERIMENT"]
 
-EXPERIMENT = right_and_wrong(
+EXPERIMENT = error_surface(
     "fig5b",
     title="Test error over numbers of right and wrong labels, CIFAR-10",
     paper="CIFAR-10: the network with a noise layer is more robust, most of all at high noise and with many samples.",
@@ -16,9 +16,6 @@ EXPERIMENT = right_and_wrong(
         "reduced": ("cifar10", (2_000, 6_000), (0, 6_000)),
         "paper": ("cifar10", (10_000, 20_000, 30_000, 40_000), (0, 5_000, 10_000)),
     },
-    budgets={
-        "small": Budget(epochs=2, warm_up_epochs=1),
-        "reduced": Budget(epochs=12, warm_up_epochs=6, steps=800),
-        "paper": Budget(epochs=120, warm_up_epochs=50),
-    },
+    reduced=Budget(epochs=12, warm_up_epochs=6, steps=800),
+    full=Budget(epochs=120, warm_up_epochs=50),
 )

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from noiselayer.paper.drawing import error_lines
 from noiselayer.paper.experiment import Cell, Experiment, Row, Scale
-from noiselayer.paper.markdown import grouped, markdown, methods_of, spread
+from noiselayer.paper.markdown import side_by_side
 from noiselayer.paper.table2 import BUDGETS, NAMES, run, settings_of
 
 __all__ = ["EXPERIMENT"]
@@ -33,24 +33,20 @@ def cells(scale: Scale, seeds: Sequence[int]) -> list[Cell]:
 
 def table(rows: Sequence[Row]) -> str:
     """A row per weight."""
-    methods = methods_of(rows)
-    return markdown(
-        ["γ", *(NAMES.get(method, method) for method in methods)],
-        [
-            [f"{weight:g}", *(spread([r["test_error"] for r in chosen if r["method"] == m]) for m in methods)]
-            for weight, chosen in grouped(rows, lambda row: row["settings"]["weight"]).items()
-        ],
-    )
+    return side_by_side(rows, _weight, ["γ"], lambda weight: [f"{weight:g}"], label=_label)
 
 
 def figure(rows: Sequence[Row]) -> Figure:
     """Lines over gamma."""
-    return error_lines(
-        rows,
-        lambda row: row["settings"]["weight"],
-        xlabel="γ, the weight of a loosely labelled image",
-        label=lambda method: NAMES.get(method, method),
-    )
+    return error_lines(rows, _weight, xlabel="γ, the weight of a loosely labelled image", label=_label)
+
+
+def _weight(row: Row) -> float:
+    return float(row["settings"]["weight"])
+
+
+def _label(method: str) -> str:
+    return NAMES.get(method, method)
 
 
 EXPERIMENT = Experiment(

@@ -1,4 +1,7 @@
-"""Runs the cells of a grid: each leaves one file, whole or not at all, and several processes may share it."""
+"""The cells of a grid and what is made of them: each cell leaves one file, whole or not at all.
+
+Several processes may share a grid. Rows, table and figure are made from the cells that are done.
+"""
 
 from __future__ import annotations
 
@@ -16,10 +19,12 @@ from noiselayer.files.differences import differences
 from noiselayer.files.records import read_json, whole_file
 from noiselayer.paper.data_folder import DataFolder
 from noiselayer.paper.experiment import Budget, Cell, Experiment, Row, Scale
+from noiselayer.paper.markdown import section
+from noiselayer.report import save_figure
 from noiselayer.storage.environment import describe_hardware, versions
 from noiselayer.training import Hardware
 
-__all__ = ["collect", "rows_of", "run_grid"]
+__all__ = ["rows_of", "run_grid", "write_results"]
 
 
 def run_grid(
@@ -35,7 +40,7 @@ def run_grid(
     """Run the cells that have no result yet, and gather all rows in ``out/NAME.json``.
 
     A process that works on a cell holds a lock on it, which the system takes back when the process dies:
-    others take other cells, and a cell that somebody was killed over is run again.
+    others take other cells, and a cell whose process was killed is run again.
 
     Args:
         experiment: Whose cells.
@@ -44,7 +49,7 @@ def run_grid(
         out: Folder of results; cells go to ``out/cells/NAME/``.
         scale: Noted in every row.
         budget: How long networks train; noted too.
-        say: Told what begins and what came of it.
+        say: Called with a line when a cell begins and when it ends.
 
     Returns:
         The rows of all cells that are done, in the grid's order.
@@ -64,32 +69,38 @@ def run_grid(
                     continue
                 say(f"{experiment.name} {number}/{len(cells)}: {cell.name}")
                 row = _run(experiment, cell, data, scale, budget)
-                with whole_file(path) as beside:
-                    beside.write_text(json.dumps(row, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+                _write_json(path, row)
                 for warning in row["warnings"]:
                     say(f"  Note: {warning}")
                 say(f"  test error {row['test_error']:.2f} %, {row['seconds']:.0f} s of processor time")
         except Timeout:
             say(f"{experiment.name} {number}/{len(cells)}: {cell.name} is being run by another process")
         finally:
-            # Whoever still waits for this file holds it open; a new one is made for the next.
+            # A process that still waits for this file holds it open; the next one makes a new file.
             if path.exists():
                 Path(lock.lock_file).unlink(missing_ok=True)
-    return collect(experiment, cells, out)
+    return _collect(experiment, cells, out)
 
 
-def collect(experiment: Experiment, cells: Sequence[Cell], out: Path) -> list[Row]:
-    """Write the rows of the cells that are done to ``out/NAME.json``, and return them.
+def write_results(experiment: Experiment, cells: Sequence[Cell], out: Path) -> list[Row]:
+    """Write ``NAME.json``, ``NAME.md`` and, for a figure, ``NAME.png`` and ``NAME.svg``, from the cells that are done.
 
     Args:
-        experiment: Whose cells.
-        cells: The grid, in order.
+        experiment: Which.
+        cells: Its grid.
         out: Folder of results.
+
+    Returns:
+        The rows.
     """
-    rows = rows_of(experiment, cells, out)
-    with FileLock(out / f".{experiment.name}.lock"), whole_file(out / f"{experiment.name}.json") as beside:
-        beside.write_text(json.dumps(rows, indent=1, allow_nan=False) + "\n", encoding="utf-8")
-    (out / f".{experiment.name}.lock").unlink(missing_ok=True)
+    rows = _collect(experiment, cells, out)
+    with whole_file(out / f"{experiment.name}.md") as beside:
+        beside.write_text(section(experiment, rows), encoding="utf-8")
+    if experiment.figure is not None and rows:
+        figure = experiment.figure(rows)
+        for ending in ("svg", "png"):
+            with whole_file(out / f"{experiment.name}.{ending}") as beside:
+                save_figure(figure, beside)
     return rows
 
 
@@ -103,6 +114,19 @@ def rows_of(experiment: Experiment, cells: Sequence[Cell], out: Path) -> list[Ro
     """
     paths = [_folder(experiment, out) / f"{cell.name}.json" for cell in cells]
     return [{**read_json(path), "experiment": experiment.name} for path in paths if path.exists()]
+
+
+def _collect(experiment: Experiment, cells: Sequence[Cell], out: Path) -> list[Row]:
+    rows = rows_of(experiment, cells, out)
+    with FileLock(out / f".{experiment.name}.lock"):
+        _write_json(out / f"{experiment.name}.json", rows)
+    (out / f".{experiment.name}.lock").unlink(missing_ok=True)
+    return rows
+
+
+def _write_json(path: Path, content: Any) -> None:
+    with whole_file(path) as beside:
+        beside.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n", encoding="utf-8")
 
 
 def _folder(experiment: Experiment, out: Path) -> Path:

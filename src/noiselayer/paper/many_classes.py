@@ -7,9 +7,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
-from noiselayer.data import LabeledData, from_arrays
+from noiselayer.data import LabeledData
 from noiselayer.paper.data_folder import DataFolder
 from noiselayer.paper.datasets import (
     ImageSet,
@@ -71,9 +70,9 @@ def many_classes(data: DataFolder, dataset: str, *, seed: int, budget: Budget) -
     if dataset == "digits":
         digits = data.images("digits")
         everything = ImageSet(
-            np.concatenate([digits.x_train, digits.x_test]),
-            np.concatenate([digits.y_train, digits.y_test]),
-            digits.class_names,
+            np.concatenate([digits.train.images, digits.test.images]),
+            np.concatenate([digits.train.labels, digits.test.labels]),
+            digits.train.class_names,
         )
         return _by_weak_model(everything, "digits", (300, 600, 300, 400), seed, budget)
     outside = load_outside32(data.folder("Table 3"))
@@ -100,7 +99,7 @@ def _by_weak_model(
     # An image is found by one of its keywords: all others are out of the question.
     among = np.where(offered, logits, logits.min() - 1e3)
     labelled = noisy_by_weak_model(noisy.images, noisy.labels, among, images.class_names, seed=seed)
-    return ManyClasses(name, _labeled(clean), _labeled(labelled), noisy.labels, _labeled(test))
+    return ManyClasses(name, clean.labeled(), labelled.labeled(), noisy.labels, test.labeled())
 
 
 def _weak_logits(
@@ -111,8 +110,8 @@ def _weak_logits(
         logits: npt.NDArray[Any] = np.asarray(pixel_guesser(train_on, pixels=4, seed=seed)(images.images))
         return logits
     of_labeller = replace(budget, model="paper", model_options={})
-    labeller = train(_labeled(train_on), method="normal", budget=of_labeller, seed=seed)
-    return predict_logits(labeller.network, _labeled(images).inputs).double().numpy()
+    labeller = train(train_on.labeled(), method="normal", budget=of_labeller, seed=seed)
+    return predict_logits(labeller.network, images.labeled().inputs).double().numpy()
 
 
 def _keywords(labels: npt.NDArray[Any], num_classes: int, rng: np.random.Generator) -> npt.NDArray[np.bool_]:
@@ -123,10 +122,6 @@ def _keywords(labels: npt.NDArray[Any], num_classes: int, rng: np.random.Generat
     offered = np.zeros((len(labels), num_classes), dtype=bool)
     np.put_along_axis(offered, largest, True, axis=1)
     return offered
-
-
-def _labeled(images: ImageSet) -> LabeledData:
-    return from_arrays(images.images, torch.from_numpy(images.labels), class_names=images.class_names)
 
 
 def _imagenet(data: DataFolder) -> ManyClasses:

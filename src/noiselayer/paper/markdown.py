@@ -1,4 +1,4 @@
-"""Rows into Markdown and into the numbers of a figure: means, spread, and the paper's figure beside ours."""
+"""Rows into Markdown: means and spread, a table, and what the rows have in common."""
 
 from __future__ import annotations
 
@@ -6,9 +6,24 @@ import statistics
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from noiselayer.paper.experiment import Row
+from noiselayer.paper.experiment import Experiment, Row
 
-__all__ = ["grouped", "markdown", "mean", "methods_of", "notes", "spread"]
+__all__ = [
+    "FIGURES",
+    "errors",
+    "figures",
+    "grouped",
+    "markdown",
+    "matching",
+    "methods_of",
+    "notes",
+    "section",
+    "side_by_side",
+    "spread",
+]
+
+FIGURES = ("test error, %", "relative L1 error of Q", "seeds")
+"""The heading of :func:`figures`."""
 
 
 def spread(values: Sequence[float], digits: int = 1) -> str:
@@ -23,14 +38,31 @@ def spread(values: Sequence[float], digits: int = 1) -> str:
     return text if len(values) == 1 else f"{text} ± {statistics.stdev(values):.{digits}f}"
 
 
-def mean(rows: Sequence[Row], column: str = "test_error") -> float:
-    """The mean of a column over rows that have it; nan if none has.
+def errors(rows: Sequence[Row], digits: int = 1, *, column: str = "test_error") -> str:
+    """:func:`spread` of a column, over the rows that have it.
 
-    >>> mean([{"test_error": 1.0}, {"test_error": 2.0}])
-    1.5
+    >>> errors([{"test_error": 1.0}, {"test_error": 2.0}, {"test_error": None}])
+    '1.5 ± 0.7'
     """
-    values = [row[column] for row in rows if row.get(column) is not None]
-    return statistics.mean(values) if values else float("nan")
+    return spread([row[column] for row in rows if row[column] is not None], digits)
+
+
+def figures(rows: Sequence[Row], matrix_digits: int = 3) -> list[str]:
+    """Test error, the noise matrix's error and the number of seeds, as the tables show them."""
+    return [errors(rows), errors(rows, matrix_digits, column="noise_matrix_error"), str(len(rows))]
+
+
+def matching(rows: Sequence[Row], method: str, **settings: Any) -> list[Row]:
+    """The rows of a method with these settings.
+
+    >>> matching([{"method": "normal", "settings": {"rate": 0.5, "size": 9}}], "normal", rate=0.7)
+    []
+    """
+    return [
+        row
+        for row in rows
+        if row["method"] == method and all(row["settings"][name] == settings[name] for name in settings)
+    ]
 
 
 def grouped(rows: Sequence[Row], key: Callable[[Row], Any]) -> dict[Any, list[Row]]:
@@ -58,36 +90,65 @@ def markdown(header: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
     |---|---|
     | 1 | 2 |
     """
-    rows = [header, ["---"] * len(header), *lines]
-    return "".join(
-        ("|" + "|".join(row) + "|" if n == 1 else "| " + " | ".join(row) + " |") + "\n"
-        for n, row in enumerate(rows)
-    )
+    rule = "|---" * len(header) + "|\n"
+    first, *rest = ("| " + " | ".join(row) + " |\n" for row in (header, *lines))
+    return first + rule + "".join(rest)
+
+
+def side_by_side(
+    rows: Sequence[Row],
+    key: Callable[[Row], Any],
+    heading: Sequence[str],
+    show: Callable[[Any], Sequence[str]],
+    *,
+    label: Callable[[str], str] = str,
+    learned_matrix: bool = False,
+) -> str:
+    """A table with a line per value of ``key`` and the test errors of the methods beside each other.
+
+    Args:
+        rows: Of one experiment.
+        key: What a line stands for.
+        heading: Over the columns that ``show`` fills.
+        show: A value of ``key`` in words.
+        label: A method's name in the heading.
+        learned_matrix: Whether the error of the learned noise matrix stands at the end.
+    """
+    methods = methods_of(rows)
+    lines = []
+    for value, of_value in grouped(rows, key).items():
+        line = [*show(value), *(errors(matching(of_value, method)) for method in methods)]
+        if learned_matrix:
+            line.append(errors(matching(of_value, "learned"), 3, column="noise_matrix_error"))
+        lines.append(line)
+    last = ["relative L1 error of the learned Q"] if learned_matrix else []
+    return markdown([*heading, *map(label, methods), *last], lines)
+
+
+def section(experiment: Experiment, rows: Sequence[Row]) -> str:
+    """The experiment in Markdown: what the paper found, our table, and how it was made.
+
+    Args:
+        experiment: Which.
+        rows: Of the cells that are done.
+    """
+    table = experiment.table(rows) if rows else ""
+    return f"The paper: {experiment.paper}\n\n{table}\n{notes(rows)}"
 
 
 def notes(rows: Sequence[Row]) -> str:
     """What the rows have in common: data, machine, versions, seeds and time."""
     if not rows:
         return "No cell has been run yet.\n"
-    first = rows[0]
-    seeds = sorted({row["seed"] for row in rows})
-    hours = sum(row["seconds"] for row in rows) / 3600
-    hardware, versions, budget = first["hardware"], first["versions"], first["budget"]
-    datasets = ", ".join(dict.fromkeys(row["dataset"] for row in rows))
-    return (
-        f"{datasets}; {budget['model']} network, {budget['epochs']} epochs"
-        f"{_at_least(budget)}; {len(rows)} cells, seeds "
-        f"{', '.join(map(str, seeds))}, {hours:.1f} hours of one processor; {hardware['processor']}, "
-        f"{_threads(rows)}, {hardware['precision']}; PyTorch {versions['torch']}, "
-        f"noiselayer {versions['noiselayer']}.\n"
-    )
-
-
-def _threads(rows: Sequence[Row]) -> str:
-    counts = sorted({row["hardware"]["threads"] for row in rows})
-    return f"{' or '.join(map(str, counts))} thread{'s' if counts != [1] else ''}"
-
-
-def _at_least(budget: dict[str, Any]) -> str:
+    hardware, versions, budget = (rows[0][name] for name in ("hardware", "versions", "budget"))
     steps = budget.get("steps", 0)
-    return f" or as many as make {steps:,} steps" if steps else ""
+    threads = sorted({row["hardware"]["threads"] for row in rows})
+    return (
+        f"{', '.join(dict.fromkeys(row['dataset'] for row in rows))}; "
+        f"{budget['model']} network, {budget['epochs']} epochs"
+        f"{f' or as many as make {steps:,} steps' if steps else ''}; "
+        f"{len(rows)} cells, seeds {', '.join(map(str, sorted({row['seed'] for row in rows})))}, "
+        f"{sum(row['seconds'] for row in rows) / 3600:.1f} hours of one processor; {hardware['processor']}, "
+        f"{' or '.join(map(str, threads))} thread{'s' if threads != [1] else ''}, {hardware['precision']}; "
+        f"PyTorch {versions['torch']}, noiselayer {versions['noiselayer']}.\n"
+    )

@@ -4,37 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from importlib import import_module
 from pathlib import Path
 
 import torch
 
 from noiselayer.errors import InputError
+from noiselayer.paper import fig4a, fig4b, fig4c, fig5a, fig5b, fig7, table1, table2, table3
+from noiselayer.paper.beyond import gold_set, later, small_network
 from noiselayer.paper.data_folder import DataFolder
 from noiselayer.paper.experiment import SCALES, Cell, Experiment, Row, Scale
-from noiselayer.paper.grid import run_grid
-from noiselayer.paper.writing import write_results
+from noiselayer.paper.grid import run_grid, write_results
 from noiselayer.training import best_precision
 
 __all__ = ["EXPERIMENTS", "load_experiment", "reproduce"]
 
-EXPERIMENTS = (
-    "fig4a",
-    "fig4b",
-    "fig4c",
-    "fig5a",
-    "fig5b",
-    "table1",
-    "table2",
-    "fig7",
-    "table3",
-    "gold_set",
-    "later",
-    "small_network",
-)
-"""Each is a module beside this one. The last three, in ``beyond``, are not in the paper: its second situation with
-human labels, a comparison with methods that came after it, and the library's own network without a GPU."""
-BEYOND = {name: f"beyond.{name}" for name in ("gold_set", "later", "small_network")}
+EXPERIMENTS: dict[str, Experiment] = {
+    module.EXPERIMENT.name: module.EXPERIMENT
+    for module in (
+        *(fig4a, fig4b, fig4c, fig5a, fig5b, table1, table2, fig7, table3),
+        *(gold_set, later, small_network),
+    )
+}
+"""Name -> experiment; each is a file of its name. The last three, in ``beyond``, are not in the paper: its second
+situation with human labels, a comparison with methods that came after it, and the library's own network without a
+GPU."""
 
 
 def load_experiment(name: str) -> Experiment:
@@ -51,8 +44,7 @@ def load_experiment(name: str) -> Experiment:
     """
     if name not in EXPERIMENTS:
         raise InputError(f"there is no experiment {name!r}; there are {', '.join(EXPERIMENTS)}.")
-    experiment: Experiment = import_module(f"noiselayer.paper.{BEYOND.get(name, name)}").EXPERIMENT
-    return experiment
+    return EXPERIMENTS[name]
 
 
 def reproduce(
@@ -87,7 +79,7 @@ def reproduce(
         cleanlab: An interpreter with cleanlab, for the experiment "later".
         threads: Of a process. Two processes with one each finish more cells than one with two; where the time of a
             single cell is the question, give it all.
-        say: Told what begins and what came of it.
+        say: Called with a line when a cell begins and when it ends.
 
     Returns:
         The rows of all cells that are done.

@@ -8,14 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import torch
-
 from noiselayer.paper.data_folder import DataFolder
-from noiselayer.paper.experiment import Budget, Cell, Experiment, Row, Scale
-from noiselayer.paper.markdown import grouped, markdown, methods_of, spread
-from noiselayer.paper.trial import corrupt, deliberate_noise, outcome, train
+from noiselayer.paper.deliberate import corrupted, train_on
+from noiselayer.paper.experiment import TRY_OUT, Budget, Cell, Experiment, Row, Scale
+from noiselayer.paper.markdown import FIGURES, figures, grouped, markdown
 
-__all__ = ["BUDGETS", "EXPERIMENT", "GRIDS", "RATES", "run"]
+__all__ = ["BUDGETS", "EXPERIMENT", "GRIDS", "RATES", "rate_and_method", "run"]
 
 RATES = (0.5, 0.7)
 METHODS = ("normal", "true", "learned", "estimated", "paper's recipe")
@@ -29,7 +27,7 @@ GRIDS: dict[Scale, tuple[str, int]] = {
     "paper": ("cifar10", 30_000),
 }
 BUDGETS: dict[Scale, Budget] = {
-    "small": Budget(epochs=2, warm_up_epochs=1),
+    "small": TRY_OUT,
     "reduced": Budget(epochs=20, warm_up_epochs=10),
     "paper": Budget(epochs=120, warm_up_epochs=50),
 }
@@ -48,47 +46,28 @@ def cells(scale: Scale, seeds: Sequence[int]) -> list[Cell]:
 
 def run(cell: Cell, data: DataFolder, budget: Budget) -> Row:
     """Noisy images to train on; all others are clean and serve the estimate."""
-    images = data.images(cell.settings["dataset"])
-    size, method = cell.settings["size"], cell.method
-    generator = torch.Generator().manual_seed(cell.seed)
-    order = torch.randperm(len(images.y_train), generator=generator).numpy()
-    Q = deliberate_noise(cell.settings["rate"], images.num_classes, generator)
-    noisy, rest = order[:size], order[size:]
-    trained = train(
-        images.labeled(noisy, corrupt(images.y_train[noisy], Q, generator)),
-        method=method,
-        budget=budget,
-        seed=cell.seed,
-        clean=images.labeled(rest) if method == "estimated" else None,
-        noise_matrix=Q if method == "true" else None,
-    )
+    s = cell.settings
+    sample = corrupted(data.images(s["dataset"]), size=s["size"], rate=s["rate"], seed=cell.seed)
+    clean = sample.images.train.labeled(sample.rest) if cell.method == "estimated" else None
     return {
-        **outcome(trained, images.test(), Q, dataset=images.name),
-        "true_matrix": [[round(q, 4) for q in row] for row in Q.tolist()],
-        "training_samples": size,
-        "clean_samples": len(rest) if method == "estimated" else 0,
+        **train_on(sample, method=cell.method, seed=cell.seed, budget=budget, clean=clean),
+        "true_matrix": [[round(q, 4) for q in row] for row in sample.noise_matrix.tolist()],
+        "clean_samples": 0 if clean is None else len(clean),
     }
 
 
 def table(rows: Sequence[Row]) -> str:
     """A row per noise level and method, the paper's figure beside ours."""
-    lines = []
-    for rate, of_rate in grouped(rows, lambda row: row["settings"]["rate"]).items():
-        for method in methods_of(of_rate):
-            chosen = [row for row in of_rate if row["method"] == method]
-            lines.append(
-                [
-                    f"{100 * rate:.0f} %",
-                    method,
-                    f"{PAPER[rate][method]}",
-                    spread([row["test_error"] for row in chosen]),
-                    spread([row["noise_matrix_error"] for row in chosen], 3),
-                    str(len(chosen)),
-                ]
-            )
-    return markdown(
-        ["noise", "method", "paper, %", "test error, %", "relative L1 error of Q", "seeds"], lines
-    )
+    lines = [
+        [f"{100 * rate:.0f} %", method, f"{PAPER[rate][method]}", *figures(chosen)]
+        for (rate, method), chosen in grouped(rows, rate_and_method).items()
+    ]
+    return markdown(["noise", "method", "paper, %", *FIGURES], lines)
+
+
+def rate_and_method(row: Row) -> tuple[float, str]:
+    """What a line of the table stands for."""
+    return row["settings"]["rate"], row["method"]
 
 
 EXPERIMENT = Experiment(

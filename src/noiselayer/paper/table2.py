@@ -10,15 +10,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import torch
-
 from noiselayer.data import from_arrays
 from noiselayer.paper.data_folder import DataFolder
 from noiselayer.paper.datasets import label_shares
-from noiselayer.paper.experiment import Budget, Cell, Experiment, Row, Scale
+from noiselayer.paper.deliberate import draw
+from noiselayer.paper.experiment import TRY_OUT, Budget, Cell, Experiment, Row, Scale
 from noiselayer.paper.extras import loose_extra, random_extra
-from noiselayer.paper.markdown import markdown, spread
-from noiselayer.paper.trial import count_matrix, outcome, train
+from noiselayer.paper.markdown import errors, markdown, matching
+from noiselayer.paper.trial import CLEAN_TOO, count_matrix, outcome, train
 
 __all__ = ["BUDGETS", "EXPERIMENT", "GRIDS", "run", "settings_of"]
 
@@ -39,7 +38,7 @@ GRIDS: dict[Scale, tuple[str, int, int]] = {
     "paper": ("cifar10", 50_000, 90_000),  # of the 150,000: there are not more that fit
 }
 BUDGETS: dict[Scale, Budget] = {
-    "small": Budget(epochs=2, warm_up_epochs=1),
+    "small": TRY_OUT,
     "reduced": Budget(epochs=12, warm_up_epochs=6, steps=800),
     "paper": Budget(epochs=120, warm_up_epochs=50, model="paper-wide"),
 }
@@ -70,34 +69,30 @@ def run(cell: Cell, data: DataFolder, budget: Budget) -> Row:
     """Clean images alone, or with the extra set."""
     s, method, seed = cell.settings, cell.method, cell.seed
     images = data.images(s["dataset"])
-    generator = torch.Generator().manual_seed(seed)
-    chosen = torch.randperm(len(images.y_train), generator=generator).numpy()[: s["clean"]]
-    clean = images.labeled(chosen)
+    _, chosen, _ = draw(images, s["clean"], seed)
+    clean, test = images.train.labeled(chosen), images.test.labeled()
     if s["extra"] == "none":
         trained = train(clean, method="normal", budget=budget, seed=seed)
-        return outcome(trained, images.test(), None, dataset=images.name)
+        return outcome(trained, test, None, dataset=images.name)
     if s["extra"] == "random":
         outside = from_arrays(random_extra(data, images, size=s["extra-size"], seed=seed)).inputs
         trained = train(
             clean, method="normal", outside=outside, outside_weight=s["weight"], budget=budget, seed=seed
         )
-        return outcome(trained, images.test(), None, dataset=images.name)
+        return outcome(trained, test, None, dataset=images.name)
     loose = loose_extra(data, images, size=s["extra-size"], seed=seed, apart_from=chosen)
-    measured: dict[str, Any] = (
-        {"train_on_clean": True, "measure_with": "auto"} if method == "estimated" else {}
-    )
     trained = train(
-        from_arrays(loose.images, loose.labels, class_names=images.class_names),
+        loose.labeled(),
         method=method,
         clean=clean,
         noisy_weight=s["weight"],
         budget=budget,
         seed=seed,
-        **measured,
+        **(CLEAN_TOO if method == "estimated" else {}),
     )
     inside = loose.true_labels >= 0
-    Q = count_matrix(loose.labels[inside], loose.true_labels[inside], images.num_classes)
-    row = outcome(trained, images.test(), Q, dataset=images.name)
+    Q = count_matrix(loose.labels[inside], loose.true_labels[inside], images.train.num_classes)
+    row = outcome(trained, test, Q, dataset=images.name)
     return {**row, "extra_set": label_shares(loose)}
 
 
@@ -105,20 +100,10 @@ def table(rows: Sequence[Row]) -> str:
     """The paper's rows, its figure beside ours."""
     lines = []
     for method, extra, weight, paper in ROWS:
-        chosen = [
-            row
-            for row in rows
-            if (row["method"], row["settings"]["extra"], row["settings"]["weight"]) == (method, extra, weight)
-        ]
+        chosen = matching(rows, method, extra=extra, weight=weight)
+        weight_or_none = "–" if extra == "none" else f"{weight:g}"
         lines.append(
-            [
-                NAMES.get(method, method),
-                extra,
-                "–" if extra == "none" else f"{weight:g}",
-                paper,
-                spread([row["test_error"] for row in chosen]),
-                str(len(chosen)),
-            ]
+            [NAMES.get(method, method), extra, weight_or_none, paper, errors(chosen), str(len(chosen))]
         )
     return markdown(["model", "extra data", "γ", "paper, %", "test error, %", "seeds"], lines) + _shares(rows)
 

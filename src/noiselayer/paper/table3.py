@@ -12,13 +12,12 @@ with DIR/imagenet/train, DIR/imagenet/val and DIR/web-search, each a folder of c
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from noiselayer.paper.data_folder import DataFolder
-from noiselayer.paper.experiment import Budget, Cell, Experiment, Row, Scale
+from noiselayer.paper.experiment import TRY_OUT, Budget, Cell, Experiment, Row, Scale
 from noiselayer.paper.many_classes import many_classes
-from noiselayer.paper.markdown import markdown, spread
-from noiselayer.paper.trial import count_matrix, outcome, train
+from noiselayer.paper.markdown import FIGURES, figures, markdown, matching
+from noiselayer.paper.trial import CLEAN_TOO, count_matrix, outcome, train
 
 __all__ = ["EXPERIMENT"]
 
@@ -32,7 +31,7 @@ ROWS: tuple[tuple[str, bool, float, str], ...] = (
 )
 NAMES = {"normal": "conv. net", "learned": "bottom-up (learned)", "estimated": "bottom-up (estimated)"}
 BUDGETS: dict[Scale, Budget] = {
-    "small": Budget(epochs=2, warm_up_epochs=1),
+    "small": TRY_OUT,
     "reduced": Budget(
         epochs=12, warm_up_epochs=6, model="alexnet32", model_options={"width": 0.25, "hidden": 512}
     ),
@@ -58,9 +57,6 @@ def run(cell: Cell, data: DataFolder, budget: Budget) -> Row:
     if s["noisy"] == "none":
         trained = train(sets.clean, method="normal", budget=budget, seed=seed)
         return outcome(trained, sets.test, None, dataset=sets.name, top=TOP)
-    measured: dict[str, Any] = (
-        {"train_on_clean": True, "measure_with": "auto"} if method == "estimated" else {}
-    )
     trained = train(
         sets.noisy,
         method=method,
@@ -69,7 +65,7 @@ def run(cell: Cell, data: DataFolder, budget: Budget) -> Row:
         clean=sets.clean,
         noisy_weight=s["weight"],
         overlapping="drop",  # some images stand in the collection twice
-        **measured,
+        **(CLEAN_TOO if method == "estimated" else {}),
     )
     if sets.noisy_truth is None:
         return outcome(trained, sets.test, None, dataset=sets.name, top=TOP)
@@ -84,32 +80,10 @@ def table(rows: Sequence[Row]) -> str:
     """The paper's rows, its figure beside ours."""
     lines = []
     for method, noisy, weight, paper in ROWS:
-        key = (method, "web" if noisy else "none", weight)
-        chosen = [
-            row for row in rows if (row["method"], row["settings"]["noisy"], row["settings"]["weight"]) == key
-        ]
-        lines.append(
-            [
-                NAMES[method],
-                "noisy images" if noisy else "–",
-                f"{weight:g}" if noisy else "–",
-                paper,
-                spread([row["test_error"] for row in chosen]),
-                spread(
-                    [row["noise_matrix_error"] for row in chosen if row["noise_matrix_error"] is not None], 2
-                ),
-                str(len(chosen)),
-            ]
-        )
-    header = [
-        "model",
-        "extra data",
-        "γ",
-        "paper, top-5 %",
-        "top-5 test error, %",
-        "relative L1 error of Q",
-        "seeds",
-    ]
+        extra, shown = ("noisy images", f"{weight:g}") if noisy else ("–", "–")
+        chosen = matching(rows, method, noisy="web" if noisy else "none", weight=weight)
+        lines.append([NAMES[method], extra, shown, paper, *figures(chosen, matrix_digits=2)])
+    header = ["model", "extra data", "γ", "paper, top-5 %", "top-5 test error, %", *FIGURES[1:]]
     return markdown(header, lines)
 
 

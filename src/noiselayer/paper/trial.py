@@ -14,15 +14,14 @@ from torch import Tensor
 import noiselayer
 from noiselayer.choices import Overlapping
 from noiselayer.data import Inputs, LabeledData
-from noiselayer.noise.matrices import random
 from noiselayer.paper.experiment import Budget, Row
 from noiselayer.training import Hardware, TrainedClassifier, default_options, fit_classifier, predict_logits
 
 __all__ = [
+    "CLEAN_TOO",
     "METHODS",
     "corrupt",
     "count_matrix",
-    "deliberate_noise",
     "hardware_of",
     "options_of",
     "outcome",
@@ -44,24 +43,10 @@ METHODS: dict[str, dict[str, Any]] = {
 }
 """Name in the tables -> options that differ from the defaults."""
 
+CLEAN_TOO: dict[str, Any] = {"train_on_clean": True, "measure_with": "auto"}
+"""What "estimated" does where the clean images are trained on as well (Tables 2 and 3)."""
+
 _PAPER_WEIGHT_DECAY = 0.05
-
-
-def deliberate_noise(rate: float, num_classes: int, generator: torch.Generator) -> Tensor:
-    """The asymmetric noise of §4.1, shape (K, K), columns = true classes: every class has wrong labels of its own.
-
-    Above 50 % the shares of the wrong labels are drawn more evenly, so that the true class still leads its row, as
-    Theorem 1 asks.
-
-    Args:
-        rate: The probability that a label is wrong.
-        num_classes: K.
-        generator: Of the draw.
-
-    >>> deliberate_noise(0.5, 3, torch.Generator().manual_seed(0)).diagonal()
-    tensor([0.5000, 0.5000, 0.5000])
-    """
-    return random(num_classes, rate, concentration=1.0 if rate <= 0.5 else 5.0, generator=generator)
 
 
 def options_of(method: str, budget: Budget, seed: int, **changes: Any) -> Any:

@@ -13,12 +13,14 @@ from dataclasses import replace
 import torch
 
 from noiselayer.errors import InputError
-from noiselayer.paper.data_folder import DataFolder
-from noiselayer.paper.experiment import Budget, Cell, Experiment, Row, Scale
-from noiselayer.paper.markdown import grouped, markdown, spread
-from noiselayer.paper.trial import corrupt, count_matrix, deliberate_noise, outcome, train
+from noiselayer.paper.data_folder import DataFolder, Images
+from noiselayer.paper.datasets.image_set import Labels
+from noiselayer.paper.deliberate import deliberate_noise, draw
+from noiselayer.paper.experiment import TRY_OUT, Budget, Cell, Experiment, Row, Scale
+from noiselayer.paper.markdown import FIGURES, figures, grouped, markdown
+from noiselayer.paper.trial import corrupt, count_matrix, outcome, train
 
-__all__ = ["EXPERIMENT"]
+__all__ = ["EXPERIMENT", "hurried_labels"]
 
 METHODS = ("clean only", "noisy only", "plain mixture", "auto")
 GRIDS: dict[Scale, tuple[str, int, int]] = {
@@ -41,19 +43,10 @@ def run(cell: Cell, data: DataFolder, budget: Budget) -> Row:
     """Checked images and images labelled by people in a hurry (for the stand-in: labelled wrong on purpose)."""
     images = data.images(cell.settings["dataset"])
     num_clean, num_noisy = cell.settings["clean"], cell.settings["noisy"]
-    generator = torch.Generator().manual_seed(cell.seed)
-    order = torch.randperm(len(images.y_train), generator=generator).numpy()
-    gold, crowd = order[:num_clean], order[num_clean : num_clean + num_noisy]
-    if images.human_labels is not None:
-        given = torch.from_numpy(images.human_labels["worse"][crowd])
-    elif images.name == "digits":
-        Q = deliberate_noise(0.4, images.num_classes, generator)
-        given = corrupt(images.y_train[crowd], Q, generator)
-    else:
-        raise InputError(
-            f"{images.name} in this folder has no human labels; docs/datasets.md says where they are."
-        )
-    clean, noisy = images.labeled(gold), images.labeled(crowd, given)
+    generator, gold, rest = draw(images, num_clean, cell.seed)
+    crowd = rest[:num_noisy]
+    given = hurried_labels(images, crowd, generator)
+    clean, noisy = images.train.labeled(gold), images.train.labeled(crowd, given)
     if cell.method == "clean only":
         long = replace(budget, epochs=_EPOCHS_ON_CLEAN * budget.epochs)
         trained = train(clean, method="normal", budget=long, seed=cell.seed)
@@ -65,21 +58,40 @@ def run(cell: Cell, data: DataFolder, budget: Budget) -> Row:
             budget=budget,
             seed=cell.seed,
         )
-    truth = count_matrix(given, images.y_train[crowd], images.num_classes)
-    row = outcome(trained, images.test(), truth, dataset=images.name)
+    truth = count_matrix(given, images.train.labels[crowd], images.train.num_classes)
+    row = outcome(trained, images.test.labeled(), truth, dataset=images.name)
     if cell.method != "auto":
         row["noise_matrix_error"] = None
     return row
 
 
+def hurried_labels(images: Images, rows: Labels, generator: torch.Generator) -> torch.Tensor:
+    """CIFAR-10N's "worse" labels of these training images; for the stand-in of digits, 40 % wrong ones.
+
+    Args:
+        images: The data set.
+        rows: Which training images.
+        generator: Of the stand-in's noise.
+
+    Raises:
+        InputError: If nobody has labelled these images.
+    """
+    if images.human_labels is not None:
+        return torch.from_numpy(images.human_labels["worse"][rows])
+    if images.name != "digits":
+        raise InputError(
+            f"{images.name} in this folder has no human labels; docs/datasets.md says where they are."
+        )
+    Q = deliberate_noise(0.4, images.train.num_classes, generator)
+    return corrupt(images.train.labels[rows], Q, generator)
+
+
 def table(rows: Sequence[Row]) -> str:
     """A row per method."""
-    lines = []
-    for method, chosen in grouped(rows, lambda row: row["method"]).items():
-        errors = [row["noise_matrix_error"] for row in chosen if row["noise_matrix_error"] is not None]
-        figures = [spread([row["test_error"] for row in chosen]), spread(errors, 3)]
-        lines.append([method, *figures, str(len(chosen))])
-    return markdown(["trained on", "test error, %", "relative L1 error of Q", "seeds"], lines)
+    lines = [
+        [method, *figures(chosen)] for method, chosen in grouped(rows, lambda row: row["method"]).items()
+    ]
+    return markdown(["trained on", *FIGURES], lines)
 
 
 EXPERIMENT = Experiment(
@@ -88,7 +100,7 @@ EXPERIMENT = Experiment(
     paper='Not in the paper, but its second situation (§3.4, "Noisy and clean data").',
     cells=cells,
     budgets={
-        "small": Budget(epochs=2, warm_up_epochs=1),
+        "small": TRY_OUT,
         "reduced": Budget(epochs=20, warm_up_epochs=10),
         "paper": Budget(epochs=120, warm_up_epochs=50),
     },

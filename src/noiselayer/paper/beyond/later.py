@@ -20,10 +20,11 @@ from noiselayer.errors import InputError
 from noiselayer.paper.beyond.cleanlab_prune import label_issues
 from noiselayer.paper.beyond.volume import train_by_volume
 from noiselayer.paper.data_folder import DataFolder
+from noiselayer.paper.deliberate import corrupted
 from noiselayer.paper.experiment import Budget, Cell, Experiment, Row, Scale
-from noiselayer.paper.markdown import grouped, markdown, methods_of, spread
-from noiselayer.paper.table1 import BUDGETS, GRIDS, RATES
-from noiselayer.paper.trial import corrupt, deliberate_noise, outcome, train
+from noiselayer.paper.markdown import FIGURES, figures, grouped, markdown
+from noiselayer.paper.table1 import BUDGETS, GRIDS, RATES, rate_and_method
+from noiselayer.paper.trial import outcome, train
 from noiselayer.training import TrainedClassifier, predict_logits
 
 __all__ = ["EXPERIMENT", "anchor_matrix"]
@@ -64,41 +65,36 @@ def anchor_matrix(probs: Tensor, *, quantile: float = 0.97) -> Tensor:
 
 def run(cell: Cell, data: DataFolder, budget: Budget) -> Row:
     """The same images and labels as Table 1's cell of this seed."""
-    images = data.images(cell.settings["dataset"])
-    generator = torch.Generator().manual_seed(cell.seed)
-    order = torch.randperm(len(images.y_train), generator=generator).numpy()[: cell.settings["size"]]
-    Q = deliberate_noise(cell.settings["rate"], images.num_classes, generator)
-    noisy = images.labeled(order, corrupt(images.y_train[order], Q, generator))
+    s = cell.settings
+    sample = corrupted(data.images(s["dataset"]), size=s["size"], rate=s["rate"], seed=cell.seed)
+    noisy, test = sample.noisy(), sample.images.test.labeled()
     common: dict[str, Any] = {"budget": budget, "seed": cell.seed}
 
-    def figures(trained: TrainedClassifier) -> Row:
-        return outcome(trained, images.test(), Q, dataset=images.name)
+    def figures_of(trained: TrainedClassifier) -> Row:
+        return outcome(trained, test, sample.noise_matrix, dataset=sample.images.name)
 
     if cell.method == "volume minimisation":
-        return figures(train_by_volume(noisy, **common))
+        return figures_of(train_by_volume(noisy, **common))
     if cell.method == "forward, anchor points":
         usual = train(noisy, method="normal", **common)
         anchors = anchor_matrix(predict_logits(usual.network, noisy.inputs).softmax(dim=1))
-        return figures(train(noisy, method="true", noise_matrix=anchors, **common))
+        return figures_of(train(noisy, method="true", noise_matrix=anchors, **common))
     if budget.cleanlab is None:
         raise InputError(
             "the method 'prune and retrain' needs an interpreter that has cleanlab: --cleanlab PYTHON."
         )
     kept = (~label_issues(noisy, **common)).nonzero()[0]
-    row = figures(train(noisy.subset(torch.from_numpy(kept)), method="normal", **common))
+    row = figures_of(train(noisy.subset(torch.from_numpy(kept)), method="normal", **common))
     return {**row, "noise_matrix_error": None, "pruned": len(noisy) - len(kept)}
 
 
 def table(rows: Sequence[Row]) -> str:
     """A row per noise level and method."""
-    lines = []
-    for rate, of_rate in grouped(rows, lambda row: row["settings"]["rate"]).items():
-        for method in methods_of(of_rate):
-            chosen = [row for row in of_rate if row["method"] == method]
-            errors = [row["noise_matrix_error"] for row in chosen if row["noise_matrix_error"] is not None]
-            figures = [spread([row["test_error"] for row in chosen]), spread(errors, 3)]
-            lines.append([f"{100 * rate:.0f} %", method, *figures, str(len(chosen))])
-    return markdown(["noise", "method", "test error, %", "relative L1 error of Q", "seeds"], lines)
+    lines = [
+        [f"{100 * rate:.0f} %", method, *figures(chosen)]
+        for (rate, method), chosen in grouped(rows, rate_and_method).items()
+    ]
+    return markdown(["noise", "method", *FIGURES], lines)
 
 
 EXPERIMENT = Experiment(

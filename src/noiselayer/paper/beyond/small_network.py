@@ -21,11 +21,11 @@ from torch import nn
 from torch.nn.functional import cross_entropy
 from torch.utils.flop_counter import FlopCounterMode
 
-from noiselayer.errors import InputError
-from noiselayer.paper.data_folder import DataFolder, Images
+from noiselayer.paper.beyond.gold_set import hurried_labels
+from noiselayer.paper.data_folder import DataFolder
 from noiselayer.paper.experiment import Budget, Cell, Experiment, Row, Scale
-from noiselayer.paper.markdown import markdown, spread
-from noiselayer.paper.trial import corrupt, count_matrix, deliberate_noise, outcome, train
+from noiselayer.paper.markdown import FIGURES, figures, markdown, matching
+from noiselayer.paper.trial import count_matrix, outcome, train
 from noiselayer.training import Optimization
 
 __all__ = ["EXPERIMENT", "OPTIMIZATION", "WIDTHS", "matrix_product_speed", "operations_per_sample"]
@@ -88,28 +88,31 @@ def matrix_product_speed(dtype: torch.dtype, *, size: int = 2048, rounds: int = 
 def run(cell: Cell, data: DataFolder, budget: Budget) -> Row:
     """All training images (a tenth of them held out for validation), and the speed of the main stage."""
     images = data.images(cell.settings["dataset"])
-    noisy = _labels(images, cell)
+    everything = np.arange(len(images.train))
+    generator = torch.Generator().manual_seed(cell.seed)
+    truth = torch.from_numpy(images.train.labels)
+    given = truth if cell.settings["labels"] == "clean" else hurried_labels(images, everything, generator)
     peak = matrix_product_speed(torch.float32)
     if budget.precision == "bf16-mixed":  # a product in bfloat16 may be slow where a convolution in it is not
         quick = matrix_product_speed(torch.bfloat16, size=256, rounds=1) > peak / 4
         peak = max(peak, matrix_product_speed(torch.bfloat16)) if quick else peak
     trained = train(
-        images.labeled(np.arange(len(images.y_train)), noisy),
+        images.train.labeled(everything, given),
         method=cell.method,
         budget=budget,
         seed=cell.seed,
         augmentation="flip-shift" if images.name == "CIFAR-10" else "shift",
         optimization=OPTIMIZATION,
     )
-    truth = count_matrix(noisy, images.y_train, images.num_classes)
+    Q = count_matrix(given, truth, images.train.num_classes)
     stage = trained.stages[-1]
     per_second = stage.epochs * len(trained.splits["train"]) / stage.seconds
     operations = operations_per_sample(
-        trained.network.train(), images.labeled(np.arange(8)).inputs.__getitems__(range(8))
+        trained.network.train(), images.train.labeled(everything[:8]).inputs.__getitems__(range(8))
     )
     trained.network.eval()
     return {
-        **outcome(trained, images.test(), truth, dataset=images.name),
+        **outcome(trained, images.test.labeled(), Q, dataset=images.name),
         "stage_seconds": {stage.name: round(stage.seconds, 1) for stage in trained.stages},
         "images_per_second": round(per_second, 1),
         "gigaflops": round(per_second * operations / 1e9, 1),
@@ -118,28 +121,14 @@ def run(cell: Cell, data: DataFolder, budget: Budget) -> Row:
     }
 
 
-def _labels(images: Images, cell: Cell) -> torch.Tensor:
-    truth = torch.from_numpy(images.y_train)
-    if cell.settings["labels"] == "clean":
-        return truth
-    if images.human_labels is not None:
-        return torch.from_numpy(images.human_labels["worse"])
-    if images.name == "digits":
-        generator = torch.Generator().manual_seed(cell.seed)
-        return corrupt(images.y_train, deliberate_noise(0.4, images.num_classes, generator), generator)
-    raise InputError(
-        f"{images.name} in this folder has no human labels; docs/datasets.md says where they are."
-    )
-
-
 def table(rows: Sequence[Row]) -> str:
     """A row per labels and method."""
     lines = []
     for labels, method in ROWS:
-        chosen = [row for row in rows if (row["settings"]["labels"], row["method"]) == (labels, method)]
+        chosen = matching(rows, method, labels=labels)
         if not chosen:
             continue
-        errors = [row["noise_matrix_error"] for row in chosen]
+        error, matrix_error, seeds = figures(chosen)
         speeds = [f"{row['images_per_second']:,.0f}" for row in chosen]
         shares = [
             f"{row['gigaflops']:,.0f} ({row['gigaflops'] / row['peak_gigaflops']:.0%})" for row in chosen
@@ -148,22 +137,15 @@ def table(rows: Sequence[Row]) -> str:
             [
                 NAMES[labels],
                 method,
-                spread([row["test_error"] for row in chosen]),
-                spread(errors, 3) if method == "learned" else "–",
+                error,
+                matrix_error if method == "learned" else "–",
                 ", ".join(f"{sum(row['stage_seconds'].values()) / 60:.1f}" for row in chosen),
                 ", ".join(speeds),
                 ", ".join(shares),
-                str(len(chosen)),
+                seeds,
             ]
         )
-    header = [
-        "labels",
-        "method",
-        "test error, %",
-        "relative L1 error of Q",
-        "minutes of training",
-        "images/s",
-    ]
+    header = ["labels", "method", *FIGURES[:2], "minutes of training", "images/s"]
     return markdown([*header, "GFLOP/s (share of a matrix product's)", "seeds"], lines)
 
 

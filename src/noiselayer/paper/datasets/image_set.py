@@ -8,7 +8,9 @@ from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
+from torch import Tensor
 
+from noiselayer.data import LabeledData, from_arrays
 from noiselayer.errors import InputError
 
 __all__ = ["ImageSet", "Labels", "Pixels"]
@@ -83,6 +85,18 @@ class ImageSet:
             )
         per_sample = (f.name for f in fields(self) if f.name != "class_names")
         return replace(self, **{name: getattr(self, name)[chosen] for name in per_sample})
+
+    def labeled(
+        self, rows: npt.NDArray[Any] | None = None, labels: npt.NDArray[Any] | Tensor | None = None
+    ) -> LabeledData:
+        """As labelled data to train or test on.
+
+        Args:
+            rows: Indices of the images to take; all if None.
+            labels: One for each of them, shape (len(rows),); their own if None.
+        """
+        images, own = (self.images, self.labels) if rows is None else (self.images[rows], self.labels[rows])
+        return from_arrays(images, own if labels is None else labels, class_names=self.class_names)
 
     def _keep_labels(self, name: str) -> None:
         """Check an attribute of class indices, one per image, and keep it as int64."""
