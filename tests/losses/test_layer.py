@@ -86,6 +86,18 @@ def test_frozen_stays_and_unfrozen_learns() -> None:
     assert torch.equal(noise_layer.noise_matrix, moved)
 
 
+def test_the_loss_runs_the_hooks_of_the_layer() -> None:
+    noise_layer, (logits, labels) = NoiseLayer(3), batch()
+    plain = noise_layer.loss(logits, labels)
+    seen: list[Tensor] = []
+    noise_layer.register_forward_pre_hook(lambda _, args: (2 * args[0],))
+    noise_layer.register_forward_hook(lambda _, args, output: seen.append(output) or output + 1)
+    loss = noise_layer.loss(logits, labels)
+    assert len(seen) == 1
+    torch.testing.assert_close(loss, torch.nn.functional.cross_entropy(2 * logits, labels) + 1)
+    assert loss != plain
+
+
 def test_warns_once_when_no_optimizer_learns_the_matrix(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("noiselayer.losses.noise_layer._PATIENCE", 3)
     noise_layer, (logits, labels) = NoiseLayer(3), batch()

@@ -4,6 +4,8 @@ import copy
 import gc
 import math
 import pickle
+import subprocess
+import sys
 import weakref
 from collections.abc import Callable
 from pathlib import Path
@@ -200,6 +202,26 @@ def test_a_matrix_that_became_nan_stops_training_aloud() -> None:
     noise_layer.noise_matrix.grad = torch.full((3, 3), float("nan"))
     with pytest.raises(ValueError, match="must be finite to be projected"):
         optimizer.step()
+
+
+def test_importing_the_module_hooks_no_optimizer_and_the_first_layer_hooks_once() -> None:
+    code = """
+import torch
+from torch.optim.optimizer import _global_optimizer_post_hooks as hooks
+from noiselayer import NoiseLayer
+assert not hooks
+layers = [NoiseLayer(2), NoiseLayer(3)]
+assert len(hooks) == 1
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_state_saved_after_a_change_by_other_means_is_on_the_simplex() -> None:
+    noise_layer = NoiseLayer(3, symmetric(3, 0.3))
+    with torch.no_grad():  # as an optimizer that is none of torch's
+        noise_layer.noise_matrix.add_(torch.tensor([[0.5, 0.0, 0.1], [0.0, 0.2, 0.0], [0.0, 0.0, 0.0]]))
+    expected = project(noise_layer.noise_matrix.detach().clone())
+    assert torch.equal(nn.Sequential(noise_layer).state_dict()["0.noise_matrix"], expected)
 
 
 def test_a_dropped_layer_is_collected() -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.optim.optimizer import Optimizer, register_optimizer_step_post_hook
+from torch.utils.hooks import RemovableHandle
 
 from noiselayer.losses.annotator_rows import check_stack, rows_of_annotators
 from noiselayer.losses.bottom_up import noisy_label_loss
@@ -34,7 +35,7 @@ class NoiseLayer(nn.Module):
 
     After each step of any ``torch.optim`` optimizer that holds the matrix, every column is projected back on
     the simplex (§3.3). A hook in torch's optimizers does it, so it cannot be forgotten; a matrix changed by
-    other means is projected before its next use. (Only what is written into the memory of
+    other means is projected before its next use or its ``state_dict``. (Only what is written into the memory of
     ``noise_matrix.data`` goes unseen: use ``with torch.no_grad()`` instead, or call :meth:`project_`.)
 
     Args:
@@ -105,11 +106,22 @@ class NoiseLayer(nn.Module):
         """S, if there is a matrix per annotator."""
         return len(self.noise_matrix) if self.sparse is None and self.noise_matrix.ndim == 3 else None
 
-    def forward(self, logits: Tensor, annotators: Tensor | None = None) -> Tensor:
+    def forward(
+        self,
+        logits: Tensor,
+        annotators: Tensor | None = None,
+        *,
+        noisy_labels: Tensor | None = None,
+        **options: Any,
+    ) -> Tensor:
         """Log-probabilities of the noisy labels, shape (N, K), from ``logits`` of shape (N, K).
 
-        With a matrix per annotator, of the labels that ``annotators``, shape (N,), would give.
+        With a matrix per annotator, of the labels that ``annotators``, shape (N,), would give. With ``noisy_labels``,
+        what :meth:`loss` gives, and its options.
         """
+        if noisy_labels is not None:
+            self._before_use()
+            return noisy_label_loss(logits, noisy_labels, self.noise_matrix, annotators=annotators, **options)
         if logits.ndim != 2 or logits.shape[1] != self.num_classes:
             raise ValueError(f"logits must have shape (N, {self.num_classes}); got {tuple(logits.shape)}.")
         self._before_use()
@@ -130,9 +142,12 @@ class NoiseLayer(nn.Module):
         return log_noisy_probs(logits, self.noise_matrix).to(result_dtype(logits))
 
     def loss(self, logits: Tensor, noisy_labels: Tensor, **kwargs: Any) -> Tensor:
-        """:func:`noiselayer.noisy_label_loss` through this layer's matrix; the same arguments."""
-        self._before_use()
-        return noisy_label_loss(logits, noisy_labels, self.noise_matrix, **kwargs)
+        """:func:`noiselayer.noisy_label_loss` through this layer's matrix; the same arguments.
+
+        A call of the layer like any other: hooks that are registered with it run.
+        """
+        loss: Tensor = self(logits, noisy_labels=noisy_labels, **kwargs)
+        return loss
 
     def freeze(self) -> NoiseLayer:
         """Keep the matrix as it is: the first phase of §3.4, or a matrix that is known."""
@@ -182,13 +197,20 @@ class NoiseLayer(nn.Module):
             Q.copy_(projected)
         self._projected = _state_of(Q)
 
+    def _project_if_changed(self) -> None:
+        # A plain tensor stands here under torch.func.functional_call: its caller's business.
+        if isinstance(self.parameter, nn.Parameter) and _state_of(self.parameter) != self._projected:
+            self.project_()
+
+    def _save_to_state_dict(self, *args: Any) -> None:
+        self._project_if_changed()  # whatever changed the matrix, an optimizer that is none of torch's too
+        super()._save_to_state_dict(*args)
+
     def _before_use(self) -> None:
         if torch.compiler.is_compiling():
             return  # a counter that changes at every call would have the graph compiled again and again
+        self._project_if_changed()
         Q = self.parameter
-        # A plain tensor stands here under torch.func.functional_call: its caller's business.
-        if isinstance(Q, nn.Parameter) and _state_of(Q) != self._projected:
-            self.project_()
         if self.training and Q.requires_grad and torch.is_grad_enabled():
             self._uses_without_step += 1
             if self._uses_without_step == _PATIENCE:
@@ -196,13 +218,13 @@ class NoiseLayer(nn.Module):
                     f"NoiseLayer has been used {_PATIENCE} times in training, but no optimizer has stepped "
                     "its noise_matrix: it is not being learned. Add layer.parameter_group() to the "
                     "optimizer, or call layer.freeze().",
-                    stacklevel=3,
+                    stacklevel=6,  # whoever calls loss()
                 )
 
     def _start(self, projected: tuple[int, int, int] | None = None) -> None:
         self._projected = projected
         self._uses_without_step = 0
-        _live_layers.add(self)
+        _watch(self)
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)  # type: ignore[no-untyped-call]
@@ -226,6 +248,7 @@ def _per_annotator(
 
 _PATIENCE = 200
 _live_layers: weakref.WeakSet[NoiseLayer] = weakref.WeakSet()
+_hook: RemovableHandle | None = None
 
 
 def _state_of(Q: Tensor) -> tuple[int, int, int]:
@@ -233,14 +256,24 @@ def _state_of(Q: Tensor) -> tuple[int, int, int]:
     return id(Q), Q.data_ptr(), -1 if Q.is_inference() else Q._version
 
 
+def _watch(layer: NoiseLayer) -> None:
+    """See to it that the optimizer that holds the layer's parameter projects it; others are left alone.
+
+    No parameter knows its optimizer, so the hook is torch's common one, from the first layer on. Hooked is nothing
+    before that: not by importing this module.
+    """
+    global _hook
+    _live_layers.add(layer)
+    if _hook is None:
+        _hook = register_optimizer_step_post_hook(_project_after_step)
+
+
 def _project_after_step(optimizer: Optimizer, args: Iterable[Any], kwargs: dict[str, Any]) -> None:
-    if not _live_layers:
+    learning = [layer for layer in list(_live_layers) if layer.parameter.requires_grad]
+    if not learning:
         return
     stepped = {id(p) for group in optimizer.param_groups for p in group["params"]}
-    for layer in list(_live_layers):
-        if id(layer.parameter) in stepped and layer.parameter.requires_grad:
+    for layer in learning:
+        if id(layer.parameter) in stepped:
             layer.project_()
             layer._uses_without_step = 0
-
-
-register_optimizer_step_post_hook(_project_after_step)
