@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, get_args
 
 __all__ = [
     "Augmentation",
@@ -14,11 +14,14 @@ __all__ = [
     "Mixing",
     "ObjectiveName",
     "OnNonFinite",
+    "Optimizer",
     "Overlapping",
     "ProbsOf",
     "ReviewFormat",
     "Rule",
+    "Schedule",
     "Start",
+    "check_choice",
 ]
 
 Method: TypeAlias = Literal["auto", "normal", "top-down", "known", "learned", "estimated", "refined"]
@@ -33,6 +36,10 @@ MeasureWith: TypeAlias = Literal["auto", "clean", "noisy"]
 """Which samples train the models that are measured."""
 Augmentation: TypeAlias = Literal["none", "shift", "flip-shift"]
 """What is done to images in training."""
+Optimizer: TypeAlias = Literal["sgd", "adamw"]
+"""How the network is optimized."""
+Schedule: TypeAlias = Literal["one-cycle", "constant"]
+"""How its learning rate runs."""
 Logger: TypeAlias = Literal["csv", "tensorboard", "mlflow", "wandb"]
 """Which of Lightning's loggers writes."""
 OnNonFinite: TypeAlias = Literal["stop", "skip"]
@@ -49,3 +56,23 @@ Layout: TypeAlias = Literal["auto", "NHWC", "NCHW"]
 """Where the channels of image arrays are."""
 ObjectiveName: TypeAlias = Literal["error", "loss"]
 """What a search makes small."""
+
+
+def check_choice(name: str, value: object, choices: Any) -> None:
+    """Raise an error unless a value is one of the words that an option chooses between.
+
+    Args:
+        name: Of the option.
+        value: What was given.
+        choices: One of the types of this module.
+
+    Raises:
+        ValueError: If it is another word.
+
+    >>> check_choice("start", "feature", Start)
+    Traceback (most recent call last):
+    ...
+    ValueError: start must be one of features, confusion, identity; got 'feature'.
+    """
+    if value not in get_args(choices):
+        raise ValueError(f"{name} must be one of {', '.join(get_args(choices))}; got {value!r}.")

@@ -1,6 +1,8 @@
 """Options out of range are refused in words, and "auto" chooses as documented."""
 
 import math
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -90,3 +92,11 @@ def test_auto_looks_at_the_clean_set(num_clean: int, num_classes: int, method: s
     chosen, reason = choose_method(5000, num_clean, num_classes)
     assert chosen == method
     assert reason.startswith(why)
+
+
+def test_the_options_bring_neither_torch_nor_lightning() -> None:
+    """So that a command line can be made of them and answer at once."""
+    line = "import sys; from noiselayer.training import Hardware, Optimization, TrainingOptions; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", line], capture_output=True, text=True, check=True)
+    assert "noiselayer.training.options" in done.stdout.split()
+    assert not {"torch", "pytorch_lightning", "numpy"} & set(done.stdout.split())

@@ -15,8 +15,7 @@ from torch import Tensor
 
 from noiselayer.data.inputs import Kind
 from noiselayer.errors import InputError, list_some, nearest
-from noiselayer.training.module import Optimization
-from noiselayer.training.options import TrainingOptions, default_options
+from noiselayer.training.options import Optimization, TrainingOptions, default_options
 
 __all__ = [
     "BESIDE_TRAINING",

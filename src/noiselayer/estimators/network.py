@@ -30,8 +30,7 @@ from noiselayer.estimators.arguments import (
 from noiselayer.training.effects import check_effects
 from noiselayer.training.logits import predict_logits
 from noiselayer.training.methods import TrainedClassifier, fit_classifier
-from noiselayer.training.options import choose_method
-from noiselayer.training.stage import Hardware
+from noiselayer.training.options import Hardware, choose_method
 
 __all__ = ["NoisyLabelClassifier"]
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import get_args
-
 import torch
 from torch import Tensor
 
-from noiselayer.choices import Augmentation
+from noiselayer.choices import Augmentation, check_choice
 
-__all__ = ["augment", "check_augmentation"]
+__all__ = ["augment"]
 
 
 def augment(images: Tensor, augmentation: Augmentation, *, shift: float = 0.125) -> Tensor:
@@ -39,7 +37,7 @@ def augment(images: Tensor, augmentation: Augmentation, *, shift: float = 0.125)
             [0., 1., 2., 3.],
             [2., 1., 0., 1.]])
     """
-    check_augmentation(augmentation)
+    check_choice("augmentation", augmentation, Augmentation)
     if augmentation == "none":
         return images
     if images.ndim != 4:
@@ -67,20 +65,3 @@ def _shifted(count: int, size: int, most: int, device: torch.device) -> Tensor:
     offsets = torch.randint(-most, most + 1, (count, 1), device=device)
     lines = (torch.arange(size, device=device) + offsets).abs()
     return size - 1 - (size - 1 - lines).abs()
-
-
-def check_augmentation(augmentation: str) -> None:
-    """Refuse a name that is none.
-
-    Args:
-        augmentation: The name.
-
-    Raises:
-        ValueError: If it is unknown.
-
-    >>> check_augmentation("shift")
-    """
-    if augmentation not in get_args(Augmentation):
-        raise ValueError(
-            f"augmentation must be one of {', '.join(get_args(Augmentation))}; got {augmentation!r}."
-        )

@@ -21,12 +21,11 @@ from noiselayer.noise.matrices import check
 from noiselayer.training.batches import Part
 from noiselayer.training.input_statistics import input_statistics
 from noiselayer.training.measured import measured_matrix, trained_on_clean
-from noiselayer.training.options import TrainingOptions, choose_method
+from noiselayer.training.options import Hardware, TrainingOptions, choose_method
 from noiselayer.training.per_annotator import check_sources, judge_sources, mean_matrix
 from noiselayer.training.phases import NoisePhases
 from noiselayer.training.runner import StageRunner, TrainedClassifier, clean_part, noisy_part, outside_part
 from noiselayer.training.set_checks import check_measurable, check_outside, kept_rows
-from noiselayer.training.stage import Hardware
 from noiselayer.training.start import starting_matrix
 
 __all__ = ["TrainedClassifier", "fit_classifier"]

@@ -4,65 +4,24 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
-from typing import Any, Literal, get_args
+from typing import Any
 
 import pytorch_lightning as pl
 import torch
 from pytorch_lightning.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 
-from noiselayer.choices import Augmentation
+from noiselayer.choices import Augmentation, check_choice
 from noiselayer.joint.regularization import log_volume, trace_penalty, weight_decay_penalty
 from noiselayer.losses.noise_layer import NoiseLayer
 from noiselayer.losses.reweighting import mixed_batch_loss
 from noiselayer.losses.top_down import top_down_loss, uniform_conversion
-from noiselayer.training.augmentation import augment, check_augmentation
+from noiselayer.training.augmentation import augment
 from noiselayer.training.batches import Batch, Source
 from noiselayer.training.finite import SkipNonFinite
+from noiselayer.training.options import Optimization
 
-__all__ = ["NoisyLabelModule", "Optimization"]
-
-Optimizer = Literal["sgd", "adamw"]
-Schedule = Literal["one-cycle", "constant"]
-
-
-@dataclass(frozen=True)
-class Optimization:
-    """How the network and the noise matrix are optimized.
-
-    Attributes:
-        optimizer: "sgd" (Nesterov momentum 0.9) or "adamw".
-        learning_rate: Of the network, at its peak.
-        weight_decay: Of the network's weights of two or more dimensions; never of the noise matrix.
-        schedule: "one-cycle" (linear warm-up over a quarter of a phase, cosine to zero) or "constant".
-        noise_learning_rate: Of the noise matrix: plain gradient steps, each followed by a projection. A column
-            of Q sees only its own class's samples, so the gradient of a K-class matrix is scaled by K: one
-            value then serves for any number of classes.
-        trace_penalty: Weight of tr(Q) / K in the loss (Theorem 1); adapts Q only while it is learned.
-        noise_weight_decay: Weight of ||Q||^2 / (2 K) in the loss (§3.3 "in practice").
-        volume_penalty: Weight of log |det Q| in the loss (Li et al. 2021).
-    """
-
-    optimizer: Optimizer = "sgd"
-    learning_rate: float = 0.05
-    weight_decay: float = 1e-3
-    schedule: Schedule = "one-cycle"
-    noise_learning_rate: float = 0.01
-    trace_penalty: float = 0.0
-    noise_weight_decay: float = 0.0
-    volume_penalty: float = 0.0
-
-    def __post_init__(self) -> None:
-        for name, kind in (("optimizer", Optimizer), ("schedule", Schedule)):
-            if getattr(self, name) not in get_args(kind):
-                raise ValueError(
-                    f"{name} must be one of {', '.join(get_args(kind))}; got {getattr(self, name)!r}."
-                )
-        for field in fields(self):
-            value = getattr(self, field.name)
-            if isinstance(value, (int, float)) and not 0 <= value < math.inf:
-                raise ValueError(f"{field.name} must be a number from 0 up; got {value}.")
+__all__ = ["NoisyLabelModule"]
 
 
 class NoisyLabelModule(pl.LightningModule):
@@ -103,7 +62,7 @@ class NoisyLabelModule(pl.LightningModule):
         augmentation: Augmentation = "none",
     ) -> None:
         super().__init__()
-        check_augmentation(augmentation)
+        check_choice("augmentation", augmentation, Augmentation)
         self.network = network
         self.noise_layer = noise_layer
         self.optimization = optimization or Optimization()

@@ -1,20 +1,72 @@
-"""Everything that can be chosen about training, and the defaults by kind of data."""
+"""All that can be chosen about training, and the defaults by kind of data; neither torch nor Lightning is imported."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field, replace
-from typing import Any, get_args
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, get_args
 
-from noiselayer.choices import Augmentation, MeasureWith, Method, Mixing, OnNonFinite, Rule, Start
-from noiselayer.data.inputs import Kind
-from noiselayer.training.augmentation import check_augmentation
-from noiselayer.training.module import Optimization
+from noiselayer.choices import (
+    Augmentation,
+    Logger,
+    MeasureWith,
+    Method,
+    Mixing,
+    OnNonFinite,
+    Optimizer,
+    Rule,
+    Schedule,
+    Start,
+    check_choice,
+)
+from noiselayer.errors import InputError
 
-__all__ = ["METHODS", "THROUGH_Q", "TrainingOptions", "choose_method", "default_options"]
+if TYPE_CHECKING:
+    from noiselayer.data.inputs import Kind
+
+__all__ = [
+    *("METHODS", "THROUGH_Q", "Hardware", "Optimization", "TrainingOptions"),
+    *("choose_method", "default_options"),
+]
 
 METHODS: tuple[str, ...] = get_args(Method)
 THROUGH_Q = ("known", "learned", "estimated", "refined")
 """The methods whose network predicts the true class, through a noise matrix that is not the identity."""
+
+
+@dataclass(frozen=True)
+class Optimization:
+    """How the network and the noise matrix are optimized.
+
+    Attributes:
+        optimizer: "sgd" (Nesterov momentum 0.9) or "adamw".
+        learning_rate: Of the network, at its peak.
+        weight_decay: Of the network's weights of two or more dimensions; never of the noise matrix.
+        schedule: "one-cycle" (linear warm-up over a quarter of a phase, cosine to zero) or "constant".
+        noise_learning_rate: Of the noise matrix: plain gradient steps, each followed by a projection. A column
+            of Q sees only its own class's samples, so the gradient of a K-class matrix is scaled by K: one
+            value then serves for any number of classes.
+        trace_penalty: Weight of tr(Q) / K in the loss (Theorem 1); adapts Q only while it is learned.
+        noise_weight_decay: Weight of ||Q||^2 / (2 K) in the loss (§3.3 "in practice").
+        volume_penalty: Weight of log |det Q| in the loss (Li et al. 2021).
+    """
+
+    optimizer: Optimizer = "sgd"
+    learning_rate: float = 0.05
+    weight_decay: float = 1e-3
+    schedule: Schedule = "one-cycle"
+    noise_learning_rate: float = 0.01
+    trace_penalty: float = 0.0
+    noise_weight_decay: float = 0.0
+    volume_penalty: float = 0.0
+
+    def __post_init__(self) -> None:
+        check_choice("optimizer", self.optimizer, Optimizer)
+        check_choice("schedule", self.schedule, Schedule)
+        for name, value in vars(self).items():
+            if isinstance(value, (int, float)) and not 0 <= value < math.inf:
+                raise ValueError(f"{name} must be a number from 0 up; got {value}.")
 
 
 @dataclass(frozen=True)
@@ -83,20 +135,16 @@ class TrainingOptions:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if self.method not in METHODS:
-            raise ValueError(f"method must be one of {', '.join(METHODS)}; got {self.method!r}.")
-        check_augmentation(self.augmentation)
         for name, kind in (
+            ("method", Method),
+            ("augmentation", Augmentation),
             ("start", Start),
             ("rule", Rule),
             ("mixing", Mixing),
             ("measure_with", MeasureWith),
             ("on_nonfinite", OnNonFinite),
         ):
-            if getattr(self, name) not in get_args(kind):
-                raise ValueError(
-                    f"{name} must be one of {', '.join(get_args(kind))}; got {getattr(self, name)!r}."
-                )
+            check_choice(name, getattr(self, name), kind)
         for name in ("noisy_weight", "outside_weight"):
             if not 0 <= getattr(self, name) < float("inf"):
                 raise ValueError(f"{name} must be a number from 0 up; got {getattr(self, name)}.")
@@ -112,6 +160,53 @@ class TrainingOptions:
         if not 0 < self.validation_fraction < 1:
             raise ValueError(
                 f"validation_fraction must lie between 0 and 1, both excluded; got {self.validation_fraction}."
+            )
+
+
+@dataclass(frozen=True)
+class Hardware:
+    """What Lightning's Trainer is told about the machine; nothing is chosen by us.
+
+    Attributes:
+        accelerator: "auto", "cpu", "gpu", "mps", ...
+        devices: How many, or "auto".
+        num_nodes: Machines.
+        strategy: "auto" or "ddp": every process has the whole network and Q. Strategies that cut the parameters
+            ("fsdp", "deepspeed") or start processes that do not come back ("ddp_spawn", "ddp_fork") are refused.
+        precision: "32-true", "bf16-mixed", "16-mixed", ...
+        num_workers: Processes that load data; 0 loads in the main one.
+        progress: Show a progress bar.
+        deterministic: Ask torch for deterministic algorithms.
+        logger: One of Lightning's loggers that gets losses and the state of the noise matrix, epoch by epoch: "csv",
+            "tensorboard", "mlflow", "wandb"; None for none. See :class:`~noiselayer.training.NoiseLog`.
+        log_folder: Where it writes, a folder per stage.
+    """
+
+    accelerator: str = "auto"
+    devices: int | str = "auto"
+    num_nodes: int = 1
+    strategy: str = "auto"
+    precision: Any = "32-true"
+    num_workers: int = 0
+    progress: bool = False
+    deterministic: bool = False
+    logger: str | None = None
+    log_folder: Path = Path("logs")
+
+    def __post_init__(self) -> None:
+        if self.logger is not None and self.logger not in get_args(Logger):
+            raise InputError(f"logger must be one of {', '.join(get_args(Logger))}; got {self.logger!r}.")
+        name = self.strategy.lower()
+        if any(word in name for word in ("fsdp", "deepspeed", "model_parallel")):
+            raise InputError(
+                f"strategy {self.strategy!r} cuts the parameters among processes, and the noise matrix and the best "
+                "weights are kept whole here. Take 'ddp'; for a network too large for one device use NoiseLayer in a "
+                "training loop of your own (docs/scaling.md)."
+            )
+        if any(word in name for word in ("fork", "spawn", "notebook")):
+            raise InputError(
+                f"strategy {self.strategy!r} trains in processes that keep what they have learned. Take 'ddp', which "
+                "starts the same command once for each device."
             )
 
 

@@ -20,10 +20,10 @@ from noiselayer.losses.noise_layer import NoiseLayer
 from noiselayer.models import build_model
 from noiselayer.training.batches import Part, Source
 from noiselayer.training.module import NoisyLabelModule
-from noiselayer.training.options import TrainingOptions
+from noiselayer.training.options import Hardware, TrainingOptions
 from noiselayer.training.phases import NoisePhases
 from noiselayer.training.seeding import seeded
-from noiselayer.training.stage import Hardware, StageResult, run_stage
+from noiselayer.training.stage import StageResult, run_stage
 
 __all__ = ["StageRunner", "TrainedClassifier", "clean_part", "noisy_part", "outside_part"]
 

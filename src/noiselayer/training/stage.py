@@ -27,60 +27,14 @@ from noiselayer.training.curves import CurveRecorder
 from noiselayer.training.finite import FiniteLoss
 from noiselayer.training.interrupt import StopOnInterrupt, TrainingInterrupted, ignore_interrupts
 from noiselayer.training.module import NoisyLabelModule
-from noiselayer.training.noise_log import LOGGERS, NoiseLog, end_log, make_logger
+from noiselayer.training.noise_log import NoiseLog, end_log, make_logger
+from noiselayer.training.options import Hardware
 from noiselayer.training.phases import KeepBest, NoisePhases
 from noiselayer.training.precision import warn_if_emulated
 from noiselayer.training.seeding import EpochSeed
 from noiselayer.training.shards import even_batch_size
 
-__all__ = ["Hardware", "StageResult", "run_stage"]
-
-
-@dataclass(frozen=True)
-class Hardware:
-    """What Lightning's Trainer is told about the machine; nothing is chosen by us.
-
-    Attributes:
-        accelerator: "auto", "cpu", "gpu", "mps", ...
-        devices: How many, or "auto".
-        num_nodes: Machines.
-        strategy: "auto" or "ddp": every process has the whole network and Q. Strategies that cut the parameters
-            ("fsdp", "deepspeed") or start processes that do not come back ("ddp_spawn", "ddp_fork") are refused.
-        precision: "32-true", "bf16-mixed", "16-mixed", ...
-        num_workers: Processes that load data; 0 loads in the main one.
-        progress: Show a progress bar.
-        deterministic: Ask torch for deterministic algorithms.
-        logger: One of Lightning's loggers that gets losses and the state of the noise matrix, epoch by epoch: "csv",
-            "tensorboard", "mlflow", "wandb"; None for none. See :class:`~noiselayer.training.NoiseLog`.
-        log_folder: Where it writes, a folder per stage.
-    """
-
-    accelerator: str = "auto"
-    devices: int | str = "auto"
-    num_nodes: int = 1
-    strategy: str = "auto"
-    precision: Any = "32-true"
-    num_workers: int = 0
-    progress: bool = False
-    deterministic: bool = False
-    logger: str | None = None
-    log_folder: Path = Path("logs")
-
-    def __post_init__(self) -> None:
-        if self.logger is not None and self.logger not in LOGGERS:
-            raise InputError(f"logger must be one of {', '.join(LOGGERS)}; got {self.logger!r}.")
-        name = self.strategy.lower()
-        if any(word in name for word in ("fsdp", "deepspeed", "model_parallel")):
-            raise InputError(
-                f"strategy {self.strategy!r} cuts the parameters among processes, and the noise matrix and the best "
-                "weights are kept whole here. Take 'ddp'; for a network too large for one device use NoiseLayer in a "
-                "training loop of your own (docs/scaling.md)."
-            )
-        if any(word in name for word in ("fork", "spawn", "notebook")):
-            raise InputError(
-                f"strategy {self.strategy!r} trains in processes that keep what they have learned. Take 'ddp', which "
-                "starts the same command once for each device."
-            )
+__all__ = ["StageResult", "run_stage"]
 
 
 @dataclass
