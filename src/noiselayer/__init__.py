@@ -17,6 +17,12 @@ if TYPE_CHECKING:
     from noiselayer.annotators import combine_labels, estimate_source_matrices
     from noiselayer.audit import AuditResult, audit_labels
     from noiselayer.checks import check_noise_model, noise_floor
+    from noiselayer.estimation import (
+        confusion_matrix,
+        estimate_from_pairs,
+        estimate_from_predictions,
+        estimate_noise_matrix,
+    )
     from noiselayer.estimation.accuracy import accuracy_from_noisy_labels
     from noiselayer.estimators.boosting import (
         NoisyLabelBoostingClassifier,
@@ -48,7 +54,11 @@ __all__ = [
     "audit_labels",
     "check_noise_model",
     "combine_labels",
+    "confusion_matrix",
     "corrupt_labels",
+    "estimate_from_pairs",
+    "estimate_from_predictions",
+    "estimate_noise_matrix",
     "estimate_source_matrices",
     "inverse_conversion",
     "label_error_probability",
@@ -79,7 +89,11 @@ _HOMES = {
     "audit_labels": "noiselayer.audit",
     "check_noise_model": "noiselayer.checks",
     "combine_labels": "noiselayer.annotators",
+    "confusion_matrix": "noiselayer.estimation",
     "corrupt_labels": "noiselayer.noise.corruption",
+    "estimate_from_pairs": "noiselayer.estimation",
+    "estimate_from_predictions": "noiselayer.estimation",
+    "estimate_noise_matrix": "noiselayer.estimation",
     "estimate_source_matrices": "noiselayer.annotators",
     "inverse_conversion": "noiselayer.losses.top_down",
     "label_error_probability": "noiselayer.noise",

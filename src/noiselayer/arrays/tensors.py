@@ -1,24 +1,94 @@
-"""Array-likes of any kind, by position, as tensors."""
+"""Array-likes of any kind, by position, as tensors; and results in the kind that came in."""
 
 from __future__ import annotations
 
 import warnings
+from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
-__all__ = ["as_tensor"]
+__all__ = ["as_tensor", "in_kind"]
 
 
-def as_tensor(values: Any) -> Tensor:
+def as_tensor(values: Any, name: str = "values") -> Tensor:
     """A tensor of any array, without a copy where the types allow it; nothing is written to it.
+
+    Lists, NumPy (any byte order and strides), pandas (by position, whatever the index), polars, torch.
+
+    Args:
+        values: Numbers.
+        name: What to call the argument in the message.
+
+    Raises:
+        TypeError: If it holds something else than numbers.
 
     >>> as_tensor([0, 1])
     tensor([0, 1])
+    >>> as_tensor(np.arange(3, dtype=">i4")[::-1])
+    tensor([2, 1, 0], dtype=torch.int32)
+    >>> as_tensor(["cat", "dog"], "labels")
+    Traceback (most recent call last):
+    ...
+    TypeError: labels must be an array of numbers; got list with str in it. Turn names into class numbers 0..K-1.
     """
     if isinstance(values, Tensor):
         return values.detach()
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*not writable.*")
-        return torch.as_tensor(values)
+        try:
+            if isinstance(values, list | tuple) and not any(hasattr(value, "__array__") for value in values):
+                return torch.as_tensor(values)
+            return torch.from_numpy(_native(values.to_numpy() if hasattr(values, "to_numpy") else values))
+        except (TypeError, ValueError) as error:
+            raise TypeError(
+                f"{name} must be an array of numbers; got {type(values).__name__} with {_content(values)} in it. "
+                "Turn names into class numbers 0..K-1."
+            ) from error
+
+
+def in_kind(result: Any, *given: Any) -> Any:
+    """``result`` as it is if a tensor was given, else NumPy arrays in the place of its tensors.
+
+    Args:
+        result: A tensor, or a tuple or data class that holds some.
+        given: The arguments it was made from.
+
+    >>> in_kind((torch.ones(2), 0.5), [1, 1])
+    (array([1., 1.], dtype=float32), 0.5)
+    >>> in_kind(torch.ones(2), torch.zeros(1), [1, 1])
+    tensor([1., 1.])
+    """
+    if any(isinstance(value, Tensor) for value in given):
+        return result
+    if isinstance(result, Tensor):
+        return result.cpu().numpy()
+    if isinstance(result, tuple):
+        return tuple(in_kind(part, *given) for part in result)
+    if is_dataclass(result) and not isinstance(result, type):
+        parts = {field.name: in_kind(getattr(result, field.name), *given) for field in fields(result)}
+        return replace(result, **parts)
+    return result
+
+
+def _native(values: Any) -> Any:
+    """An array of numbers of a kind that torch has."""
+    array = np.asarray(values)
+    if array.dtype == object:  # columns of mixed types, or numbers with None among them
+        array = np.asarray(array.tolist())
+    if array.dtype.kind == "u" and array.dtype.itemsize > 1:
+        array = array.astype(np.int64)  # torch counts and sorts signed integers only
+    elif array.dtype.kind == "f" and array.dtype.itemsize > 8:
+        array = array.astype(np.float64)
+    array = array.astype(array.dtype.newbyteorder("="), copy=False)
+    return np.ascontiguousarray(array) if any(stride < 0 for stride in array.strides) else array
+
+
+def _content(values: Any) -> str:
+    """The first type that is no number, or what the numbers look like."""
+    for value in np.asarray(values, dtype=object).flat:
+        if isinstance(value, str | bytes) or value is None or not np.isscalar(value):
+            return type(value).__name__
+    return str(np.asarray(values).dtype)

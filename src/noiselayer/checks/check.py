@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from noiselayer.arrays.tensors import as_tensor
 from noiselayer.checks.agreement import about_agreement, about_confidence
 from noiselayer.checks.finding import Finding
 from noiselayer.checks.floor import check_prior, memorising
@@ -25,18 +27,18 @@ _INVERTIBLE = 1e6  # a condition number
 
 
 def check_noise_model(
-    noise_matrix: Tensor,
+    noise_matrix: Any,
     *,
-    standard_error: Tensor | None = None,
-    noisy_probs: Tensor | None = None,
-    noisy_labels: Tensor | None = None,
-    noisy_groups: Tensor | None = None,
-    clean_probs: Tensor | None = None,
-    clean_labels: Tensor | None = None,
-    clean_noisy_labels: Tensor | None = None,
-    clean_groups: Tensor | None = None,
-    clean_confusion: Tensor | None = None,
-    class_prior: Tensor | None = None,
+    standard_error: Any = None,
+    noisy_probs: Any = None,
+    noisy_labels: Any = None,
+    noisy_groups: Any = None,
+    clean_probs: Any = None,
+    clean_labels: Any = None,
+    clean_noisy_labels: Any = None,
+    clean_groups: Any = None,
+    clean_confusion: Any = None,
+    class_prior: Any = None,
     training_loss: float | None = None,
     num_training: int | None = None,
     level: float = 0.05,
@@ -64,6 +66,8 @@ def check_noise_model(
     must have been drawn as the noisy one was, with the same proportions of classes. Without
     ``standard_error`` the noise matrix is taken to be exactly known: give the errors of an estimated one.
     Groups must be formed without the noisy labels.
+
+    Array-likes of any kind are taken by position: lists, NumPy, pandas, polars, torch.
 
     **What cannot be seen.** Without any clean data, only labels that are *less* mixed than the noise matrix
     says contradict it, and a matrix learned from the same labels bends to them: test one from elsewhere.
@@ -110,7 +114,7 @@ def check_noise_model(
     >>> finding.name, finding.p_value < 0.001
     ('input_dependent_noise', True)
     """
-    Q = to_double(check(noise_matrix)).cpu()
+    Q = to_double(check(as_tensor(noise_matrix, "noise_matrix"))).cpu()
     K = len(Q)
     if not 0 < level < 1:
         raise ValueError(f"level is a share of false alarms, between 0 and 1, as in 0.05; got {level}.")
@@ -143,13 +147,11 @@ def check_noise_model(
     if clean_confusion is None and clean is not None and len(torch.unique(clean[1])) == K:
         clean_confusion = confusion_matrix(clean[1], probs=clean[0])
     if clean_confusion is not None:
-        findings += about_confusion(clean_confusion)
+        findings += about_confusion(as_tensor(clean_confusion, "clean_confusion"))
     return findings + about_dominance(Q)
 
 
-def _labelled(
-    probs: Tensor | None, labels: Tensor | None, num_classes: int, *, side: str
-) -> tuple[Tensor, Tensor] | None:
+def _labelled(probs: Any, labels: Any, num_classes: int, *, side: str) -> tuple[Tensor, Tensor] | None:
     """Probabilities and labels of one set, checked, in float64 and on the CPU; None if there is no set."""
     if probs is None:
         if labels is not None and side == "clean":
@@ -157,7 +159,7 @@ def _labelled(
         return None  # noisy labels alone still tell the class prior
     if labels is None:
         raise ValueError(f"{side}_probs must come with {side}_labels, of the same samples; got None.")
-    check_probs(probs, num_classes, name=f"{side}_probs")
+    probs = check_probs(probs, num_classes, name=f"{side}_probs")
     given = check_labels(labels, num_classes, name=f"{side}_labels").cpu()
     if len(probs) != len(given) or not len(given):
         raise ValueError(
@@ -168,7 +170,7 @@ def _labelled(
 
 
 def _companion(
-    values: Tensor | None,
+    values: Any,
     whose: tuple[Tensor, Tensor] | None,
     *,
     name: str,
@@ -180,6 +182,7 @@ def _companion(
         return None
     if whose is None:
         raise ValueError(f"{name} must come with {of}, of the same samples; got None.")
+    values = as_tensor(values, name)
     if num_classes is None and not values.is_floating_point() and values.numel():
         num_classes = int(values.max()) + 1  # groups may have any number, but none below 0
         if num_classes < 1:
@@ -192,9 +195,10 @@ def _companion(
     return checked
 
 
-def _check_error(standard_error: Tensor | None, num_classes: int) -> Tensor | None:
+def _check_error(standard_error: Any, num_classes: int) -> Tensor | None:
     if standard_error is None:
         return None
+    standard_error = as_tensor(standard_error, "standard_error")
     if standard_error.shape != (num_classes, num_classes):
         raise ValueError(
             f"standard_error must have the shape of noise_matrix, ({num_classes}, {num_classes}); got "
@@ -208,7 +212,7 @@ def _check_error(standard_error: Tensor | None, num_classes: int) -> Tensor | No
 
 def _memorising(
     Q: Tensor,
-    class_prior: Tensor | None,
+    class_prior: Any,
     training_loss: float,
     num_training: int | None,
     noisy_labels: Tensor | None,

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
+from noiselayer.arrays.tensors import as_tensor
 from noiselayer.checks.finding import Finding
 from noiselayer.checks.significance import normal_tail
 from noiselayer.estimation.validate import to_double
@@ -13,7 +16,7 @@ from noiselayer.noise.matrices import check
 __all__ = ["check_prior", "memorising", "noise_floor"]
 
 
-def noise_floor(noise_matrix: Tensor, class_prior: Tensor | None = None) -> float:
+def noise_floor(noise_matrix: Any, class_prior: Any = None) -> float:
     r"""The smallest mean loss on noisy labels that a network reaches without memorising them, in nats.
 
     .. math:: F = -\sum_i p(y^* = i) \sum_j q_{ji} \log q_{ji}
@@ -69,7 +72,7 @@ def memorising(
     )
 
 
-def check_prior(class_prior: Tensor, num_classes: int) -> Tensor:
+def check_prior(class_prior: Any, num_classes: int) -> Tensor:
     """``class_prior`` in float64 if it is a distribution over the classes, else an error.
 
     >>> check_prior(torch.tensor([0.5, 0.6]), 2)
@@ -77,10 +80,10 @@ def check_prior(class_prior: Tensor, num_classes: int) -> Tensor:
     ...
     ValueError: class_prior must be 2 probabilities that sum to 1; they sum to 1.1.
     """
-    if not isinstance(class_prior, Tensor) or not class_prior.is_floating_point():
-        kind = class_prior.dtype if isinstance(class_prior, Tensor) else type(class_prior).__name__
+    class_prior = as_tensor(class_prior, "class_prior")
+    if not class_prior.is_floating_point():
         raise TypeError(
-            f"class_prior must be a floating-point tensor; got {kind}. Divide counts by their sum."
+            f"class_prior must be a floating-point tensor; got {class_prior.dtype}. Divide counts by their sum."
         )
     if class_prior.shape != (num_classes,):
         raise ValueError(
@@ -96,9 +99,9 @@ def check_prior(class_prior: Tensor, num_classes: int) -> Tensor:
     return prior / total
 
 
-def _moments(noise_matrix: Tensor, class_prior: Tensor | None) -> tuple[float, float]:
+def _moments(noise_matrix: Any, class_prior: Any) -> tuple[float, float]:
     """Mean and variance of -log q over noisy labels of known true classes."""
-    Q = to_double(check(noise_matrix))
+    Q = to_double(check(as_tensor(noise_matrix, "noise_matrix")))
     K = len(Q)
     prior = (
         torch.full((K,), 1 / K, dtype=torch.float64) if class_prior is None else check_prior(class_prior, K)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
 
-from noiselayer.arrays.tensors import as_tensor
+from noiselayer.arrays.tensors import as_tensor, in_kind
 from noiselayer.estimation.uncertainty import normal_quantile
 from noiselayer.estimation.validate import check_labels
 from noiselayer.noise.matrices import check
@@ -49,7 +49,7 @@ class CleanAccuracy:
 def accuracy_from_noisy_labels(
     predictions: Any,
     noisy_labels: Any,
-    noise_matrix: Tensor,
+    noise_matrix: Any,
     *,
     confidence: float = 0.95,
     num_bootstrap: int = 500,
@@ -64,6 +64,8 @@ def accuracy_from_noisy_labels(
     and are taken back through its inverse. The intervals come from drawing the samples again; they take the
     noise matrix as exact.
 
+    Array-likes of any kind are taken by position: lists, NumPy, pandas, polars, torch.
+
     Args:
         predictions: Shape (N,), integers 0..K-1, predicted *true* classes. The classifier must not have seen
             ``noisy_labels``.
@@ -73,7 +75,8 @@ def accuracy_from_noisy_labels(
         num_bootstrap: Draws, at least 2.
 
     Returns:
-        Estimates and intervals, each cut to its range: an inverse can leave it by chance.
+        Estimates and intervals, each cut to its range: an inverse can leave it by chance. Its arrays are tensors if
+        an argument was one, else NumPy arrays.
 
     Raises:
         TypeError: If predictions or labels are not integers.
@@ -91,10 +94,10 @@ def accuracy_from_noisy_labels(
     >>> round(float((predictions == noisy).float().mean()), 2), round(found.accuracy, 2)
     (0.58, 0.9)
     """
-    Q = check(noise_matrix).detach().double().cpu()
+    Q = check(as_tensor(noise_matrix, "noise_matrix")).double().cpu()
     K = len(Q)
-    predicted = check_labels(as_tensor(predictions), K, name="predictions").cpu()
-    labels = check_labels(as_tensor(noisy_labels), K, name="noisy_labels").cpu()
+    predicted = check_labels(predictions, K, name="predictions").cpu()
+    labels = check_labels(noisy_labels, K, name="noisy_labels").cpu()
     if len(predicted) != len(labels) or not len(labels):
         raise ValueError(
             f"predictions and noisy_labels must be of the same samples, at least one; got {len(predicted)} and "
@@ -117,7 +120,7 @@ def accuracy_from_noisy_labels(
     figures = [_figures(part.reshape(-1, K, K), inverse) for part in (counts, drawn)]
     (accuracy, recall, f1, joint), (drawn_accuracy, drawn_recall, drawn_f1, _) = figures
     spread = z * _std(drawn_recall)
-    return CleanAccuracy(
+    result = CleanAccuracy(
         _cut(accuracy[0]),
         _interval(float(accuracy[0]), z * float(drawn_accuracy.std())),
         recall[0].clamp(0, 1),
@@ -128,6 +131,7 @@ def accuracy_from_noisy_labels(
         joint[0],
         joint[0].sum(dim=0),
     )
+    return cast("CleanAccuracy", in_kind(result, predictions, noisy_labels, noise_matrix))
 
 
 def _resampled(counts: Tensor, N: int, generator: torch.Generator) -> Tensor:

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from noiselayer.arrays.tensors import as_tensor, in_kind
 from noiselayer.estimation.validate import check_labels, check_probs, listing, to_double
 
 __all__ = ["ConfusionCounts", "confusion_by_prediction", "confusion_matrix"]
 
 
 def confusion_matrix(
-    given_labels: Tensor,
+    given_labels: Any,
     *,
-    predicted_labels: Tensor | None = None,
-    probs: Tensor | None = None,
+    predicted_labels: Any = None,
+    probs: Any = None,
     num_classes: int | None = None,
-) -> Tensor:
+) -> Any:
     r"""How a model answers on samples of every given label, a column per label (§3.2).
 
     .. math:: C_{kj} = p(\text{predicted} = k \mid \text{given} = j)
@@ -27,6 +29,8 @@ def confusion_matrix(
     or, with ``probs``, its probabilities averaged. Both serve every method here; probabilities need no
     calibration there and carry more information, so their errors are smaller. In either case the model must
     not have been fitted to these samples: use predictions out of fold where it was.
+
+    Array-likes of any kind are taken by position: lists, NumPy, pandas, polars, torch.
 
     scikit-learn and torchmetrics put the given label in *rows*: divide theirs by its row sums and transpose.
 
@@ -37,7 +41,8 @@ def confusion_matrix(
         num_classes: K. Needed with ``predicted_labels``; with ``probs`` it is their width.
 
     Returns:
-        Shape (K, K), columns sum to 1, in the default floating type.
+        Shape (K, K), columns sum to 1, in the default floating type; a tensor if an argument was one, else a NumPy
+        array.
 
     Raises:
         TypeError: If labels are not integers or ``probs`` no floating-point tensor.
@@ -58,11 +63,12 @@ def confusion_matrix(
             raise ValueError(
                 "num_classes must be given with predicted_labels: the labels may not show all classes."
             )
-        num_classes = probs.shape[-1]
+        num_classes = as_tensor(probs, "probs").shape[-1]
     counts = ConfusionCounts(num_classes)
     counts.update(given_labels, predicted_labels=predicted_labels, probs=probs)
     matrix = counts.confusion()
-    return matrix.to(given_labels.device)
+    home = given_labels.device if isinstance(given_labels, Tensor) else matrix.device
+    return in_kind(matrix.to(home), given_labels, predicted_labels, probs)
 
 
 def confusion_by_prediction(counts: Tensor) -> Tensor:
@@ -127,9 +133,7 @@ class ConfusionCounts:
                 f"got {tuple(self.sums.shape)} and {tuple(self.num_samples.shape)}."
             )
 
-    def update(
-        self, given_labels: Tensor, *, predicted_labels: Tensor | None = None, probs: Tensor | None = None
-    ) -> None:
+    def update(self, given_labels: Any, *, predicted_labels: Any = None, probs: Any = None) -> None:
         """Add a batch; arguments and errors are those of :func:`confusion_matrix`."""
         K = self.num_classes
         if (predicted_labels is None) == (probs is None):
@@ -143,8 +147,7 @@ class ConfusionCounts:
             # One histogram over (prediction, label) pairs: no (N, K) table.
             sums = torch.bincount(predicted.to(given.device) * K + given, minlength=K * K).reshape(K, K)
         else:
-            assert probs is not None
-            check_probs(probs, K, name="probs")
+            probs = check_probs(probs, K, name="probs")
             _check_length(given, probs, "probs")
             values = to_double(probs)
             sums = values.new_zeros(K, K).index_add_(0, given.to(values.device), values).T

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any, cast
+
 import torch
 from torch import Tensor
 
+from noiselayer.arrays.tensors import as_tensor, in_kind
 from noiselayer.estimation import diagnostics
 from noiselayer.estimation.cross_validation import choose_sparsity
 from noiselayer.estimation.evidence import CountEvidence, Evidence, Sample, columns_of, fixed_generator
@@ -22,14 +25,14 @@ _DRAW_TOLERANCE = 1e-6  # of a bootstrap draw: its error is far below the spread
 
 
 def estimate_noise_matrix(
-    clean_confusion: Tensor,
-    noisy_confusion: Tensor,
-    noisy_label_frequencies: Tensor,
+    clean_confusion: Any,
+    noisy_confusion: Any,
+    noisy_label_frequencies: Any,
     *,
     method: str = "auto",
     sparsity: float | None = None,
-    clean_counts: Tensor | None = None,
-    noisy_counts: Tensor | None = None,
+    clean_counts: Any = None,
+    noisy_counts: Any = None,
     num_bootstrap: int = 0,
     confidence: float = 0.95,
     generator: torch.Generator | None = None,
@@ -45,6 +48,8 @@ def estimate_noise_matrix(
       :func:`select_sparsity` finds, which may be 0.
     - "auto": "sparse" with the weight by cross-validation if the counts are given, else with weight 0, which
       for exact confusions is the inverse.
+
+    Array-likes of any kind are taken: lists, NumPy, pandas, polars, torch.
 
     Args:
         clean_confusion: Shape (K, K), C*: column = given (true) label, row = prediction.
@@ -63,7 +68,8 @@ def estimate_noise_matrix(
         generator: Of cross-validation and bootstrap, on the CPU; a fixed seed if None.
 
     Returns:
-        The estimate, in the floating type and on the device of ``clean_confusion``.
+        The estimate, in the floating type and on the device of ``clean_confusion``; of tensors if an argument was
+        one, else of NumPy arrays.
 
     Raises:
         TypeError: If a matrix is no floating-point tensor.
@@ -83,6 +89,10 @@ def estimate_noise_matrix(
     tensor([[0.0152, 0.0365],
             [0.0152, 0.0365]])
     """
+    given = clean_confusion, noisy_confusion, noisy_label_frequencies, clean_counts, noisy_counts
+    clean_confusion = as_tensor(clean_confusion, "clean_confusion")
+    noisy_confusion = as_tensor(noisy_confusion, "noisy_confusion")
+    noisy_label_frequencies = as_tensor(noisy_label_frequencies, "noisy_label_frequencies")
     K = check_pair(clean_confusion, noisy_confusion, noisy_label_frequencies)
     check_options(method, sparsity, num_bootstrap, confidence)
     C = to_double(clean_confusion)
@@ -99,7 +109,7 @@ def estimate_noise_matrix(
         evidence = CountEvidence(Sample(C * n, n, noisy * m, m))
     elif num_bootstrap:
         raise ValueError("num_bootstrap needs clean_counts and noisy_counts: how many samples to draw again.")
-    return estimate_from_evidence(
+    estimate = estimate_from_evidence(
         C,
         noisy,
         frequencies,
@@ -111,6 +121,7 @@ def estimate_noise_matrix(
         generator=generator,
         reference=clean_confusion,
     )
+    return cast("NoiseEstimate", in_kind(estimate, *given))
 
 
 def estimate_from_evidence(

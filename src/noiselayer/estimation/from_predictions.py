@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any, cast
+
 import torch
 from torch import Tensor
 
+from noiselayer.arrays.tensors import in_kind
 from noiselayer.estimation.confusion import ConfusionCounts
 from noiselayer.estimation.evidence import CountEvidence, Evidence, Sample, SampleEvidence, columns_of
 from noiselayer.estimation.from_confusions import estimate_from_evidence
@@ -22,10 +25,10 @@ __all__ = ["estimate_from_predictions"]
 
 
 def estimate_from_predictions(
-    clean_probs: Tensor,
-    clean_labels: Tensor,
-    noisy_probs: Tensor,
-    noisy_labels: Tensor,
+    clean_probs: Any,
+    clean_labels: Any,
+    noisy_probs: Any,
+    noisy_labels: Any,
     *,
     soft: bool = True,
     method: str = "auto",
@@ -43,6 +46,8 @@ def estimate_from_predictions(
     sample predicted by a model that had not seen it). A model that has seen the noisy labels repeats them,
     and its C~ shows less noise than there is. It need not be calibrated, nor good.
 
+    Array-likes of any kind are taken by position: lists, NumPy, pandas, polars, torch.
+
     Args:
         clean_probs: Shape (N, K), probabilities (not logits) on the trusted set.
         clean_labels: Shape (N,), its true labels; every class must be there.
@@ -58,7 +63,8 @@ def estimate_from_predictions(
         generator: Of cross-validation and bootstrap, on the CPU; a fixed seed if None.
 
     Returns:
-        The estimate, in the floating type and on the device of ``clean_probs``.
+        The estimate, in the floating type and on the device of ``clean_probs``; of tensors if an argument was one,
+        else of NumPy arrays.
 
     Raises:
         TypeError: If labels are not integers or probabilities no floating-point tensors.
@@ -77,13 +83,10 @@ def estimate_from_predictions(
     tensor(True)
     """
     check_options(method, sparsity, num_bootstrap, confidence)
-    if clean_probs.ndim != 2:
-        raise ValueError(
-            f"clean_probs must have shape (N, K), a column per class; got {tuple(clean_probs.shape)}."
-        )
+    given = clean_probs, clean_labels, noisy_probs, noisy_labels
+    clean_probs = check_probs(clean_probs, None, name="clean_probs")
     K = clean_probs.shape[1]
-    check_probs(clean_probs, K, name="clean_probs")
-    check_probs(noisy_probs, K, name="noisy_probs")
+    noisy_probs = check_probs(noisy_probs, K, name="noisy_probs")
     clean_given = check_labels(clean_labels, K, name="clean_labels")
     noisy_given = check_labels(noisy_labels, K, name="noisy_labels")
     for side, probs, labels in (("clean", clean_probs, clean_given), ("noisy", noisy_probs, noisy_given)):
@@ -118,7 +121,7 @@ def estimate_from_predictions(
             Sample(*_counts(clean_probs, clean_given), *_counts(noisy_probs, noisy_given))
         )
     whole = evidence.whole
-    return estimate_from_evidence(
+    estimate = estimate_from_evidence(
         columns_of(whole.clean_sums, whole.clean_counts),
         columns_of(whole.noisy_sums, whole.noisy_counts),
         whole.noisy_counts / whole.noisy_counts.sum(),
@@ -130,6 +133,7 @@ def estimate_from_predictions(
         generator=generator,
         reference=clean_probs,
     )
+    return cast("NoiseEstimate", in_kind(estimate, *given))
 
 
 def _counts(probs: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:

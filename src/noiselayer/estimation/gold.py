@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-import torch
-from torch import Tensor
+from typing import Any, cast
 
+import torch
+
+from noiselayer.arrays.tensors import in_kind
 from noiselayer.estimation.inverse import noise_matrix_from_inverse
 from noiselayer.estimation.noise_estimate import NoiseEstimate
 from noiselayer.estimation.uncertainty import interval
@@ -14,7 +16,7 @@ __all__ = ["gold_loss_correction"]
 
 
 def gold_loss_correction(
-    clean_labels: Tensor, noisy_label_probs: Tensor, *, confidence: float = 0.95
+    clean_labels: Any, noisy_label_probs: Any, *, confidence: float = 0.95
 ) -> NoiseEstimate:
     r"""Column i of Q as the mean predicted distribution of noisy labels over trusted samples of class i.
 
@@ -24,7 +26,7 @@ def gold_loss_correction(
     labels*. It asks more of that model: its probabilities must be calibrated. An overconfident model gives a
     Q that is too clean, and what it confuses by itself is added to the noise. The standard errors count the
     scatter over trusted samples alone, not these faults. Prefer :func:`estimate_from_predictions` where both
-    sets are at hand.
+    sets are at hand. Array-likes of any kind are taken by position: lists, NumPy, pandas, polars, torch.
 
     Args:
         clean_labels: Shape (N,), true labels, integers 0..K-1; every class must be there.
@@ -32,7 +34,8 @@ def gold_loss_correction(
         confidence: Of the intervals, between 0 and 1.
 
     Returns:
-        The estimate; ``class_prior`` is that of the trusted set.
+        The estimate, of tensors if an argument was one, else of NumPy arrays; ``class_prior`` is that of the trusted
+        set.
 
     Raises:
         TypeError: If labels are not integers or ``noisy_label_probs`` no floating-point tensor.
@@ -43,11 +46,9 @@ def gold_loss_correction(
     tensor([[0.7000, 0.1000],
             [0.3000, 0.9000]])
     """
-    if noisy_label_probs.ndim != 2:
-        raise ValueError(f"noisy_label_probs must have shape (N, K); got {tuple(noisy_label_probs.shape)}.")
-    K = noisy_label_probs.shape[1]
-    check_probs(noisy_label_probs, K, name="noisy_label_probs")
-    probs = to_double(noisy_label_probs)
+    reference = check_probs(noisy_label_probs, None, name="noisy_label_probs")
+    K = reference.shape[1]
+    probs = to_double(reference)
     labels = check_labels(clean_labels, K, name="clean_labels").to(probs.device)
     if len(labels) != len(probs):
         raise ValueError(
@@ -67,12 +68,13 @@ def gold_loss_correction(
     prior = n / n.sum()
     R, _ = noise_matrix_from_inverse(mean / mean.sum(0), prior)
     low, high = interval(mean, error, confidence)
-    return NoiseEstimate(
-        noise_matrix=like(mean / mean.sum(0), noisy_label_probs),
-        inverse_noise_matrix=like(R, noisy_label_probs),
-        class_prior=like(prior, noisy_label_probs),
+    result = NoiseEstimate(
+        noise_matrix=like(mean / mean.sum(0), reference),
+        inverse_noise_matrix=like(R, reference),
+        class_prior=like(prior, reference),
         method="gold_loss_correction",
-        standard_error=like(error, noisy_label_probs),
-        interval=(like(low, noisy_label_probs), like(high, noisy_label_probs)),
+        standard_error=like(error, reference),
+        interval=(like(low, reference), like(high, reference)),
         confidence=confidence,
     )
+    return cast("NoiseEstimate", in_kind(result, clean_labels, noisy_label_probs))

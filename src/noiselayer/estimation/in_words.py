@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from noiselayer.estimation import NoiseEstimate
+from noiselayer.arrays.tensors import as_tensor
+from noiselayer.estimation.noise_estimate import NoiseEstimate
 
 __all__ = ["Confusion", "about_estimate", "finite", "name_classes", "strongest_confusions"]
 
@@ -63,7 +64,7 @@ def strongest_confusions(
     >>> [str(c) for c in strongest_confusions(estimate_from_pairs(true, given, 2), ["cat", "dog"])]
     ['13 % of true cat carry the label dog, ±5', '1.0 % of true dog carry the label cat, ±1.4']
     """
-    Q = estimate.noise_matrix.double().cpu()
+    Q = as_tensor(estimate.noise_matrix).double().cpu()
     K = len(class_names)
     found: list[Confusion] = []
     for index in Q.flatten().argsort(descending=True, stable=True).tolist():

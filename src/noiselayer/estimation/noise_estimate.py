@@ -11,7 +11,7 @@ __all__ = ["NoiseEstimate"]
 
 @dataclass(frozen=True, eq=False)
 class NoiseEstimate:
-    """An estimated noise matrix with its errors.
+    """An estimated noise matrix with its errors: tensors, or NumPy arrays where no tensor came in.
 
     Attributes:
         noise_matrix: Q, shape (K, K), ``noise_matrix[j, i] = p(noisy = j | true = i)``, columns sum to 1.

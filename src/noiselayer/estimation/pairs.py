@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-import torch
-from torch import Tensor
+from typing import Any, cast
 
+import torch
+
+from noiselayer.arrays.tensors import in_kind
 from noiselayer.estimation.inverse import noise_matrix_from_inverse
 from noiselayer.estimation.noise_estimate import NoiseEstimate
 from noiselayer.estimation.uncertainty import wilson
@@ -14,8 +16,8 @@ __all__ = ["estimate_from_pairs"]
 
 
 def estimate_from_pairs(
-    true_labels: Tensor,
-    noisy_labels: Tensor,
+    true_labels: Any,
+    noisy_labels: Any,
     num_classes: int,
     *,
     prior_strength: float = 1.0,
@@ -33,6 +35,8 @@ def estimate_from_pairs(
     confusions of §3.2 use the noisy set as well, but pay for the model's errors: they win when the trusted
     set is small and the model good, and :func:`combine_estimates` need not choose.
 
+    Array-likes of any kind are taken by position: lists, NumPy, pandas, polars, torch.
+
     Args:
         true_labels: Shape (N,), integers 0..K-1.
         noisy_labels: Shape (N,), what the annotator said of the same samples.
@@ -42,8 +46,8 @@ def estimate_from_pairs(
             which the prior has no part (it would claim too much for pairs never seen).
 
     Returns:
-        The estimate, in the default floating type. Its ``standard_error`` is the posterior standard
-        deviation; ``class_prior`` is that of the trusted set.
+        The estimate, in the default floating type, of tensors if an argument was one, else of NumPy arrays. Its
+        ``standard_error`` is the posterior standard deviation; ``class_prior`` is that of the trusted set.
 
     Raises:
         TypeError: If labels are not integers.
@@ -87,7 +91,7 @@ def estimate_from_pairs(
     prior = n / n.sum()
     R, _ = noise_matrix_from_inverse(Q, prior)  # Bayes' rule runs both ways
     dtype = torch.get_default_dtype()
-    return NoiseEstimate(
+    result = NoiseEstimate(
         noise_matrix=Q.to(dtype),
         inverse_noise_matrix=R.to(dtype),
         class_prior=prior.to(dtype),
@@ -97,3 +101,4 @@ def estimate_from_pairs(
         confidence=confidence,
         warnings=warnings,
     )
+    return cast("NoiseEstimate", in_kind(result, true_labels, noisy_labels))

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import torch
 from torch import Tensor
 
+from noiselayer.arrays.tensors import as_tensor, in_kind
 from noiselayer.estimation.inverse import noise_matrix_from_inverse
 from noiselayer.estimation.noise_estimate import NoiseEstimate
 from noiselayer.estimation.uncertainty import normal_quantile
@@ -31,8 +34,9 @@ def combine_estimates(first: NoiseEstimate, second: NoiseEstimate) -> NoiseEstim
         second: Another, of the same classes.
 
     Returns:
-        The combination; ``method`` is "combined", the warnings are those of both. The ends of its intervals
-        are as far from it as the square root of the weighted squares of the two (Zou and Donner 2008).
+        The combination, of tensors if one of the estimates is; ``method`` is "combined", the warnings are those of
+        both. The ends of its intervals are as far from it as the square root of the weighted squares of the two (Zou
+        and Donner 2008).
 
     Raises:
         ValueError: If an estimate has no standard errors, or the numbers of classes or the
@@ -54,7 +58,8 @@ def combine_estimates(first: NoiseEstimate, second: NoiseEstimate) -> NoiseEstim
             f"both estimates must have intervals of one confidence; got {first.confidence} and "
             f"{second.confidence}."
         )
-    reference = first.noise_matrix
+    given = first.noise_matrix, second.noise_matrix
+    reference = as_tensor(first.noise_matrix)
     a, a_variance, a_low, a_high = _parts(first, "first", reference)
     b, b_variance, b_low, b_high = _parts(second, "second", reference)
     # The other's share of the variance is the weight; two that know nothing share alike.
@@ -70,16 +75,18 @@ def combine_estimates(first: NoiseEstimate, second: NoiseEstimate) -> NoiseEstim
 
     assert first.standard_error is not None
     assert second.standard_error is not None
-    error = together(to_double(first.standard_error), to_double(second.standard_error).to(a.device))
+    error = together(
+        to_double(as_tensor(first.standard_error)), to_double(as_tensor(second.standard_error)).to(a.device)
+    )
     low, high = Q - together(a - a_low, b - b_low), Q + together(a_high - a, b_high - b)
     # Between two estimates that cannot tell an entry from 0, neither can their mean.
     low = torch.where((a_low <= 0) & (b_low <= 0), 0.0, low)
     high = torch.where((a_high >= 1) & (b_high >= 1), 1.0, high)
-    R, _ = noise_matrix_from_inverse(Q, to_double(first.class_prior))  # Bayes' rule runs both ways
-    return NoiseEstimate(
+    R, _ = noise_matrix_from_inverse(Q, to_double(as_tensor(first.class_prior)))  # Bayes' rule runs both ways
+    result = NoiseEstimate(
         noise_matrix=like(Q, reference),
         inverse_noise_matrix=like(R, reference),
-        class_prior=first.class_prior,
+        class_prior=as_tensor(first.class_prior),
         method="combined",
         standard_error=like(error, reference),
         interval=(like(low.clamp(0, 1), reference), like(high.clamp(0, 1), reference)),
@@ -87,6 +94,7 @@ def combine_estimates(first: NoiseEstimate, second: NoiseEstimate) -> NoiseEstim
         condition_number=first.condition_number,
         warnings=first.warnings + second.warnings,
     )
+    return cast("NoiseEstimate", in_kind(result, *given))
 
 
 def _parts(estimate: NoiseEstimate, name: str, reference: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -97,8 +105,10 @@ def _parts(estimate: NoiseEstimate, name: str, reference: Tensor) -> tuple[Tenso
             "noisy_counts, or from predictions."
         )
     home = to_double(reference).device
-    Q, low, high = (to_double(values).to(home) for values in (estimate.noise_matrix, *estimate.interval))
-    variance = to_double(estimate.standard_error).to(home).square().sum(dim=0)
+    Q, low, high = (
+        to_double(as_tensor(values)).to(home) for values in (estimate.noise_matrix, *estimate.interval)
+    )
+    variance = to_double(as_tensor(estimate.standard_error)).to(home).square().sum(dim=0)
     # In a bootstrap a column may never have moved. That is no certainty: its intervals know better.
     z = normal_quantile(estimate.confidence)
     from_intervals = ((high - low) / (2 * z)).square().sum(dim=0)

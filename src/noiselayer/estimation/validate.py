@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
+
+from noiselayer.arrays.tensors import as_tensor
 
 __all__ = [
     "check_confusion",
@@ -84,27 +88,28 @@ def check_same_classes(clean_confusion: Tensor, noisy_confusion: Tensor) -> None
         )
 
 
-def check_labels(labels: Tensor, num_classes: int, *, name: str) -> Tensor:
-    """``labels`` as int64 of shape (N,), or an error that says what is wrong with them.
+def check_labels(labels: Any, num_classes: int, *, name: str) -> Tensor:
+    """``labels``, an array-like, as int64 of shape (N,), or an error that says what is wrong with them.
 
     >>> check_labels(torch.tensor([0, 3]), 3, name="given_labels")
     Traceback (most recent call last):
     ...
     ValueError: given_labels must lie in 0..2; got 3.
     """
-    if labels.is_floating_point() or labels.is_complex() or labels.dtype == torch.bool:
-        raise TypeError(f"{name} must be class indices (integers); got {labels.dtype}.")
-    if labels.ndim != 1:
-        raise ValueError(f"{name} must have shape (N,), one class per sample; got {tuple(labels.shape)}.")
-    if labels.numel():
-        low, high = (int(k) for k in labels.aminmax())
+    values = as_tensor(labels, name)
+    if values.is_floating_point() or values.is_complex() or values.dtype == torch.bool:
+        raise TypeError(f"{name} must be class indices (integers); got {values.dtype}.")
+    if values.ndim != 1:
+        raise ValueError(f"{name} must have shape (N,), one class per sample; got {tuple(values.shape)}.")
+    if values.numel():
+        low, high = (int(k) for k in values.aminmax())
         if low < 0 or high >= num_classes:
             raise ValueError(f"{name} must lie in 0..{num_classes - 1}; got {low if low < 0 else high}.")
-    return labels.long()
+    return values.long()
 
 
-def check_probs(probs: Tensor, num_classes: int, *, name: str) -> None:
-    """Raise unless ``probs`` has shape (N, K) and rows that are probabilities.
+def check_probs(probs: Any, num_classes: int | None, *, name: str) -> Tensor:
+    """``probs``, an array-like, as a tensor of shape (N, K) whose rows are probabilities, or an error.
 
     >>> check_probs(torch.tensor([[2.0, -1.0]]), 2, name="probs")
     Traceback (most recent call last):
@@ -112,27 +117,29 @@ def check_probs(probs: Tensor, num_classes: int, *, name: str) -> None:
     ValueError: probs must be probabilities, in 0..1 and rows summing to 1; row 0 is not. If these are logits,
     apply softmax.
     """
-    if not probs.is_floating_point():
+    values = as_tensor(probs, name)
+    if not values.is_floating_point():
         raise TypeError(
-            f"{name} must be a floating-point tensor; got {probs.dtype}. Decisions go to predicted_labels."
+            f"{name} must be a floating-point tensor; got {values.dtype}. Decisions go to predicted_labels."
         )
-    if probs.ndim != 2 or probs.shape[1] != num_classes:
+    if values.ndim != 2 or values.shape[1] != (num_classes or values.shape[1]):
         raise ValueError(
-            f"{name} must have shape (N, {num_classes}), a column per class; got {tuple(probs.shape)}."
+            f"{name} must have shape (N, {num_classes or 'K'}), a column per class; got {tuple(values.shape)}."
         )
-    values = probs.detach().to(torch.promote_types(probs.dtype, torch.float32))
-    tolerance = max(1e-3, 8 * torch.finfo(probs.dtype).eps * num_classes**0.5)
+    wide = values.detach().to(torch.promote_types(values.dtype, torch.float32))
+    tolerance = max(1e-3, 8 * torch.finfo(values.dtype).eps * values.shape[1] ** 0.5)
     # Written so that NaN fails too.
-    right = ((values >= -tolerance) & (values <= 1 + tolerance)).all(dim=1) & (
-        (values.sum(dim=1) - 1).abs() <= tolerance
+    right = ((wide >= -tolerance) & (wide <= 1 + tolerance)).all(dim=1) & (
+        (wide.sum(dim=1) - 1).abs() <= tolerance
     )
     if not bool(right.all()):
         row = int((~right).nonzero()[0])
-        what = "has NaN" if bool(values[row].isnan().any()) else "is not"
+        what = "has NaN" if bool(wide[row].isnan().any()) else "is not"
         raise ValueError(
             f"{name} must be probabilities, in 0..1 and rows summing to 1; row {row} {what}. "
             "If these are logits, apply softmax."
         )
+    return values
 
 
 def listing(classes: list[int]) -> str:
@@ -203,7 +210,7 @@ def check_pair(clean: Tensor, noisy: Tensor, frequencies: Tensor) -> int:
     return K
 
 
-def check_counts(counts: Tensor, num_classes: int, *, name: str, needed: Tensor) -> Tensor:
+def check_counts(counts: Any, num_classes: int, *, name: str, needed: Tensor) -> Tensor:
     """``counts`` in float64, if there is a sample of every class that is ``needed`` (K, bool), else an error.
 
     >>> check_counts(torch.tensor([3, 0]), 2, name="clean_counts", needed=torch.tensor([True, True]))
@@ -211,6 +218,7 @@ def check_counts(counts: Tensor, num_classes: int, *, name: str, needed: Tensor)
     ...
     ValueError: clean_counts has no sample of class 1; a column of a confusion matrix needs some.
     """
+    counts = as_tensor(counts, name)
     if tuple(counts.shape) != (num_classes,):
         raise ValueError(
             f"{name} must have shape ({num_classes},), the samples behind every column; got "
