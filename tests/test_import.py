@@ -29,6 +29,7 @@ PUBLIC = {
     "combine_labels",
     "confusion_matrix",
     "corrupt_labels",
+    "estimate_annotator_matrices",
     "estimate_from_pairs",
     "estimate_from_predictions",
     "estimate_noise_matrix",

@@ -14,7 +14,7 @@ from noiselayer._version import __version__
 
 if TYPE_CHECKING:
     from noiselayer import noise
-    from noiselayer.annotators import combine_labels, estimate_source_matrices
+    from noiselayer.annotators import combine_labels, estimate_annotator_matrices, estimate_source_matrices
     from noiselayer.audit import AuditResult, audit_labels
     from noiselayer.checks import check_noise_model, noise_floor
     from noiselayer.estimation import (
@@ -56,6 +56,7 @@ __all__ = [
     "combine_labels",
     "confusion_matrix",
     "corrupt_labels",
+    "estimate_annotator_matrices",
     "estimate_from_pairs",
     "estimate_from_predictions",
     "estimate_noise_matrix",
@@ -91,6 +92,7 @@ _HOMES = {
     "combine_labels": "noiselayer.annotators",
     "confusion_matrix": "noiselayer.estimation",
     "corrupt_labels": "noiselayer.noise.corruption",
+    "estimate_annotator_matrices": "noiselayer.annotators",
     "estimate_from_pairs": "noiselayer.estimation",
     "estimate_from_predictions": "noiselayer.estimation",
     "estimate_noise_matrix": "noiselayer.estimation",

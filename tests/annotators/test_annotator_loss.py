@@ -36,7 +36,7 @@ def naive(logits: Tensor, labels: Tensor, annotators: Tensor, Q: Tensor) -> Tens
     return torch.stack(losses)
 
 
-def test_every_sample_goes_through_its_own_sources_matrix() -> None:
+def test_every_sample_goes_through_its_own_annotators_matrix() -> None:
     logits, labels, annotators = batch()
     Q = per_annotator()
     expected = naive(logits, labels, annotators, Q)
@@ -76,7 +76,7 @@ def test_identities_are_cross_entropy_with_weights_ignored_labels_and_huge_logit
 
 @settings(max_examples=25, deadline=None)
 @given(st.permutations(range(S)), st.integers(0, 10**6))
-def test_renumbering_the_sources_changes_nothing(order: list[int], seed: int) -> None:
+def test_renumbering_the_annotators_changes_nothing(order: list[int], seed: int) -> None:
     logits, labels, annotators = batch(8, seed)
     Q, new = per_annotator(seed), torch.tensor(order)
     moved = torch.empty_like(Q)
@@ -87,7 +87,7 @@ def test_renumbering_the_sources_changes_nothing(order: list[int], seed: int) ->
     )
 
 
-def test_the_same_matrix_for_all_sources_is_that_matrix() -> None:
+def test_the_same_matrix_for_all_annotators_is_that_matrix() -> None:
     logits, labels, annotators = batch()
     Q = per_annotator()[1]
     torch.testing.assert_close(
@@ -96,7 +96,7 @@ def test_the_same_matrix_for_all_sources_is_that_matrix() -> None:
     )
 
 
-def test_one_source_for_all_pixels_of_an_image() -> None:
+def test_one_annotator_for_all_pixels_of_an_image() -> None:
     generator = torch.Generator().manual_seed(0)
     logits = torch.randn(2, K, 3, 5, generator=generator)
     labels = torch.randint(K, (2, 3, 5), generator=generator)
@@ -109,7 +109,7 @@ def test_one_source_for_all_pixels_of_an_image() -> None:
         )
 
 
-def test_the_source_of_an_ignored_label_does_not_matter() -> None:
+def test_the_annotator_of_an_ignored_label_does_not_matter() -> None:
     logits, labels, annotators = batch(6)
     labels[2], annotators[2] = -100, -1
     kept = torch.tensor([0, 1, 3, 4, 5])
@@ -119,7 +119,7 @@ def test_the_source_of_an_ignored_label_does_not_matter() -> None:
     )
 
 
-def test_what_is_wrong_with_sources_is_said() -> None:
+def test_what_is_wrong_with_annotators_is_said() -> None:
     logits, labels, annotators = batch(5)
     Q = per_annotator()
     with pytest.raises(ValueError, match=r"a matrix for each of 3 annotators; say which of them"):
@@ -170,7 +170,7 @@ def test_a_learned_layer_keeps_every_matrix_on_the_simplex_and_finds_them() -> N
     assert bool((far > 2 * near).all())
 
 
-def test_log_probabilities_of_a_layer_are_those_of_each_samples_source() -> None:
+def test_log_probabilities_of_a_layer_are_those_of_each_samples_annotator() -> None:
     logits, labels, annotators = batch(9)
     layer = NoiseLayer(K, per_annotator())
     log_p = layer(logits, annotators)

@@ -1,4 +1,4 @@
-"""Several labels as one and a matrix per source: against Bayes by hand, counts, and crowds with known truth."""
+"""Several labels as one and a matrix per annotator: against Bayes by hand, counts, and crowds with known truth."""
 
 import math
 
@@ -8,7 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from noiselayer.annotators import combine_labels, common_matrix, estimate_source_matrices, fit_prior, votes_of
+from noiselayer.annotators import (
+    combine_labels,
+    common_matrix,
+    estimate_annotator_matrices,
+    fit_prior,
+    votes_of,
+)
 from noiselayer.estimation import estimate_from_pairs
 from noiselayer.noise import matrices
 
@@ -18,7 +24,7 @@ RATES = (0.1, 0.25, 0.4, 0.55)
 def crowd(
     N: int = 1500, K: int = 4, rates: tuple[float, ...] = RATES, seed: int = 0
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Truth, asymmetric matrices and every source's label of every sample."""
+    """Truth, asymmetric matrices and every annotator's label of every sample."""
     generator = torch.Generator().manual_seed(seed)
     truth = torch.randint(K, (N,), generator=generator)
     Q = torch.stack([matrices.random(K, rate, generator=generator) for rate in rates])
@@ -46,12 +52,12 @@ def test_known_matrices_and_a_model_are_bayes_rule_by_hand() -> None:
 def test_a_table_and_a_list_of_votes_are_the_same() -> None:
     _, Q, said = crowd(60)
     said[torch.rand(said.shape, generator=torch.Generator().manual_seed(2)) < 0.4] = -1
-    sample, source = (said >= 0).nonzero(as_tuple=True)
+    sample, annotator = (said >= 0).nonzero(as_tuple=True)
     order = torch.randperm(len(sample), generator=torch.Generator().manual_seed(3))
     table = combine_labels(said, noise_matrices=Q)
     listed = combine_labels(
-        said[sample, source][order],
-        source[order],
+        said[sample, annotator][order],
+        annotator[order],
         sample[order],
         noise_matrices=Q,
         class_prior=torch.ones(4) / 4,
@@ -62,9 +68,9 @@ def test_a_table_and_a_list_of_votes_are_the_same() -> None:
 
 def test_matrices_and_truth_of_a_crowd_are_found_without_any_truth() -> None:
     truth, Q, said = crowd()
-    found = combine_labels(said, source_names=["a", "b", "c", "d"])
-    assert found.sources is not None
-    assert float((found.sources.noise_matrices - Q).abs().mean()) < 0.03
+    found = combine_labels(said, annotator_names=["a", "b", "c", "d"])
+    assert found.annotators is not None
+    assert float((found.annotators.noise_matrices - Q).abs().mean()) < 0.03
     best = (said == truth.unsqueeze(1)).float().mean(dim=0).max()
     assert (found.labels == truth).float().mean() > best
     wrong = int((found.labels != truth).sum())
@@ -72,28 +78,28 @@ def test_matrices_and_truth_of_a_crowd_are_found_without_any_truth() -> None:
     errors = found.label_errors
     assert errors.shape == said.shape
     torch.testing.assert_close(errors[7, 2], 1 - found.posterior[7, said[7, 2]])
-    by_source = (said != truth.unsqueeze(1)).sum(dim=0)
-    torch.testing.assert_close(found.wrong_by_source.float(), by_source.float(), rtol=0.1, atol=10)
-    low, high = found.sources.interval
+    by_annotator = (said != truth.unsqueeze(1)).sum(dim=0)
+    torch.testing.assert_close(found.wrong_by_annotator.float(), by_annotator.float(), rtol=0.1, atol=10)
+    low, high = found.annotators.interval
     assert float(((low <= Q) & (high >= Q)).float().mean()) > 0.8
-    low, high = found.sources.accuracy_interval
+    low, high = found.annotators.accuracy_interval
     right = Q.diagonal(dim1=1, dim2=2).mean(dim=1)
     assert bool(((low - 0.02 <= right) & (right <= high + 0.02)).all())
-    assert found.sources.summary().startswith("d: ")  # the worst first
-    frame = found.sources.to_frame()
-    assert list(frame["source"]) == ["d", "c", "b", "a"]
-    one = found.sources.confusions(3)[0]
+    assert found.annotators.summary().startswith("d: ")  # the worst first
+    frame = found.annotators.to_frame()
+    assert list(frame["annotator"]) == ["d", "c", "b", "a"]
+    one = found.annotators.confusions(3)[0]
     i, j = one.true, one.given
     assert i != j
     assert one.low <= one.probability <= one.high
     torch.testing.assert_close(
-        one.share, float(found.sources.noise_matrices[3, j, i] * found.sources.class_prior[i])
+        one.share, float(found.annotators.noise_matrices[3, j, i] * found.annotators.class_prior[i])
     )
 
 
 def test_checked_samples_alone_give_counts_where_there_are_many() -> None:
     truth, _, said = crowd(6000, K=3, rates=(0.2, 0.5))
-    found = estimate_source_matrices(said, true_labels=truth)
+    found = estimate_annotator_matrices(said, true_labels=truth)
     for s in range(2):
         pairs = estimate_from_pairs(truth, said[:, s], 3)
         torch.testing.assert_close(found.noise_matrices[s], pairs.noise_matrix, rtol=0, atol=0.01)
@@ -103,14 +109,14 @@ def test_checked_samples_alone_give_counts_where_there_are_many() -> None:
         assert bool(((ratio > 0.6) & (ratio < 1.7)).all()), ratio
 
 
-def test_a_source_without_labels_gets_the_common_matrix_and_one_with_few_moves_towards_it() -> None:
+def test_a_annotator_without_labels_gets_the_common_matrix_and_one_with_few_moves_towards_it() -> None:
     truth, Q, said = crowd(3000, rates=(0.1, 0.15, 0.2, 0.5, 0.5))
     said[:, 4] = -1
     said[40:, 3] = -1
-    found = estimate_source_matrices(said, true_labels=truth)
+    found = estimate_annotator_matrices(said, true_labels=truth)
     torch.testing.assert_close(found.noise_matrices[4], found.common_matrix, atol=0.05, rtol=0)
     assert int(found.num_labels[4]) == 0
-    assert any("No label by source 4" in note for note in found.warnings)
+    assert any("No label by annotator 4" in note for note in found.warnings)
     counts = estimate_from_pairs(truth[:40], said[:40, 3], 4, prior_strength=1e-6).noise_matrix
     few, common = found.noise_matrices[3], found.common_matrix
     assert (few - common).abs().sum() < (counts - common).abs().sum()
@@ -123,15 +129,15 @@ def test_one_label_per_sample_needs_a_model_and_uses_it() -> None:
     _, Q, _ = crowd()
     logits = 2.5 * torch.randn(6000, 4, generator=generator)
     truth = torch.multinomial(logits.softmax(dim=1), 1, generator=generator)[:, 0]
-    sources = torch.arange(6000) % 4
-    labels = torch.multinomial(Q[sources, :, truth], 1, generator=generator)[:, 0]
+    annotators = torch.arange(6000) % 4
+    labels = torch.multinomial(Q[annotators, :, truth], 1, generator=generator)[:, 0]
     with pytest.raises(
         ValueError, match="every sample has one label, so nothing tells right ones from wrong"
     ):
-        combine_labels(labels, sources)
-    found = combine_labels(labels, sources, probs=logits.softmax(dim=1))
-    assert found.sources is not None
-    assert float((found.sources.noise_matrices - Q).abs().mean()) < 0.03
+        combine_labels(labels, annotators)
+    found = combine_labels(labels, annotators, probs=logits.softmax(dim=1))
+    assert found.annotators is not None
+    assert float((found.annotators.noise_matrices - Q).abs().mean()) < 0.03
     assert found.temperature == 1.0  # taken as it is
     assert (found.labels == truth).float().mean() > (labels == truth).float().mean() + 0.1
 
@@ -146,14 +152,14 @@ def test_a_models_evidence_helps_and_is_softened_where_it_is_too_sure() -> None:
     assert 2.5 < both.temperature < 6
 
 
-def test_sources_that_copy_each_other_are_noticed() -> None:
+def test_annotators_that_copy_each_other_are_noticed() -> None:
     generator = torch.Generator().manual_seed(0)
     _, _, said = crowd(2000, rates=(0.3, 0.3, 0.3, 0.3, 0.3))
     copied = torch.rand(2000, generator=generator) < 0.6
     said[:, 1] = torch.where(copied, said[:, 0], said[:, 1])
     noted = combine_labels(said).warnings
     assert len(noted) == 1
-    assert noted[0].startswith("Sources do not err independently: source ")
+    assert noted[0].startswith("Annotators do not err independently: annotator ")
     assert combine_labels(crowd(2000, rates=(0.3,) * 5)[2]).warnings == ()
 
 
@@ -172,7 +178,7 @@ def test_renaming_classes_renames_the_answer(order: list[int]) -> None:
     torch.testing.assert_close(moved.posterior[:, new], found.posterior, rtol=1e-3, atol=1e-5)
 
 
-def test_strength_says_how_alike_sources_are() -> None:
+def test_strength_says_how_alike_annotators_are() -> None:
     generator = torch.Generator().manual_seed(0)
     one = matrices.random(3, 0.3, generator=generator).double()
     n = 400.0
@@ -184,7 +190,7 @@ def test_strength_says_how_alike_sources_are() -> None:
         assert strength / 2 < float(found.strength.mean()) < strength * 3
         torch.testing.assert_close(found.common, one, atol=0.08, rtol=0)
     assert float(fit_prior(alike).strength.min()) > 500
-    # The mean of means where sources differ, of labels where they do not.
+    # The mean of means where annotators differ, of labels where they do not.
     counts = torch.stack([1000 * torch.eye(2), 10 * torch.full((2, 2), 0.5)])
     assert float(common_matrix(counts, 1.0)[0, 0]) < 0.85 < 0.98 < float(common_matrix(counts, 1e9)[0, 0])
 
@@ -192,21 +198,23 @@ def test_strength_says_how_alike_sources_are() -> None:
 def test_what_is_wrong_is_said() -> None:
     _, Q, said = crowd(20)
     with pytest.raises(
-        ValueError, match=r"labels of shape \(M,\) needs sources of shape \(M,\), who gave each"
+        ValueError, match=r"labels of shape \(M,\) needs annotators of shape \(M,\), who gave each"
     ):
         votes_of(said[:, 0])
     with pytest.raises(TypeError, match="labels must be integers; got torch.float32. -1 stands for a label"):
         votes_of(said.float())
-    with pytest.raises(ValueError, match=r"sources must have shape \(20,\), one per label; got \(19,\)"):
+    with pytest.raises(ValueError, match=r"annotators must have shape \(20,\), one per label; got \(19,\)"):
         votes_of(said[:, 0], torch.zeros(19, dtype=torch.long))
-    with pytest.raises(ValueError, match="has a column per source already; leave sources and samples out"):
+    with pytest.raises(
+        ValueError, match="has a column per annotator already; leave annotators and samples out"
+    ):
         votes_of(said, said[:, 0])
     with pytest.raises(ValueError, match=r"labels must lie in 0\.\.2; got 3"):
         votes_of(said, num_classes=3)
     with pytest.raises(ValueError, match="labels holds none"):
         votes_of(torch.full((3, 2), -1))
-    with pytest.raises(ValueError, match="noise_matrices holds 4 matrices, but there are 3 sources"):
-        combine_labels(said[:, :3], noise_matrices=Q, num_sources=3)
+    with pytest.raises(ValueError, match="noise_matrices holds 4 matrices, but there are 3 annotators"):
+        combine_labels(said[:, :3], noise_matrices=Q, num_annotators=3)
     with pytest.raises(ValueError, match=r"noise_matrices\[0\] columns must sum to 1"):
         combine_labels(said, noise_matrices=Q / 2)
     with pytest.raises(ValueError, match="class_prior goes with noise_matrices"):
@@ -215,9 +223,9 @@ def test_what_is_wrong_is_said() -> None:
         combine_labels(said, noise_matrices=Q, class_prior=torch.ones(4))
     with pytest.raises(ValueError, match=r"true_labels must lie in 0\.\.3, or be -1 where unknown; got 4"):
         combine_labels(said, true_labels=torch.full((20,), 4), num_classes=4)
-    with pytest.raises(ValueError, match="source_names must be 4, one per source; got 3"):
-        combine_labels(said, source_names=["a", "b", "c"], num_sources=4)
+    with pytest.raises(ValueError, match="annotator_names must be 4, one per annotator; got 3"):
+        combine_labels(said, annotator_names=["a", "b", "c"], num_annotators=4)
     with pytest.raises(TypeError, match="noise_matrices are what is estimated here"):
-        estimate_source_matrices(said, noise_matrices=Q)
+        estimate_annotator_matrices(said, noise_matrices=Q)
     with pytest.raises(ValueError, match="confidence must lie between 0 and 1"):
         combine_labels(said, confidence=95)

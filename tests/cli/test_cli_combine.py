@@ -1,4 +1,4 @@
-"""``noiselayer combine``: one label per sample from a table of several sources', in both forms."""
+"""``noiselayer combine``: one label per sample from a table of several annotators', in both forms."""
 
 import json
 import re
@@ -20,7 +20,7 @@ SOURCES = ["expert", "crowd", "rules", "web"]
 
 
 def simulated(samples: int = 400) -> tuple[pd.DataFrame, np.ndarray]:
-    """Four independent sources; ``rules`` calls six cats in ten dogs, the expert skipped one in four samples."""
+    """Four independent annotators; ``rules`` calls six cats in ten dogs, the expert skipped one in four samples."""
     generator = np.random.default_rng(0)
     truth = generator.integers(3, size=samples)
     said: dict[str, Any] = {"id": [f"{n}.png" for n in range(samples)]}
@@ -53,7 +53,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, np.ndarray]
     return folder, truth
 
 
-def test_the_labels_are_better_than_any_vote_and_the_sources_are_those_simulated(
+def test_the_labels_are_better_than_any_vote_and_the_annotators_are_those_simulated(
     written: tuple[Path, np.ndarray],
 ) -> None:
     folder, truth = written
@@ -70,18 +70,18 @@ def test_the_labels_are_better_than_any_vote_and_the_sources_are_those_simulated
     assert (shares.idxmax(axis=1) == "p(" + labels["label"] + ")").all()
     assert np.allclose(shares.max(axis=1), labels["probability"])
 
-    found = json.loads((folder / "labels.sources.json").read_text(encoding="utf-8"))
+    found = json.loads((folder / "labels.annotators.json").read_text(encoding="utf-8"))
     assert found["classes"] == ["bird", "cat", "dog"]
     assert found["samples"] == 400
-    by_name = {source["name"]: source for source in found["sources"]}
+    by_name = {annotator["name"]: annotator for annotator in found["annotators"]}
     assert list(by_name) == SOURCES
-    for name, source in by_name.items():
+    for name, annotator in by_name.items():
         said = frame[name].dropna()
-        assert source["labels"] == len(said)
-        assert source["accuracy"] == pytest.approx((said == truth[said.index]).mean(), abs=0.05)
-        low, high = source["accuracy_interval"]
-        assert low < source["accuracy"] < high
-        assert np.allclose(np.sum(source["noise_matrix"], axis=0), 1, atol=1e-5)  # columns = true classes
+        assert annotator["labels"] == len(said)
+        assert annotator["accuracy"] == pytest.approx((said == truth[said.index]).mean(), abs=0.05)
+        low, high = annotator["accuracy_interval"]
+        assert low < annotator["accuracy"] < high
+        assert np.allclose(np.sum(annotator["noise_matrix"], axis=0), 1, atol=1e-5)  # columns = true classes
     rules = by_name["rules"]
     first = rules["confusions"][0]
     assert (first["true"], first["says"]) == ("cat", "dog")
@@ -94,16 +94,16 @@ def test_a_row_per_label_gives_the_same(run: Run, written: tuple[Path, np.ndarra
     folder, _ = written
     frame, _ = simulated()
     long = frame.melt("id", SOURCES, var_name="who", value_name="said").dropna()
-    # The first rows say the order of samples and sources; the others come as they like.
+    # The first rows say the order of samples and annotators; the others come as they like.
     first = long[long["id"].eq("0.png") | long["who"].eq("crowd")].sort_index(kind="stable")
     head = pd.concat([long[long["id"].eq("0.png")], first]).drop_duplicates()
     rest = long.drop(head.index).sample(frac=1, random_state=0)
     pd.concat([head, rest]).to_parquet(tmp_path / "long.parquet", index=False)
-    columns = ("--id-column", "id", "--source-column", "who", "--label-column", "said")
+    columns = ("--id-column", "id", "--annotator-column", "who", "--label-column", "said")
     result = run("combine", tmp_path / "long.parquet", "--out", tmp_path / "labels.csv", *columns)
     assert result.exit_code == 0, result.output
     assert (tmp_path / "labels.csv").read_text() == (folder / "labels.csv").read_text()
-    ours, theirs = (json.loads((f / "labels.sources.json").read_text()) for f in (tmp_path, folder))
+    ours, theirs = (json.loads((f / "labels.annotators.json").read_text()) for f in (tmp_path, folder))
     assert ours == theirs
     assert "rules: " in result.stderr
     assert "combined labels are expected to be wrong" in result.stderr
@@ -146,7 +146,7 @@ def test_checked_labels_stand_and_an_unseen_sample_has_none(run: Run, tmp_path: 
     assert labels["label"][:20].tolist() == truth[:20].tolist()
     assert labels["probability"][:20].tolist() == [1.0] * 20
     assert labels["label"].isna().tolist() == [False] * 119 + [True]
-    assert "1 sample has no label by any source" in result.stderr
+    assert "1 sample has no label by any annotator" in result.stderr
 
 
 class _Page(HTMLParser):
@@ -164,18 +164,18 @@ class _Page(HTMLParser):
 
 
 def test_hostile_names_are_text_on_the_page(run: Run, tmp_path: Path) -> None:
-    bad_source = '"><script>alert(1)</script>'
+    bad_annotator = '"><script>alert(1)</script>'
     bad_class = "<img src=x onerror=alert(2)>"
     labels = 20 * [bad_class, "dog"]
-    frame = pd.DataFrame({"ann": labels, bad_source: [*labels[:-2], "dog", "dog"], "bob": labels})
+    frame = pd.DataFrame({"ann": labels, bad_annotator: [*labels[:-2], "dog", "dog"], "bob": labels})
     frame.to_csv(tmp_path / "said.csv", index=False)
-    result = wide(run, tmp_path / "said.csv", tmp_path / "out.csv", columns=f"ann,{bad_source},bob")
+    result = wide(run, tmp_path / "said.csv", tmp_path / "out.csv", columns=f"ann,{bad_annotator},bob")
     assert result.exit_code == 0, result.output
-    text = (tmp_path / "out.sources.html").read_text(encoding="utf-8")
+    text = (tmp_path / "out.annotators.html").read_text(encoding="utf-8")
     page = _Page(text)
     tags = {tag for tag, _ in page.tags}
     assert not tags & {"script", "img", "link", "iframe", "object", "form"}
-    assert bad_source in page.words
+    assert bad_annotator in page.words
     assert bad_class in page.words
     (policy,) = [a["content"] for _, a in page.tags if a.get("http-equiv") == "Content-Security-Policy"]
     assert re.fullmatch(
@@ -191,17 +191,21 @@ SMALL = "id,a,b,true\n1,cat,cat,\n2,dog,cat,\n3,dog,dog,dog\n"
 LONG = "id,who,said\n1,a,cat\n1,b,dog\n2,a,dog\n2,b,dog\n"
 TOLD = "id,who,said,true\n1,a,cat,cat\n1,b,dog,dog\n"
 AB = ("--label-columns", "a,b")
-BY = ("--id-column", "id", "--source-column", "who", "--label-column", "said")
+BY = ("--id-column", "id", "--annotator-column", "who", "--label-column", "said")
 
 
 @pytest.mark.parametrize(
     ("text", "options", "message"),
     [
-        (SMALL, (), "say where the labels are: --label-columns for a column per source, or --id-column"),
+        (SMALL, (), "say where the labels are: --label-columns for a column per annotator, or --id-column"),
         (SMALL, ("--label-columns", "a,bb"), "has no column 'bb'. Did you mean 'b'?"),
         (SMALL, ("--label-columns", "a,a"), "column 'a' is named for more than one purpose."),
-        (SMALL, ("--label-columns", "a"), "all labels are of one source, 'a', so nothing tells right ones"),
-        (SMALL, (*AB, "--source-column", "id"), "excludes --source-column and --label-column"),
+        (
+            SMALL,
+            ("--label-columns", "a"),
+            "all labels are of one annotator, 'a', so nothing tells right ones",
+        ),
+        (SMALL, (*AB, "--annotator-column", "id"), "excludes --annotator-column and --label-column"),
         (
             SMALL,
             (*AB, "--classes", "cat,bird"),
@@ -220,18 +224,18 @@ BY = ("--id-column", "id", "--source-column", "who", "--label-column", "said")
             AB,
             "every sample has one label, so nothing tells right ones from wrong",
         ),
-        ("id,a,b\n1,,\n2,,\n", AB, "the table holds no label by any source: every cell is empty."),
+        ("id,a,b\n1,,\n2,,\n", AB, "the table holds no label by any annotator: every cell is empty."),
         (
             "a,b\n0,1\n1,-1\n0,0\n",
             AB,
             "-1 is among them, which often means 'no label'. Leave such cells empty",
         ),
         ("a,b\ncat,cat\ncat,cat\n", AB, "labels are of one class only, 'cat'"),
-        (LONG, BY[2:], "a table with a row per label needs --id-column beside --source-column."),
+        (LONG, BY[2:], "a table with a row per label needs --id-column beside --annotator-column."),
         (LONG, BY[:2], "say where the labels are: --label-columns"),
-        (LONG + "2,a,cat\n", BY, "source 'a' labels sample '2' twice (rows 2 and 4, counting from 0)."),
+        (LONG + "2,a,cat\n", BY, "annotator 'a' labels sample '2' twice (rows 2 and 4, counting from 0)."),
         (TOLD, (*BY, "--true-column", "true"), "gives sample '1' two true classes, cat and dog."),
-        (LONG + "2,,cat\n", BY, "column 'who' names no source in row 4 (counting from 0)."),
+        (LONG + "2,,cat\n", BY, "column 'who' names no annotator in row 4 (counting from 0)."),
     ],
 )
 def test_errors_say_what_to_mend(
@@ -260,13 +264,13 @@ def test_probabilities_that_do_not_fit_and_files_that_are_there(run: Run, tmp_pa
     result = run("combine", said, "--out", said, *AB)
     assert result.exit_code == 2
     assert "out is the table itself" in result.stderr
-    (tmp_path / "out.sources.html").write_text("mine")
+    (tmp_path / "out.annotators.html").write_text("mine")
     result = run("combine", said, "--out", out, *AB)
     assert result.exit_code == 2
-    assert "out.sources.html exists; give another out, or --force to write over it." in result.stderr
-    assert (tmp_path / "out.sources.html").read_text() == "mine"
+    assert "out.annotators.html exists; give another out, or --force to write over it." in result.stderr
+    assert (tmp_path / "out.annotators.html").read_text() == "mine"
     assert run("combine", said, "--out", out, *AB, "--force").exit_code == 0
-    assert (tmp_path / "out.sources.html").read_text() != "mine"
+    assert (tmp_path / "out.annotators.html").read_text() != "mine"
     result = run("combine", said, "--out", tmp_path / "out.txt", *AB)
     assert result.exit_code == 2
     assert "out must be a file .csv; got" in result.stderr

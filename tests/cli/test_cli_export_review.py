@@ -32,7 +32,7 @@ def audit_of(folder: Path, path: Path, names: list[str], ids: list[str], **readi
         },
         labels=pd.DataFrame(rows, columns=list(LABEL_COLUMNS)),
         noise_matrix=torch.eye(2),
-        source={"path": str(path), "reading": reading},
+        origin={"path": str(path), "reading": reading},
     )
     save_audit(folder, audit)
     return folder

@@ -47,7 +47,7 @@ def audited(vectors: Path, tmp_path: Path) -> Path:
         noise_matrix=torch.tensor([[0.88, 0.0, 0.0], [0.12, 1.0, 0.0], [0.0, 0.0, 1.0]]),
         standard_error=torch.full((3, 3), 0.02),
         findings=(Finding("outside_images", "Some samples show none of the classes.", 4.0, p_value=0.01),),
-        source={"path": str(vectors), "reading": {"labels": "y"}},
+        origin={"path": str(vectors), "reading": {"labels": "y"}},
         folds=5,
         warnings=("There are few samples.",),
     )

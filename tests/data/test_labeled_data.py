@@ -20,7 +20,7 @@ def test_a_subset_keeps_inputs_and_labels_together() -> None:
     assert part.labels is not None
     assert (part.labels.tolist(), part.inputs.ids, len(part)) == ([1, 2], ("2", "0"), 2)
     assert part.inputs.__getitems__([0, 1]).tolist() == [[2.0], [0.0]]
-    assert (part.class_names, part.source) == (data.class_names, data.source)
+    assert (part.class_names, part.origin) == (data.class_names, data.origin)
     nested = part.subset([1])
     assert nested.labels is not None
     assert (nested.labels.tolist(), nested.inputs[0].tolist()) == ([2], [0.0])

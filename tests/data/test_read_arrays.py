@@ -35,7 +35,7 @@ def test_usual_names_are_found(npz: Path) -> None:
     assert data.labels.tolist() == [0, 1, 1, 0]
     assert data.class_names == ("cat", "dog")
     assert data.inputs[3].permute(1, 2, 0).tolist() == IMAGES[3].tolist()
-    assert data.source == f"array 'x_train' of {npz}, labels from array 'y_train'"
+    assert data.origin == f"array 'x_train' of {npz}, labels from array 'y_train'"
 
 
 def test_arrays_are_chosen_by_name(npz: Path) -> None:

@@ -43,7 +43,7 @@ def test_other_files_are_told_of_and_hidden_ones_ignored(class_folder: Path, mak
     make_image(class_folder / ".thumbnails" / "a.png")
     data = read_data(class_folder)
     assert len(data) == 5
-    assert data.source == f"folder {class_folder} (1 other files ignored: cat/notes.txt)"
+    assert data.origin == f"folder {class_folder} (1 other files ignored: cat/notes.txt)"
 
 
 def test_images_to_predict_on_may_lie_anywhere(tmp_path: Path, make_image: MakeImage) -> None:

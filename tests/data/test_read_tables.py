@@ -45,7 +45,7 @@ def test_features_of_every_format(tmp_path: Path, name: str) -> None:
     age = (PEOPLE.age - PEOPLE.age.mean()) / PEOPLE.age.std(ddof=0)
     assert data.inputs.__getitems__(range(4))[:, -1].tolist() == pytest.approx(age.tolist())
     assert data.inputs.ids == ("0", "1", "2", "3")
-    assert data.source.endswith("features town, age, labels from column 'label'")
+    assert data.origin.endswith("features town, age, labels from column 'label'")
 
 
 def test_all_columns_but_the_labels_are_features(tmp_path: Path) -> None:

@@ -15,14 +15,14 @@ from noiselayer.training.batches import (
     EpochSampler,
     JoinedDataset,
     Part,
-    Source,
+    Trust,
     make_loader,
 )
 from noiselayer.training.module import NoisyLabelModule
 from noiselayer.training.runner import _shares
 
 
-def parts_of(sizes: list[int], order: tuple[Source, ...] = tuple(Source)) -> list[Part]:
+def parts_of(sizes: list[int], order: tuple[Trust, ...] = tuple(Trust)) -> list[Part]:
     """Every sample has numbers of its own, counted through all parts."""
     parts, first = [], 0
     for k, size in enumerate(sizes):
@@ -37,15 +37,15 @@ def parts_of(sizes: list[int], order: tuple[Source, ...] = tuple(Source)) -> lis
 def test_joined_parts_equal_one_long_list(sizes: list[int], data: st.DataObject) -> None:
     parts = parts_of(sizes)
     samples = [
-        (part.inputs[n].tolist(), int(part.labels[n]), int(part.source))
+        (part.inputs[n].tolist(), int(part.labels[n]), int(part.trust))
         for part in parts
         for n in range(len(part.labels))
     ]
     joined = JoinedDataset(parts)
     assert len(joined) == len(samples)
     wanted = data.draw(st.lists(st.integers(0, len(samples) - 1), min_size=1, max_size=12))
-    inputs, labels, sources = joined.__getitems__(wanted)
-    found = list(zip(inputs.tolist(), labels.tolist(), sources.tolist(), strict=True))
+    inputs, labels, trust = joined.__getitems__(wanted)
+    found = list(zip(inputs.tolist(), labels.tolist(), trust.tolist(), strict=True))
     assert found == [samples[n] for n in wanted]
     alone = joined[wanted[0]]
     assert (alone[0][0].tolist(), int(alone[1][0]), int(alone[2][0])) == samples[wanted[0]]
@@ -56,7 +56,7 @@ def test_loader_in_order_and_whole() -> None:
     batches = list(loader)
     assert [len(labels) for _, labels, _ in batches] == [3, 3, 1]
     assert torch.cat([inputs for inputs, _, _ in batches])[:, 0].tolist() == list(range(7))
-    assert torch.cat([sources for _, _, sources in batches]).tolist() == [0] * 5 + [1] * 2
+    assert torch.cat([trust for _, _, trust in batches]).tolist() == [0] * 5 + [1] * 2
 
 
 def test_shuffled_loader_drops_the_odd_batch_but_never_everything() -> None:
@@ -90,12 +90,12 @@ def test_alternating_batches(
     num_clean: int, num_noisy: int, num_outside: int, batch_size: int, epoch: int
 ) -> None:
     num_others = num_noisy + num_outside
-    sources = torch.tensor([0] * num_noisy + [1] * num_clean + [2] * num_outside)
+    trust = torch.tensor([0] * num_noisy + [1] * num_clean + [2] * num_outside)
     if num_others == 0:
         with pytest.raises(ValueError, match="need clean samples and others; use mixing='joined'"):
-            AlternatingSampler(sources, batch_size, seed=0)
+            AlternatingSampler(trust, batch_size, seed=0)
         return
-    sampler = AlternatingSampler(sources, batch_size, seed=3)
+    sampler = AlternatingSampler(trust, batch_size, seed=3)
     sampler.set_epoch(epoch)
     order = list(sampler)
     assert len(order) == len(sampler)
@@ -103,10 +103,10 @@ def test_alternating_batches(
     batches = [order[n : n + batch_size] for n in range(0, len(order), batch_size)]
     assert len(batches) % 2 == 0
     for n, batch in enumerate(batches):
-        assert all((sources[k] == Source.CLEAN) == (n % 2 == 0) for k in batch)
+        assert all((trust[k] == Trust.CLEAN) == (n % 2 == 0) for k in batch)
     for side, size in ((0, num_clean), (1, num_others)):
         seen = Counter(k for batch in batches[side::2] for k in batch)
-        times = [seen[k] for k in range(len(sources)) if (sources[k] == Source.CLEAN) == (side == 0)]
+        times = [seen[k] for k in range(len(trust)) if (trust[k] == Trust.CLEAN) == (side == 0)]
         assert max(times) - min(times) <= 1  # nobody is seen twice before everybody was seen once
         assert sum(times) == len(order) // 2
         larger = size == max(num_clean, num_others)
@@ -142,14 +142,12 @@ def test_an_alternating_epoch_has_the_joined_gradient(sizes: list[int], gamma: f
         network.weight.mul_(0.1)
     Q = torch.rand(5, 5).add(torch.eye(5))
     weights = {"noisy_weight": gamma, "outside_weight": omega}
-    module = NoisyLabelModule(
-        network, NoiseLayer(5, Q / Q.sum(dim=0)), source_scale=_shares(parts), **weights
-    )
+    module = NoisyLabelModule(network, NoiseLayer(5, Q / Q.sum(dim=0)), trust_scale=_shares(parts), **weights)
     module.log = lambda *args, **kwargs: None  # type: ignore[method-assign]
     loader = make_loader(parts, batch_size=2, shuffle_seed=1, alternating=True)
     losses = torch.stack([module.training_step(batch, n) for n, batch in enumerate(loader)])
-    inputs, labels, sources = JoinedDataset(parts).__getitems__(range(sum(sizes)))
-    joined = NoisyLabelModule(network, module.noise_layer, **weights)._mixture((inputs, labels, sources))
+    inputs, labels, trust = JoinedDataset(parts).__getitems__(range(sum(sizes)))
+    joined = NoisyLabelModule(network, module.noise_layer, **weights)._mixture((inputs, labels, trust))
     torch.testing.assert_close(losses.mean(), joined, rtol=1e-5, atol=0)
     parameters = [*network.parameters(), module.noise_layer.noise_matrix]
     alternating = torch.autograd.grad(losses.mean(), parameters)

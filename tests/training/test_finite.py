@@ -13,7 +13,7 @@ from noiselayer import NoiseLayer
 from noiselayer.data import ArrayInputs, LabeledData
 from noiselayer.data.inputs import SubsetInputs
 from noiselayer.errors import InputError
-from noiselayer.training import Hardware, NoisyLabelModule, NonFiniteLossError, Part, Source, StageResult
+from noiselayer.training import Hardware, NoisyLabelModule, NonFiniteLossError, Part, StageResult, Trust
 from noiselayer.training.options import TrainingOptions, default_options
 from noiselayer.training.stage import run_stage
 
@@ -42,7 +42,7 @@ def module(seed: int = 0) -> NoisyLabelModule:
 def train(parts: list[Part], **options: Any) -> tuple[NoisyLabelModule, StageResult]:
     net = module()
     usual = {"max_epochs": 2, "batch_size": 8, "seed": 3, "hardware": CPU}
-    held_out = Part(ArrayInputs(torch.randn(4, 3)), torch.arange(4) % 2, Source.NOISY)
+    held_out = Part(ArrayInputs(torch.randn(4, 3)), torch.arange(4) % 2, Trust.NOISY)
     return net, run_stage("main", net, parts, [held_out], **{**usual, **options})
 
 
@@ -51,7 +51,7 @@ def test_the_samples_of_the_batch_are_named(alternating: bool) -> None:
     x, y = torch.randn(40, 3), torch.arange(40) % 2
     spoiled = Spoiled(x, [17], ids=[f"image-{k}.png" for k in range(40)])
     noisy = SubsetInputs(spoiled, [*range(0, 40, 2), 17])  # row 20 of the set is sample 17
-    parts = [Part(noisy, y[noisy.indices], Source.NOISY), Part(ArrayInputs(x), y, Source.CLEAN)]
+    parts = [Part(noisy, y[noisy.indices], Trust.NOISY), Part(ArrayInputs(x), y, Trust.CLEAN)]
     with pytest.raises(NonFiniteLossError) as caught:
         train(parts, alternating=alternating)
     error = caught.value
@@ -77,7 +77,7 @@ def test_the_batch_is_the_one_that_was_read(monkeypatch: pytest.MonkeyPatch) -> 
 
     inputs = Watched(torch.randn(64, 3), [5])
     with pytest.raises(NonFiniteLossError) as caught:
-        train([Part(inputs, torch.arange(64) % 2, Source.NOISY)])
+        train([Part(inputs, torch.arange(64) % 2, Trust.NOISY)])
     assert caught.value.indices["noisy"] == next(batch for batch in read if 5 in batch)
     assert read[caught.value.batch] == caught.value.indices["noisy"]
 
@@ -87,7 +87,7 @@ def test_a_skipped_batch_is_as_if_it_had_not_been(tmp_path: Path) -> None:
     x, y = torch.randn(24, 3), torch.arange(24) % 2
     still = {"max_epochs": 1, "on_nonfinite": "skip", "folder": tmp_path}
     with pytest.warns(UserWarning, match="batches skipped in stage main: 1. Their loss was NaN or infinite"):
-        net, result = train([Part(Spoiled(x, [7]), y, Source.NOISY)], **still)
+        net, result = train([Part(Spoiled(x, [7]), y, Trust.NOISY)], **still)
     assert result.skipped_batches == 1
     assert result.curves[0]["train_loss"] == pytest.approx(result.curves[0]["train_loss"])
     state = net.state_dict()
@@ -100,7 +100,7 @@ def test_a_skipped_batch_is_as_if_it_had_not_been(tmp_path: Path) -> None:
 def test_without_any_batch_there_is_nothing_to_learn() -> None:
     inputs = Spoiled(torch.randn(16, 3), range(16))
     with pytest.raises(NonFiniteLossError, match="every batch of epoch 0 .* nothing was learned"):
-        train([Part(inputs, torch.arange(16) % 2, Source.NOISY)], on_nonfinite="skip")
+        train([Part(inputs, torch.arange(16) % 2, Trust.NOISY)], on_nonfinite="skip")
 
 
 def test_the_option_is_checked_and_reaches_the_stage(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,7 @@ from ordinary import train
 from torch import Tensor, nn
 
 from noiselayer import NoiseLayer
-from noiselayer.training import NoisyLabelModule, Optimization, Source
+from noiselayer.training import NoisyLabelModule, Optimization, Trust
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:.*does not have many workers.*"),
@@ -118,12 +118,12 @@ def test_penalties_leave_a_frozen_matrix_and_validation_alone() -> None:
 
 def test_alternation_scales_training_and_not_validation() -> None:
     module = module_of()
-    module.source_scale = (0.5, 3.0)
+    module.trust_scale = (0.5, 3.0)
     logged: list[Tensor] = []
     module.log = lambda name, value, **options: logged.append(value)  # type: ignore[method-assign]
     inputs, labels, _ = batch()
-    for source, scale in ((Source.NOISY, 3.0), (Source.CLEAN, 0.5), (Source.OUTSIDE, 3.0)):
-        mixed = inputs, labels, torch.full((6,), int(source))
+    for trust, scale in ((Trust.NOISY, 3.0), (Trust.CLEAN, 0.5), (Trust.OUTSIDE, 3.0)):
+        mixed = inputs, labels, torch.full((6,), int(trust))
         logged.clear()
         loss = module.training_step(mixed, 0)
         module.validation_step(mixed, 0)

@@ -50,7 +50,7 @@ def test_the_figures_are_those_of_naive_loops() -> None:
     assert figures["noise_floor"] == pytest.approx(0.5 * entropy[0] + 0.25 * entropy[1], abs=1e-6)
 
 
-def test_a_matrix_per_source_and_a_sparse_one_have_figures_too() -> None:
+def test_a_matrix_per_annotator_and_a_sparse_one_have_figures_too() -> None:
     stack = NoiseLog().figures(NoiseLayer(3, torch.stack([Q, torch.eye(3)])))
     assert stack["noise_trace"] == pytest.approx((2.5 / 3 + 1) / 2, abs=1e-6)
     sparse = NoiseLog().figures(NoiseLayer(3, SparseNoiseMatrix.from_dense(Q, 2)))

@@ -1,26 +1,30 @@
-"""Several sources of labels: annotators, prompts, model versions, web sites, rules; each with its own noise.
+"""Several annotators: people, prompts, model versions, web sites, rules; each with its own noise.
 
-:func:`combine_labels` makes one label per sample of several, :func:`audit_sources` says which labels are wrong where
-every sample has one, :func:`estimate_source_matrices` what each source is worth. The matrices go to
+:func:`combine_labels` makes one label per sample of several, :func:`audit_annotators` says which labels are wrong where
+every sample has one, :func:`estimate_annotator_matrices` what each annotator is worth. The matrices go to
 :func:`noiselayer.noisy_label_loss`, :class:`noiselayer.NoisyLabelLoss` and :class:`noiselayer.NoiseLayer` with
-``sources=``.
+``annotators=``.
 """
 
-from noiselayer.annotators.combine_labels import combine_labels, estimate_source_matrices
-from noiselayer.annotators.error_probabilities import audit_sources
-from noiselayer.annotators.estimates import CombinedLabels, Confusion, SourceEstimate
+from noiselayer.annotators.combine_labels import combine_labels, estimate_annotator_matrices
+from noiselayer.annotators.error_probabilities import audit_annotators
+from noiselayer.annotators.estimates import AnnotatorEstimate, CombinedLabels, Confusion
 from noiselayer.annotators.shrink import Prior, common_matrix, fit_prior
 from noiselayer.annotators.votes import Votes, votes_of
 
+estimate_source_matrices = estimate_annotator_matrices
+"""Its name in version 0.1."""
+
 __all__ = [
+    "AnnotatorEstimate",
     "CombinedLabels",
     "Confusion",
     "Prior",
-    "SourceEstimate",
     "Votes",
-    "audit_sources",
+    "audit_annotators",
     "combine_labels",
     "common_matrix",
+    "estimate_annotator_matrices",
     "estimate_source_matrices",
     "fit_prior",
     "votes_of",

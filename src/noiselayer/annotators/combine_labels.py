@@ -1,4 +1,4 @@
-"""One label per sample from several, and what each of their sources is worth."""
+"""One label per sample from several, and what each of their annotators is worth."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import Tensor
 
 from noiselayer.annotators.dependence import dependent_pairs
 from noiselayer.annotators.em import Answer, maximise, posterior_of
-from noiselayer.annotators.estimates import CombinedLabels, SourceEstimate
+from noiselayer.annotators.estimates import AnnotatorEstimate, CombinedLabels
 from noiselayer.annotators.model_evidence import Evidence
 from noiselayer.annotators.skill_intervals import precision_of
 from noiselayer.annotators.votes import Votes, votes_of
@@ -18,14 +18,14 @@ from noiselayer.estimation.uncertainty import wilson
 from noiselayer.estimation.validate import check_probs
 from noiselayer.losses.annotator_rows import check_stack
 
-__all__ = ["combine_labels", "estimate_source_matrices"]
+__all__ = ["combine_labels", "estimate_annotator_matrices"]
 
-_LABELS_TO_CALIBRATE = 1.5  # labels per sample that tell a model's probabilities from the sources' errors
+_LABELS_TO_CALIBRATE = 1.5  # labels per sample that tell a model's probabilities from the annotators' errors
 
 
 def combine_labels(
     labels: Any,
-    sources: Any = None,
+    annotators: Any = None,
     samples: Any = None,
     *,
     probs: Any = None,
@@ -34,47 +34,47 @@ def combine_labels(
     class_prior: Tensor | None = None,
     calibrate: bool | None = None,
     num_classes: int | None = None,
-    num_sources: int | None = None,
-    source_names: Sequence[str] | None = None,
+    num_annotators: int | None = None,
+    annotator_names: Sequence[str] | None = None,
     class_names: Sequence[str] | None = None,
     confidence: float = 0.95,
 ) -> CombinedLabels:
-    r"""The true class of every sample from what several sources, and perhaps a model, say of it.
+    r"""The true class of every sample from what several annotators, and perhaps a model, say of it.
 
     .. math:: p(y^* = i \mid \tilde y, x) \propto w_i(x) \prod_s Q_{s\, \tilde y_s\, i}
 
     with w the class prior or, with ``probs``, what a model says of the sample. The matrices are estimated by
-    expectation-maximisation (Dawid and Skene 1979), each drawn to what is common to all sources by as much
+    expectation-maximisation (Dawid and Skene 1979), each drawn to what is common to all annotators by as much
     as it has too few labels, see :func:`noiselayer.annotators.fit_prior`.
 
-    Sources are taken to err independently of each other given the class. Where two agree in errors more than
+    Annotators are taken to err independently of each other given the class. Where two agree in errors more than
     that, a warning says so: their common errors then pass for the truth.
 
     Args:
-        labels: Shape (N, S), a column per source, -1 where it gave none. Or shape (M,), one label after
-            another, with ``sources``.
-        sources: Shape (M,), which source gave each label, integers from 0.
+        labels: Shape (N, S), a column per annotator, -1 where it gave none. Or shape (M,), one label after
+            another, with ``annotators``.
+        annotators: Shape (M,), which annotator gave each label, integers from 0.
         samples: Shape (M,), of which sample; one label per sample if None.
         probs: Shape (N, K), out-of-sample probabilities of a model: fitted to none of the labels that its
             samples carry, or cross-fitted.
         true_labels: Shape (N,), the true class of samples that have been checked, -1 for others.
-        noise_matrices: Shape (S, K, K), ``[s, j, i] = p(source s says j | true = i)``, columns sum to 1, if
+        noise_matrices: Shape (S, K, K), ``[s, j, i] = p(annotator s says j | true = i)``, columns sum to 1, if
             they are known. Estimated if None.
         class_prior: Shape (K,), with ``noise_matrices``; uniform if None. Not used where ``probs`` are given.
-        calibrate: Sharpen and shift ``probs`` so that they agree with what the sources say. If None, where
-            samples carry 1.5 labels and more on average: with fewer, a model that repeats the sources' errors
-            cannot be told from sources without errors.
+        calibrate: Sharpen and shift ``probs`` so that they agree with what the annotators say. If None, where
+            samples carry 1.5 labels and more on average: with fewer, a model that repeats the annotators' errors
+            cannot be told from annotators without errors.
         num_classes: K; if None that of ``probs``, of ``class_names``, or the largest label and one.
-        num_sources: S; if None the number of columns, of ``source_names``, or the largest number and one.
-        source_names: For tables and messages.
+        num_annotators: S; if None the number of columns, of ``annotator_names``, or the largest number and one.
+        annotator_names: For tables and messages.
         class_names: For tables and messages.
         confidence: Of the intervals.
 
     Returns:
-        Posterior and labels of every sample, and the sources' matrices with errors.
+        Posterior and labels of every sample, and the annotators' matrices with errors.
 
     Raises:
-        TypeError: If labels, sources or samples are not integers.
+        TypeError: If labels, annotators or samples are not integers.
         ValueError: If shapes do not fit, a number is out of range, matrices are none, probabilities are none,
             or there is nothing to learn from: every sample has one label, no model and no true class.
 
@@ -86,7 +86,7 @@ def combine_labels(
     >>> combined = combine_labels(said)
     >>> bool((combined.labels == truth).float().mean() > (said[:, 0] == truth).float().mean())
     True
-    >>> combined.sources.accuracy.sub(torch.tensor([0.8, 0.7, 0.7, 0.5])).abs().max() < 0.05
+    >>> combined.annotators.accuracy.sub(torch.tensor([0.8, 0.7, 0.7, 0.5])).abs().max() < 0.05
     tensor(True)
     """
     if not 0 < confidence < 1:
@@ -96,16 +96,16 @@ def combine_labels(
         known = noise_matrices.shape[-1] if noise_matrices is not None else None
         width = probs.shape[-1] if probs is not None else None
         num_classes = known or width or (len(class_names) if class_names is not None else None)
-    if num_sources is None and source_names is not None:
-        num_sources = len(source_names)
-    if num_sources is None and noise_matrices is not None:
-        num_sources = len(noise_matrices)
+    if num_annotators is None and annotator_names is not None:
+        num_annotators = len(annotator_names)
+    if num_annotators is None and noise_matrices is not None:
+        num_annotators = len(noise_matrices)
     checked = None if true_labels is None else torch.as_tensor(true_labels)
     N = len(probs) if probs is not None else (len(checked) if checked is not None else None)
     votes = votes_of(
-        labels, sources, samples, num_classes=num_classes, num_sources=num_sources, num_samples=N
+        labels, annotators, samples, num_classes=num_classes, num_annotators=num_annotators, num_samples=N
     )
-    _check_names(source_names, votes.num_sources, "source_names", "source")
+    _check_names(annotator_names, votes.num_annotators, "annotator_names", "annotator")
     _check_names(class_names, votes.num_classes, "class_names", "class")
     truth = None if checked is None else _check_truth(checked, votes)
     evidence = None
@@ -126,35 +126,35 @@ def combine_labels(
         calibrate = per_sample >= _LABELS_TO_CALIBRATE
     like = torch.as_tensor(labels)
     answer = maximise(votes, evidence=evidence, calibrate=calibrate, true_labels=truth)
-    names = None if source_names is None else tuple(source_names)
+    names = None if annotator_names is None else tuple(annotator_names)
     notes = _notes(votes, answer, names)
     estimate = _estimate(
         votes, answer, truth, confidence, names, None if class_names is None else tuple(class_names), notes
     )
-    label_errors, by_source = _wrong(votes, answer.posterior, like)
+    label_errors, by_annotator = _wrong(votes, answer.posterior, like)
     return CombinedLabels(
         labels=_hard(votes, answer.posterior, evidence, truth),
         posterior=answer.posterior.float(),
         label_errors=label_errors,
-        wrong_by_source=by_source,
-        sources=estimate,
+        wrong_by_annotator=by_annotator,
+        annotators=estimate,
         temperature=None if answer.evidence is None else 1 / answer.evidence.sharpness,
         warnings=notes,
     )
 
 
-def estimate_source_matrices(
-    labels: Any, sources: Any = None, samples: Any = None, **options: Any
-) -> SourceEstimate:
-    """A noise matrix for each source of labels, with intervals: :func:`combine_labels` without the labels.
+def estimate_annotator_matrices(
+    labels: Any, annotators: Any = None, samples: Any = None, **options: Any
+) -> AnnotatorEstimate:
+    """A noise matrix for each annotator, with intervals: :func:`combine_labels` without the labels.
 
     What it is learned from: ``true_labels`` of samples that have been checked, ``probs`` of a model, several
-    labels of the same samples, or all of these. A source that has labelled much gets a matrix of its own, one
+    labels of the same samples, or all of these. An annotator that has labelled much gets a matrix of its own, one
     that has labelled little what is common to all, with its own share of errors.
 
     Args:
-        labels: As in :func:`combine_labels`: shape (N, S), or (M,) with ``sources``.
-        sources: Shape (M,).
+        labels: As in :func:`combine_labels`: shape (N, S), or (M,) with ``annotators``.
+        annotators: Shape (M,).
         samples: Shape (M,).
         **options: Of :func:`combine_labels`, but for ``noise_matrices``.
 
@@ -163,15 +163,15 @@ def estimate_source_matrices(
         ValueError: As :func:`combine_labels` does.
 
     >>> truth = torch.tensor([0, 0, 0, 1, 1, 1] * 50)
-    >>> sources = torch.tensor([0, 1] * 150)
-    >>> labels = torch.where(sources == 1, 0, truth)  # source 1 knows one word
-    >>> found = estimate_source_matrices(labels, sources, true_labels=truth)
+    >>> annotators = torch.tensor([0, 1] * 150)
+    >>> labels = torch.where(annotators == 1, 0, truth)  # annotator 1 knows one word
+    >>> found = estimate_annotator_matrices(labels, annotators, true_labels=truth)
     >>> found.accuracy.round(decimals=1)
     tensor([1.0000, 0.5000])
     """
     if "noise_matrices" in options:
         raise TypeError("noise_matrices are what is estimated here; use combine_labels where they are known.")
-    found = combine_labels(labels, sources, samples, **options).sources
+    found = combine_labels(labels, annotators, samples, **options).annotators
     assert found is not None
     return found
 
@@ -185,9 +185,9 @@ def _with_known(
     like: Tensor,
 ) -> CombinedLabels:
     check_stack(noise_matrices, num_classes=votes.num_classes, name="noise_matrices")
-    if len(noise_matrices) != votes.num_sources:
+    if len(noise_matrices) != votes.num_annotators:
         raise ValueError(
-            f"noise_matrices holds {len(noise_matrices)} matrices, but there are {votes.num_sources} sources."
+            f"noise_matrices holds {len(noise_matrices)} matrices, but there are {votes.num_annotators} annotators."
         )
     K = votes.num_classes
     prior = torch.full((K,), 1 / K) if class_prior is None else torch.as_tensor(class_prior)
@@ -195,26 +195,28 @@ def _with_known(
         raise ValueError(f"class_prior must be {K} shares that sum to 1, one per class.")
     log_prior = prior.double().log() if evidence is None else evidence.log_prior()
     posterior = posterior_of(votes, noise_matrices.detach().cpu(), log_prior, truth)
-    label_errors, by_source = _wrong(votes, posterior, like)
+    label_errors, by_annotator = _wrong(votes, posterior, like)
     return CombinedLabels(
         labels=_hard(votes, posterior, evidence, truth),
         posterior=posterior.float(),
         label_errors=label_errors,
-        wrong_by_source=by_source,
-        sources=None,
+        wrong_by_annotator=by_annotator,
+        annotators=None,
         temperature=None if evidence is None else 1.0,
     )
 
 
 def _wrong(votes: Votes, posterior: Tensor, like: Tensor) -> tuple[Tensor, Tensor]:
-    """Which labels are wrong, in the shape in which they came, and how many of each source."""
+    """Which labels are wrong, in the shape in which they came, and how many of each annotator."""
     error = 1 - posterior[votes.samples, votes.labels]
-    by_source = torch.zeros(votes.num_sources, dtype=torch.float64).index_add_(0, votes.sources, error)
+    by_annotator = torch.zeros(votes.num_annotators, dtype=torch.float64).index_add_(
+        0, votes.annotators, error
+    )
     shaped = error.float()
     if like.ndim == 2:
         shaped = torch.full(like.shape, torch.nan)
-        shaped[votes.samples, votes.sources] = error.float()
-    return shaped, by_source
+        shaped[votes.samples, votes.annotators] = error.float()
+    return shaped, by_annotator
 
 
 def _hard(votes: Votes, posterior: Tensor, evidence: Evidence | None, truth: Tensor | None) -> Tensor:
@@ -233,28 +235,28 @@ def _estimate(
     answer: Answer,
     truth: Tensor | None,
     confidence: float,
-    source_names: tuple[str, ...] | None,
+    annotator_names: tuple[str, ...] | None,
     class_names: tuple[str, ...] | None,
     notes: tuple[str, ...],
-) -> SourceEstimate:
+) -> AnnotatorEstimate:
     Q, dtype = answer.noise_matrices, torch.get_default_dtype()
     precision = precision_of(votes, answer, truth)
     n = precision.entries
     low, high = wilson(Q, n, confidence)
     accuracy = (Q.diagonal(dim1=1, dim2=2) * answer.class_prior).sum(dim=1)
     worst, best = wilson(accuracy, precision.accuracy, confidence)
-    return SourceEstimate(
+    return AnnotatorEstimate(
         noise_matrices=Q.to(dtype),
         common_matrix=answer.prior.common.to(dtype),
         class_prior=answer.class_prior.to(dtype),
         strength=answer.prior.strength.to(dtype),
-        num_labels=votes.per_source,
+        num_labels=votes.per_annotator,
         standard_error=(Q * (1 - Q) / n).sqrt().to(dtype),
         interval=(low.to(dtype), high.to(dtype)),
         accuracy=accuracy.to(dtype),
         accuracy_interval=(worst.to(dtype), best.to(dtype)),
         confidence=confidence,
-        source_names=source_names,
+        annotator_names=annotator_names,
         class_names=class_names,
         warnings=notes,
     )
@@ -262,18 +264,18 @@ def _estimate(
 
 def _notes(votes: Votes, answer: Answer, names: tuple[str, ...] | None) -> tuple[str, ...]:
     def named(s: int) -> str:
-        return names[s] if names else f"source {s}"
+        return names[s] if names else f"annotator {s}"
 
     notes = []
-    silent = (votes.per_source == 0).nonzero().flatten().tolist()
+    silent = (votes.per_annotator == 0).nonzero().flatten().tolist()
     if silent:
         shown = ", ".join(named(s) for s in silent[:8]) + (", ..." if len(silent) > 8 else "")
         notes.append(f"No label by {shown}: there the matrix is what is common to all.")
     for one in dependent_pairs(votes, answer)[:1]:
         notes.append(
-            f"Sources do not err independently: {named(one.first)} and {named(one.second)} give the same label "
+            f"Annotators do not err independently: {named(one.first)} and {named(one.second)} give the same label "
             f"{one.observed:.1%} of the time, and independent errors would have them agree {one.expected:.1%}. Errors "
-            "that some sources share, perhaps others than these two, pass for the truth, and those sources look better "
+            "that some annotators share, perhaps others than these two, pass for the truth, and those look better "
             "than they are. Checked samples (true_labels) or a model (probs) help."
         )
     if not answer.converged:

@@ -1,4 +1,4 @@
-"""Whether sources err together: the one assumption of combining them that the labels can contradict."""
+"""Whether annotators err together: the one assumption of combining them that the labels can contradict."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from noiselayer.annotators.votes import Votes
 
 __all__ = ["Pair", "dependent_pairs"]
 
-_MOST_SOURCES = 30  # pairs of more are not looked at one by one
+_MOST_ANNOTATORS = 30  # pairs of more are not looked at one by one
 _CERTAIN = 5.0  # standard errors
 _MATTERS = 0.02  # of the samples that both have labelled
 
 
 class Pair(NamedTuple):
-    """Two sources that agree more often than their matrices explain."""
+    """Two annotators that agree more often than their matrices explain."""
 
     first: int
     second: int
@@ -26,22 +26,22 @@ class Pair(NamedTuple):
 
 
 def dependent_pairs(votes: Votes, answer: Answer) -> list[Pair]:
-    r"""Pairs of sources that agree too often to err independently, the worst first.
+    r"""Pairs of annotators that agree too often to err independently, the worst first.
 
-    Given the class, independent sources s and t agree with probability :math:`\sum_j Q_{s j i} Q_{t j i}`.
+    Given the class, independent annotators s and t agree with probability :math:`\sum_j Q_{s j i} Q_{t j i}`.
     What stands against it is how often they do. The fit has explained part of a dependence away already: what is
-    left understates it, and where two sources copy each other their consensus may have become the truth, and the
+    left understates it, and where two annotators copy each other their consensus may have become the truth, and the
     others be the ones that seem to agree too often. So this says that there is dependence, not whose.
 
     Args:
         votes: Who said what.
         answer: What was made of it.
     """
-    S = votes.num_sources
-    if not 2 <= S <= _MOST_SOURCES:
+    S = votes.num_annotators
+    if not 2 <= S <= _MOST_ANNOTATORS:
         return []
     table = torch.full((votes.num_samples, S), -1, dtype=torch.long)
-    table[votes.samples, votes.sources] = votes.labels
+    table[votes.samples, votes.annotators] = votes.labels
     Q, found = answer.noise_matrices, []
     for s in range(S):
         for t in range(s + 1, S):

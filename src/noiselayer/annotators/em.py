@@ -1,4 +1,4 @@
-"""Expectation-maximisation over who is right: true classes, and a noise matrix per source."""
+"""Expectation-maximisation over who is right: true classes, and a noise matrix per annotator."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _FIRST_GUESS = 0.7  # the share of right labels before anything is known
 _PRIORS, _ROUNDS_PER_PRIOR = (
     10,
     3,
-)  # how often what the sources have in common is fitted, and every how many rounds
+)  # how often what the annotators have in common is fitted, and every how many rounds
 _TINY = 1e-300
 
 
@@ -27,9 +27,9 @@ class Answer:
     """Where expectation-maximisation ended.
 
     Attributes:
-        noise_matrices: Shape (S, K, K), ``[s, j, i] = p(source s says j | true = i)``.
+        noise_matrices: Shape (S, K, K), ``[s, j, i] = p(annotator s says j | true = i)``.
         posterior: Shape (N, K), of the true class of every sample.
-        counts: Shape (S, K, K), expected labels j of source s on samples of class i.
+        counts: Shape (S, K, K), expected labels j of annotator s on samples of class i.
         prior: What the matrices were drawn to.
         class_prior: Shape (K,).
         evidence: The model's, as it was fitted; None without.
@@ -81,13 +81,13 @@ def posterior_of(
 
 
 def expected_counts(votes: Votes, posterior: Tensor) -> Tensor:
-    """How often source s said j of samples of class i, shape (S, K, K), as far as the classes are known."""
+    """How often annotator s said j of samples of class i, shape (S, K, K), as far as the classes are known."""
     K = votes.num_classes
-    counts = torch.zeros(votes.num_sources * K, K, dtype=torch.float64)
+    counts = torch.zeros(votes.num_annotators * K, K, dtype=torch.float64)
     size = max(1, _PORTION // K)
     for at, rows in zip(torch.split(votes.samples, size), torch.split(votes.rows, size), strict=True):
         counts.index_add_(0, rows, posterior[at])
-    return counts.reshape(votes.num_sources, K, K)
+    return counts.reshape(votes.num_annotators, K, K)
 
 
 def maximise(
@@ -99,7 +99,7 @@ def maximise(
     max_rounds: int = 200,
     tolerance: float = 1e-4,
 ) -> Answer:
-    """Matrices, true classes and the sources' common ground in turn, until no matrix moves any more.
+    """Matrices, true classes and the annotators' common ground in turn, until no matrix moves any more.
 
     Args:
         votes: Who said what.
@@ -111,7 +111,7 @@ def maximise(
     """
     K = votes.num_classes
     Q = torch.full((K, K), (1 - _FIRST_GUESS) / (K - 1), dtype=torch.float64)
-    Q = Q.fill_diagonal_(_FIRST_GUESS).expand(votes.num_sources, K, K)
+    Q = Q.fill_diagonal_(_FIRST_GUESS).expand(votes.num_annotators, K, K)
     log_prior = _log_prior(evidence, torch.full((K,), 1 / K, dtype=torch.float64))
     prior: Prior | None = None
     converged, rounds = False, 0

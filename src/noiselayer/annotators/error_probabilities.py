@@ -1,4 +1,4 @@
-"""The audit of labels that come from several sources, each through a noise matrix of its own."""
+"""The audit of labels that come from several annotators, each through a noise matrix of its own."""
 
 from __future__ import annotations
 
@@ -15,45 +15,45 @@ from noiselayer.audit import AuditResult, audit_labels
 from noiselayer.audit.candidates import candidates_of
 from noiselayer.audit.noise_model import NoiseModel
 
-__all__ = ["audit_sources"]
+__all__ = ["audit_annotators"]
 
 
-def audit_sources(
+def audit_annotators(
     labels: Any,
     probs: Any,
-    sources: Any,
+    annotators: Any,
     *,
     noise_matrix: Tensor | None = None,
     probs_of: Literal["true", "noisy"] = "noisy",
     verified: Any = None,
-    source_names: Sequence[str] | None = None,
+    annotator_names: Sequence[str] | None = None,
     class_names: Sequence[str] | None = None,
     confidence: float = 0.95,
 ) -> CombinedLabels:
-    """Find wrong labels where sources differ, and say which source is how good at what.
+    """Find wrong labels where annotators differ, and say which annotator is how good at what.
 
-    An audit that takes all sources for one, :func:`noiselayer.audit_labels`, finds what the probabilities say of the
-    true classes: how sharp they are, and how much of the noise they repeat. With that as evidence every source gets a
-    matrix of its own, drawn to what is common, and every label is judged by its source's.
+    An audit that takes all annotators for one, :func:`noiselayer.audit_labels`, finds what the probabilities say of the
+    true classes: how sharp they are, and how much of the noise they repeat. With that as evidence every annotator gets
+    a matrix of its own, drawn to what is common, and every label is judged by its annotator's.
 
     Args:
         labels: Shape (N,), integers 0..K-1, one label per sample.
         probs: Shape (N, K), out-of-sample probabilities, as for :func:`noiselayer.audit_labels`.
-        sources: Shape (N,), integers from 0, who gave each label.
-        noise_matrix: Shape (K, K), columns = true classes, of all sources together, if it is known better than
+        annotators: Shape (N,), integers from 0, who gave each label.
+        noise_matrix: Shape (K, K), columns = true classes, of all annotators together, if it is known better than
             the probabilities tell it.
         probs_of: "noisy" for a model trained to repeat the noisy labels, "true" for one trained through a noise
             matrix or on clean labels.
-        verified: Shape (N,), bool: labels that are known to be right. They tell nothing of their source: who
+        verified: Shape (N,), bool: labels that are known to be right. They tell nothing of their annotator: who
             verified them chose them.
-        source_names: For tables and messages.
+        annotator_names: For tables and messages.
         class_names: For tables and messages.
         confidence: Of the intervals.
 
     Returns:
         ``label_errors``, the probability that each label is wrong, ``labels``, what they should be,
-        ``wrong_by_source``, how many of each source's are expected to be wrong, verified ones not counted, and
-        ``sources``, their matrices.
+        ``wrong_by_annotator``, how many of each annotator's are expected to be wrong, verified ones not counted, and
+        ``annotators``, their matrices.
 
     Raises:
         TypeError: If numbers are not integers or probabilities no floating-point numbers.
@@ -63,11 +63,11 @@ def audit_sources(
     >>> generator = torch.Generator().manual_seed(0)
     >>> truth = torch.arange(3000) % 3
     >>> scores = 2 * torch.eye(3)[truth] + torch.randn(3000, 3, generator=generator)
-    >>> sources = torch.arange(3000) // 1500
-    >>> wrong = (torch.rand(3000, generator=generator) < 0.4) & (sources == 1)  # the second is careless
+    >>> annotators = torch.arange(3000) // 1500
+    >>> wrong = (torch.rand(3000, generator=generator) < 0.4) & (annotators == 1)  # the second is careless
     >>> labels = torch.where(wrong, (truth + 1) % 3, truth)
-    >>> found = audit_sources(labels, (2 * scores).softmax(dim=1), sources, probs_of="true")
-    >>> (found.sources.accuracy - torch.tensor([1.0, 0.6])).abs().max() < 0.05
+    >>> found = audit_annotators(labels, (2 * scores).softmax(dim=1), annotators, probs_of="true")
+    >>> (found.annotators.accuracy - torch.tensor([1.0, 0.6])).abs().max() < 0.05
     tensor(True)
     """
     audit = audit_labels(
@@ -79,9 +79,11 @@ def audit_sources(
         class_names=class_names,
         check_model=False,
     )
-    given, who = torch.as_tensor(labels).long().cpu(), torch.as_tensor(sources)
+    given, who = torch.as_tensor(labels).long().cpu(), torch.as_tensor(annotators)
     if tuple(who.shape) != tuple(given.shape):
-        raise ValueError(f"sources must have shape ({len(given)},), one per label; got {tuple(who.shape)}.")
+        raise ValueError(
+            f"annotators must have shape ({len(given)},), one per label; got {tuple(who.shape)}."
+        )
     right = torch.zeros(len(given), dtype=torch.bool) if verified is None else torch.as_tensor(verified).cpu()
     told = (~right).nonzero().flatten()
     found = combine_labels(
@@ -89,8 +91,8 @@ def audit_sources(
         who[told],
         probs=_evidence(audit, given, torch.as_tensor(probs))[told],
         calibrate=False,
-        num_sources=int(who.max()) + 1 if source_names is None else None,
-        source_names=source_names,
+        num_annotators=int(who.max()) + 1 if annotator_names is None else None,
+        annotator_names=annotator_names,
         class_names=class_names,
         confidence=confidence,
     )

@@ -1,4 +1,4 @@
-"""What a model says of the true classes, made comparable with what the sources say."""
+"""What a model says of the true classes, made comparable with what the annotators say."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A noise matrix per source, each drawn to what is common to all by as much as it has too few labels."""
+"""A noise matrix per annotator, each drawn to what is common to all by as much as it has too few labels."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ _TINY = 1e-12
 
 @dataclass(frozen=True, eq=False)
 class Prior:
-    """What is expected of a source before its labels are looked at: a Dirichlet distribution per column.
+    """What is expected of an annotator before its labels are looked at: a Dirichlet distribution per column.
 
     Attributes:
-        common: Shape (K, K), the mean of all sources, ``[j, i] = p(label = j | true = i)``.
-        centres: Shape (S, K, K), the same with every source's own odds of being wrong.
+        common: Shape (K, K), the mean of all annotators, ``[j, i] = p(label = j | true = i)``.
+        centres: Shape (S, K, K), the same with every annotator's own odds of being wrong.
         strength: Shape (K,), how many imagined labels the centre stands for in every column.
-        spread: Of the sources' log odds of being wrong, a standard deviation.
+        spread: Of the annotators' log odds of being wrong, a standard deviation.
     """
 
     common: Tensor
@@ -43,13 +43,13 @@ class Prior:
 
 
 def common_matrix(counts: Tensor, strength: Tensor | float = 0.0) -> Tensor:
-    r"""The mean of the sources' columns, each weighted by what it tells of the mean.
+    r"""The mean of the annotators' columns, each weighted by what it tells of the mean.
 
-    A source with n labels of a class tells it with variance in proportion to 1/n + 1/a, where a is how alike
-    sources are: :math:`w = n a / (n + a)`. With a = 0 (nothing known) all labels count alike.
+    An annotator with n labels of a class tells it with variance in proportion to 1/n + 1/a, where a is how alike
+    annotators are: :math:`w = n a / (n + a)`. With a = 0 (nothing known) all labels count alike.
 
     Args:
-        counts: Shape (S, K, K), ``[s, j, i]`` labels j by source s of samples of class i.
+        counts: Shape (S, K, K), ``[s, j, i]`` labels j by annotator s of samples of class i.
         strength: a, shape (K,) or a number.
 
     >>> counts = torch.tensor([[[80.0, 10.0], [20.0, 90.0]], [[5.0, 5.0], [5.0, 5.0]]])
@@ -68,25 +68,25 @@ def common_matrix(counts: Tensor, strength: Tensor | float = 0.0) -> Tensor:
 def fit_prior(
     counts: Tensor, drawn: Tensor | None = None, start: Prior | None = None, *, step: float = 1.0
 ) -> Prior:
-    r"""The prior under which the counts of all sources are most likely (empirical Bayes).
+    r"""The prior under which the counts of all annotators are most likely (empirical Bayes).
 
-    A source's column is a draw from :math:`\mathrm{Dirichlet}(a_i\, m_{s i})`. Its centre :math:`m_{s i}` is
-    the common column with the odds of being wrong multiplied by a factor of the source's, the same in all
+    An annotator's column is a draw from :math:`\mathrm{Dirichlet}(a_i\, m_{s i})`. Its centre :math:`m_{s i}` is
+    the common column with the odds of being wrong multiplied by a factor of the annotator's, the same in all
     columns: whoever errs with dogs errs with cats. The factors are normal in their logarithm, with a spread
     fitted too; the strengths :math:`a_i` maximise
 
     .. math:: \sum_s \log \frac{\Gamma(a_i)}{\Gamma(a_i + n_{s \cdot i})}
         \prod_j \frac{\Gamma(a_i m_{s j i} + n_{s j i})}{\Gamma(a_i m_{s j i})}
 
-    and keep near to each other (a normal prior of standard deviation 1 on their logarithms), for few sources
+    and keep near to each other (a normal prior of standard deviation 1 on their logarithms), for few annotators
     tell little of them.
 
     Args:
-        counts: Shape (S, K, K), ``[s, j, i]`` labels j by source s of samples of class i; expected counts,
+        counts: Shape (S, K, K), ``[s, j, i]`` labels j by annotator s of samples of class i; expected counts,
             where the class is not known.
-        drawn: The same with every sample's class drawn from what is known of it. How much the sources differ is
+        drawn: The same with every sample's class drawn from what is known of it. How much the annotators differ is
             read from these: expected counts differ less than counts do, and taken for counts they would draw the
-            sources together a little more with every round, until one matrix is left.
+            annotators together a little more with every round, until one matrix is left.
         start: An earlier answer, to go on from.
         step: How far strengths and spread move from there to what these counts say, in logarithms.
 
@@ -112,23 +112,23 @@ def fit_prior(
 
 
 class Skills(NamedTuple):
-    """Every source's log factor of the odds of being wrong."""
+    """Every annotator's log factor of the odds of being wrong."""
 
     log_odds: Tensor
     """Shape (S,)."""
     error: Tensor
     """Shape (S,), standard errors."""
     spread: float
-    """Among sources, a standard deviation."""
+    """Among annotators, a standard deviation."""
 
 
 def skills(counts: Tensor, common: Tensor, spread: float | None = None) -> Skills:
-    """How much more than usual every source errs: a random effect, by Newton's method.
+    """How much more than usual every annotator errs: a random effect, by Newton's method.
 
     Args:
-        counts: Shape (S, K, K), ``[s, j, i]`` labels j by source s of samples of class i.
+        counts: Shape (S, K, K), ``[s, j, i]`` labels j by annotator s of samples of class i.
         common: Shape (K, K), what is usual.
-        spread: Of the log odds among sources; fitted if None.
+        spread: Of the log odds among annotators; fitted if None.
 
     >>> usual = torch.tensor([[0.9, 0.1], [0.1, 0.9]], dtype=torch.float64)
     >>> counts = torch.tensor([[[500.0, 500.0], [500.0, 500.0]], [[0.0, 0.0], [0.0, 0.0]]], dtype=torch.float64)
@@ -153,7 +153,7 @@ def skills(counts: Tensor, common: Tensor, spread: float | None = None) -> Skill
 
 
 def tilted(common: Tensor, log_odds: Tensor) -> Tensor:
-    """The common matrix with every source's own odds of being wrong, shape (S, K, K).
+    """The common matrix with every annotator's own odds of being wrong, shape (S, K, K).
 
     >>> tilted(torch.tensor([[0.9, 0.1], [0.1, 0.9]]), torch.tensor([0.0, 9.0]).log1p())[1]
     tensor([[0.4737, 0.5263],

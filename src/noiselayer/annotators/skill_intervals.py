@@ -1,4 +1,4 @@
-"""How sure the matrices of sources are: what else would have been possible."""
+"""How sure the matrices of annotators are: what else would have been possible."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Precision:
 
     Attributes:
         entries: Shape (S, K, K), of each entry of each matrix.
-        accuracy: Shape (S,), of each source's share of right labels.
+        accuracy: Shape (S,), of each annotator's share of right labels.
     """
 
     entries: Tensor
@@ -35,8 +35,8 @@ class Precision:
 def precision_of(votes: Votes, answer: Answer, true_labels: Tensor | None = None) -> Precision:
     """Draw classes and matrices in turn from what is known of them (Gibbs sampling), and see how they scatter.
 
-    The scatter holds all doubts but two: how a source would label more samples of a class, which samples are of
-    that class, and how much the source errs on the whole. What is common to the sources, and a model's sharpness,
+    The scatter holds all doubts but two: how an annotator would label more samples of a class, which samples are of
+    that class, and how much the annotator errs on the whole. What is common to the annotators, and a model's sharpness,
     are held fixed. Every variance is put as a number of samples of known class, from which intervals follow that
     stay within 0 and 1.
 
@@ -46,7 +46,7 @@ def precision_of(votes: Votes, answer: Answer, true_labels: Tensor | None = None
         true_labels: Shape (N,), -1 where the true class is not known.
     """
     generator = torch.Generator().manual_seed(0)
-    S, K = votes.num_sources, votes.num_classes
+    S, K = votes.num_annotators, votes.num_classes
     log_prior = answer.class_prior.log() if answer.evidence is None else answer.evidence.log_prior()
     prior = answer.prior
     Q = answer.noise_matrices
@@ -56,8 +56,8 @@ def precision_of(votes: Votes, answer: Answer, true_labels: Tensor | None = None
     for turn in range(_FIRST + draws):
         classes = draw_classes(posterior_of(votes, Q, log_prior, true_labels), generator)
         counts = expected_counts(votes, classes)
-        of_source = skills(counts, prior.common, prior.spread)
-        log_odds = of_source.log_odds + of_source.error * torch.randn(
+        of_annotator = skills(counts, prior.common, prior.spread)
+        log_odds = of_annotator.log_odds + of_annotator.error * torch.randn(
             S, generator=generator, dtype=torch.float64
         )
         shape = counts + prior.strength * tilted(prior.common, log_odds)

@@ -13,22 +13,22 @@ __all__ = ["Votes", "votes_of"]
 
 @dataclass(frozen=True, eq=False)
 class Votes:
-    """M labels of N samples by S sources.
+    """M labels of N samples by S annotators.
 
     Attributes:
         samples: Shape (M,), positions of samples, from 0.
-        sources: Shape (M,), numbers of sources, from 0.
+        annotators: Shape (M,), numbers of annotators, from 0.
         labels: Shape (M,), classes.
         num_samples: N.
-        num_sources: S.
+        num_annotators: S.
         num_classes: K.
     """
 
     samples: Tensor
-    sources: Tensor
+    annotators: Tensor
     labels: Tensor
     num_samples: int
-    num_sources: int
+    num_annotators: int
     num_classes: int
 
     def __len__(self) -> int:
@@ -36,13 +36,13 @@ class Votes:
 
     @property
     def rows(self) -> Tensor:
-        """Shape (M,), ``source K + label``: the row of all matrices below one another that a vote needs."""
-        return self.sources * self.num_classes + self.labels
+        """Shape (M,), ``annotator K + label``: the row of all matrices below one another that a vote needs."""
+        return self.annotators * self.num_classes + self.labels
 
     @property
-    def per_source(self) -> Tensor:
-        """Shape (S,), how many labels every source has given."""
-        return torch.bincount(self.sources, minlength=self.num_sources)
+    def per_annotator(self) -> Tensor:
+        """Shape (S,), how many labels every annotator has given."""
+        return torch.bincount(self.annotators, minlength=self.num_annotators)
 
     def tally(self) -> Tensor:
         """Shape (N, K), how often each sample was given each label, float64."""
@@ -53,22 +53,22 @@ class Votes:
 
 def votes_of(
     labels: Any,
-    sources: Any = None,
+    annotators: Any = None,
     samples: Any = None,
     *,
     num_classes: int | None = None,
-    num_sources: int | None = None,
+    num_annotators: int | None = None,
     num_samples: int | None = None,
 ) -> Votes:
     """Votes from a table of labels, or from a list of them.
 
     Args:
-        labels: Shape (N, S), a column per source, -1 where a source has not labelled a sample. Or shape (M,),
-            one label after another, with ``sources``.
-        sources: Shape (M,), which source gave each label, integers from 0.
+        labels: Shape (N, S), a column per annotator, -1 where an annotator has not labelled a sample. Or shape (M,),
+            one label after another, with ``annotators``.
+        annotators: Shape (M,), which annotator gave each label, integers from 0.
         samples: Shape (M,), of which sample, integers from 0; the m-th label is of the m-th sample if None.
         num_classes: K; the largest label and one if None.
-        num_sources: S; the largest number and one if None.
+        num_annotators: S; the largest number and one if None.
         num_samples: N; the largest number and one if None.
 
     Raises:
@@ -76,52 +76,53 @@ def votes_of(
         ValueError: If shapes do not fit, there are no labels, or a number is out of range.
 
     >>> votes = votes_of(torch.tensor([[0, 1], [-1, 1]]))
-    >>> votes.samples, votes.sources, votes.labels
+    >>> votes.samples, votes.annotators, votes.labels
     (tensor([0, 0, 1]), tensor([0, 1, 1]), tensor([0, 1, 1]))
     """
     labels = _integers(labels, "labels")
     if labels.ndim == 2:
-        if sources is not None or samples is not None:
+        if annotators is not None or samples is not None:
             raise ValueError(
-                "labels of shape (N, S) has a column per source already; leave sources and samples out, or give "
+                "labels of shape (N, S) has a column per annotator already; leave annotators and samples out, or give "
                 "labels of shape (M,)."
             )
         given = labels != -1
         N, S = labels.shape
-        if num_samples not in (None, N) or num_sources not in (None, S):
+        if num_samples not in (None, N) or num_annotators not in (None, S):
             raise ValueError(
-                f"labels has shape ({N}, {S}), a row per sample and a column per source, but num_samples is "
-                f"{num_samples} and num_sources {num_sources}."
+                f"labels has shape ({N}, {S}), a row per sample and a column per annotator, but num_samples is "
+                f"{num_samples} and num_annotators {num_annotators}."
             )
-        sample, source = given.nonzero(as_tuple=True)
-        num_samples, num_sources, label = N, S, labels[given]
+        sample, annotator = given.nonzero(as_tuple=True)
+        num_samples, num_annotators, label = N, S, labels[given]
     elif labels.ndim == 1:
-        if sources is None:
+        if annotators is None:
             raise ValueError(
-                "labels of shape (M,) needs sources of shape (M,), who gave each; for one source of all of them "
+                "labels of shape (M,) needs annotators of shape (M,), who gave each; for one annotator of all of them "
                 "torch.zeros_like(labels)."
             )
-        label, source = labels, _integers(sources, "sources")
+        label, annotator = labels, _integers(annotators, "annotators")
         sample = torch.arange(len(label)) if samples is None else _integers(samples, "samples")
-        for name, numbers in (("sources", source), ("samples", sample)):
+        for name, numbers in (("annotators", annotator), ("samples", sample)):
             if numbers.shape != label.shape:
                 raise ValueError(
                     f"{name} must have shape ({len(label)},), one per label; got {tuple(numbers.shape)}."
                 )
-        num_samples, num_sources = (
+        num_samples, num_annotators = (
             _size(sample, num_samples, "samples"),
-            _size(source, num_sources, "sources"),
+            _size(annotator, num_annotators, "annotators"),
         )
     else:
         raise ValueError(
-            f"labels must have shape (N, S), a column per source, or (M,) with sources; got {tuple(labels.shape)}."
+            f"labels must have shape (N, S), a column per annotator, or (M,) with annotators; got "
+            f"{tuple(labels.shape)}."
         )
     if not len(label):
         raise ValueError("labels holds none: every entry is -1, or the list is empty.")
     K = _size(label, num_classes, "labels")
     if K < 2:
         raise ValueError("labels are all of class 0: say how many classes there are, num_classes=.")
-    return Votes(sample, source, label, num_samples, num_sources, K)
+    return Votes(sample, annotator, label, num_samples, num_annotators, K)
 
 
 def _integers(values: Any, name: str) -> Tensor:

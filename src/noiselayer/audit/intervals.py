@@ -126,7 +126,7 @@ def draw_models(
 def wrong_labels(
     labels: Tensor, expected: Tensor, variance: Tensor, draws: Draws, *, confidence: float = 0.95
 ) -> WrongLabels:
-    r"""Intervals from three sources: chance, the fit's own scatter, and noise of another form than the model's.
+    r"""Intervals of three kinds: chance, the fit's own scatter, and noise of another form than the model's.
 
     Given the error probabilities, the number of wrong labels is a sum of independent yes-or-nos (Poisson
     binomial) with variance :math:`\sum_n e_n (1 - e_n)`. The fit adds the variance of the expected number over

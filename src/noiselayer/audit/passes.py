@@ -74,10 +74,10 @@ def audit_batches(
         ValueError: If they are unfit, or ``noise_matrix`` is.
         IndexError: If a label is out of range.
     """
-    source = checked_batches(make, num_classes)
+    checked = checked_batches(make, num_classes)
     if options.noise_matrix is not None and num_classes is not None:
         check(options.noise_matrix, num_classes=num_classes)
-    first = first_pass(source, num_classes, num_samples)
+    first = first_pass(checked, num_classes, num_samples)
     K, N = len(first.counts), first.num_samples
     if options.noise_matrix is not None:
         check(options.noise_matrix, num_classes=K)

@@ -79,7 +79,7 @@ def check_noise_model(
         noisy_probs: Shape (N, K), p(true | x) of the samples with noisy labels: probabilities, not logits,
             before the noise layer.
         noisy_labels: Shape (N,), integers 0..K-1.
-        noisy_groups: Shape (N,), integers from 0: clusters of the inputs, their sources. Needs
+        noisy_groups: Shape (N,), integers from 0: clusters of the inputs, their annotators. Needs
             ``noisy_probs``.
         clean_probs: Shape (M, K), the same model's on the trusted samples.
         clean_labels: Shape (M,), their true labels.

@@ -40,7 +40,7 @@ def about_pairs(probs: Tensor, true: Tensor, noisy: Tensor, groups: Tensor | Non
         probs: Shape (N, K), float64, p(true | x) of a model that has not seen ``noisy``.
         true: Shape (N,), true labels.
         noisy: Shape (N,), noisy labels of the same samples.
-        groups: Shape (N,), integers from 0: clusters, sources, annotators. Or None.
+        groups: Shape (N,), integers from 0: clusters, web sites, annotators. Or None.
     """
     ease = probs.gather(1, true.unsqueeze(1)).squeeze(1)  # how sure the model is of the true class
     findings = []

@@ -38,7 +38,7 @@ _OPTIONS = {
             *("noisy_weight", "outside_weight", "measure_with", "noise_trainable", "noise_learning_rate"),
             *("trace_penalty", "noise_weight_decay", "clean_probs", "noisy_probs", "clean_labels"),
             *("noisy_labels", "true_labels", "prior_strength", "learning_rate", "on_nonfinite"),
-            *("label_columns", "source_column", "id_column", "true_column"),
+            *("label_columns", "annotator_column", "id_column", "true_column"),
         )
     },
 }

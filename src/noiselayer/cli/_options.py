@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 __all__ = [
+    "AnnotatorColumn",
     "Categorical",
     "ClassNames",
     "DataPath",
@@ -19,7 +20,6 @@ __all__ = [
     "Labels",
     "Layout",
     "SkipUnreadable",
-    "SourceColumn",
 ]
 
 _DATA = "Data"
@@ -31,10 +31,10 @@ Labels = Annotated[
     str | None, typer.Option(help="Array, column or file with the labels.", rich_help_panel=_DATA)
 ]
 LabelColumn = Annotated[str | None, typer.Option(help="Column with the labels.", rich_help_panel=_DATA)]
-SourceColumn = Annotated[
+AnnotatorColumn = Annotated[
     str | None,
     typer.Option(
-        help="Column that says who gave each label: a noise matrix for each source.", rich_help_panel=_DATA
+        help="Column that says who gave each label: a noise matrix for each annotator.", rich_help_panel=_DATA
     ),
 ]
 ImageColumn = Annotated[str | None, typer.Option(help="Column with paths of images.", rich_help_panel=_DATA)]

@@ -58,7 +58,7 @@ def prepared(given: Mapping[str, Any]) -> PreparedRun:
             path=given["data"],
             labels=given["labels"],
             label_column=given["label_column"],
-            source_column=given["source_column"],
+            annotator_column=given["annotator_column"],
             inputs_key=given["inputs_key"],
             layout=given["layout"],
             image_column=given["image_column"],

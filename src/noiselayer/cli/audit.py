@@ -11,6 +11,7 @@ import typer
 from noiselayer.cli._choices import Method, ProbsOf
 from noiselayer.cli._errors import INTERRUPTED, say
 from noiselayer.cli._options import (
+    AnnotatorColumn,
     Categorical,
     ClassNames,
     DataPath,
@@ -23,7 +24,6 @@ from noiselayer.cli._options import (
     Labels,
     Layout,
     SkipUnreadable,
-    SourceColumn,
 )
 from noiselayer.cli._parse import parse_devices, parse_list, parse_size
 
@@ -37,7 +37,7 @@ def audit(
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the audit.", rich_help_panel=_AUDIT)],
     labels: Labels = None,
     label_column: LabelColumn = None,
-    source_column: SourceColumn = None,
+    annotator_column: AnnotatorColumn = None,
     image_column: ImageColumn = None,
     features: Features = None,
     categorical: Categorical = None,
@@ -151,7 +151,7 @@ def audit(
             path=data,
             labels=labels,
             label_column=label_column,
-            source_column=source_column,
+            annotator_column=annotator_column,
             inputs_key=inputs_key,
             layout=layout,  # type: ignore[arg-type]
             image_column=image_column,

@@ -12,17 +12,19 @@ from noiselayer.cli._parse import parse_list
 
 __all__ = ["combine"]
 
-_WIDE, _LONG = "A row per sample, a column per source", "A row per label"
+_WIDE, _LONG = "A row per sample, a column per annotator", "A row per label"
 
 
 def combine(
-    table: Annotated[Path, typer.Argument(help="Labels of several sources: .csv, .tsv or .parquet.")],
+    table: Annotated[Path, typer.Argument(help="Labels of several annotators: .csv, .tsv or .parquet.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="FILE.csv with one label per sample.")],
     label_columns: Annotated[
         str | None,
-        typer.Option(help="The sources' columns: a,b,c. An empty cell is no label.", rich_help_panel=_WIDE),
+        typer.Option(
+            help="The annotators' columns: a,b,c. An empty cell is no label.", rich_help_panel=_WIDE
+        ),
     ] = None,
-    source_column: Annotated[
+    annotator_column: Annotated[
         str | None, typer.Option(help="Column with who gave the label.", rich_help_panel=_LONG)
     ] = None,
     label_column: Annotated[
@@ -55,16 +57,16 @@ def combine(
         ),
     ] = None,
     confidence: Annotated[float, typer.Option(help="Of the intervals.")] = 0.95,
-    show: Annotated[int, typer.Option(min=0, help="How many sources to print.")] = 10,
+    show: Annotated[int, typer.Option(min=0, help="How many annotators to print.")] = 10,
     force: Annotated[bool, typer.Option("--force", help="Write over files.")] = False,
 ) -> None:
-    """Make one label per sample of several sources', and say which source is how good at what.
+    """Make one label per sample of several annotators', and say which annotator is how good at what.
 
-    Sources are annotators, prompts, versions of a model, web sites or rules. Each gets a noise matrix of its
+    Annotators are annotators, prompts, versions of a model, web sites or rules. Each gets a noise matrix of its
     own, as far as its labels tell one.
 
-    Leaves the labels, which train and audit take, and beside them the sources' matrices (OUT.sources.json) and
-    a page on them (OUT.sources.html).
+    Leaves the labels, which train and audit take, and beside them the annotators' matrices (OUT.annotators.json) and
+    a page on them (OUT.annotators.html).
     """
     from noiselayer.jobs.combine import combine_table
 
@@ -72,7 +74,7 @@ def combine(
         table,
         out,
         label_columns=parse_list(label_columns),
-        source_column=source_column,
+        annotator_column=annotator_column,
         label_column=label_column,
         id_column=id_column,
         true_column=true_column,
@@ -84,12 +86,12 @@ def combine(
     for warning in found.combined.warnings:
         say(f"Note: {warning}")
     if show:
-        say(found.sources.summary(show))
+        say(found.annotators.summary(show))
     if found.unlabelled:
         have = "sample has" if found.unlabelled == 1 else "samples have"
         say(
-            f"Note: {found.unlabelled:,} {have} no label by any source and an empty cell in {out}: fill it or remove "
-            "the row before training."
+            f"Note: {found.unlabelled:,} {have} no label by any annotator and an empty cell in {out}: fill it or "
+            "remove the row before training."
         )
     say(
         f"About {found.combined.expected_wrong:,.0f} of {len(found.combined):,} combined labels are expected to "

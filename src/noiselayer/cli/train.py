@@ -20,6 +20,7 @@ from noiselayer.cli._choices import (
 )
 from noiselayer.cli._errors import INTERRUPTED, say
 from noiselayer.cli._options import (
+    AnnotatorColumn,
     Categorical,
     ClassNames,
     DataPath,
@@ -32,7 +33,6 @@ from noiselayer.cli._options import (
     Labels,
     Layout,
     SkipUnreadable,
-    SourceColumn,
 )
 from noiselayer.cli._outcome import tell_outcome
 from noiselayer.cli._prepared import prepared
@@ -48,7 +48,7 @@ def train(
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the run.", rich_help_panel=_RUN)],
     labels: Labels = None,
     label_column: LabelColumn = None,
-    source_column: SourceColumn = None,
+    annotator_column: AnnotatorColumn = None,
     image_column: ImageColumn = None,
     features: Features = None,
     categorical: Categorical = None,

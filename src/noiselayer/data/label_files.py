@@ -21,8 +21,8 @@ __all__ = [
     "is_label_file",
     "label_column_of",
     "labels_of_column",
+    "read_annotator_column",
     "read_label_file",
-    "read_source_column",
 ]
 
 LABEL_NAMES = ("y", "Y", "label", "labels", "target", "targets", "class", "y_train", "Y_train")
@@ -75,7 +75,7 @@ def read_label_file(address: str, label_column: str | None = None) -> npt.NDArra
     return labels_of_column(read_frame(path, text_columns=[column]), column)
 
 
-def read_source_column(address: str, source_column: str) -> npt.NDArray[Any]:
+def read_annotator_column(address: str, annotator_column: str) -> npt.NDArray[Any]:
     r"""Read who gave each label from the table that holds the labels, shape (N,).
 
     Raises:
@@ -84,17 +84,17 @@ def read_source_column(address: str, source_column: str) -> npt.NDArray[Any]:
     >>> import tempfile
     >>> path = Path(tempfile.mkdtemp()) / "labels.csv"
     >>> _ = path.write_text("label,who\ncat,ann\ndog,bob\n")
-    >>> read_source_column(str(path), "who").tolist()
+    >>> read_annotator_column(str(path), "who").tolist()
     ['ann', 'bob']
     """
     path, _ = split_address(address)
     if path.suffix.lower() not in TABLE_SUFFIXES:
         raise InputError(
-            f"source_column is a column of the table that holds the labels, and they are in {path}; give labels and "
-            "sources together in a table."
+            f"annotator_column is a column of the table that holds the labels, and they are in {path}; give labels and "
+            "annotators together in a table."
         )
-    require_columns(read_columns(path), [source_column], str(path))
-    return labels_of_column(read_frame(path, text_columns=[source_column]), source_column)
+    require_columns(read_columns(path), [annotator_column], str(path))
+    return labels_of_column(read_frame(path, text_columns=[annotator_column]), annotator_column)
 
 
 def label_column_of(columns: Sequence[str], path: Path) -> str:

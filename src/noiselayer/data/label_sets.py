@@ -32,12 +32,12 @@ class Probabilities:
     Attributes:
         values: Shape (N, K).
         class_names: What the columns mean; None if the file does not say.
-        source: The file.
+        origin: The file.
     """
 
     values: Tensor
     class_names: tuple[str, ...] | None
-    source: str
+    origin: str
 
     def ordered(self, class_names: Sequence[str]) -> Tensor:
         """The columns in the order of ``class_names``.
@@ -48,14 +48,14 @@ class Probabilities:
         if self.class_names is None:
             if self.values.shape[1] != len(class_names):
                 raise InputError(
-                    f"{self.source} has {self.values.shape[1]} columns, and there are {len(class_names)} classes, "
+                    f"{self.origin} has {self.values.shape[1]} columns, and there are {len(class_names)} classes, "
                     f"{list_some(class_names)}. Say what the columns mean with class_names."
                 )
             return self.values
         other = sorted(set(self.class_names) ^ set(class_names))
         if other:
             raise InputError(
-                f"the columns of {self.source} are of the classes {list_some(self.class_names)}, not of "
+                f"the columns of {self.origin} are of the classes {list_some(self.class_names)}, not of "
                 f"{list_some(class_names)}; {list_some(map(repr, other))} stands on one side only."
             )
         return self.values[:, [self.class_names.index(name) for name in class_names]]

@@ -30,14 +30,14 @@ class LabeledData:
         inputs: The N samples.
         labels: Shape (N,), int64, class indices 0..K-1; None for samples without labels.
         class_names: The K names; may be empty if there are no labels.
-        source: In words: the files, keys and columns that were read.
+        origin: In words: the files, keys and columns that were read.
         skipped: Names of the samples left out because they could not be read.
-        label_sources: Shape (N,), int64, who gave each label, an index of ``source_names``; None if that is not
+        annotators: Shape (N,), int64, who gave each label, an index of ``annotator_names``; None if that is not
             known.
-        source_names: The S names of annotators, versions of a prompt, web sites, rules.
+        annotator_names: The S names of annotators, versions of a prompt, web sites, rules.
 
     Raises:
-        InputError: If labels and inputs differ in number, a label or the source of one is out of range, or two
+        InputError: If labels and inputs differ in number, a label or the annotator of one is out of range, or two
             classes share a name.
 
     >>> data = from_arrays(np.eye(3), [0, 1, 1], class_names=["cat", "dog"])
@@ -48,10 +48,10 @@ class LabeledData:
     inputs: Inputs
     labels: Tensor | None
     class_names: tuple[str, ...]
-    source: str
+    origin: str
     skipped: tuple[str, ...] = field(default=())
-    label_sources: Tensor | None = None
-    source_names: tuple[str, ...] = ()
+    annotators: Tensor | None = None
+    annotator_names: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.labels is None:
@@ -59,7 +59,7 @@ class LabeledData:
         check_class_names(self.class_names)
         if self.labels.shape != (len(self.inputs),):
             raise InputError(
-                f"labels must be one per sample: {self.source} has {len(self.inputs):,} inputs, but "
+                f"labels must be one per sample: {self.origin} has {len(self.inputs):,} inputs, but "
                 f"{len(self.labels):,} labels."
             )
         if self.labels.dtype != torch.int64:
@@ -73,8 +73,8 @@ class LabeledData:
                 f"labels must lie in 0..{self.num_classes - 1} for {self.num_classes} classes; got "
                 f"{int(self.labels.min())}..{int(self.labels.max())}."
             )
-        if self.label_sources is not None:
-            _check_sources(self.label_sources, len(self.labels), len(self.source_names))
+        if self.annotators is not None:
+            _check_annotators(self.annotators, len(self.labels), len(self.annotator_names))
 
     def __len__(self) -> int:
         return len(self.inputs)
@@ -98,46 +98,48 @@ class LabeledData:
         inputs = SubsetInputs(self.inputs, indices)
         at = torch.as_tensor(np.asarray(indices, dtype=np.int64))
         labels = None if self.labels is None else self.labels[at]
-        sources = None if self.label_sources is None else self.label_sources[at]
-        return replace(self, inputs=inputs, labels=labels, label_sources=sources)
+        annotators = None if self.annotators is None else self.annotators[at]
+        return replace(self, inputs=inputs, labels=labels, annotators=annotators)
 
-    def with_sources(self, sources: npt.NDArray[Any] | Tensor | Sequence[Any], where: str) -> LabeledData:
+    def with_annotators(
+        self, annotators: npt.NDArray[Any] | Tensor | Sequence[Any], where: str
+    ) -> LabeledData:
         """The same samples and labels, with who gave each label.
 
         Args:
-            sources: Shape (N,), names or numbers of sources; None, NaN and "" are refused.
+            annotators: Shape (N,), their names or numbers; None, NaN and "" are refused.
             where: What they were read from, for messages.
 
         Raises:
-            InputError: If there is not one source per label, or one is missing.
+            InputError: If there is not one annotator per label, or one is missing.
 
-        >>> data = from_arrays(np.eye(3), [0, 1, 1]).with_sources(["ann", "bob", "ann"], "a doctest")
-        >>> data.source_names, data.label_sources
+        >>> data = from_arrays(np.eye(3), [0, 1, 1]).with_annotators(["ann", "bob", "ann"], "a doctest")
+        >>> data.annotator_names, data.annotators
         (('ann', 'bob'), tensor([0, 1, 0]))
         """
-        values = np.asarray(sources)
+        values = np.asarray(annotators)
         if values.shape != (len(self),):
             raise InputError(
-                f"there must be one source per label: {self.source} has {len(self):,} samples, {where} has shape "
+                f"there must be one annotator per label: {self.origin} has {len(self):,} samples, {where} has shape "
                 f"{values.shape}."
             )
         gaps = [row for row, value in enumerate(values.tolist()) if value in (None, "") or value != value]
         if gaps:
             raise InputError(
-                f"{where} has no source in {len(gaps):,} rows ({list_some(gaps)}, counting from 0). Give those labels "
-                "a source of their own, such as 'unknown'."
+                f"{where} has no annotator in {len(gaps):,} rows ({list_some(gaps)}, counting from 0). Give those "
+                "labels an annotator of their own, such as 'unknown'."
             )
         names, codes = np.unique(values, return_inverse=True)
         return replace(
             self,
-            label_sources=torch.from_numpy(codes.astype(np.int64)),
-            source_names=tuple(map(str, names.tolist())),
+            annotators=torch.from_numpy(codes.astype(np.int64)),
+            annotator_names=tuple(map(str, names.tolist())),
         )
 
     def summary(self) -> str:
         """The data in words: how many samples of what, from where, and how many of every class.
 
-        >>> print(from_arrays(np.eye(3), [0, 1, 1], class_names=["cat", "dog"], source="a doctest").summary())
+        >>> print(from_arrays(np.eye(3), [0, 1, 1], class_names=["cat", "dog"], origin="a doctest").summary())
         3 vectors of 3 numbers from a doctest. 2 classes: cat 1, dog 2.
         """
         N, shape = len(self), self.inputs.shape
@@ -147,14 +149,14 @@ class LabeledData:
             "vector": f"{N:,} vectors of {shape[0]:,} numbers",
         }[self.inputs.kind]
         skipped = f" {len(self.skipped):,} unreadable skipped." if self.skipped else ""
-        return f"{size} from {self.source}.{skipped} {self._classes()}{self._sources()}"
+        return f"{size} from {self.origin}.{skipped} {self._classes()}{self._annotators()}"
 
-    def _sources(self) -> str:
-        if self.label_sources is None:
+    def _annotators(self) -> str:
+        if self.annotators is None:
             return ""
-        counts = torch.bincount(self.label_sources, minlength=len(self.source_names)).tolist()
-        of = [f"{name} {count:,}" for name, count in zip(self.source_names, counts, strict=True)]
-        return f" {len(of)} sources of labels: {list_some(of, _LISTED_CLASSES)}."
+        counts = torch.bincount(self.annotators, minlength=len(self.annotator_names)).tolist()
+        of = [f"{name} {count:,}" for name, count in zip(self.annotator_names, counts, strict=True)]
+        return f" {len(of)} annotators: {list_some(of, _LISTED_CLASSES)}."
 
     def _classes(self) -> str:
         if self.labels is None:
@@ -180,7 +182,7 @@ def from_arrays(
     *,
     class_names: Sequence[str] | None = None,
     layout: Layout = "auto",
-    source: str = "arrays in memory",
+    origin: str = "arrays in memory",
 ) -> LabeledData:
     """Labelled data from arrays.
 
@@ -189,7 +191,7 @@ def from_arrays(
         labels: See :func:`~noiselayer.data.labels.encode_labels`; None for none.
         class_names: The K names, if the labels are indices or a subset of them.
         layout: "NHWC", "NCHW" or "auto".
-        source: Where they came from, in words.
+        origin: Where they came from, in words.
 
     Raises:
         InputError: If inputs or labels are unfit, or their numbers differ.
@@ -199,21 +201,21 @@ def from_arrays(
     """
     array = ArrayInputs(inputs, layout=layout)
     if labels is None:
-        return LabeledData(array, None, tuple(class_names or ()), source)
+        return LabeledData(array, None, tuple(class_names or ()), origin)
     indices, names = encode_labels(labels, class_names)
-    return LabeledData(array, indices, names, source)
+    return LabeledData(array, indices, names, origin)
 
 
-def _check_sources(sources: Tensor, num_labels: int, num_sources: int) -> None:
-    if sources.shape != (num_labels,) or sources.dtype != torch.int64:
+def _check_annotators(annotators: Tensor, num_labels: int, num_annotators: int) -> None:
+    if annotators.shape != (num_labels,) or annotators.dtype != torch.int64:
         raise InputError(
-            f"label_sources must be int64, one per label, shape ({num_labels},); got {sources.dtype} of shape "
-            f"{tuple(sources.shape)}."
+            f"annotators must be int64, one per label, shape ({num_labels},); got {annotators.dtype} of shape "
+            f"{tuple(annotators.shape)}."
         )
-    if num_labels and not (int(sources.min()) >= 0 and int(sources.max()) < num_sources):
+    if num_labels and not (int(annotators.min()) >= 0 and int(annotators.max()) < num_annotators):
         raise InputError(
-            f"label_sources must lie in 0..{num_sources - 1} for {num_sources} source names; got "
-            f"{int(sources.min())}..{int(sources.max())}."
+            f"annotators must lie in 0..{num_annotators - 1} for {num_annotators} annotator names; got "
+            f"{int(annotators.min())}..{int(annotators.max())}."
         )
 
 
@@ -231,17 +233,17 @@ def check_for_training(data: LabeledData) -> None:
     class_names, or add samples of it.
     """
     if data.labels is None:
-        raise InputError(f"training needs labels, and {data.source} has none.")
+        raise InputError(f"training needs labels, and {data.origin} has none.")
     counts = data.counts()
     present = [data.class_names[index] for index in counts.nonzero().flatten().tolist()]
     if len(present) == 1:
         raise InputError(
-            f"all {len(data):,} labels in {data.source} are of one class, {present[0]!r}; a classifier needs "
+            f"all {len(data):,} labels in {data.origin} are of one class, {present[0]!r}; a classifier needs "
             "at least two."
         )
     if len(data) < data.num_classes:
         raise InputError(
-            f"{data.source} has fewer samples ({len(data)}) than classes ({data.num_classes}); every class "
+            f"{data.origin} has fewer samples ({len(data)}) than classes ({data.num_classes}); every class "
             "needs at least one."
         )
     absent = [name for name in data.class_names if name not in set(present)]
@@ -250,5 +252,5 @@ def check_for_training(data: LabeledData) -> None:
         which = f"class {absent[0]!r} has" if one else f"classes {list_some(map(repr, absent))} have"
         it = "it" if one else "them"
         raise InputError(
-            f"{which} no samples in {data.source}. Leave {it} out of class_names, or add samples of {it}."
+            f"{which} no samples in {data.origin}. Leave {it} out of class_names, or add samples of {it}."
         )

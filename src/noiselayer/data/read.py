@@ -24,15 +24,15 @@ _FORMS: dict[str, tuple[str, Any, set[str]]] = {
     "npz": (
         "an .npz file",
         read_npz_data,
-        {"inputs_key", "labels", "label_column", "source_column", "layout"},
+        {"inputs_key", "labels", "label_column", "annotator_column", "layout"},
     ),
-    "npy": ("an .npy file", read_npy_data, {"labels", "label_column", "source_column", "layout"}),
+    "npy": ("an .npy file", read_npy_data, {"labels", "label_column", "annotator_column", "layout"}),
     "folder": ("a folder of images", read_folder, {"skip_unreadable"}),
     "table": (
         "a table",
         read_table,
         {
-            *("labels", "label_column", "source_column", "image_column", "feature_columns"),
+            *("labels", "label_column", "annotator_column", "image_column", "feature_columns"),
             *("categorical_columns", "impute_missing", "encoder", "skip_unreadable"),
         },
     ),
@@ -46,7 +46,7 @@ def read_data(
     *,
     labels: str | None = None,
     label_column: str | None = None,
-    source_column: str | None = None,
+    annotator_column: str | None = None,
     inputs_key: str | None = None,
     layout: Layout = "auto",
     image_column: str | None = None,
@@ -78,7 +78,7 @@ def read_data(
         labels: What holds the labels: an array of the .npz file, a column of the table, or a file: ``.npy``,
             ``FILE.npz:KEY`` or a table. If None, the array or column with a usual name ("y", "labels", ...).
         label_column: The column with the labels, in the table or in the table that ``labels`` names.
-        source_column: The column that says who gave each label, in the table that holds the labels; of an .npz file
+        annotator_column: The column that says who gave each label, in the table that holds the labels; of an .npz file
             that holds them, the array.
         inputs_key: The array of an .npz file with the inputs, the same as ``FILE.npz:KEY``. If None, the
             one with a usual name ("x", "images", "x_train", ...).
@@ -121,7 +121,7 @@ def read_data(
     options: dict[str, Any] = {
         "labels": labels,
         "label_column": label_column,
-        "source_column": source_column,
+        "annotator_column": annotator_column,
         "inputs_key": key if key is not None else inputs_key,
         "layout": layout,
         "image_column": image_column,

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from noiselayer.choices import Layout
 from noiselayer.data.array_inputs import ArrayInputs
 from noiselayer.data.images import ImageSize, height_and_width
-from noiselayer.data.label_files import LABEL_NAMES, is_label_file, read_label_file, read_source_column
+from noiselayer.data.label_files import LABEL_NAMES, is_label_file, read_annotator_column, read_label_file
 from noiselayer.data.labeled import LabeledData
 from noiselayer.data.labels import encode_labels, rename_labels
 from noiselayer.data.numpy_files import describe_npz, npz_keys, read_npy, read_npz
@@ -30,7 +30,7 @@ def read_npz_data(
     inputs_key: str | None = None,
     labels: str | None = None,
     label_column: str | None = None,
-    source_column: str | None = None,
+    annotator_column: str | None = None,
     class_names: Sequence[str] | None = None,
     layout: Layout = "auto",
     image_size: ImageSize | None = None,
@@ -64,11 +64,13 @@ def read_npz_data(
     else:
         values, where, own = read_label_file(name, label_column), name, False
     data = _label(inputs, values, own_names, class_names, f"array {key!r} of {path}", where)
-    if source_column is None:
+    if annotator_column is None:
         return data
     if own:
-        return data.with_sources(read_npz(path, source_column), f"array {source_column!r} of {path}")
-    return data.with_sources(read_source_column(name, source_column), f"column {source_column!r} of {name}")
+        return data.with_annotators(read_npz(path, annotator_column), f"array {annotator_column!r} of {path}")
+    return data.with_annotators(
+        read_annotator_column(name, annotator_column), f"column {annotator_column!r} of {name}"
+    )
 
 
 def read_npy_data(
@@ -76,7 +78,7 @@ def read_npy_data(
     *,
     labels: str | None = None,
     label_column: str | None = None,
-    source_column: str | None = None,
+    annotator_column: str | None = None,
     class_names: Sequence[str] | None = None,
     layout: Layout = "auto",
     image_size: ImageSize | None = None,
@@ -103,10 +105,10 @@ def read_npy_data(
             f"{path} holds inputs only; name the file of their labels with labels (.npy, .npz:KEY, .csv)."
         )
     data = _label(inputs, read_label_file(labels, label_column), None, class_names, str(path), labels)
-    if source_column is None:
+    if annotator_column is None:
         return data
-    return data.with_sources(
-        read_source_column(labels, source_column), f"column {source_column!r} of {labels}"
+    return data.with_annotators(
+        read_annotator_column(labels, annotator_column), f"column {annotator_column!r} of {labels}"
     )
 
 

@@ -30,7 +30,7 @@ def read_folder(
 ) -> LabeledData:
     """Read a folder of images; the name of the sub-folder an image lies in (at any depth) is its label.
 
-    Hidden files are ignored; files with other endings too, and counted in ``source``.
+    Hidden files are ignored; files with other endings too, and counted in ``origin``.
 
     Raises:
         InputError: If there are no images, images lie beside the class folders, a class folder is empty, a
@@ -54,12 +54,12 @@ def read_folder(
     if with_labels:
         _check_class_folders(folder, images, class_names)
     inputs, kept, skipped = read_images(images, ids, image_size, skip_unreadable)
-    source = f"folder {folder}"
+    origin = f"folder {folder}"
     if others:
         names = (path.relative_to(folder).as_posix() for path in others)
-        source += f" ({len(others):,} other files ignored: {list_some(names, 3)})"
+        origin += f" ({len(others):,} other files ignored: {list_some(names, 3)})"
     if not with_labels:
-        return LabeledData(inputs, None, tuple(class_names or ()), source, skipped)
+        return LabeledData(inputs, None, tuple(class_names or ()), origin, skipped)
     values = [ids[index].split("/")[0] for index in kept]
     if class_names is None:
         emptied = {name.split("/")[0] for name in skipped} - set(values)
@@ -68,7 +68,7 @@ def read_folder(
                 f"no image of class {list_some(map(repr, sorted(emptied)))} in {folder} can be read."
             )
     indices, names_found = encode_labels(values, class_names, name=f"sub-folders of {folder}")
-    return LabeledData(inputs, indices, names_found, source, skipped)
+    return LabeledData(inputs, indices, names_found, origin, skipped)
 
 
 def read_images(

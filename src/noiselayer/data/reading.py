@@ -29,7 +29,7 @@ class Reading:
     path: str
     labels: str | None = None
     label_column: str | None = None
-    source_column: str | None = None
+    annotator_column: str | None = None
     inputs_key: str | None = None
     layout: Layout = "auto"
     image_column: str | None = None
@@ -84,7 +84,7 @@ class Reading:
             path=path,
             class_names=class_names,
             image_size=None if arrays else image_size,
-            source_column=None,  # of the noisy labels alone
+            annotator_column=None,  # of the noisy labels alone
         )
         if not table:
             same = replace(
@@ -112,8 +112,12 @@ class Reading:
         >>> reading = Reading("a.npz", image_size=(8, 8), class_names=("a", "b"))
         >>> Reading.from_dict({**reading.to_dict(), "image_size": [8, 8]}) == reading
         True
+        >>> Reading.from_dict({"path": "a.csv", "source_column": "who"}).annotator_column  # as 0.1 wrote it
+        'who'
         """
         plain: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in state.items()}
+        if "source_column" in plain:  # its name in version 0.1
+            plain["annotator_column"] = plain.pop("source_column")
         return cls(**plain)
 
 

@@ -15,8 +15,8 @@ from noiselayer.data.label_files import (
     is_label_file,
     label_column_of,
     labels_of_column,
+    read_annotator_column,
     read_label_file,
-    read_source_column,
 )
 from noiselayer.data.labeled import LabeledData
 from noiselayer.data.labels import encode_labels
@@ -59,7 +59,7 @@ def read_table(
     *,
     labels: str | None = None,
     label_column: str | None = None,
-    source_column: str | None = None,
+    annotator_column: str | None = None,
     image_column: str | None = None,
     feature_columns: Sequence[str] | None = None,
     categorical_columns: Sequence[str] = (),
@@ -83,9 +83,9 @@ def read_table(
     """
     columns = read_columns(path)
     column, file = _where_labels_are(columns, path, labels, label_column) if with_labels else (None, None)
-    own_sources = source_column if with_labels and file is None else None
-    features = _features(columns, (column, own_sources), image_column, feature_columns, encoder)
-    named = (image_column, column, own_sources)
+    own_annotators = annotator_column if with_labels and file is None else None
+    features = _features(columns, (column, own_annotators), image_column, feature_columns, encoder)
+    named = (image_column, column, own_annotators)
     as_text = [*categorical_columns, *(name for name in named if name is not None)]
     require_columns(columns, [*features, *as_text], str(path))
     if encoder is not None:
@@ -97,16 +97,16 @@ def read_table(
     kept = list(range(len(frame)))
     if image_column is not None:
         inputs, kept, skipped = _images(frame, path, image_column, image_size, skip_unreadable)
-        source = f"{path}, images from column {image_column!r}"
+        origin = f"{path}, images from column {image_column!r}"
     else:
         if encoder is None:
             encoder = TableEncoder.fit(
                 frame[features], categorical=categorical_columns, impute_missing=impute_missing
             )
         inputs = TableInputs(frame, encoder)
-        source = f"{path}, features {list_some(features, 20)}"
+        origin = f"{path}, features {list_some(features, 20)}"
     if not with_labels:
-        return LabeledData(inputs, None, tuple(class_names or ()), source, skipped)
+        return LabeledData(inputs, None, tuple(class_names or ()), origin, skipped)
 
     where = f"column {column!r}" if file is None else file
     values = labels_of_column(frame, str(column)) if file is None else read_label_file(file, label_column)
@@ -116,11 +116,15 @@ def read_table(
             f"{len(values):,} labels."
         )
     indices, names = encode_labels(values[kept], class_names, name=f"labels ({where})")
-    data = LabeledData(inputs, indices, names, f"{source}, labels from {where}", skipped)
-    if source_column is None:
+    data = LabeledData(inputs, indices, names, f"{origin}, labels from {where}", skipped)
+    if annotator_column is None:
         return data
-    who = labels_of_column(frame, source_column) if file is None else read_source_column(file, source_column)
-    return data.with_sources(who[kept], f"column {source_column!r} of {path if file is None else file}")
+    who = (
+        labels_of_column(frame, annotator_column)
+        if file is None
+        else read_annotator_column(file, annotator_column)
+    )
+    return data.with_annotators(who[kept], f"column {annotator_column!r} of {path if file is None else file}")
 
 
 def _where_labels_are(
@@ -153,7 +157,7 @@ def _features(
         return [column.name for column in encoder.columns]
     if feature_columns is None:
         return [column for column in columns if column not in about_labels]
-    for column, holds in zip(about_labels, ("the labels", "the sources of the labels"), strict=True):
+    for column, holds in zip(about_labels, ("the labels", "who gave the labels"), strict=True):
         if column is not None and column in feature_columns:
             raise InputError(f"column {column!r} holds {holds}, so it cannot be a feature too.")
     return list(feature_columns)

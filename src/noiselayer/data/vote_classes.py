@@ -55,7 +55,7 @@ def names_of(
         return check_class_names(class_names)
     distinct = sorted({text for column in columns for text in np.unique(column).tolist()} - {""})
     if not distinct:
-        raise InputError("the table holds no label by any source: every cell is empty.")
+        raise InputError("the table holds no label by any annotator: every cell is empty.")
     if len(distinct) > 2 and "-1" in distinct and all(map(_INTEGER.fullmatch, distinct)):
         raise InputError(
             "labels must lie in 0..K-1; -1 is among them, which often means 'no label'. Leave such cells empty, "

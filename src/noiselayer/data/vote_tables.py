@@ -1,4 +1,4 @@
-"""Tables of several sources' labels, a column per source or a row per label."""
+"""Tables of several annotators' labels, a column per annotator or a row per label."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ __all__ = ["VoteTable", "read_votes"]
 
 @dataclass(frozen=True, eq=False)
 class VoteTable:
-    """M labels of N samples by S sources, with names.
+    """M labels of N samples by S annotators, with names.
 
     Attributes:
         ids: The N samples' names, in the order of the table.
-        source_names: S names.
+        annotator_names: S names.
         class_names: K names.
         samples: Shape (M,), positions in ``ids``, ascending.
-        sources: Shape (M,), positions in ``source_names``.
+        annotators: Shape (M,), positions in ``annotator_names``.
         labels: Shape (M,), classes.
         true_labels: Shape (N,), -1 where unknown.
     """
 
     ids: tuple[str, ...]
-    source_names: tuple[str, ...]
+    annotator_names: tuple[str, ...]
     class_names: tuple[str, ...]
     samples: Tensor
-    sources: Tensor
+    annotators: Tensor
     labels: Tensor
     true_labels: Tensor
 
@@ -45,7 +45,7 @@ def read_votes(
     path: str | Path,
     *,
     label_columns: Sequence[str] | None = None,
-    source_column: str | None = None,
+    annotator_column: str | None = None,
     label_column: str | None = None,
     id_column: str | None = None,
     true_column: str | None = None,
@@ -54,11 +54,11 @@ def read_votes(
     r"""Read who said what of which sample.
 
     Args:
-        path: A table .csv, .tsv or .parquet. Empty cells are labels that a source has not given.
-        label_columns: Of a table with a row per sample: a column per source.
-        source_column: Of a table with a row per label: who gave it.
-        label_column: With ``source_column``: the label.
-        id_column: Names of the samples. Needed with ``source_column``; row numbers from 0 if None.
+        path: A table .csv, .tsv or .parquet. Empty cells are labels that an annotator has not given.
+        label_columns: Of a table with a row per sample: a column per annotator.
+        annotator_column: Of a table with a row per label: who gave it.
+        label_column: With ``annotator_column``: the label.
+        id_column: Names of the samples. Needed with ``annotator_column``; row numbers from 0 if None.
         true_column: The true class of samples that have been checked, empty for others.
         class_names: The K names in the order wanted; the different labels, sorted, if None.
 
@@ -70,17 +70,17 @@ def read_votes(
     >>> path = Path(tempfile.mkdtemp()) / "said.csv"
     >>> _ = path.write_text("image,ann,bob\na.png,cat,dog\nb.png,,cat\n")
     >>> votes = read_votes(path, label_columns=["ann", "bob"], id_column="image")
-    >>> votes.samples.tolist(), votes.sources.tolist(), votes.labels.tolist()
+    >>> votes.samples.tolist(), votes.annotators.tolist(), votes.labels.tolist()
     ([0, 0, 1], [0, 1, 1], [0, 1, 0])
     """
     path = Path(path)
-    wide = _is_wide(label_columns, source_column, label_column, id_column)
+    wide = _is_wide(label_columns, annotator_column, label_column, id_column)
     if not path.is_file():
         raise InputError(f"there is no table {path}.")
     if path.suffix.lower() not in TABLE_SUFFIXES:
         raise InputError(f"the table must be a file {', '.join(TABLE_SUFFIXES)}; got {path}.")
     said = list(label_columns) if label_columns else [str(label_column)]
-    used = [name for name in (*said, source_column, id_column, true_column) if name is not None]
+    used = [name for name in (*said, annotator_column, id_column, true_column) if name is not None]
     if len(set(used)) < len(used):
         twice = sorted({name for name in used if used.count(name) > 1})
         raise InputError(f"column {list_some(map(repr, twice))} is named for more than one purpose.")
@@ -95,36 +95,38 @@ def read_votes(
         ids = [str(row) for row in range(len(frame))] if id_column is None else texts[id_column].tolist()
         _check_ids(ids, str(id_column))
         table = np.stack([numbers[name] for name in said], axis=1)
-        sample, source = np.nonzero(table >= 0)
-        return _votes(ids, said, names, sample, source, table[sample, source], truth)
+        sample, annotator = np.nonzero(table >= 0)
+        return _votes(ids, said, names, sample, annotator, table[sample, annotator], truth)
     return _long(
-        texts[str(id_column)], texts[str(source_column)], numbers[str(label_column)], truth, names, used
+        texts[str(id_column)], texts[str(annotator_column)], numbers[str(label_column)], truth, names, used
     )
 
 
 def _is_wide(
     label_columns: Sequence[str] | None,
-    source_column: str | None,
+    annotator_column: str | None,
     label_column: str | None,
     id_column: str | None,
 ) -> bool:
     if label_columns is not None:
-        if source_column is not None or label_column is not None:
+        if annotator_column is not None or label_column is not None:
             raise InputError(
-                "label_columns (a column per source) excludes source_column and label_column (a row per label)."
+                "label_columns (a column per annotator) excludes annotator_column and label_column (a row per label)."
             )
         if not label_columns:
-            raise InputError("label_columns must name a column per source, as in annotator_a,annotator_b.")
+            raise InputError("label_columns must name a column per annotator, as in annotator_a,annotator_b.")
         return True
-    long = {"source_column": source_column, "label_column": label_column, "id_column": id_column}
+    long = {"annotator_column": annotator_column, "label_column": label_column, "id_column": id_column}
     missing = [name for name, value in long.items() if value is None]
-    if len(missing) == len(long) or source_column is None:
+    if len(missing) == len(long) or annotator_column is None:
         raise InputError(
-            "say where the labels are: label_columns for a column per source, or id_column, source_column and "
+            "say where the labels are: label_columns for a column per annotator, or id_column, annotator_column and "
             "label_column for a row per label."
         )
     if missing:
-        raise InputError(f"a table with a row per label needs {' and '.join(missing)} beside source_column.")
+        raise InputError(
+            f"a table with a row per label needs {' and '.join(missing)} beside annotator_column."
+        )
     return False
 
 
@@ -136,7 +138,7 @@ def _check_ids(ids: Sequence[str], column: str) -> None:
         if first.setdefault(name, row) != row:
             raise InputError(
                 f"column {column!r} names {name!r} twice (rows {first[name]} and {row}, counting from 0). A row "
-                "is a sample here; for a row per label say source_column and label_column."
+                "is a sample here; for a row per label say annotator_column and label_column."
             )
 
 
@@ -148,12 +150,12 @@ def _long(
     class_names: tuple[str, ...],
     used: Sequence[str],
 ) -> VoteTable:
-    for texts, column, what in ((of, used[2], "sample"), (by, used[1], "source")):
+    for texts, column, what in ((of, used[2], "sample"), (by, used[1], "annotator")):
         if (texts == "").any():
             row = int(np.argmax(texts == ""))
             raise InputError(f"column {column!r} names no {what} in row {row} (counting from 0).")
     ids, sample = _in_order(of)
-    sources, source = _in_order(by)
+    annotators, annotator = _in_order(by)
     known = None
     if truth is not None:
         known = np.full(len(ids), -1)
@@ -165,16 +167,16 @@ def _long(
                 )
             known[sample[row]] = truth[row]
     given = np.flatnonzero(labels >= 0)
-    given = given[np.lexsort((source[given], sample[given]))]
-    sample, source = sample[given], source[given]
-    again = np.flatnonzero((np.diff(sample) == 0) & (np.diff(source) == 0))
+    given = given[np.lexsort((annotator[given], sample[given]))]
+    sample, annotator = sample[given], annotator[given]
+    again = np.flatnonzero((np.diff(sample) == 0) & (np.diff(annotator) == 0))
     if len(again):
         at = again[0]
         raise InputError(
-            f"source {sources[source[at]]!r} labels sample {ids[sample[at]]!r} twice (rows {given[at]} and "
-            f"{given[at + 1]}, counting from 0). Keep one of them, or name them as two sources."
+            f"annotator {annotators[annotator[at]]!r} labels sample {ids[sample[at]]!r} twice (rows {given[at]} and "
+            f"{given[at + 1]}, counting from 0). Keep one of them, or name them as two annotators."
         )
-    return _votes(ids, sources, class_names, sample, source, labels[given], known)
+    return _votes(ids, annotators, class_names, sample, annotator, labels[given], known)
 
 
 def _in_order(texts: npt.NDArray[np.str_]) -> tuple[list[str], npt.NDArray[np.int64]]:
@@ -187,17 +189,17 @@ def _in_order(texts: npt.NDArray[np.str_]) -> tuple[list[str], npt.NDArray[np.in
 
 def _votes(
     ids: Sequence[str],
-    sources: Sequence[str],
+    annotators: Sequence[str],
     class_names: tuple[str, ...],
     sample: npt.NDArray[np.int64],
-    source: npt.NDArray[np.int64],
+    annotator: npt.NDArray[np.int64],
     labels: npt.NDArray[np.int64],
     truth: npt.NDArray[np.int64] | None,
 ) -> VoteTable:
     if not len(labels):
-        raise InputError("the table holds no label by any source: every cell is empty.")
+        raise InputError("the table holds no label by any annotator: every cell is empty.")
     known = torch.full((len(ids),), -1) if truth is None else torch.from_numpy(truth)
     samples, by, classes = (
-        torch.from_numpy(np.ascontiguousarray(part, dtype=np.int64)) for part in (sample, source, labels)
+        torch.from_numpy(np.ascontiguousarray(part, dtype=np.int64)) for part in (sample, annotator, labels)
     )
-    return VoteTable(tuple(ids), tuple(sources), class_names, samples, by, classes, known.long())
+    return VoteTable(tuple(ids), tuple(annotators), class_names, samples, by, classes, known.long())

@@ -53,7 +53,7 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
         noise_matrix: Shape (K, K), array or tensor, ``noise_matrix[j, i] = p(noisy = j | true = i)``: columns
             are true classes and sum to 1; rows and columns in the order of ``classes_``, sorted labels. For
             ``method="known"``, and only for it. If ``fit`` is told who gave each label, shape (S, K, K), a matrix
-            for each source in the order of ``sources_``, sorted names.
+            for each annotator in the order of ``annotators_``, sorted names.
         max_iter: Passes over the training samples in the main stage. Where there is a warm-up, it keeps its
             share: half of it. None for the default of the kind of data, here and below.
         batch_size: Samples per step.
@@ -79,11 +79,11 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
         classes_: Shape (K,), the different labels, sorted, of whatever type they came in.
         method_: What "auto" has chosen, or ``method``.
         noise_matrix_: Shape (K, K), columns = true classes: learned, estimated, given, or the identity. With
-            ``sources``, of all labels together.
-        sources_: Shape (S,), the different ``sources`` given to ``fit``, sorted; None without.
-        source_matrices_: Shape (S, K, K), the noise matrix of every source; None without sources.
-        source_estimate_: A :class:`~noiselayer.annotators.SourceEstimate`: which source is how good at what, with
-            intervals and in words (``summary()``); None without sources, or where their matrices were given.
+            ``annotators``, of all labels together.
+        annotators_: Shape (S,), the different ``annotators`` given to ``fit``, sorted; None without.
+        annotator_matrices_: Shape (S, K, K), the noise matrix of every annotator; None without annotators.
+        annotator_estimate_: A :class:`~noiselayer.annotators.AnnotatorEstimate`: which annotator is how good at what,
+            with intervals and in words (``summary()``); None without annotators, or where their matrices were given.
         estimate_: A :class:`~noiselayer.estimation.NoiseEstimate` with the standard errors of the matrix as it
             was measured, and warnings; None for methods that do not measure it.
         start_matrix_: Where the learned matrix started, shape (K, K); None for other methods and starts.
@@ -143,7 +143,7 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
         X: Any,
         y: Any,
         *,
-        sources: Any = None,
+        annotators: Any = None,
         X_clean: Any = None,
         y_clean: Any = None,
         X_outside: Any = None,
@@ -154,7 +154,7 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
             X: Shape (N, D): an array, a DataFrame of numbers, nested lists. Or images: (N, H, W),
                 (N, H, W, C) or (N, C, H, W), bytes or floats, taken in the units they come in.
             y: Shape (N,), the noisy labels, of any type that sorts.
-            sources: Shape (N,), who gave each label (annotator, prompt or model version, web site, rule), of any
+            annotators: Shape (N,), who gave each label (annotator, prompt or model version, web site, rule), of any
                 type that sorts. Each gets a noise matrix of its own, drawn to the common one by how little it has
                 labelled. For methods "learned", "estimated" and "known".
             X_clean: Samples like X whose labels can be trusted. A pipeline does not transform them.
@@ -169,7 +169,7 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
             ValueError: If X or y is unfit, the clean or outside samples do not suit them, a parameter is out
                 of range or would change nothing, or ``noise_matrix`` does not suit the method or the classes.
         """
-        data = self._labeled(X, y, sources)
+        data = self._labeled(X, y, annotators)
         if (X_clean is None) != (y_clean is None):
             raise InputError("X_clean and y_clean must be given together: samples and their trusted labels.")
         clean = outside = None
@@ -184,9 +184,9 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
         self.network_ = trained.network
         self.noise_matrix_ = trained.noise_matrix.double().numpy()
         self.estimate_ = trained.estimate
-        self.source_estimate_ = None if trained.by_source is None else trained.by_source.sources
-        matrices = trained.source_matrices
-        self.source_matrices_ = None if matrices is None else matrices.double().numpy()
+        self.annotator_estimate_ = None if trained.by_annotator is None else trained.by_annotator.annotators
+        matrices = trained.annotator_matrices
+        self.annotator_matrices_ = None if matrices is None else matrices.double().numpy()
         start = trained.start_matrix
         self.start_matrix_ = None if start is None else start.double().numpy()
         self.n_iter_ = trained.stages[-1].epochs
@@ -223,7 +223,7 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
         tags.input_tags.three_d_array = True  # and four: there is no tag for it
         return tags
 
-    def _labeled(self, X: Any, y: Any, sources: Any = None) -> LabeledData:
+    def _labeled(self, X: Any, y: Any, annotators: Any = None) -> LabeledData:
         with np.errstate(over="ignore"):  # too large for single precision: refused in words, as infinity is
             X, y = validate_data(self, X, y, dtype=DTYPES, allow_nd=True)
         check_classification_targets(y)
@@ -237,10 +237,10 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
         names = tuple(map(str, self.classes_.tolist()))
         self.input_shape_ = inputs.shape
         data = LabeledData(inputs, torch.from_numpy(codes.astype(np.int64)), names, "X and y")
-        self.sources_ = None
-        if sources is not None:
-            data = data.with_sources(sources, "sources")
-            self.sources_ = np.unique(np.asarray(sources))
+        self.annotators_ = None
+        if annotators is not None:
+            data = data.with_annotators(annotators, "annotators")
+            self.annotators_ = np.unique(np.asarray(annotators))
         if len(data) > len(self.classes_):
             return data
         warnings.warn(

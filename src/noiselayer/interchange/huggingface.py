@@ -57,8 +57,8 @@ def from_datasets(
         list(dataset.with_format(None)[label_column]), names, name=f"labels ({label_column})"
     )
     inputs = ArrayInputs(_stacked(dataset, input_column), name=f"column {input_column!r}")
-    source = f"a data set, inputs from column {input_column!r}, labels from column {label_column!r}"
-    return LabeledData(inputs, labels, known, source)
+    origin = f"a data set, inputs from column {input_column!r}, labels from column {label_column!r}"
+    return LabeledData(inputs, labels, known, origin)
 
 
 def relabel_datasets(

@@ -58,8 +58,8 @@ def from_pandas(
         frame[features], categorical=categorical_columns, impute_missing=impute_missing
     )
     inputs = TableInputs(frame, encoder, ids=[str(name) for name in frame.index])
-    source = f"a frame, features {list_some(features, 20)}, labels from column {label_column!r}"
-    return LabeledData(inputs, labels, names, source)
+    origin = f"a frame, features {list_some(features, 20)}, labels from column {label_column!r}"
+    return LabeledData(inputs, labels, names, origin)
 
 
 def relabel_pandas(
@@ -99,7 +99,7 @@ def relabel_pandas(
 
 
 def written_as(
-    old: Sequence[Any], labels: Sequence[str], class_names: Sequence[str] | None, source: str
+    old: Sequence[Any], labels: Sequence[str], class_names: Sequence[str] | None, origin: str
 ) -> list[Any]:
     """Classes by name -> the way a column writes them; rows that do not change stay exactly as they are.
 
@@ -109,9 +109,9 @@ def written_as(
     import numpy as np
 
     if len(labels) != len(old):
-        raise InputError(f"labels must be one per row: {source} has {len(old):,} rows, got {len(labels):,}.")
-    names, known = label_names(np.asarray(old), class_names, source)
-    raw = raw_labels(old, names, known, list(dict.fromkeys(labels)), source)
+        raise InputError(f"labels must be one per row: {origin} has {len(old):,} rows, got {len(labels):,}.")
+    names, known = label_names(np.asarray(old), class_names, origin)
+    raw = raw_labels(old, names, known, list(dict.fromkeys(labels)), origin)
     return [
         value if name == before else raw[name] for value, before, name in zip(old, names, labels, strict=True)
     ]

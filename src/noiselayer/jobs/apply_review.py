@@ -87,11 +87,11 @@ def apply_review(
     for decision in decisions:
         row = _row(decision, store)
         if row in seen:
-            raise InputError(f"two decisions are about sample {row} of {store.source}; leave one of them.")
+            raise InputError(f"two decisions are about sample {row} of {store.origin}; leave one of them.")
         seen[row] = decision
         if store.names[row] != decision.given_label:
             raise InputError(
-                f"sample {row} carries {_short(store.names[row])} in {store.source}, but the decision was about the "
+                f"sample {row} carries {_short(store.names[row])} in {store.origin}, but the decision was about the "
                 f"label {_short(decision.given_label)}: these are other labels than those reviewed. If labels are "
                 "numbers, say what they mean with class_names."
             )
@@ -159,7 +159,7 @@ def _label_key(path: Path) -> str:
 def _check_target(target: Path, store: LabelStore, data: Path, force: bool) -> None:
     if target.suffix.lower() not in store.endings:
         wanted = " or ".join(ending or "a folder's name" for ending in store.endings)
-        raise InputError(f"the corrected labels of {store.source} are written as {wanted}; got {target}.")
+        raise InputError(f"the corrected labels of {store.origin} are written as {wanted}; got {target}.")
     for own in (*store.files, data):
         if target.resolve() == own.resolve() or (own.is_dir() and own.resolve() in target.resolve().parents):
             raise InputError(f"{target} would change the data themselves; name another file with --out.")
@@ -178,7 +178,7 @@ def _row(decision: Decision, store: LabelStore) -> int:
         row = int(name) if name.isascii() and name.isdigit() else decision.sample
         if row >= len(store.names):
             raise InputError(
-                f"a decision is about sample {row}, but {store.source} has {len(store.names):,} labels only: these are "
+                f"a decision is about sample {row}, but {store.origin} has {len(store.names):,} labels only: these are "
                 "other data than those reviewed."
             )
         return row
@@ -188,7 +188,7 @@ def _row(decision: Decision, store: LabelStore) -> int:
     if len(found) != 1:
         often = "more than once" if found else "not at all"
         raise InputError(
-            f"a decision is about {_short(decision.id)}, which stands in {store.source} {often}."
+            f"a decision is about {_short(decision.id)}, which stands in {store.origin} {often}."
         )
     return found[0]
 

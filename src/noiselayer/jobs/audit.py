@@ -11,14 +11,14 @@ from typing import Any, Literal
 
 from torch import Tensor
 
-from noiselayer.annotators.describe import describe_sources
+from noiselayer.annotators.describe import describe_annotators
 from noiselayer.annotators.estimates import CombinedLabels
 from noiselayer.audit import AuditResult
 from noiselayer.audit.stream import audit_stream, batches_of_columns
 from noiselayer.data import LabeledData, check_for_training
 from noiselayer.data.label_sets import read_probabilities
 from noiselayer.errors import InputError
-from noiselayer.jobs.audit_by_annotator import judged_by_source, whole_probs
+from noiselayer.jobs.audit_by_annotator import judged_by_annotator, whole_probs
 from noiselayer.jobs.audit_plan import AuditPlan, abandon_folder, check_out_of_sample, open_folder
 from noiselayer.storage.audit_folder import SavedAudit, load_audit, save_audit
 from noiselayer.storage.environment import evaluation_device
@@ -38,7 +38,7 @@ _IN_SAMPLE = (
 
 
 @dataclass(frozen=True, eq=False)
-class _Source:
+class _Probabilities:
     """Probabilities, wherever they come from."""
 
     probs: Any
@@ -76,7 +76,7 @@ def audit_files(
         data = sets.noisy
         check_for_training(data)
         Q = None if plan.noise_matrix is None else read_noise_matrix(plan.noise_matrix, data.class_names)
-        source = _given(plan, data, hardware)
+        given = _given(plan, data, hardware)
         finished = open_folder(plan, data, resume=resume)
     except InputError:
         raise
@@ -90,34 +90,34 @@ def audit_files(
         shutil.rmtree(plan.out / "folds", ignore_errors=True)
         return saved
     say(data.summary())
-    if source is None:
+    if given is None:
         try:
-            source = _trained(plan, data, sets.clean, hardware, say)
+            given = _trained(plan, data, sets.clean, hardware, say)
         except BaseException:
             abandon_folder(plan.out)
             raise
-    if source is None:
+    if given is None:
         return None
     assert data.labels is not None
     try:
         result = audit_stream(
-            None if callable(source.probs) else data.labels,  # batches bring them
-            source.probs,
-            source.noise_matrix if Q is None else Q,
-            probs_of=source.probs_of,
-            standard_error=source.standard_error if Q is None else None,
+            None if callable(given.probs) else data.labels,  # batches bring them
+            given.probs,
+            given.noise_matrix if Q is None else Q,
+            probs_of=given.probs_of,
+            standard_error=given.standard_error if Q is None else None,
             threshold=plan.threshold,
             class_names=data.class_names,
             top=plan.top,
         )
         found = None
-        if data.label_sources is not None:
-            probs = whole_probs(source.probs)
-            result, found = judged_by_source(result, data, probs, threshold=plan.threshold, top=plan.top)
+        if data.annotators is not None:
+            probs = whole_probs(given.probs)
+            result, found = judged_by_annotator(result, data, probs, threshold=plan.threshold, top=plan.top)
     except (ValueError, TypeError) as error:
         abandon_folder(plan.out)
         raise InputError(str(error)) from error
-    saved = _saved(plan, data, result, source, found)
+    saved = _saved(plan, data, result, given, found)
     save_audit(plan.out, saved)
     _report(plan, saved, data)
     shutil.rmtree(plan.out / "folds", ignore_errors=True)
@@ -136,7 +136,7 @@ def _report(plan: AuditPlan, saved: SavedAudit, data: LabeledData) -> None:
         warnings.warn(f"The report was not written: {error}", stacklevel=2)
 
 
-def _given(plan: AuditPlan, data: LabeledData, hardware: Hardware) -> _Source | None:
+def _given(plan: AuditPlan, data: LabeledData, hardware: Hardware) -> _Probabilities | None:
     """Probabilities from a file or from a run; None if models are to be trained."""
     if plan.probs is not None:
         assert plan.probs_of is not None
@@ -155,16 +155,16 @@ def _given(plan: AuditPlan, data: LabeledData, hardware: Hardware) -> _Source | 
                 f"{plan.probs} must hold a row for each of the {len(data):,} samples and a column for each of the "
                 f"{data.num_classes} classes; it has shape {shape}."
             )
-        return _Source(found, plan.probs_of)
+        return _Probabilities(found, plan.probs_of)
     if plan.run is not None:
         run = load_run(plan.run)
         if tuple(run.class_names) != tuple(data.class_names):
-            raise InputError(f"the run in {plan.run} is of other classes than {data.source}.")
+            raise InputError(f"the run in {plan.run} is of other classes than {data.origin}.")
         if not plan.in_sample:
             check_out_of_sample(run, data, plan.reading)
         of_true = run.config["options"]["method"] in THROUGH_Q
         probs = run.predict(data, device=evaluation_device(hardware)).probs
-        return _Source(
+        return _Probabilities(
             probs,
             "true" if of_true else "noisy",
             noise_matrix=run.noise_matrix if of_true else None,
@@ -179,7 +179,7 @@ def _trained(
     clean: LabeledData | None,
     hardware: Hardware,
     say: Callable[[str], None],
-) -> _Source | None:
+) -> _Probabilities | None:
     changes = plan.options
     if (
         changes.get("model", default_options(data.inputs.kind).model)
@@ -194,8 +194,8 @@ def _trained(
             method, why = choose_method(len(data), len(clean), data.num_classes)
             say(f"Method {method}: {why}.")
         options = replace(options, method=method)
-    # Sources are told apart in judging, not in training.
-    of_all = replace(data, label_sources=None, source_names=())
+    # Annotators are told apart in judging, not in training.
+    of_all = replace(data, annotators=None, annotator_names=())
     try:
         fitted = cross_fit(
             of_all,
@@ -213,11 +213,17 @@ def _trained(
         raise InputError(str(error)) from error
     if fitted.interrupted:
         return None
-    return _Source(fitted.probs, fitted.probs_of, plan.folds, fitted.noise_matrix, fitted.standard_error)
+    return _Probabilities(
+        fitted.probs, fitted.probs_of, plan.folds, fitted.noise_matrix, fitted.standard_error
+    )
 
 
 def _saved(
-    plan: AuditPlan, data: LabeledData, result: AuditResult, source: _Source, found: CombinedLabels | None
+    plan: AuditPlan,
+    data: LabeledData,
+    result: AuditResult,
+    given: _Probabilities,
+    found: CombinedLabels | None,
 ) -> SavedAudit:
     wrong = result.wrong
     per_class = [
@@ -245,12 +251,12 @@ def _saved(
         standard_error=result.standard_error,
         findings=result.findings,
         temperature=result.temperature,
-        source={"path": plan.reading.path, "reading": plan.reading.to_dict()},
-        folds=source.folds,
-        warnings=(*source.warnings, *result.warnings),
-        sources=None
-        if found is None or found.sources is None
-        else describe_sources(found, found.sources, len(found)),
+        origin={"path": plan.reading.path, "reading": plan.reading.to_dict()},
+        folds=given.folds,
+        warnings=(*given.warnings, *result.warnings),
+        annotators=None
+        if found is None or found.annotators is None
+        else describe_annotators(found, found.annotators, len(found)),
     )
 
 

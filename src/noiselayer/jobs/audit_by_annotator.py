@@ -1,4 +1,4 @@
-"""Labels that come from several sources: every one is judged by its source's noise matrix."""
+"""Labels that come from several annotators: every one is judged by its annotator's noise matrix."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from noiselayer.annotators import audit_sources
+from noiselayer.annotators import audit_annotators
 from noiselayer.annotators.estimates import CombinedLabels
 from noiselayer.audit import AuditResult
 from noiselayer.audit.verdict import best_threshold
 from noiselayer.data import LabeledData
 
-__all__ = ["judged_by_source", "whole_probs"]
+__all__ = ["judged_by_annotator", "whole_probs"]
 
 
-def judged_by_source(
+def judged_by_annotator(
     result: AuditResult,
     data: LabeledData,
     probs: Tensor,
@@ -27,12 +27,12 @@ def judged_by_source(
     threshold: float | None = None,
     top: int | None = None,
 ) -> tuple[AuditResult, CombinedLabels]:
-    """The audit with rows, verdicts and suggestions by each source's own matrix, and what was found of the sources.
+    """The audit with rows, verdicts and suggestions by each annotator's own matrix, and what was found of them.
 
-    The counts stay those of the common matrix, which is the sources' mean, and so do their intervals.
+    The counts stay those of the common matrix, which is the annotators' mean, and so do their intervals.
 
     Args:
-        result: Of all labels, as if one source had given them.
+        result: Of all labels, as if one annotator had given them.
         data: Labels, and who gave each.
         probs: Shape (N, K), the probabilities that were audited.
         threshold: Of the verdict; the best by expected F1 if None.
@@ -45,20 +45,20 @@ def judged_by_source(
     >>> wrong = (torch.rand(900, generator=torch.Generator().manual_seed(0)) < 0.3) & (who == 1)
     >>> labels = torch.where(wrong, (truth + 1) % 3, truth)
     >>> probs = torch.nn.functional.one_hot(truth, 3) * 0.85 + 0.05
-    >>> data = from_arrays(torch.zeros(900, 1), labels).with_sources(who, "a doctest")
-    >>> audit, found = judged_by_source(audit_labels(labels, probs, probs_of="true"), data, probs)
-    >>> bool((audit.is_error == wrong).all()), found.sources.source_names
+    >>> data = from_arrays(torch.zeros(900, 1), labels).with_annotators(who, "a doctest")
+    >>> audit, found = judged_by_annotator(audit_labels(labels, probs, probs_of="true"), data, probs)
+    >>> bool((audit.is_error == wrong).all()), found.annotators.annotator_names
     (True, ('0', '1'))
     """
     assert data.labels is not None
-    assert data.label_sources is not None
-    found = audit_sources(
+    assert data.annotators is not None
+    found = audit_annotators(
         data.labels,
         probs,
-        data.label_sources,
+        data.annotators,
         noise_matrix=result.noise_matrix.double(),
         probs_of=result.probs_of,
-        source_names=data.source_names,
+        annotator_names=data.annotator_names,
         class_names=data.class_names,
     )
     errors = found.label_errors
@@ -87,7 +87,7 @@ def judged_by_source(
 
 
 def whole_probs(probs: Any) -> Tensor:
-    """All probabilities at once, wherever they come from: sources are judged in memory.
+    """All probabilities at once, wherever they come from: annotators are judged in memory.
 
     Args:
         probs: Shape (N, K), an array or a tensor; the path of an .npy file; or a function that makes batches

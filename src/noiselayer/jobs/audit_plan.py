@@ -86,7 +86,7 @@ class AuditPlan:
         """What tells this audit from another one, as plain types."""
         return {
             "data": {"samples": len(data), "fingerprint": fingerprint(data)},
-            "source_column": self.reading.source_column,
+            "annotator_column": self.reading.annotator_column,
             "class_names": list(data.class_names),
             "folds": self.folds,
             "options": self.options,

@@ -1,4 +1,4 @@
-"""A table of several sources' labels -> a file of labels, and what each source is worth beside it."""
+"""A table of several annotators' labels -> a file of labels, and what each annotator is worth beside it."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from pathlib import Path
 
 from torch import Tensor
 
-from noiselayer.annotators import CombinedLabels, SourceEstimate, combine_labels
-from noiselayer.annotators.describe import describe_sources
+from noiselayer.annotators import AnnotatorEstimate, CombinedLabels, combine_labels
+from noiselayer.annotators.describe import describe_annotators
 from noiselayer.data.label_sets import Probabilities, read_probabilities
 from noiselayer.data.vote_tables import VoteTable, read_votes
 from noiselayer.errors import InputError
 from noiselayer.files.records import write_json
 from noiselayer.files.whole_file import whole_files, writing
-from noiselayer.report.sources_page import render_sources
+from noiselayer.report.annotators_page import render_annotators
 
 __all__ = ["CombinedTable", "combine_table"]
 
@@ -26,15 +26,15 @@ class CombinedTable:
     """What was found and where it stands.
 
     Attributes:
-        combined: Labels and sources.
-        sources: Of ``combined``, which always has them here.
-        unlabelled: How many samples have no label still, since no source and no model says anything of them.
-        figures: The file with the sources' matrices.
+        combined: Labels and annotators.
+        annotators: Of ``combined``, which always has them here.
+        unlabelled: How many samples have no label still, since no annotator and no model says anything of them.
+        figures: The file with the annotators' matrices.
         page: The page on them.
     """
 
     combined: CombinedLabels
-    sources: SourceEstimate
+    annotators: AnnotatorEstimate
     unlabelled: int
     figures: Path
     page: Path
@@ -45,7 +45,7 @@ def combine_table(
     out: str | Path,
     *,
     label_columns: Sequence[str] | None = None,
-    source_column: str | None = None,
+    annotator_column: str | None = None,
     label_column: str | None = None,
     id_column: str | None = None,
     true_column: str | None = None,
@@ -54,15 +54,15 @@ def combine_table(
     confidence: float = 0.95,
     force: bool = False,
 ) -> CombinedTable:
-    r"""Make one label per sample of several, and write them with what each source is worth.
+    r"""Make one label per sample of several, and write them with what each annotator is worth.
 
     Args:
         table: A .csv, .tsv or .parquet file, see :func:`noiselayer.data.vote_tables.read_votes`.
-        out: A .csv file: id, label, its probability, and ``p(NAME)`` for every class. ``OUT.sources.json`` and
-            ``OUT.sources.html`` go beside it.
-        label_columns: A column per source.
-        source_column: Who gave the label, where a row is a label.
-        label_column: With ``source_column``.
+        out: A .csv file: id, label, its probability, and ``p(NAME)`` for every class. ``OUT.annotators.json`` and
+            ``OUT.annotators.html`` go beside it.
+        label_columns: A column per annotator.
+        annotator_column: Who gave the label, where a row is a label.
+        label_column: With ``annotator_column``.
         id_column: The samples' names.
         true_column: The true class of checked samples.
         probs: A model's out-of-sample probabilities, shape (N, K): ``FILE.npy``, ``FILE.npz:KEY`` or a table,
@@ -83,10 +83,10 @@ def combine_table(
     >>> (folder / "labels.csv").read_text().splitlines()[0]
     'id,label,probability,p(cat),p(dog)'
     >>> found.page.name, found.combined.labels[:3].tolist()
-    ('labels.sources.html', [0, 1, 0])
+    ('labels.annotators.html', [0, 1, 0])
     """
     out = Path(out)
-    figures, page = out.with_name(f"{out.stem}.sources.json"), out.with_name(f"{out.stem}.sources.html")
+    figures, page = out.with_name(f"{out.stem}.annotators.json"), out.with_name(f"{out.stem}.annotators.html")
     _check_output((out, figures, page), Path(table), force)
     if not 0 < confidence < 1:
         raise InputError(f"confidence must lie between 0 and 1, as in 0.95; got {confidence}.")
@@ -96,7 +96,7 @@ def combine_table(
     votes = read_votes(
         table,
         label_columns=label_columns,
-        source_column=source_column,
+        annotator_column=annotator_column,
         label_column=label_column,
         id_column=id_column,
         true_column=true_column,
@@ -107,11 +107,11 @@ def combine_table(
     try:
         combined = combine_labels(
             votes.labels,
-            votes.sources,
+            votes.annotators,
             votes.samples,
             probs=evidence,
             true_labels=votes.true_labels,
-            source_names=votes.source_names,
+            annotator_names=votes.annotator_names,
             class_names=votes.class_names,
             confidence=confidence,
         )
@@ -119,15 +119,15 @@ def combine_table(
         raise InputError(str(error)) from error
     notes = tuple(note.replace("(true_labels)", "(true_column)") for note in combined.warnings)
     combined = replace(combined, warnings=notes)
-    if combined.sources is None:  # only where matrices are given
-        raise RuntimeError("combine_labels left no estimate of the sources.")
-    described = describe_sources(combined, combined.sources, len(votes.ids))
+    if combined.annotators is None:  # only where matrices are given
+        raise RuntimeError("combine_labels left no estimate of the annotators.")
+    described = describe_annotators(combined, combined.annotators, len(votes.ids))
     with writing(str(out), "Nothing was written."), whole_files(out.parent, out.name) as beside:
         write_json(beside / figures.name, described)
-        title = f"The sources of {Path(table).name}"
-        (beside / page.name).write_text(render_sources(combined, title=title), encoding="utf-8")
+        title = f"The annotators of {Path(table).name}"
+        (beside / page.name).write_text(render_annotators(combined, title=title), encoding="utf-8")
         _write_labels(beside / out.name, combined, votes)
-    return CombinedTable(combined, combined.sources, int((combined.labels < 0).sum()), figures, page)
+    return CombinedTable(combined, combined.annotators, int((combined.labels < 0).sum()), figures, page)
 
 
 def _check_output(files: Sequence[Path], table: Path, force: bool) -> None:
@@ -149,8 +149,8 @@ def _evidence(model: Probabilities, votes: VoteTable) -> Tensor:
     if tuple(model.values.shape) != (N, K):
         raise InputError(
             f"probs must have shape ({N}, {K}), a row for each of the table's samples and a column for each of "
-            f"the {K} classes; {model.source} has {tuple(model.values.shape)}. If the model knows classes that no "
-            "source has named, list all in class_names."
+            f"the {K} classes; {model.origin} has {tuple(model.values.shape)}. If the model knows classes that no "
+            "annotator has named, list all in class_names."
         )
     return model.ordered(votes.class_names)
 
@@ -158,11 +158,11 @@ def _evidence(model: Probabilities, votes: VoteTable) -> Tensor:
 def _check_enough(votes: VoteTable, evidence: Tensor | None) -> None:
     if evidence is not None or bool((votes.true_labels >= 0).any()):
         return
-    if len(votes.source_names) == 1:
+    if len(votes.annotator_names) == 1:
         raise InputError(
-            f"all labels are of one source, {votes.source_names[0]!r}, so nothing tells right ones from wrong ones. "
-            "Give two sources or more, or --probs, a model's out-of-sample probabilities, or true_column with some "
-            "checked labels."
+            f"all labels are of one annotator, {votes.annotator_names[0]!r}, so nothing tells right ones from wrong "
+            "ones. Give two annotators or more, or --probs, a model's out-of-sample probabilities, or true_column with "
+            "some checked labels."
         )
     if int(votes.samples.bincount().max()) == 1:
         raise InputError(

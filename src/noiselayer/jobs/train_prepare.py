@@ -23,7 +23,7 @@ from noiselayer.storage.run_folder import RunFolder
 from noiselayer.storage.run_sets import RunSets, read_sets
 from noiselayer.training import Hardware, TrainingOptions, choose_method, default_options
 from noiselayer.training.effects import check_effects
-from noiselayer.training.per_annotator import check_sources
+from noiselayer.training.per_annotator import check_annotators
 from noiselayer.training.seeding import seeded
 
 __all__ = ["prepare_run", "run_config"]
@@ -87,7 +87,7 @@ def prepare_run(
         given = {*(options or {}), *(optimization or {})}
         check_effects(chosen, given, clean=sets.clean is not None, outside=sets.outside is not None)
         Q = None if noise_matrix is None else read_noise_matrix(noise_matrix, sets.noisy.class_names)
-        check_sources(sets.noisy, chosen, Q)
+        check_annotators(sets.noisy, chosen, Q)
         with seeded(chosen.seed):
             network = build_model(
                 chosen.model,
@@ -129,7 +129,7 @@ def run_config(
         **sets.identity(),
         "known_noise_matrix": None if noise_matrix is None else noise_matrix.tolist(),
         "precision": str(hardware.precision),
-        "source": data.source,
+        "source": data.origin,
         "reading": reading.to_dict(),
     }
 

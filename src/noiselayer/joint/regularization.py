@@ -1,6 +1,6 @@
 """What pushes a learned noise matrix away from the identity (§3.3), and what each does on the simplex.
 
-Of a matrix per source, shape (S, K, K), every penalty is the mean over sources.
+Of a matrix per annotator, shape (S, K, K), every penalty is the mean over annotators.
 """
 
 from __future__ import annotations

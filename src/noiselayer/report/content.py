@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from noiselayer.report.source_facts import Sources
+from noiselayer.report.annotator_facts import Annotators
 
 __all__ = ["ClassErrors", "Note", "ReportContent", "StageLosses", "Suspect"]
 
@@ -127,7 +127,7 @@ class ReportContent:
         apply_command: Words of the command line that turn decisions into corrected labels; None if they
             cannot be applied.
         details: What it was made with: names and values.
-        sources: Who gave the labels and how good each is; None if that is not known.
+        annotators: Who gave the labels and how good each is; None if that is not known.
     """
 
     title: str
@@ -145,7 +145,7 @@ class ReportContent:
     suspects_note: str = ""
     apply_command: str | None = None
     details: Sequence[tuple[str, str]] = field(default=())
-    sources: Sources | None = None
+    annotators: Annotators | None = None
 
     def __post_init__(self) -> None:
         K = len(self.class_names)

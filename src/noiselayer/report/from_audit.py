@@ -10,9 +10,9 @@ import torch
 
 from noiselayer.checks.matrix_checks import without_dominance
 from noiselayer.data.reading import Reading
+from noiselayer.report.annotator_facts import annotator_facts
 from noiselayer.report.content import ClassErrors, Note, ReportContent, Suspect
 from noiselayer.report.samples import look_at
-from noiselayer.report.source_facts import source_facts
 from noiselayer.report.wording import in_prose, percent, strongest_confusions
 from noiselayer.storage.review.command import review_command
 
@@ -42,7 +42,7 @@ def content_from_audit(
         data_path: Where the data lie now, if not where they were.
         inputs: The samples, if they are at hand; they are read from the files otherwise.
     """
-    reading = _reading(audit.source, data_path)
+    reading = _reading(audit.origin, data_path)
     suspects, notes = _suspects(audit, reading, limit, inputs)
     matrix = audit.noise_matrix.double().numpy()
     counts = audit.counts["all"]
@@ -79,18 +79,18 @@ def content_from_audit(
         suspects_note=_about(audit, suspects),
         apply_command=None if reading is None else review_command(reading),
         details=_details(audit),
-        sources=None if audit.sources is None else source_facts(audit.sources),
+        annotators=None if audit.annotators is None else annotator_facts(audit.annotators),
     )
 
 
-def _reading(source: dict[str, Any], data_path: str | None) -> Reading | None:
+def _reading(origin: dict[str, Any], data_path: str | None) -> Reading | None:
     """How the data were read; None if nobody wrote it down."""
-    path = data_path or source.get("path")
+    path = data_path or origin.get("path")
     if path is None:
         return None
     known = {
         name: value
-        for name, value in (source.get("reading") or {}).items()
+        for name, value in (origin.get("reading") or {}).items()
         if name in Reading.__dataclass_fields__
     }
     return Reading.from_dict({**known, "path": str(path)})
@@ -170,7 +170,7 @@ def _about(audit: SavedAudit, suspects: Sequence[Suspect]) -> str:
 
 def _details(audit: SavedAudit) -> list[tuple[str, str]]:
     of = {"noisy": "the noisy label, taken back through the noise matrix", "true": "the true class"}
-    details = [("Data", str(audit.source.get("path", "arrays in memory")))]
+    details = [("Data", str(audit.origin.get("path", "arrays in memory")))]
     details.append(("Probabilities of", of.get(audit.probs_of, audit.probs_of)))
     if audit.folds:
         details.append(("Folds", str(audit.folds)))

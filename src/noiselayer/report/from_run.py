@@ -17,9 +17,9 @@ from noiselayer.data import LabeledData
 from noiselayer.data.reading import Reading, fingerprint
 from noiselayer.errors import InputError
 from noiselayer.noise.posterior import label_error_probability, posterior
+from noiselayer.report.annotator_facts import read_annotators
 from noiselayer.report.content import ClassErrors, Note, ReportContent, StageLosses, Suspect
 from noiselayer.report.samples import look_at, row_of
-from noiselayer.report.source_facts import read_sources
 from noiselayer.report.stages import read_stages
 from noiselayer.report.wording import in_prose, percent, strongest_confusions
 from noiselayer.storage.loaded_run import LoadedRun
@@ -83,7 +83,7 @@ def content_from_run(
         notes=notes,
         apply_command=review_command(reading),
         details=_details(run),
-        sources=read_sources(run.folder),
+        annotators=read_annotators(run.folder),
         **found,
     )
 

@@ -14,10 +14,10 @@ from typing import Any
 from jinja2 import DictLoader, Environment, StrictUndefined
 from markupsafe import Markup
 
+from noiselayer.report.annotator_facts import MOST_CLASSES
 from noiselayer.report.content import ReportContent
 from noiselayer.report.curve_picture import draw_losses
 from noiselayer.report.matrix_picture import MAX_CELLS, MatrixPicture, picture_matrix
-from noiselayer.report.source_facts import MOST_CLASSES
 from noiselayer.report.wording import (
     clip,
     clip_prose,
@@ -76,7 +76,7 @@ def render_report(content: ReportContent) -> str:
             ),
         ],
         pairs=_pairs(content),
-        sources=content.sources,
+        annotators=content.annotators,
         most_classes=MOST_CLASSES,
     )
 
@@ -115,7 +115,7 @@ def _template(name: str) -> str:
 @cache
 def _environment() -> Environment:
     environment = Environment(
-        loader=DictLoader({name: _template(name) for name in ("report.html", "source_tables.html")}),
+        loader=DictLoader({name: _template(name) for name in ("report.html", "annotator_tables.html")}),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

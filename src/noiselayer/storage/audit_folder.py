@@ -14,6 +14,7 @@ from noiselayer._version import __version__
 from noiselayer.checks import Finding
 from noiselayer.errors import InputError, list_some
 from noiselayer.files.records import read_json, whole_file, write_json
+from noiselayer.storage.annotators_file import read_annotator_figures, write_annotator_figures
 from noiselayer.storage.matrix_file import read_noise_matrix, write_entries, write_noise_matrix
 
 if TYPE_CHECKING:
@@ -52,11 +53,11 @@ class SavedAudit:
         standard_error: Of its entries, shape (K, K), or None.
         findings: What contradicts the noise model.
         temperature: What the logits were divided by; None if they were taken as they are.
-        source: ``{"path": ..., "reading": {...}}``: the data, and the arguments that read them.
+        origin: ``{"path": ..., "reading": {...}}``: the data, and the arguments that read them.
         folds: How many models were cross-fitted; None if the probabilities came from elsewhere.
         warnings: What is to be known before the figures are used.
-        sources: Where the source of every label is known: how good each is, see
-            :func:`noiselayer.annotators.describe.describe_sources`.
+        annotators: Where it is known who gave each label: how good each annotator is, see
+            :func:`noiselayer.annotators.describe.describe_annotators`.
         made_by: The program and its version.
     """
 
@@ -70,10 +71,10 @@ class SavedAudit:
     standard_error: Tensor | None = None
     findings: tuple[Finding, ...] = ()
     temperature: float | None = None
-    source: dict[str, Any] = field(default_factory=dict)
+    origin: dict[str, Any] = field(default_factory=dict)
     folds: int | None = None
     warnings: tuple[str, ...] = ()
-    sources: dict[str, Any] | None = None
+    annotators: dict[str, Any] | None = None
     made_by: str = f"noiselayer {__version__}"
 
     def in_words(self) -> list[str]:
@@ -88,10 +89,10 @@ class SavedAudit:
         shares = [(row["expected"] / max(row["labels"], 1), row["class"]) for row in self.counts["per_class"]]
         worst = ", ".join(f"{name} {share:.1%}" for share, name in sorted(shares, reverse=True)[:3])
         lines.append(f"Largest shares of wrong labels: {worst}.")
-        if self.sources is not None:
-            ordered = sorted(self.sources["sources"], key=lambda one: one["accuracy"])
+        if self.annotators is not None:
+            ordered = sorted(self.annotators["annotators"], key=lambda one: one["accuracy"])
             told = ", ".join(f"{one['name']} {one['accuracy']:.1%}" for one in ordered[:3])
-            lines.append(f"{len(ordered)} sources of labels; right labels of the worst: {told}.")
+            lines.append(f"{len(ordered)} annotators; right labels of the worst: {told}.")
         lines += [f"Note: {warning}" for warning in self.warnings]
         return lines + [f"Check: {finding}" for finding in self.findings]
 
@@ -104,7 +105,7 @@ def save_audit(folder: str | Path, audit: SavedAudit) -> None:
     ``labels.parquet``                   a row per label that was asked for, see ``LABEL_COLUMNS``
     ``noise_matrix.csv``                 columns are true classes
     ``noise_matrix_standard_error.csv``  of every entry, where it is known
-    ``sources.json``                     how good each source of labels is, where that was asked
+    ``annotators.json``                  how good each annotator is, where that was asked
     ===================================  =====================================================================
 
     Args:
@@ -143,10 +144,7 @@ def save_audit(folder: str | Path, audit: SavedAudit) -> None:
             write_entries(errors, audit.standard_error, audit.class_names)
         else:
             errors.unlink(missing_ok=True)  # of an audit that lay here before
-        if audit.sources is not None:
-            write_json(folder / "sources.json", audit.sources)
-        else:
-            (folder / "sources.json").unlink(missing_ok=True)
+        write_annotator_figures(folder, audit.annotators)
         write_json(folder / "audit.json", _plain(audit))
     except OSError as error:
         raise InputError(f"cannot write to the folder {folder}: {error.strerror}.") from error
@@ -197,7 +195,7 @@ def load_audit(folder: str | Path) -> SavedAudit:
             name: content[name]
             for name in ("probs_of", "num_samples", "threshold", "counts", "temperature", "folds", "made_by")
         }
-        source, warnings = content["source"], tuple(content["warnings"])
+        origin, warnings = content["source"], tuple(content["warnings"])
     except (KeyError, TypeError) as error:
         raise InputError(f"{folder / 'audit.json'} is damaged: {error!r}.") from error
     return SavedAudit(
@@ -207,9 +205,9 @@ def load_audit(folder: str | Path) -> SavedAudit:
         noise_matrix=read_noise_matrix(folder / "noise_matrix.csv", class_names),
         standard_error=_read_standard_error(folder / "noise_matrix_standard_error.csv", len(class_names)),
         findings=findings,
-        source=source,
+        origin=origin,
         warnings=warnings,
-        sources=read_json(folder / "sources.json") if (folder / "sources.json").is_file() else None,
+        annotators=read_annotator_figures(folder),
     )
 
 
@@ -233,7 +231,7 @@ def _plain(audit: SavedAudit) -> dict[str, Any]:
             for finding in audit.findings
         ],
         "temperature": audit.temperature,
-        "source": audit.source,
+        "source": audit.origin,
         "folds": audit.folds,
         "warnings": list(audit.warnings),
     }

@@ -74,7 +74,7 @@ class LoadedRun:
         table = split_address(path)[0].suffix.lower() in TABLE_SUFFIXES
         encoder = self.encoder if table and reading.image_column is None else None
         data = replace(reading, **options).read(encoder=encoder, with_labels=False)
-        self._check(data.inputs, data.source)
+        self._check(data.inputs, data.origin)
         return data
 
     def predict(
@@ -117,22 +117,22 @@ class LoadedRun:
         self._check(inputs, "the data")
         return inputs
 
-    def _check(self, inputs: Inputs, source: str) -> None:
+    def _check(self, inputs: Inputs, origin: str) -> None:
         if self.encoder is not None and inputs.kind != "table":
             raise InputError(
-                f"the run in {self.folder} was trained on rows of a table, and {source} is none; its "
+                f"the run in {self.folder} was trained on rows of a table, and {origin} is none; its "
                 "features would not be encoded in the same way."
             )
         if tuple(inputs.shape) != self.input_shape:
             raise InputError(
-                f"the run in {self.folder} takes samples of shape {self.input_shape}; {source} has samples "
+                f"the run in {self.folder} takes samples of shape {self.input_shape}; {origin} has samples "
                 f"of shape {tuple(inputs.shape)}."
             )
         dtype = str(inputs.dtype).removeprefix("torch.")
         if dtype != self.config["inputs"]["dtype"]:
             raise InputError(
                 f"the run in {self.folder} was trained on inputs of type {self.config['inputs']['dtype']}; "
-                f"{source} is of {dtype}. Bytes (0..255) and floats are scaled differently: convert them."
+                f"{origin} is of {dtype}. Bytes (0..255) and floats are scaled differently: convert them."
             )
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from safetensors.torch import save_file
 
-from noiselayer.annotators.describe import describe_sources
+from noiselayer.annotators.describe import describe_annotators
 from noiselayer.checks.floor import noise_floor
 from noiselayer.data import LabeledData
 from noiselayer.estimation.in_words import about_estimate, finite
@@ -44,7 +44,7 @@ def save_run(
     config.json                      what was asked for, and all that is needed to build the network again
     splits.npz                       which samples were trained and validated on, of the noisy and of the clean set
     sample_counts.csv                how many samples are behind every label: noisy ones that carry it, clean ones of it
-    sources.json                     where the source of every label is known: how good each is, and its noise matrix
+    annotators.json                  where it is known who gave each label: how good each is, and its noise matrix
     start_matrix.csv                 where a learned Q started
     noise_matrix_standard_error.csv  of every entry of Q where it was measured (estimated, refined: as measured)
     curves.csv                       an epoch a row, of all stages
@@ -75,9 +75,9 @@ def _write_all(
     write_rows(folder / "sample_counts.csv", ["class", "noisy", "clean"], _counts(trained))
     if trained.start_matrix is not None:
         write_noise_matrix(folder / "start_matrix.csv", trained.start_matrix, trained.class_names)
-    if trained.by_source is not None and (found := trained.by_source.sources) is not None:
-        figures = describe_sources(trained.by_source, found, len(trained.by_source))
-        write_json(folder / "sources.json", figures)
+    if trained.by_annotator is not None and (found := trained.by_annotator.annotators) is not None:
+        figures = describe_annotators(trained.by_annotator, found, len(trained.by_annotator))
+        write_json(folder / "annotators.json", figures)
     if trained.estimate is not None and trained.estimate.standard_error is not None:
         path = folder / "noise_matrix_standard_error.csv"
         write_entries(path, trained.estimate.standard_error, trained.class_names)

@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from noiselayer.training.batches import Batch, Part, Source
+    from noiselayer.training.batches import Batch, Part, Trust
     from noiselayer.training.finite import NonFiniteLossError
     from noiselayer.training.logits import features_and_logits, predict_logits
     from noiselayer.training.methods import fit_classifier
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from noiselayer.training.stage import StageResult, run_stage
 
 _NAMES = {
-    "batches": ("Batch", "Part", "Source"),
+    "batches": ("Batch", "Part", "Trust"),
     "finite": ("NonFiniteLossError",),
     "logits": ("features_and_logits", "predict_logits"),
     "methods": ("fit_classifier",),
@@ -54,10 +54,10 @@ __all__ = [
     "NonFiniteLossError",
     "Optimization",
     "Part",
-    "Source",
     "StageResult",
     "TrainedClassifier",
     "TrainingOptions",
+    "Trust",
     "best_precision",
     "choose_method",
     "default_options",

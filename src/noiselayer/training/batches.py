@@ -1,4 +1,4 @@
-"""Batches that know where every sample comes from: noisy, clean or from outside the classes."""
+"""Batches that know of every sample whether its label is noisy, clean or of no class."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from torch.utils.data import DataLoader, Dataset, DistributedSampler, Sampler
 from noiselayer.data.inputs import Indices, Inputs
 from noiselayer.training.shards import EverySampleOnce, rank, world_size
 
-__all__ = ["AlternatingSampler", "Batch", "EpochSampler", "JoinedDataset", "Part", "Source", "make_loader"]
+__all__ = ["AlternatingSampler", "Batch", "EpochSampler", "JoinedDataset", "Part", "Trust", "make_loader"]
 
 Batch: TypeAlias = tuple[Tensor, ...]
-"""Inputs (B, ...), labels (B,) and sources (B,), values of :class:`Source`; where it is known who gave the labels
+"""Inputs (B, ...), labels (B,) and trust (B,), values of :class:`Trust`; where it is known who gave the labels
 (annotators, prompts, rules), a fourth tensor of their numbers (B,)."""
 
 
-class Source(IntEnum):
-    """Where a sample's label comes from; it decides which loss the sample meets."""
+class Trust(IntEnum):
+    """How far a sample's label can be trusted; it decides which loss the sample meets."""
 
     NOISY = 0
     """The label is given through the noise matrix (Eq. 2)."""
@@ -35,12 +35,12 @@ class Source(IntEnum):
 
 @dataclass(frozen=True)
 class Part:
-    """Samples of one source, and, if it is known, who gave each label, shape (N,)."""
+    """Samples with labels of one kind, and, if it is known, who gave each label, shape (N,)."""
 
     inputs: Inputs
     labels: Tensor
-    source: Source
-    label_sources: Tensor | None = None
+    trust: Trust
+    annotators: Tensor | None = None
 
 
 class JoinedDataset(Dataset[Batch]):
@@ -50,10 +50,10 @@ class JoinedDataset(Dataset[Batch]):
         parts: Samples of the same shape.
 
     >>> from noiselayer.data import ArrayInputs
-    >>> noisy = Part(ArrayInputs(torch.zeros(3, 2)), torch.tensor([0, 1, 1]), Source.NOISY)
-    >>> clean = Part(ArrayInputs(torch.ones(1, 2)), torch.tensor([0]), Source.CLEAN)
-    >>> inputs, labels, sources = JoinedDataset([noisy, clean]).__getitems__([3, 1])
-    >>> labels, sources
+    >>> noisy = Part(ArrayInputs(torch.zeros(3, 2)), torch.tensor([0, 1, 1]), Trust.NOISY)
+    >>> clean = Part(ArrayInputs(torch.ones(1, 2)), torch.tensor([0]), Trust.CLEAN)
+    >>> inputs, labels, trust = JoinedDataset([noisy, clean]).__getitems__([3, 1])
+    >>> labels, trust
     (tensor([0, 1]), tensor([1, 0]))
     """
 
@@ -61,8 +61,8 @@ class JoinedDataset(Dataset[Batch]):
         self.parts = list(parts)
         self.labels = torch.cat([part.labels for part in parts])
         sizes = torch.tensor([len(part.labels) for part in parts])
-        self.sources = torch.repeat_interleave(torch.tensor([int(part.source) for part in parts]), sizes)
-        self.label_sources = _label_sources(parts)
+        self.trust = torch.repeat_interleave(torch.tensor([int(part.trust) for part in parts]), sizes)
+        self.annotators = _annotators(parts)
         self._starts = np.concatenate([[0], sizes.cumsum(0).numpy()])
 
     def __len__(self) -> int:
@@ -74,8 +74,8 @@ class JoinedDataset(Dataset[Batch]):
     def __getitems__(self, indices: Indices) -> Batch:
         chosen = np.asarray(indices, dtype=np.int64)
         where = torch.from_numpy(chosen)
-        batch = self._inputs(chosen), self.labels[where], self.sources[where]
-        return batch if self.label_sources is None else (*batch, self.label_sources[where])
+        batch = self._inputs(chosen), self.labels[where], self.trust[where]
+        return batch if self.annotators is None else (*batch, self.annotators[where])
 
     def _inputs(self, chosen: np.ndarray[tuple[int], np.dtype[np.int64]]) -> Tensor:
         if len(self.parts) == 1:
@@ -93,13 +93,11 @@ class JoinedDataset(Dataset[Batch]):
         return torch.cat(fetched)[torch.from_numpy(order)]
 
 
-def _label_sources(parts: Sequence[Part]) -> Tensor | None:
+def _annotators(parts: Sequence[Part]) -> Tensor | None:
     """Who gave each label, shape (N,); 0 stands for a trusted one. None if no part knows."""
-    if all(part.label_sources is None for part in parts):
+    if all(part.annotators is None for part in parts):
         return None
-    return torch.cat(
-        [torch.zeros_like(p.labels) if p.label_sources is None else p.label_sources for p in parts]
-    )
+    return torch.cat([torch.zeros_like(p.labels) if p.annotators is None else p.annotators for p in parts])
 
 
 class EpochSampler(DistributedSampler[int]):
@@ -149,7 +147,7 @@ class AlternatingSampler(EpochSampler):
     The smaller side starts over, in a new order, as often as needed.
 
     Args:
-        sources: Shape (N,), values of :class:`Source`.
+        trust: Shape (N,), values of :class:`Trust`.
         batch_size: Samples in each batch.
         seed: Of the orders.
 
@@ -159,9 +157,9 @@ class AlternatingSampler(EpochSampler):
     ([4, 5], [0, 1, 2, 3])
     """
 
-    def __init__(self, sources: Tensor, batch_size: int, *, seed: int) -> None:
-        self.clean = (sources == Source.CLEAN).nonzero().flatten().numpy()
-        self.others = (sources != Source.CLEAN).nonzero().flatten().numpy()
+    def __init__(self, trust: Tensor, batch_size: int, *, seed: int) -> None:
+        self.clean = (trust == Trust.CLEAN).nonzero().flatten().numpy()
+        self.others = (trust != Trust.CLEAN).nonzero().flatten().numpy()
         if not len(self.clean) or not len(self.others):
             raise ValueError("alternating batches need clean samples and others; use mixing='joined'.")
         self.batch_size = batch_size
@@ -200,7 +198,7 @@ def make_loader(
     With ``alternating``, shuffled batches are clean and not clean in turn (:class:`AlternatingSampler`).
 
     >>> from noiselayer.data import ArrayInputs
-    >>> part = Part(ArrayInputs(torch.zeros(5, 2)), torch.zeros(5, dtype=torch.long), Source.NOISY)
+    >>> part = Part(ArrayInputs(torch.zeros(5, 2)), torch.zeros(5, dtype=torch.long), Trust.NOISY)
     >>> [len(labels) for _, labels, _ in make_loader([part], batch_size=2)]
     [2, 2, 1]
     """
@@ -209,7 +207,7 @@ def make_loader(
     size = min(batch_size, len(dataset))
     sampler: Sampler[int]
     if shuffle_seed is not None and alternating:
-        sampler = AlternatingSampler(dataset.sources, size, seed=shuffle_seed)
+        sampler = AlternatingSampler(dataset.trust, size, seed=shuffle_seed)
     elif shuffle_seed is not None:
         sampler = EpochSampler(len(dataset), seed=shuffle_seed)
     else:

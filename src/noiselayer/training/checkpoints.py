@@ -212,11 +212,11 @@ def stage_identity(
 
 
 def _samples(parts: Sequence[Part]) -> str:
-    """How many, and a hash of their labels and sources."""
+    """How many, and a hash of their labels, their trust and annotators."""
     digest = hashlib.blake2b(digest_size=8)
     for part in parts:
-        digest.update(f"{int(part.source)} {len(part.labels)} ".encode())
+        digest.update(f"{int(part.trust)} {len(part.labels)} ".encode())
         digest.update(part.labels.cpu().contiguous().numpy().tobytes())
-        if part.label_sources is not None:
-            digest.update(part.label_sources.cpu().contiguous().numpy().tobytes())
+        if part.annotators is not None:
+            digest.update(part.annotators.cpu().contiguous().numpy().tobytes())
     return f"{sum(len(part.labels) for part in parts)} ({digest.hexdigest()})"

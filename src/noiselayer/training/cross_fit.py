@@ -93,7 +93,7 @@ def cross_fit(
     if single:
         raise InputError(
             f"cross-fitting needs at least two samples of every label, and there is one of "
-            f"{list_some(map(repr, single))} in {data.source}. Add some, or leave the class out."
+            f"{list_some(map(repr, single))} in {data.origin}. Add some, or leave the class out."
         )
     say = on_stage or (lambda message: None)
     N, K = len(data), data.num_classes

@@ -16,7 +16,7 @@ from noiselayer.choices import OnNonFinite
 from noiselayer.data.inputs import SubsetInputs
 from noiselayer.errors import InputError, list_some
 from noiselayer.losses.noise_layer import NoiseLayer
-from noiselayer.training.batches import Part, Source
+from noiselayer.training.batches import Part, Trust
 
 __all__ = ["FiniteLoss", "NonFiniteLossError", "SkipNonFinite"]
 
@@ -188,7 +188,7 @@ def _positions(
     for row in sorted(set(rows)):
         k = int(np.searchsorted(ends, row, side="right"))
         part, place = parts[k], row - int(ends[k]) + len(parts[k].labels)
-        of = Source(part.source).name.lower()
+        of = Trust(part.trust).name.lower()
         inputs = part.inputs
         indices.setdefault(of, []).append(
             int(inputs.indices[place]) if isinstance(inputs, SubsetInputs) else place

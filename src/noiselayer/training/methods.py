@@ -22,7 +22,7 @@ from noiselayer.training.batches import Part
 from noiselayer.training.input_statistics import input_statistics
 from noiselayer.training.measured import measured_matrix, trained_on_clean
 from noiselayer.training.options import Hardware, TrainingOptions, choose_method
-from noiselayer.training.per_annotator import check_sources, judge_sources, mean_matrix
+from noiselayer.training.per_annotator import check_annotators, judge_annotators, mean_matrix
 from noiselayer.training.phases import NoisePhases
 from noiselayer.training.runner import StageRunner, TrainedClassifier, clean_part, noisy_part, outside_part
 from noiselayer.training.set_checks import check_measurable, check_outside, kept_rows
@@ -54,7 +54,7 @@ def fit_classifier(
         overlapping: What to do with samples that stand in ``data`` and in ``clean``: an "error", or "drop"
             them from ``data``.
         noise_matrix: Shape (K, K), columns = true classes; for the method "known", and only for it. Where ``data``
-            knows who gave each label, shape (S, K, K), in the order of its ``source_names``.
+            knows who gave each label, shape (S, K, K), in the order of its ``annotator_names``.
         hardware: Devices and precision.
         folder: Where stages leave checkpoints; a run stopped there goes on.
         on_stage: Told in words what begins.
@@ -97,7 +97,7 @@ def fit_classifier(
         say(f"Method {method}: {why}.")
         options = replace(options, method=method)
     _check_method(options.method, clean, noise_matrix, K)
-    check_sources(data, options, noise_matrix)
+    check_annotators(data, options, noise_matrix)
     generator = torch.Generator().manual_seed(options.seed)
 
     def split(of: LabeledData) -> tuple[Tensor, Tensor]:
@@ -147,8 +147,10 @@ def fit_classifier(
             return trained
         start, trained.start_estimates = found.noise_matrix, found.estimates
         trained.start_matrix = start
-        if noisy.label_sources is not None:
-            trained.by_source = judge_sources(noisy, found.logits.softmax(dim=1), start, probs_of="noisy")
+        if noisy.annotators is not None:
+            trained.by_annotator = judge_annotators(
+                noisy, found.logits.softmax(dim=1), start, probs_of="noisy"
+            )
         for warning in dict.fromkeys(e.warning for e in trained.start_estimates if e.warning):
             warnings.warn(warning[0].upper() + warning[1:], stacklevel=2)
     if options.method in ("estimated", "refined"):
@@ -161,14 +163,14 @@ def fit_classifier(
         trained.estimate = measured.estimate
         start = measured.estimate.noise_matrix.float()
         trained.noise_matrix = start  # a run that is stopped from here on knows this much
-        if noisy.label_sources is not None:
-            trained.by_source = judge_sources(noisy, measured.probs, start, probs_of=measured.probs_of)
-    if noisy.label_sources is not None:
-        if trained.by_source is not None:
-            assert trained.by_source.sources is not None
-            start = trained.by_source.sources.noise_matrices.float()
-        trained.source_names, trained.source_matrices = noisy.source_names, start
-        trained.noise_matrix = mean_matrix(start, noisy.label_sources)
+        if noisy.annotators is not None:
+            trained.by_annotator = judge_annotators(noisy, measured.probs, start, probs_of=measured.probs_of)
+    if noisy.annotators is not None:
+        if trained.by_annotator is not None:
+            assert trained.by_annotator.annotators is not None
+            start = trained.by_annotator.annotators.noise_matrices.float()
+        trained.annotator_names, trained.annotator_matrices = noisy.annotator_names, start
+        trained.noise_matrix = mean_matrix(start, noisy.annotators)
     callbacks = main_callbacks(trained) if main_callbacks else ()
     return _main_stage(start, train, validation, runner, say, callbacks)
 
@@ -208,7 +210,7 @@ def _main_stage(
         callbacks=callbacks,
     )
     trained.network = module.network.cpu().eval()
-    if trained.source_matrices is None:  # those of sources are fixed
+    if trained.annotator_matrices is None:  # those of annotators are fixed
         trained.noise_matrix = module.noise_layer.noise_matrix.detach().float().cpu()
     return trained
 

@@ -17,7 +17,7 @@ from noiselayer.losses.noise_layer import NoiseLayer
 from noiselayer.losses.reweighting import mixed_batch_loss
 from noiselayer.losses.top_down import top_down_loss, uniform_conversion
 from noiselayer.training.augmentation import augment
-from noiselayer.training.batches import Batch, Source
+from noiselayer.training.batches import Batch, Trust
 from noiselayer.training.finite import SkipNonFinite
 from noiselayer.training.options import Optimization
 
@@ -37,12 +37,12 @@ class NoisyLabelModule(pl.LightningModule):
         noisy_weight: gamma; see :func:`noiselayer.losses.reweighting.mixed_batch_loss`, as for the next one.
         outside_weight: Weight of samples that show none of the classes.
         alpha: If given, noisy labels meet the top-down loss with a uniform conversion (§3.5) in Q's place.
-        source_scale: Factors of clean and of other samples in training, where batches alternate between the
+        trust_scale: Factors of clean and of other samples in training, where batches alternate between the
             two and so do not hold them in their true proportions. Validation does.
         augmentation: What is done to the images of a training batch; see
             :func:`noiselayer.training.augmentation.augment`.
 
-    A batch is (inputs, labels, sources), see :class:`noiselayer.training.batches.Source`, and with a fourth tensor,
+    A batch is (inputs, labels, trust), see :class:`noiselayer.training.batches.Trust`, and with a fourth tensor,
     who gave the labels, where the noise layer has a matrix for each of those.
     """
 
@@ -58,7 +58,7 @@ class NoisyLabelModule(pl.LightningModule):
         noisy_weight: float = 1.0,
         outside_weight: float = 1.0,
         alpha: float | None = None,
-        source_scale: tuple[float, float] = (1.0, 1.0),
+        trust_scale: tuple[float, float] = (1.0, 1.0),
         augmentation: Augmentation = "none",
     ) -> None:
         super().__init__()
@@ -69,7 +69,7 @@ class NoisyLabelModule(pl.LightningModule):
         self.noisy_weight = noisy_weight
         self.outside_weight = outside_weight
         self.alpha = alpha
-        self.source_scale = source_scale
+        self.trust_scale = trust_scale
         self.augmentation: Augmentation = augmentation
         self.all_noisy = False
         """Whether no sample is clean or from outside, in training and in validation."""
@@ -88,7 +88,7 @@ class NoisyLabelModule(pl.LightningModule):
         """The loss of one batch, with the penalties on Q while it is learned; None skips it."""
         skip = SkipNonFinite(self) if self.skip_nonfinite else None
         batch = augment(batch[0], self.augmentation), *batch[1:]
-        loss = self._mixture(batch, *self.source_scale)
+        loss = self._mixture(batch, *self.trust_scale)
         if skip is not None and skip.must(loss, self.trainer):
             return None
         # Synchronised at the end of the epoch alone: a sum and a count from every process, none per step.
@@ -173,13 +173,13 @@ class NoisyLabelModule(pl.LightningModule):
         return len(batch[1]) * (1 if self._trainer is None else self.trainer.world_size)
 
     def _mixture(self, batch: Batch, clean_scale: float = 1.0, other_scale: float = 1.0) -> Tensor:
-        inputs, labels, sources, *annotators = batch
+        inputs, labels, trust, *annotators = batch
         return mixed_batch_loss(
             self(inputs),
             labels,
             self._noisy_loss,
-            clean=None if self.all_noisy else sources == Source.CLEAN,
-            outside=None if self.all_noisy else sources == Source.OUTSIDE,
+            clean=None if self.all_noisy else trust == Trust.CLEAN,
+            outside=None if self.all_noisy else trust == Trust.OUTSIDE,
             annotators=annotators[0] if annotators and self.noise_layer.num_annotators is not None else None,
             clean_weight=clean_scale,
             noisy_weight=self.noisy_weight * other_scale,

@@ -70,7 +70,7 @@ class NoiseLog(Callback):
         """What is logged of a layer."""
         Q = _dense(layer)
         start = Q if self.start is None else self.start
-        # Of several matrices, one per source of labels, the means.
+        # Of several matrices, one per annotator, the means.
         matrices = Q if Q.ndim == 3 else Q[None]
         floors = [noise_floor(matrix, self.class_prior) for matrix in matrices]
         return {

@@ -1,4 +1,4 @@
-"""A noise matrix for every source of labels: annotators, versions of a prompt, web sites, rules."""
+"""A noise matrix for every annotator: people, versions of a prompt, web sites, rules."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from noiselayer.annotators.error_probabilities import audit_sources
+from noiselayer.annotators.error_probabilities import audit_annotators
 from noiselayer.annotators.estimates import CombinedLabels
 from noiselayer.data.labeled import LabeledData
 from noiselayer.errors import InputError, list_some
@@ -15,62 +15,62 @@ from noiselayer.losses.annotator_rows import check_stack
 from noiselayer.training.effects import learns_by_gradient
 from noiselayer.training.options import TrainingOptions
 
-__all__ = ["check_sources", "judge_sources", "mean_matrix"]
+__all__ = ["check_annotators", "judge_annotators", "mean_matrix"]
 
 _LEAST = 1e-4  # of every column, spread evenly: no label that stands in the data is impossible
 
 
-def judge_sources(
+def judge_annotators(
     data: LabeledData, probs: Tensor, noise_matrix: Tensor, *, probs_of: Literal["true", "noisy"]
 ) -> CombinedLabels:
-    """What each source's labels say of it, once the matrix of all together is known: ``sources`` of the result.
+    """What each annotator's labels say of it, once the matrix of all together is known: ``annotators`` of the result.
 
     Args:
         data: Labels, and who gave each.
         probs: Shape (N, K), of models that have not seen the sample's label.
-        noise_matrix: Shape (K, K), columns = true classes, of all sources together.
+        noise_matrix: Shape (K, K), columns = true classes, of all annotators together.
         probs_of: What the models were trained to predict, the "true" class or the "noisy" label.
 
     >>> from noiselayer.data.labeled import from_arrays
     >>> truth = torch.arange(2000) % 2
-    >>> who = torch.arange(2000) % 4 // 2  # the second source's labels are a coin's
+    >>> who = torch.arange(2000) % 4 // 2  # the second annotator's labels are a coin's
     >>> wrong = (who == 1) & (torch.rand(2000, generator=torch.Generator().manual_seed(0)) < 0.5)
-    >>> data = from_arrays(torch.zeros(2000, 1), truth ^ wrong).with_sources(who, "a doctest")
+    >>> data = from_arrays(torch.zeros(2000, 1), truth ^ wrong).with_annotators(who, "a doctest")
     >>> probs = torch.nn.functional.one_hot(truth, 2) * 0.96 + 0.02
-    >>> found = judge_sources(data, probs, torch.tensor([[0.75, 0.25], [0.25, 0.75]]), probs_of="true").sources
+    >>> found = judge_annotators(data, probs, torch.tensor([[0.75, 0.25], [0.25, 0.75]]), probs_of="true").annotators
     >>> bool((found.accuracy - torch.tensor([1.0, 0.5])).abs().max() < 0.05)
     True
     """
-    assert data.label_sources is not None
+    assert data.annotators is not None
     K = data.num_classes
-    return audit_sources(
+    return audit_annotators(
         data.labels,
         probs,
-        data.label_sources,
+        data.annotators,
         noise_matrix=(1 - _LEAST) * noise_matrix.double() + _LEAST / K,
         probs_of=probs_of,
-        source_names=data.source_names,
+        annotator_names=data.annotator_names,
         class_names=data.class_names,
     )
 
 
-def mean_matrix(matrices: Tensor, sources: Tensor) -> Tensor:
-    """The matrix of all sources together, shape (K, K): each counts by how many labels it gave.
+def mean_matrix(matrices: Tensor, annotators: Tensor) -> Tensor:
+    """The matrix of all annotators together, shape (K, K): each counts by how many labels it gave.
 
     Args:
         matrices: Shape (S, K, K).
-        sources: Shape (N,), who gave each label.
+        annotators: Shape (N,), who gave each label.
 
     >>> mean_matrix(torch.stack([torch.eye(2), torch.full((2, 2), 0.5)]), torch.tensor([0, 1, 0, 1]))
     tensor([[0.7500, 0.2500],
             [0.2500, 0.7500]])
     """
-    shares = torch.bincount(sources, minlength=len(matrices)).to(matrices.dtype) / len(sources)
+    shares = torch.bincount(annotators, minlength=len(matrices)).to(matrices.dtype) / len(annotators)
     return (shares[:, None, None] * matrices).sum(dim=0)
 
 
-def check_sources(data: LabeledData, options: TrainingOptions, noise_matrix: Tensor | None) -> None:
-    """Raise an error if sources of labels would change nothing, or the matrices given are not theirs.
+def check_annotators(data: LabeledData, options: TrainingOptions, noise_matrix: Tensor | None) -> None:
+    """Raise an error if annotators would change nothing, or the matrices given are not theirs.
 
     Args:
         data: Labels, and who gave each if that is known.
@@ -81,42 +81,42 @@ def check_sources(data: LabeledData, options: TrainingOptions, noise_matrix: Ten
         InputError: Says what to do.
 
     >>> from noiselayer.data.labeled import from_arrays
-    >>> data = from_arrays(torch.eye(2), [0, 1]).with_sources(["ann", "bob"], "a doctest")
-    >>> check_sources(data, TrainingOptions("normal"), None)
+    >>> data = from_arrays(torch.eye(2), [0, 1]).with_annotators(["ann", "bob"], "a doctest")
+    >>> check_annotators(data, TrainingOptions("normal"), None)
     Traceback (most recent call last):
     ...
-    noiselayer.errors.InputError: sources would change nothing with method 'normal', which has no noise matrix. Use
+    noiselayer.errors.InputError: annotators would change nothing with method 'normal', which has no noise matrix. Use
     'learned', 'estimated' or 'known', or leave them out.
     """
     stacked = noise_matrix is not None and noise_matrix.ndim == 3
-    if data.label_sources is None:
+    if data.annotators is None:
         if stacked:
             raise InputError(
-                "noise_matrix has a matrix per source of labels; say with sources who gave each label."
+                "noise_matrix has a matrix per annotator; say with annotators= who gave each label."
             )
         return
-    method, S = options.method, len(data.source_names)
+    method, S = options.method, len(data.annotator_names)
     if method in ("normal", "top-down"):
         raise InputError(
-            f"sources would change nothing with method {method!r}, which has no noise matrix. Use 'learned', "
+            f"annotators would change nothing with method {method!r}, which has no noise matrix. Use 'learned', "
             "'estimated' or 'known', or leave them out."
         )
     if learns_by_gradient(options):
         raise InputError(
-            "sources are for methods whose noise matrix is found before the main stage and then fixed: 'estimated', "
+            "annotators are for methods whose noise matrix is found before the main stage and then fixed: 'estimated', "
             "'known', or 'learned' with its default start; here it learns by gradient."
         )
     if method == "known":
         if not stacked:
             raise InputError(
-                f"with sources, noise_matrix must have shape ({S}, K, K), a matrix for each of "
-                f"{list_some(data.source_names)} in this order; leave the sources out if one matrix is all that is "
-                "known."
+                f"with annotators, noise_matrix must have shape ({S}, K, K), a matrix for each of "
+                f"{list_some(data.annotator_names)} in this order; leave the annotators out if one matrix is all "
+                "that is known."
             )
         assert noise_matrix is not None
         check_stack(noise_matrix, num_classes=data.num_classes)
         if len(noise_matrix) != S:
             raise InputError(
-                f"noise_matrix is for {len(noise_matrix)} sources, and the labels come from {S}: "
-                f"{list_some(data.source_names)}."
+                f"noise_matrix is for {len(noise_matrix)} annotators, and the labels come from {S}: "
+                f"{list_some(data.annotator_names)}."
             )

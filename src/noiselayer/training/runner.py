@@ -18,7 +18,7 @@ from noiselayer.estimation.noise_estimate import NoiseEstimate
 from noiselayer.joint.from_features import FeatureEstimate
 from noiselayer.losses.noise_layer import NoiseLayer
 from noiselayer.models import build_model
-from noiselayer.training.batches import Part, Source
+from noiselayer.training.batches import Part, Trust
 from noiselayer.training.module import NoisyLabelModule
 from noiselayer.training.options import Hardware, TrainingOptions
 from noiselayer.training.phases import NoisePhases
@@ -46,11 +46,11 @@ class TrainedClassifier:
             "clean_train" and "clean_validation" of the clean one.
         sample_counts: Name -> how many samples of every class stand behind a column: "noisy" (by noisy label)
             and, with a clean set, "clean" (by true class).
-        by_source: Where it is known who gave each label: what was found of the training labels and, in ``sources``,
-            of who gave them; None if the matrices were given.
-        source_matrices: Shape (S, K, K), the matrix of every source; ``noise_matrix`` is then their mean, weighted by
-            their labels.
-        source_names: The S names.
+        by_annotator: Where it is known who gave each label: what was found of the training labels and, in
+            ``annotators``, of who gave them; None if the matrices were given.
+        annotator_matrices: Shape (S, K, K), the matrix of every annotator; ``noise_matrix`` is then their mean,
+            weighted by their labels.
+        annotator_names: The S names.
         interrupted: Stopped by the user before its end.
     """
 
@@ -65,9 +65,9 @@ class TrainedClassifier:
     estimate: NoiseEstimate | None = None
     splits: dict[str, Tensor] = field(default_factory=dict)
     sample_counts: dict[str, Tensor] = field(default_factory=dict)
-    by_source: CombinedLabels | None = None
-    source_matrices: Tensor | None = None
-    source_names: tuple[str, ...] = ()
+    by_annotator: CombinedLabels | None = None
+    annotator_matrices: Tensor | None = None
+    annotator_names: tuple[str, ...] = ()
     interrupted: bool = False
 
 
@@ -109,9 +109,9 @@ class StageRunner:
     ) -> NoisyLabelModule:
         """Train a fresh network; returns the module at its best epoch."""
         o = self.options
-        alternating = o.mixing == "alternating" and len({part.source == Source.CLEAN for part in train}) == 2
+        alternating = o.mixing == "alternating" and len({part.trust == Trust.CLEAN for part in train}) == 2
         # A weight against other samples means nothing where there are none, as in a warm-up.
-        alone = all(part.source == Source.NOISY for part in train)
+        alone = all(part.trust == Trust.NOISY for part in train)
         with seeded(seed):
             module = NoisyLabelModule(
                 build_model(**self.trained.model_arguments),
@@ -120,7 +120,7 @@ class StageRunner:
                 noisy_weight=1.0 if alone else o.noisy_weight,
                 outside_weight=o.outside_weight,
                 alpha=alpha,
-                source_scale=_shares(train) if alternating else (1.0, 1.0),
+                trust_scale=_shares(train) if alternating else (1.0, 1.0),
                 augmentation=o.augmentation,
             )
             result = run_stage(
@@ -149,22 +149,22 @@ class StageRunner:
 def noisy_part(data: LabeledData) -> Part:
     """Samples whose labels pass through the noise matrix."""
     assert data.labels is not None
-    return Part(data.inputs, data.labels, Source.NOISY, data.label_sources)
+    return Part(data.inputs, data.labels, Trust.NOISY, data.annotators)
 
 
 def clean_part(data: LabeledData) -> Part:
     """Samples whose labels are trusted."""
     assert data.labels is not None
-    return Part(data.inputs, data.labels, Source.CLEAN)
+    return Part(data.inputs, data.labels, Trust.CLEAN)
 
 
 def outside_part(inputs: Inputs) -> Part:
     """Samples from outside the classes."""
-    return Part(inputs, torch.zeros(len(inputs), dtype=torch.long), Source.OUTSIDE)
+    return Part(inputs, torch.zeros(len(inputs), dtype=torch.long), Trust.OUTSIDE)
 
 
 def _shares(parts: Sequence[Part]) -> tuple[float, float]:
     """Twice the share of the clean samples and of the others: what undoes a one-to-one alternation."""
     total = sum(len(part.labels) for part in parts)
-    clean = sum(len(part.labels) for part in parts if part.source == Source.CLEAN)
+    clean = sum(len(part.labels) for part in parts if part.trust == Trust.CLEAN)
     return 2 * clean / total, 2 * (total - clean) / total

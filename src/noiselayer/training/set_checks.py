@@ -47,7 +47,7 @@ def kept_rows(data: LabeledData, clean: LabeledData, *, overlapping: Overlapping
         raise ValueError(f"overlapping must be 'error' or 'drop'; got {overlapping!r}.")
     _check_shape(data, clean.inputs, "clean")
     if clean.labels is None:
-        raise InputError(f"the clean set needs labels, and {clean.source} has none.")
+        raise InputError(f"the clean set needs labels, and {clean.origin} has none.")
     if clean.class_names != data.class_names:
         only_noisy = sorted(set(data.class_names) - set(clean.class_names))
         only_clean = sorted(set(clean.class_names) - set(data.class_names))
@@ -65,12 +65,12 @@ def kept_rows(data: LabeledData, clean: LabeledData, *, overlapping: Overlapping
     ]
     if absent:
         raise InputError(
-            f"the clean set ({clean.source}) has no samples of {list_some(map(repr, absent))}; the noise of a class "
+            f"the clean set ({clean.origin}) has no samples of {list_some(map(repr, absent))}; the noise of a class "
             "can only be measured with clean samples of it. Add some, or leave the class out of both sets."
         )
     if int(clean.counts().amax()) == 1:
         raise InputError(
-            f"the clean set ({clean.source}) has one sample of each class, so none can be held out for validation; add "
+            f"the clean set ({clean.origin}) has one sample of each class, so none can be held out for validation; add "
             "some."
         )
     twice = torch.tensor(sorted(set(overlap(data, clean)[:, 0].tolist())), dtype=torch.long)

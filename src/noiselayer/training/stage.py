@@ -21,7 +21,7 @@ from pytorch_lightning.utilities.exceptions import SIGTERMException
 from noiselayer.choices import OnNonFinite
 from noiselayer.data.pieces import samples_at_a_time
 from noiselayer.errors import InputError
-from noiselayer.training.batches import Part, Source, make_loader
+from noiselayer.training.batches import Part, Trust, make_loader
 from noiselayer.training.checkpoints import StageFolder, WholeCheckpoints, stage_identity
 from noiselayer.training.curves import CurveRecorder
 from noiselayer.training.finite import FiniteLoss
@@ -132,7 +132,7 @@ def run_stage(
     stop = StopOnInterrupt()
     finite = FiniteLoss(train, on_nonfinite)
     module.skip_nonfinite = on_nonfinite == "skip"
-    module.all_noisy = all(part.source == Source.NOISY for part in (*train, *validation))
+    module.all_noisy = all(part.trust == Trust.NOISY for part in (*train, *validation))
     all_callbacks: list[Callback] = [
         EpochSeed(seed),
         finite,

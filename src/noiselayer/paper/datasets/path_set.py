@@ -32,13 +32,13 @@ class PathSet:
         paths: N files.
         labels: Shape (N,), int64, class indices 0..K-1.
         class_names: The K names.
-        source: Where they came from, in words.
+        origin: Where they came from, in words.
     """
 
     paths: tuple[Path, ...]
     labels: Labels
     class_names: tuple[str, ...]
-    source: str
+    origin: str
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -56,7 +56,7 @@ class PathSet:
             return self
         if len(bad) == len(self):
             raise InputError(
-                f"none of the {len(self):,} images of {self.source} can be read: {list_some(bad)}."
+                f"none of the {len(self):,} images of {self.origin} can be read: {list_some(bad)}."
             )
         warnings.warn(
             f"{len(bad):,} of {len(self):,} images cannot be read and are left out: {list_some(bad)}.",
@@ -71,7 +71,7 @@ class PathSet:
             image_size: Height and width to bring every image to, or one number for both.
         """
         return LabeledData(
-            self.inputs(image_size), torch.from_numpy(self.labels), self.class_names, self.source
+            self.inputs(image_size), torch.from_numpy(self.labels), self.class_names, self.origin
         )
 
     def inputs(self, image_size: ImageSize) -> ImageFileInputs:

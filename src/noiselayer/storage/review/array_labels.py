@@ -41,11 +41,11 @@ def npz_labels(path: Path, key: str, class_names: Sequence[str] | None) -> Label
     values = read_npz(path, key)
     if "class_names" in npz_keys(path):
         class_names = [str(name) for name in read_npz(path, "class_names").tolist()]
-    source = f"array {key!r} of {path}"
-    names, known = label_names(values, class_names, source)
+    origin = f"array {key!r} of {path}"
+    names, known = label_names(values, class_names, origin)
 
     def write(changes: Mapping[int, str], out: Path) -> None:
-        corrected = _replaced(values, names, known, changes, source)
+        corrected = _replaced(values, names, known, changes, origin)
         with (
             whole_file(out) as part,
             zipfile.ZipFile(path) as old,
@@ -65,7 +65,7 @@ def npz_labels(path: Path, key: str, class_names: Sequence[str] | None) -> Label
                 ):
                     shutil.copyfileobj(one, other, 1 << 20)
 
-    return LabelStore(source, (path,), names, None, beside(path), (".npz",), write)
+    return LabelStore(origin, (path,), names, None, beside(path), (".npz",), write)
 
 
 def npy_labels(path: Path, class_names: Sequence[str] | None) -> LabelStore:
@@ -101,13 +101,13 @@ def _replaced(
     names: Sequence[str],
     class_names: Sequence[str],
     changes: Mapping[int, str],
-    source: str,
+    origin: str,
 ) -> npt.NDArray[Any]:
     """A copy of the labels with other ones in some rows; text may become longer, numbers keep their type."""
     flat = values.reshape(-1)
     plain = flat.tolist()
     text = [one.decode() for one in plain] if flat.dtype.kind == "S" else plain
-    raw = raw_labels(text, names, class_names, list(dict.fromkeys(changes.values())), source)
+    raw = raw_labels(text, names, class_names, list(dict.fromkeys(changes.values())), origin)
     new = list(text)
     for row, name in changes.items():
         new[row] = raw[name]

@@ -23,7 +23,7 @@ class LabelStore:
     """The labels of all samples, and a way to write them anew.
 
     Attributes:
-        source: What holds the labels, in words.
+        origin: What holds the labels, in words.
         files: The files and folders that must not be written over.
         names: The class of every row, by name.
         ids: A name per row, where samples have names of their own (images); None where rows are counted.
@@ -32,7 +32,7 @@ class LabelStore:
         write: Writes a copy: row -> new class by name, and where to.
     """
 
-    source: str
+    origin: str
     files: tuple[Path, ...]
     names: Sequence[str]
     ids: Sequence[str] | None
@@ -53,14 +53,14 @@ def beside(path: Path, suffix: str | None = None) -> Path:
 
 
 def label_names(
-    values: npt.NDArray[Any], class_names: Sequence[str] | None, source: str
+    values: npt.NDArray[Any], class_names: Sequence[str] | None, origin: str
 ) -> tuple[list[str], tuple[str, ...]]:
     """The class of every row by name, and the names of all classes.
 
     Args:
         values: Labels as they are written, shape (N,) or (N, 1).
         class_names: The K names, if numbers stand for them.
-        source: Where the labels come from, for messages.
+        origin: Where the labels come from, for messages.
 
     Raises:
         InputError: If they are no labels, or not among ``class_names``.
@@ -69,7 +69,7 @@ def label_names(
     >>> label_names(np.array([1, 0, 1]), ["cat", "dog"], "labels")
     (['dog', 'cat', 'dog'], ('cat', 'dog'))
     """
-    indices, names = encode_labels(values, class_names, name=f"labels ({source})")
+    indices, names = encode_labels(values, class_names, name=f"labels ({origin})")
     return [names[k] for k in indices.tolist()], names
 
 
@@ -78,7 +78,7 @@ def raw_labels(
     names: Sequence[str],
     class_names: Sequence[str],
     wanted: Sequence[str],
-    source: str,
+    origin: str,
 ) -> dict[str, Any]:
     """Class -> the way it is written in these labels.
 
@@ -87,7 +87,7 @@ def raw_labels(
         names: The class of every one of them.
         class_names: All classes.
         wanted: Those to find.
-        source: Where the labels come from, for messages.
+        origin: Where the labels come from, for messages.
 
     Raises:
         InputError: If a class has no way to be written: the labels are numbers, and it is none of the classes.
@@ -113,7 +113,7 @@ def raw_labels(
             found[name] = name if text else type(example)(int(name))
         else:
             raise InputError(
-                f"{name!r} is not one of the {len(class_names)} classes {list_some(class_names)} of {source}."
+                f"{name!r} is not one of the {len(class_names)} classes {list_some(class_names)} of {origin}."
                 f"{nearest(name, class_names)} If its labels are numbers, say what they mean with class_names."
             )
     return found

@@ -43,20 +43,20 @@ def table_labels(
     require_columns(columns, text, str(path))
     frame = read_frame(path, text_columns=text)
     values = labels_of_column(frame, name)
-    source = f"column {name!r} of {path}"
-    names, known = label_names(values, class_names, source)
+    origin = f"column {name!r} of {path}"
+    names, known = label_names(values, class_names, origin)
     ids = None if image_column is None else [str(one) for one in labels_of_column(frame, image_column)]
     plain = values.tolist()
 
     def write(changes: Mapping[int, str], out: Path) -> None:
-        raw = raw_labels(plain, names, known, list(dict.fromkeys(changes.values())), source)
+        raw = raw_labels(plain, names, known, list(dict.fromkeys(changes.values())), origin)
         cells = {row: raw[new] for row, new in changes.items()}
         if path.suffix.lower() == ".parquet":
             _write_parquet(path, name, cells, out)
         else:
             _write_text(path, name, cells, plain, out)
 
-    return LabelStore(source, (path,), names, ids, beside(path), (path.suffix.lower(),), write)
+    return LabelStore(origin, (path,), names, ids, beside(path), (path.suffix.lower(),), write)
 
 
 def _write_text(path: Path, column: str, cells: Mapping[int, Any], before: Sequence[Any], out: Path) -> None:

@@ -1,11 +1,11 @@
-"""Labels of several sources as one: majority vote, crowd-kit's Dawid-Skene, and ours without and with a network.
+"""Labels of several annotators as one: majority vote, crowd-kit's Dawid-Skene, and ours without and with a network.
 
-    python benchmarks/sources/compare.py --crowdkit VENV/bin/python [--seeds S] [--data DIR [--probs FILE.npz ...]]
+    python benchmarks/annotators/compare.py --crowdkit VENV/bin/python [--seeds S] [--data DIR [--probs FILE.npz ...]]
 
 Simulated annotators always; CIFAR-10N's three sets with ``--data``, the folder of ``cifar10.npz``; there with a
 network's out-of-fold probabilities for each file of ``--probs`` (``evidence.py`` makes one,
 ``benchmarks/audit/crossfit.py`` those of networks trained on a single set). True labels are read for the figures
-alone. Writes ``sources.json`` and ``sources.md``.
+alone. Writes ``annotators.json`` and ``annotators.md``.
 """
 
 from __future__ import annotations
@@ -76,9 +76,9 @@ def crowdkit(python: str, said: Tensor, num_classes: int) -> tuple[Tensor, Tenso
         np.savez(
             given,
             samples=votes.samples.numpy(),
-            sources=votes.sources.numpy(),
+            annotators=votes.annotators.numpy(),
             labels=votes.labels.numpy(),
-            sizes=[votes.num_samples, votes.num_sources, num_classes],
+            sizes=[votes.num_samples, votes.num_annotators, num_classes],
         )
         subprocess.run(
             [python, str(Path(__file__).parent / "crowdkit_side.py"), str(given), str(out)], check=True
@@ -101,20 +101,20 @@ def figures(
 
     majority, ds_labels, ds_matrices = crowdkit(python, said, Q.shape[-1])
     alone = combine_labels(said, num_classes=Q.shape[-1])
-    assert alone.sources is not None
+    assert alone.annotators is not None
     found = {
         "majority vote": row(majority),
         "Dawid-Skene (crowd-kit)": row(ds_labels, ds_matrices),
-        "noiselayer": row(alone.labels, alone.sources.noise_matrices)
-        | covered(alone.sources.interval, Q)
+        "noiselayer": row(alone.labels, alone.annotators.noise_matrices)
+        | covered(alone.annotators.interval, Q)
         | {"warnings": list(alone.warnings)},  # type: ignore[dict-item]
     }
     if probs is not None:
         both = combine_labels(said, probs=probs)
-        assert both.sources is not None
+        assert both.annotators is not None
         found["noiselayer, with the network"] = (
-            row(both.labels, both.sources.noise_matrices)
-            | covered(both.sources.interval, Q)
+            row(both.labels, both.annotators.noise_matrices)
+            | covered(both.annotators.interval, Q)
             | {"expected_wrong": both.expected_wrong / len(truth), "warnings": list(both.warnings)}  # type: ignore[dict-item]
         )
         found["network alone"] = row(probs.argmax(dim=1))
@@ -166,7 +166,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path)
     parser.add_argument("--probs", type=Path, nargs="*", default=[])
     parser.add_argument("--out", type=Path, default=Path(__file__).parent.parent / "results")
-    parser.add_argument("--name", default="sources")
+    parser.add_argument("--name", default="annotators")
     args = parser.parse_args()
     result: dict[str, Any] = {
         "versions": {**versions(), "crowd-kit": "1.4.2"},
@@ -174,9 +174,9 @@ def main() -> None:
         "sets": {},
     }
     lines = [
-        "# Labels of several sources as one",
+        "# Labels of several annotators as one",
         "",
-        "`python benchmarks/sources/compare.py`; mean over seeds, smallest and largest in brackets.",
+        "`python benchmarks/annotators/compare.py`; mean over seeds, smallest and largest in brackets.",
         "",
     ]
     for name, setting in SETTINGS.items():

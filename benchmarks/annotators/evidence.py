@@ -1,6 +1,7 @@
 """Out-of-fold probabilities of a network trained on the combined labels of CIFAR-10N's three sets, for ``compare.py``.
 
-    python benchmarks/sources/evidence.py --data DIR --out FILE.npz [--subset N] [--epochs E] [--folds F] [--model NAME]
+    python benchmarks/annotators/evidence.py --data DIR --out FILE.npz [--subset N] [--epochs E]
+        [--folds F] [--model NAME]
 
 DIR holds ``cifar10.npz``, as ``benchmarks/audit/crossfit.py`` says. The labels are combined without a network first,
 and each network is trained on the combined labels of the other folds. True labels are not read.
@@ -41,7 +42,7 @@ def main() -> None:
         said = np.stack([file[f"cifar10n_{name}"] for name in SETS], axis=1).astype(np.int64)
         names = [str(name) for name in file["class_names"]]
     rows = np.sort(np.random.default_rng(args.seed).permutation(len(images))[: args.subset])
-    combined = combine_labels(torch.from_numpy(said[rows]), class_names=names, source_names=SETS)
+    combined = combine_labels(torch.from_numpy(said[rows]), class_names=names, annotator_names=SETS)
     fitted = cross_fit(
         from_arrays(images[rows], combined.labels, class_names=tuple(names)),
         default_options("image", model=args.model, method="normal", max_epochs=args.epochs, seed=args.seed),

@@ -1,4 +1,4 @@
-"""Which source is how good at what, as one HTML file that loads nothing and runs nothing."""
+"""Which annotator is how good at what, as one HTML file that loads nothing and runs nothing."""
 
 from __future__ import annotations
 
@@ -7,42 +7,44 @@ from functools import cache
 from jinja2 import DictLoader, Environment, StrictUndefined
 from markupsafe import Markup
 
-from noiselayer.annotators.describe import describe_sources
+from noiselayer.annotators.describe import describe_annotators
 from noiselayer.annotators.estimates import CombinedLabels
+from noiselayer.report.annotator_facts import MOST_CLASSES, annotator_facts
 from noiselayer.report.page import _hash, _template
-from noiselayer.report.source_facts import MOST_CLASSES, source_facts
 from noiselayer.report.wording import clip, percent
 
-__all__ = ["render_sources"]
+__all__ = ["render_annotators"]
 
 
-def render_sources(combined: CombinedLabels, *, title: str) -> str:
+def render_annotators(combined: CombinedLabels, *, title: str) -> str:
     """The page, as text; the same result always gives the same page.
 
     Names are escaped and clipped, and a Content-Security-Policy allows the page's own style, by its hash, and
     nothing else.
 
     Args:
-        combined: Labels of several sources, with ``combined.sources``.
+        combined: Labels of several annotators, with ``combined.annotators``.
         title: Above it.
 
     Raises:
-        ValueError: If the sources' matrices were given, so that nothing was found of them.
+        ValueError: If the annotators' matrices were given, so that nothing was found of them.
 
     >>> import torch
     >>> from noiselayer.annotators import combine_labels
     >>> said = torch.tensor([[0, 0], [1, 1], [1, 0]] * 30)
-    >>> page = render_sources(combine_labels(said, source_names=["<b>", "c"]), title="Who said what")
+    >>> page = render_annotators(combine_labels(said, annotator_names=["<b>", "c"]), title="Who said what")
     >>> "&lt;b&gt;" in page, "<b>" in page, "http:" in page
     (True, False, False)
     """
-    sources = combined.sources
-    if sources is None:
-        raise ValueError("combined has no sources: their matrices were given, so nothing was found of them.")
+    annotators = combined.annotators
+    if annotators is None:
+        raise ValueError(
+            "combined has no annotators: their matrices were given, so nothing was found of them."
+        )
     style = _template("report.css")
     return (
         _environment()
-        .get_template("sources.html")
+        .get_template("annotators.html")
         .render(
             title=title,
             policy=f"default-src 'none'; style-src '{_hash(style)}'; base-uri 'none'; form-action 'none'",
@@ -50,9 +52,9 @@ def render_sources(combined: CombinedLabels, *, title: str) -> str:
             notes=combined.warnings,
             samples=len(combined),
             unlabelled=int((combined.labels < 0).sum()),
-            num_labels=int(sources.num_labels.sum()),
+            num_labels=int(annotators.num_labels.sum()),
             expected=combined.expected_wrong,
-            sources=source_facts(describe_sources(combined, sources, len(combined))),
+            annotators=annotator_facts(describe_annotators(combined, annotators, len(combined))),
             most_classes=MOST_CLASSES,
         )
     )
@@ -61,7 +63,7 @@ def render_sources(combined: CombinedLabels, *, title: str) -> str:
 @cache
 def _environment() -> Environment:
     environment = Environment(
-        loader=DictLoader({name: _template(name) for name in ("sources.html", "source_tables.html")}),
+        loader=DictLoader({name: _template(name) for name in ("annotators.html", "annotator_tables.html")}),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

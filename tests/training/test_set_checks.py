@@ -61,7 +61,7 @@ def test_sets_that_fit_are_left_as_they_are() -> None:
             "For images, give both the same image_size.",
         ),
         (
-            from_arrays(torch.zeros(1, 2), class_names=NAMES, source="clean.npz"),
+            from_arrays(torch.zeros(1, 2), class_names=NAMES, origin="clean.npz"),
             "the clean set needs labels, and clean.npz has none.",
         ),
         (
