@@ -20,7 +20,7 @@ from noiselayer.paper import EXPERIMENTS
 
 ROOT = Path(__file__).parent.parent
 RESULTS = Path(__file__).parent / "results"
-PAGES = ("docs/choosing-defaults.md", "docs/gold-set.md", "experiments/README.md")
+PAGES = ("docs/evidence/choosing-defaults.md", "docs/gold-set.md", "experiments/README.md")
 MARKED = re.compile(r"(<!-- (?:table|experiment): ([\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 Rows = list[dict[str, Any]]

@@ -24,8 +24,9 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 
 from noiselayer import audit_labels
 from noiselayer.audit.checked_batches import Batch
-from noiselayer.audit.fit_noise_model import confusion_by_prediction, fit_noise_model
+from noiselayer.audit.fit_noise_model import fit_noise_model
 from noiselayer.audit.subsample import first_pass
+from noiselayer.estimation.confusion import confusion_by_prediction
 from noiselayer.files.records import whole_file, write_json
 from noiselayer.storage.environment import versions
 

@@ -42,11 +42,6 @@ class NoisySample(NamedTuple):
 def draw(images: Images, size: int, seed: int) -> tuple[torch.Generator, Labels, Labels]:
     """``size`` training images at random, or all if there are not so many; the generator goes on to draw noise.
 
-    Args:
-        images: The data set.
-        size: How many.
-        seed: Of the draw.
-
     Returns:
         The generator, the rows drawn, and the others.
     """
@@ -73,28 +68,14 @@ def deliberate_noise(rate: float, num_classes: int, generator: torch.Generator) 
 
 
 def corrupted(images: Images, *, size: int, rate: float, seed: int) -> NoisySample:
-    """``size`` images of which a share ``rate`` is labelled wrong on average.
-
-    Args:
-        images: The data set.
-        size: Training samples.
-        rate: The probability that a label is wrong.
-        seed: Of the images and the noise.
-    """
+    """``size`` images of which a share ``rate`` is labelled wrong on average."""
     generator, rows, rest = draw(images, size, seed)
     Q = deliberate_noise(rate, images.train.num_classes, generator)
     return NoisySample(images, rows, corrupt(images.train.labels[rows], Q, generator), Q, rest)
 
 
 def right_and_wrong(images: Images, *, right: int, wrong: int, seed: int) -> NoisySample:
-    """Exactly ``right`` samples with their true label and ``wrong`` with another one (Fig. 5).
-
-    Args:
-        images: The data set.
-        right: Samples with their true label.
-        wrong: Samples with another one; each class has wrong labels of its own.
-        seed: Of the images and the noise.
-    """
+    """Exactly ``right`` true labels and ``wrong`` others (Fig. 5); each class has wrong labels of its own."""
     K = images.train.num_classes
     generator, rows, rest = draw(images, right + wrong, seed)
     always_wrong = random(K, 1.0, concentration=1.0, generator=generator)
@@ -108,15 +89,7 @@ def right_and_wrong(images: Images, *, right: int, wrong: int, seed: int) -> Noi
 def train_on(
     sample: NoisySample, *, method: str, seed: int, budget: Budget, clean: LabeledData | None = None
 ) -> Row:
-    """Train one network and return the figures of its row.
-
-    Args:
-        sample: Images and noisy labels.
-        method: A name of :data:`noiselayer.paper.trial.METHODS`.
-        seed: Of training.
-        budget: How long to train.
-        clean: Images with true labels, for the method "estimated".
-    """
+    """Train one network; ``clean`` images serve the method "estimated". The figures of its row."""
     Q, images = sample.noise_matrix, sample.images
     trained = train(
         sample.noisy(),

@@ -62,12 +62,7 @@ def error_lines(
 
 
 def contours(rows: Sequence[Row], methods: Sequence[str]) -> Figure:
-    """Test error over numbers of right and wrong labels, a panel per method, as numbers and lines of equal error.
-
-    Args:
-        rows: With ``right`` and ``wrong`` among their settings.
-        methods: The panels.
-    """
+    """Test error over numbers of right and wrong labels, a panel per method, as numbers and lines of equal error."""
     figure = Figure(figsize=(4.2 * len(methods), 3.8), layout="constrained")
     panels = figure.subplots(1, len(methods), sharex=True, sharey=True, squeeze=False)[0]
     right = sorted({row["settings"]["right"] for row in rows})

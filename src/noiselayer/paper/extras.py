@@ -30,14 +30,7 @@ def loose_extra(
     """Extra images with the labels of a search engine; see :func:`noiselayer.paper.datasets.web_like_extra`.
 
     For the stand-in of digits half of the extra images are digits labelled by a guess from a few pixels, half show
-    none, their quarters having changed places.
-
-    Args:
-        data: Where the outside images are.
-        images: The clean set, whose categories are guessed.
-        size: How many.
-        seed: Of the choice.
-        apart_from: Rows of the training set that are the clean set: no digit stands in both.
+    none, their quarters having changed places; no digit is among ``apart_from``, the rows of the clean set.
     """
     train = images.train
     if images.name == "digits":
@@ -47,14 +40,7 @@ def loose_extra(
 
 
 def random_extra(data: DataFolder, images: Images, *, size: int, seed: int) -> npt.NDArray[Any]:
-    """Images drawn at random from outside the categories, shape (N, H, W, C).
-
-    Args:
-        data: Where the outside images are.
-        images: The clean set.
-        size: How many.
-        seed: Of the draw.
-    """
+    """Images drawn at random from outside the categories, shape (N, H, W, C)."""
     if images.name == "digits":
         chosen = np.random.default_rng(seed).integers(len(images.train), size=size)
         return _shuffled_quarters(images.train.images[chosen])

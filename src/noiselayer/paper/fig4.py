@@ -31,20 +31,7 @@ def error_curve(
     xlabel: str,
     logarithmic: bool = False,
 ) -> Experiment:
-    """The experiment over one of the two quantities.
-
-    Args:
-        name: On the command line.
-        title: One line.
-        paper: What the paper found.
-        methods: The lines of the figure.
-        grids: Scale -> data set, sizes and noise levels.
-        x: The quantity.
-        heading: Over its column in the table.
-        show: How the table shows it.
-        xlabel: Under the figure.
-        logarithmic: The figure's axis.
-    """
+    """Test error over ``x``, which ``show`` writes into the table under ``heading``, the figure under ``xlabel``."""
 
     def cells(scale: Scale, seeds: Sequence[int]) -> list[Cell]:
         dataset, sizes, rates = grids[scale]

@@ -28,16 +28,7 @@ def error_surface(
     reduced: Budget,
     full: Budget,
 ) -> Experiment:
-    """The experiment on one data set.
-
-    Args:
-        name: On the command line.
-        title: One line.
-        paper: What the paper found.
-        grids: Scale -> data set and numbers.
-        reduced: How long networks train at the reduced scale.
-        full: How long at the paper's.
-    """
+    """The experiment on one data set; networks train for ``reduced`` or, at the paper's scale, for ``full``."""
 
     def cells(scale: Scale, seeds: Sequence[int]) -> list[Cell]:
         dataset, rights, wrongs = grids[scale]

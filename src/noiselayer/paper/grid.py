@@ -85,13 +85,8 @@ def run_grid(
 def write_results(experiment: Experiment, cells: Sequence[Cell], out: Path) -> list[Row]:
     """Write ``NAME.json``, ``NAME.md`` and, for a figure, ``NAME.png`` and ``NAME.svg``, from the cells that are done.
 
-    Args:
-        experiment: Which.
-        cells: Its grid.
-        out: Folder of results.
-
     Returns:
-        The rows.
+        Their rows.
     """
     rows = _collect(experiment, cells, out)
     with whole_file(out / f"{experiment.name}.md") as beside:
@@ -105,13 +100,7 @@ def write_results(experiment: Experiment, cells: Sequence[Cell], out: Path) -> l
 
 
 def rows_of(experiment: Experiment, cells: Sequence[Cell], out: Path) -> list[Row]:
-    """The rows of the cells that are done, in the grid's order.
-
-    Args:
-        experiment: Whose cells.
-        cells: The grid.
-        out: Folder of results.
-    """
+    """The rows of the cells that are done, in the grid's order."""
     paths = [_folder(experiment, out) / f"{cell.name}.json" for cell in cells]
     return [{**read_json(path), "experiment": experiment.name} for path in paths if path.exists()]
 

@@ -126,12 +126,7 @@ def side_by_side(
 
 
 def section(experiment: Experiment, rows: Sequence[Row]) -> str:
-    """The experiment in Markdown: what the paper found, our table, and how it was made.
-
-    Args:
-        experiment: Which.
-        rows: Of the cells that are done.
-    """
+    """The experiment in Markdown: what the paper found, our table, and how it was made."""
     table = experiment.table(rows) if rows else ""
     return f"The paper: {experiment.paper}\n\n{table}\n{notes(rows)}"
 

@@ -50,14 +50,7 @@ _PAPER_WEIGHT_DECAY = 0.05
 
 
 def options_of(method: str, budget: Budget, seed: int, **changes: Any) -> Any:
-    """The options of a method: the defaults for images but for what :data:`METHODS`, the budget and ``changes`` say.
-
-    Args:
-        method: A name of :data:`METHODS`.
-        budget: Model and epochs.
-        seed: Of everything random in training.
-        **changes: More options.
-    """
+    """The options of a method: the defaults for images but for what :data:`METHODS`, the budget and ``changes`` say."""
     chosen = {**METHODS[method], **changes}
     options = default_options(
         "image",
@@ -86,19 +79,7 @@ def train(
     overlapping: Overlapping = "error",
     **changes: Any,
 ) -> TrainedClassifier:
-    """Train one classifier.
-
-    Args:
-        noisy: Images and their noisy labels.
-        method: A name of :data:`METHODS`.
-        budget: Model and epochs.
-        seed: Of everything random in training.
-        clean: Images and trusted labels.
-        outside: Images of none of the classes.
-        noise_matrix: For the method "true", shape (K, K), columns = true classes.
-        overlapping: Whether samples of ``noisy`` that are among the clean ones are an "error", or "drop" them.
-        **changes: Options other than the defaults.
-    """
+    """Train one classifier with :func:`options_of` its method; the arguments are those of ``fit_classifier``."""
     options = options_of(method, budget, seed, **changes)
     enough = math.ceil(budget.steps * options.batch_size / len(noisy))
     options = replace(
@@ -173,11 +154,5 @@ def count_matrix(noisy_labels: Array | Tensor, true_labels: Array | Tensor, num_
 
 
 def corrupt(true_labels: Array, noise_matrix: Tensor, generator: torch.Generator) -> Tensor:
-    """Noisy labels drawn from the columns of ``noise_matrix``, shape (N,).
-
-    Args:
-        true_labels: Shape (N,).
-        noise_matrix: Shape (K, K), columns = true classes.
-        generator: Of the draw.
-    """
+    """Noisy labels drawn from the columns of ``noise_matrix``, shape (N,)."""
     return noiselayer.corrupt_labels(torch.from_numpy(true_labels), noise_matrix, generator=generator)

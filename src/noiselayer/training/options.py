@@ -241,7 +241,7 @@ _FEW_PER_CLASS = 10
 
 
 def default_options(kind: Kind, **changes: Any) -> TrainingOptions:
-    """The defaults for one kind of data; docs/choosing-defaults.md shows what they rest on.
+    """The defaults for one kind of data; docs/evidence/choosing-defaults.md shows what they rest on.
 
     Args:
         kind: "image", "table" or "vector".

@@ -34,13 +34,8 @@ def label_issues(noisy: LabeledData, *, budget: Budget, seed: int) -> npt.NDArra
 
     As many networks are trained out of fold, for as many epochs, as a learned noise matrix takes for its start.
 
-    Args:
-        noisy: Images and their noisy labels.
-        budget: Model and epochs; ``budget.cleanlab`` is the interpreter.
-        seed: Of folds and training.
-
     Raises:
-        InputError: If the interpreter does not run cleanlab.
+        InputError: If ``budget.cleanlab``, an interpreter, does not run cleanlab.
     """
     assert budget.cleanlab is not None
     assert noisy.labels is not None

@@ -68,11 +68,6 @@ def run(cell: Cell, data: DataFolder, budget: Budget) -> Row:
 def hurried_labels(images: Images, rows: Labels, generator: torch.Generator) -> torch.Tensor:
     """CIFAR-10N's "worse" labels of these training images; for the stand-in of digits, 40 % wrong ones.
 
-    Args:
-        images: The data set.
-        rows: Which training images.
-        generator: Of the stand-in's noise.
-
     Raises:
         InputError: If nobody has labelled these images.
     """

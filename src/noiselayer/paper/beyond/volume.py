@@ -50,16 +50,10 @@ def train_by_volume(
     seed: int,
     volume_weight: float = 1e-4,
 ) -> TrainedClassifier:
-    """Train network and Q together from the first step; the best epoch on held-out noisy labels is kept.
+    """Train network and Q together from the first step, log |det Q| penalised.
 
-    Rates, schedule, batches and the held-out tenth are those of the other methods; Q's weights go with Adam at 0.01, as
-    the authors' code has them.
-
-    Args:
-        noisy: Images and their noisy labels.
-        budget: Model and epochs.
-        seed: Of split, weights and order.
-        volume_weight: Of log |det Q|.
+    The best epoch on held-out noisy labels is kept. Rates, schedule, batches and the held-out tenth are those of the
+    other methods; Q's weights go with Adam at 0.01, as the authors' code has them.
     """
     torch.manual_seed(seed)
     options, K, labels = options_of("normal", budget, seed), noisy.num_classes, noisy.labels
