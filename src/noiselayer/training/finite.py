@@ -17,6 +17,7 @@ from noiselayer.data.inputs import SubsetInputs
 from noiselayer.errors import InputError, list_some
 from noiselayer.losses.noise_layer import NoiseLayer
 from noiselayer.training.batches import Part, Trust
+from noiselayer.training.kept_state import KeptState
 
 __all__ = ["FiniteLoss", "NonFiniteLossError", "SkipNonFinite"]
 
@@ -39,7 +40,7 @@ class NonFiniteLossError(InputError):
         self.epoch, self.batch, self.indices = epoch, batch, indices
 
 
-class FiniteLoss(Callback):
+class FiniteLoss(KeptState, Callback):
     """Looks at the loss of every training batch, and stops or counts.
 
     On a GPU the answer is read one step later, when it has arrived: asking at once would make the processor wait
@@ -55,6 +56,8 @@ class FiniteLoss(Callback):
     >>> FiniteLoss([], "stop").skipped
     0
     """
+
+    kept = ("skipped",)
 
     def __init__(self, train: Sequence[Part], on_nonfinite: OnNonFinite) -> None:
         self.train = train
@@ -114,14 +117,6 @@ class FiniteLoss(Callback):
                 "nothing was learned. Take a smaller learning_rate, or look at the inputs.",
                 *(trainer.current_epoch, 0, {}),
             )
-
-    def state_dict(self) -> dict[str, Any]:
-        """For checkpoints."""
-        return {"skipped": self.skipped}
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """From a checkpoint."""
-        self.skipped = state_dict["skipped"]
 
     def _stop(self, trainer: pl.Trainer, loss: Tensor, batch_idx: int) -> None:
         rows = batch_rows(trainer.train_dataloader, batch_idx)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytorch_lightning as pl
+from pytorch_lightning import loggers
 from pytorch_lightning.callbacks import Callback
 from pytorch_lightning.loggers import Logger
 from torch import Tensor
@@ -14,12 +14,13 @@ from torch import Tensor
 from noiselayer.checks.floor import noise_floor
 from noiselayer.errors import InputError
 from noiselayer.losses.noise_layer import NoiseLayer
+from noiselayer.training.kept_state import KeptState
 from noiselayer.training.phases import find_noise_layer
 
 __all__ = ["LOGGERS", "NoiseLog", "end_log", "make_logger"]
 
 
-class NoiseLog(Callback):
+class NoiseLog(KeptState, Callback):
     r"""Logs the state of the noise matrix after every epoch, for any LightningModule with a noise layer.
 
     ==================  ======================================================================================
@@ -44,6 +45,8 @@ class NoiseLog(Callback):
     >>> callback.figures(NoiseLayer(2, torch.tensor([[0.8, 0.1], [0.2, 0.9]])))["noise_trace"]
     0.85
     """
+
+    kept = ("start",)
 
     def __init__(self, class_prior: Tensor | None = None) -> None:
         self.class_prior = class_prior
@@ -80,43 +83,21 @@ class NoiseLog(Callback):
             "noise_phase": float(self._phase),
         }
 
-    def state_dict(self) -> dict[str, Any]:
-        """For checkpoints: a resumed run measures from the same start."""
-        return {"start": self.start}
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """From a checkpoint."""
-        self.start = state_dict["start"]
-
-
-def _csv(folder: Path, name: str) -> Logger:
-    from pytorch_lightning.loggers import CSVLogger
-
-    return CSVLogger(folder, name=name)
-
-
-def _tensorboard(folder: Path, name: str) -> Logger:
-    from pytorch_lightning.loggers import TensorBoardLogger
-
-    return TensorBoardLogger(folder, name=name)
-
 
 def _mlflow(folder: Path, name: str) -> Logger:
-    from pytorch_lightning.loggers import MLFlowLogger
-
     # A file of its own: newer servers refuse the older folder of files.
-    return MLFlowLogger("noiselayer", run_name=name, tracking_uri=f"sqlite:///{folder / 'mlflow.db'}")
+    return loggers.MLFlowLogger("noiselayer", run_name=name, tracking_uri=f"sqlite:///{folder / 'mlflow.db'}")
 
 
 def _wandb(folder: Path, name: str) -> Logger:
-    from pytorch_lightning.loggers import WandbLogger
-
-    return WandbLogger(name=name, project="noiselayer", save_dir=folder, offline=True, reinit="create_new")
+    return loggers.WandbLogger(
+        name=name, project="noiselayer", save_dir=folder, offline=True, reinit="create_new"
+    )
 
 
 _MAKERS: dict[str, tuple[Callable[[Path, str], Logger], str]] = {
-    "csv": (_csv, ""),
-    "tensorboard": (_tensorboard, "tensorboard"),
+    "csv": (lambda folder, name: loggers.CSVLogger(folder, name=name), ""),
+    "tensorboard": (lambda folder, name: loggers.TensorBoardLogger(folder, name=name), "tensorboard"),
     "mlflow": (_mlflow, "mlflow"),
     "wandb": (_wandb, "wandb"),
 }
@@ -164,9 +145,7 @@ def end_log(logger: Logger, *, failed: bool = False) -> None:
     >>> import tempfile
     >>> end_log(make_logger("csv", Path(tempfile.mkdtemp()), "main"))
     """
-    from pytorch_lightning.loggers import WandbLogger
-
-    if isinstance(logger, WandbLogger):
+    if isinstance(logger, loggers.WandbLogger):
         logger.experiment.finish(exit_code=int(failed))
 
 

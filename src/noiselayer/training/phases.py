@@ -12,11 +12,12 @@ from pytorch_lightning.callbacks import Callback
 from torch import Tensor
 
 from noiselayer.losses.noise_layer import NoiseLayer
+from noiselayer.training.kept_state import KeptState
 
 __all__ = ["KeepBest", "NoisePhases", "Patience", "find_noise_layer"]
 
 
-class Patience:
+class Patience(KeptState):
     """Counts how long a loss has not improved.
 
     Args:
@@ -27,6 +28,8 @@ class Patience:
     >>> [patience.exhausted_by(loss) for loss in (1.0, 0.9, 0.95, 0.91)]
     [False, False, False, True]
     """
+
+    kept = ("best", "waited")
 
     def __init__(self, epochs: int | None, min_delta: float = 0.0) -> None:
         if epochs is not None and epochs < 1:
@@ -48,16 +51,8 @@ class Patience:
         self.waited += 1
         return self.epochs is not None and self.waited >= self.epochs
 
-    def state_dict(self) -> dict[str, float]:
-        """For checkpoints."""
-        return {"best": self.best, "waited": self.waited}
 
-    def load_state_dict(self, state: dict[str, float]) -> None:
-        """From a checkpoint."""
-        self.best, self.waited = state["best"], int(state["waited"])
-
-
-class NoisePhases(Callback):
+class NoisePhases(KeptState, Callback):
     """The two phases of §3.4 for any LightningModule that has a :class:`~noiselayer.NoiseLayer`.
 
     Phase 1: Q stays as it is, the identity by default, until the validation loss on noisy labels stops
@@ -84,6 +79,8 @@ class NoisePhases(Callback):
     >>> callback.phase
     1
     """
+
+    kept = ("phase", "switched_at", "_switched_step", "patience")
 
     def __init__(
         self,
@@ -148,23 +145,8 @@ class NoisePhases(Callback):
         if restart is not None:
             restart(*steps)
 
-    def state_dict(self) -> dict[str, Any]:
-        """For checkpoints: a resumed run goes on in the same phase."""
-        return {
-            "phase": self.phase,
-            "switched_at": self.switched_at,
-            "switched_step": self._switched_step,
-            "patience": self.patience.state_dict(),
-        }
 
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """From a checkpoint."""
-        self.phase, self.switched_at = state_dict["phase"], state_dict["switched_at"]
-        self._switched_step = state_dict["switched_step"]
-        self.patience.load_state_dict(state_dict["patience"])
-
-
-class KeepBest(Callback):
+class KeepBest(KeptState, Callback):
     """Keeps the weights of the epoch with the lowest validation loss in memory, and restores them at the end.
 
     Args:
@@ -177,6 +159,8 @@ class KeepBest(Callback):
     inf
     """
 
+    kept = ("best_loss", "best_epoch", "best_weights", "_phase", "patience")
+
     def __init__(
         self, *, monitor: str = "val_loss", patience: int | None = None, phases: NoisePhases | None = None
     ) -> None:
@@ -186,7 +170,7 @@ class KeepBest(Callback):
         self.best_loss = float("inf")
         self.best_epoch: int | None = None
         self.best_weights: dict[str, Tensor] | None = None
-        self._phase_of_best = 1
+        self._phase = 1
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Remember the weights if this epoch is the best so far."""
@@ -197,8 +181,8 @@ class KeepBest(Callback):
         phase = 1
         if self.phases is not None and self.phases.switched_at is not None:
             phase = 2 if trainer.current_epoch + 1 > self.phases.switched_at else 1
-        if phase > self._phase_of_best:
-            self.best_loss, self._phase_of_best = float("inf"), phase
+        if phase > self._phase:
+            self.best_loss, self._phase = float("inf"), phase
             self.patience.restart()
         if loss < self.best_loss:
             self.best_loss, self.best_epoch = loss, trainer.current_epoch
@@ -210,22 +194,6 @@ class KeepBest(Callback):
         """Go back to the best epoch."""
         if self.best_weights is not None:
             pl_module.load_state_dict(self.best_weights)
-
-    def state_dict(self) -> dict[str, Any]:
-        """For checkpoints."""
-        return {
-            "best_loss": self.best_loss,
-            "best_epoch": self.best_epoch,
-            "best_weights": self.best_weights,
-            "phase": self._phase_of_best,
-            "patience": self.patience.state_dict(),
-        }
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """From a checkpoint."""
-        self.best_loss, self.best_epoch = state_dict["best_loss"], state_dict["best_epoch"]
-        self.best_weights, self._phase_of_best = state_dict["best_weights"], state_dict["phase"]
-        self.patience.load_state_dict(state_dict["patience"])
 
 
 def find_noise_layer(module: torch.nn.Module) -> NoiseLayer:

@@ -128,7 +128,7 @@ def run_stage(
         if record is not None:
             return StageResult(**record)
     best = KeepBest(patience=None if phases else patience, phases=phases)
-    recorder = CurveRecorder(name, best=best)
+    recorder = CurveRecorder()
     stop = StopOnInterrupt()
     finite = FiniteLoss(train, on_nonfinite)
     module.skip_nonfinite = on_nonfinite == "skip"

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from noiselayer.jobs.tuning import Objective, SearchRange, TrialRecord, TuningResult
-from noiselayer.jobs.tuning.curve import curve_panels, draw_curve
+from noiselayer.jobs.tuning.curve import draw_curve
 from noiselayer.jobs.tuning.tuning_files import save_report
 from noiselayer.training import TrainingOptions
 
@@ -68,12 +68,17 @@ def test_a_sharp_choice_and_none_at_all() -> None:
 
 
 def test_the_curve_shows_the_trials_in_order() -> None:
-    (panel,) = curve_panels(FIG_7)
-    assert panel.values == [0.0, 0.1, 0.2, 0.4, 1.0]
-    assert panel.objective == pytest.approx([16.1, 14.19, 13.2, 13.7, 15.4])  # per cent
-    assert panel.standard_error == pytest.approx([1.0] * 5)
-    assert panel.pruned == ([0.3], [10.0])
-    assert panel.chosen == 0.2
+    (ax,) = draw_curve(FIG_7).axes
+    drawn = {str(line.get_label()): line for line in ax.lines}
+    (bars,) = ax.containers
+    x, y = bars.lines[0].get_data()  # type: ignore[union-attr]
+    assert list(x) == [0.0, 0.1, 0.2, 0.4, 1.0]
+    assert list(y) == pytest.approx([16.1, 14.19, 13.2, 13.7, 15.4])  # per cent
+    lengths = [top - bottom for (_, bottom), (_, top) in bars.lines[2][0].get_segments()]  # type: ignore[union-attr]
+    assert lengths == pytest.approx([2.0] * 5)
+    assert [list(part) for part in drawn["stopped early"].get_data()] == [[0.3], [10.0]]
+    assert [list(part) for part in drawn["chosen"].get_data()] == [[0.2], [pytest.approx(13.2)]]
+    assert ax.get_title() == "chosen: 0.2"
 
 
 def test_axes() -> None:
