@@ -279,7 +279,7 @@ def test_many_classes_can_be_pointed_at(opened: Opened, tmp_path: Path, K: int, 
     assert path.stat().st_size < 5_000_000
     watched = opened(path)
     page = watched.page
-    picture = page.locator("img.matrix")
+    picture = page.locator("svg.matrix #cells")
     picture.scroll_into_view_if_needed()
     box = picture.bounding_box()
     i, j = 30, 100  # of the picture: true class, label
@@ -295,11 +295,11 @@ def test_many_classes_can_be_pointed_at(opened: Opened, tmp_path: Path, K: int, 
 
 def test_a_square_is_read_with_its_uncertainty(opened: Opened, hostile_page: Path) -> None:
     page = opened(hostile_page).page
-    square = page.locator("svg.matrix rect.off").first  # label 0, true class 1
+    square = page.locator("#cells path").nth(1)  # label 0, true class 1
     square.scroll_into_view_if_needed()
     square.hover()
     assert page.inner_text("#readout").endswith(", ± 2.0.")
-    square = page.locator("svg.matrix rect").nth(len(HOSTILE) * 1)  # label 1, true class 0
+    square = page.locator("#cells path").nth(len(HOSTILE) * 1)  # label 1, true class 0
     square.hover()
     text = page.inner_text("#readout")
     assert "30.0 % carry the label" in text

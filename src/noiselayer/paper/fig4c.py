@@ -11,7 +11,7 @@ from noiselayer.paper.datasets import CIFAR10_CLASSES
 from noiselayer.paper.experiment import Cell, Experiment, Row, Scale
 from noiselayer.paper.markdown import errors, grouped, markdown, spread
 from noiselayer.paper.table1 import BUDGETS, GRIDS, run
-from noiselayer.report.heatmap import draw_noise_matrices, matrix_panel
+from noiselayer.report import draw_noise_matrices
 
 __all__ = ["EXPERIMENT"]
 
@@ -46,10 +46,10 @@ def table(rows: Sequence[Row]) -> str:
 def figure(rows: Sequence[Row]) -> Figure:
     """The matrices of the first seed, side by side."""
     first = [row for row in rows if row["seed"] == min(row["seed"] for row in rows)]
-    panels = [matrix_panel("true", _matrix(first[0]["true_matrix"]))]
-    panels += [matrix_panel(row["method"], _matrix(row["noise_matrix"])) for row in first]
+    matrices = {"true": _matrix(first[0]["true_matrix"]).numpy()}
+    matrices |= {row["method"]: _matrix(row["noise_matrix"]).numpy() for row in first}
     names = CIFAR10_CLASSES if first[0]["dataset"] == "CIFAR-10" else _DIGITS
-    return draw_noise_matrices(panels, names)
+    return draw_noise_matrices(matrices, names)
 
 
 def _matrix(entries: list[list[float]]) -> torch.Tensor:

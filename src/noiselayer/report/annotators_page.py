@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from functools import cache
-
-from jinja2 import DictLoader, Environment, StrictUndefined
 from markupsafe import Markup
 
 from noiselayer.annotators.describe import describe_annotators
 from noiselayer.annotators.estimates import CombinedLabels
 from noiselayer.report.annotator_facts import MOST_CLASSES, annotator_facts
-from noiselayer.report.page import _hash, _template
-from noiselayer.report.wording import clip, percent
+from noiselayer.report.page import environment, hash_of
+from noiselayer.report.pictures import web_file
 
 __all__ = ["render_annotators"]
 
@@ -41,13 +38,13 @@ def render_annotators(combined: CombinedLabels, *, title: str) -> str:
         raise ValueError(
             "combined has no annotators: their matrices were given, so nothing was found of them."
         )
-    style = _template("report.css")
+    style = web_file("report.css")
     return (
-        _environment()
+        environment()
         .get_template("annotators.html")
         .render(
             title=title,
-            policy=f"default-src 'none'; style-src '{_hash(style)}'; base-uri 'none'; form-action 'none'",
+            policy=f"default-src 'none'; style-src '{hash_of(style)}'; base-uri 'none'; form-action 'none'",
             style=Markup(style),
             notes=combined.warnings,
             samples=len(combined),
@@ -58,16 +55,3 @@ def render_annotators(combined: CombinedLabels, *, title: str) -> str:
             most_classes=MOST_CLASSES,
         )
     )
-
-
-@cache
-def _environment() -> Environment:
-    environment = Environment(
-        loader=DictLoader({name: _template(name) for name in ("annotators.html", "annotator_tables.html")}),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(clip=clip, percent=percent)
-    return environment

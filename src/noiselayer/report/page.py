@@ -7,17 +7,17 @@ import hashlib
 import json
 from collections.abc import Sequence
 from functools import cache
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from jinja2 import DictLoader, Environment, StrictUndefined
+from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
 from noiselayer.report.annotator_facts import MOST_CLASSES
 from noiselayer.report.content import ReportContent
-from noiselayer.report.curve_picture import draw_losses
-from noiselayer.report.matrix_picture import MAX_CELLS, MatrixPicture, picture_matrix
+from noiselayer.report.loss_drawing import describe_losses, draw_losses
+from noiselayer.report.matrix_drawing import MAX_CELLS, MatrixPicture, picture_matrix
+from noiselayer.report.pictures import inline_svg, web_file
 from noiselayer.report.wording import (
     clip,
     clip_prose,
@@ -47,11 +47,11 @@ def render_report(content: ReportContent) -> str:
     >>> "It went &lt;well&gt;." in page, "http:" in page
     (True, False)
     """
-    style, script = _template("report.css"), _template("report.js")
+    style, script = web_file("report.css"), web_file("matrix.js") + web_file("review.js")
     matrix = None
     if content.noise_matrix is not None:
         matrix = picture_matrix(content.noise_matrix, content.class_names, content.standard_error)
-    page = _environment().get_template("report.html")
+    page = environment().get_template("report.html")
     return page.render(
         content=content,
         policy=_policy(style, script),
@@ -68,13 +68,7 @@ def render_report(content: ReportContent) -> str:
             [e.share if e.high is None or not e.labels else e.high / e.labels for e in content.errors]
             or [0.0]
         ),
-        curves=[
-            ("wide", draw_losses(content.stages, content.noise_floor, name="wide")),
-            (
-                "narrow",
-                draw_losses(content.stages, content.noise_floor, width=340, height=260, name="narrow"),
-            ),
-        ],
+        curves=_curves(content),
         pairs=_pairs(content),
         annotators=content.annotators,
         most_classes=MOST_CLASSES,
@@ -108,14 +102,10 @@ def save_report(path: str | Path, content: ReportContent) -> None:
         raise InputError(f"cannot write {path}: {error.strerror}.") from error
 
 
-def _template(name: str) -> str:
-    return (files("noiselayer.report") / "templates" / name).read_text(encoding="utf-8")
-
-
 @cache
-def _environment() -> Environment:
+def environment() -> Environment:
     environment = Environment(
-        loader=DictLoader({name: _template(name) for name in ("report.html", "annotator_tables.html")}),
+        loader=FunctionLoader(web_file),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -138,15 +128,15 @@ def _policy(style: str, script: str) -> str:
         (
             "default-src 'none'",
             "img-src data:",
-            f"style-src '{_hash(style)}'",
-            f"script-src '{_hash(script)}'",
+            f"style-src '{hash_of(style)}'",
+            f"script-src '{hash_of(script)}'",
             "base-uri 'none'",
             "form-action 'none'",
         )
     )
 
 
-def _hash(text: str) -> str:
+def hash_of(text: str) -> str:
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
@@ -177,6 +167,17 @@ def _confusions(content: ReportContent, limit: int) -> list[Any]:
     if content.noise_matrix is None:
         return []
     return strongest_confusions(content.noise_matrix, content.standard_error, limit)
+
+
+def _curves(content: ReportContent) -> list[tuple[str, Markup]]:
+    """The losses for wide and for narrow screens; nothing if none is known."""
+    about = describe_losses(content.stages, content.noise_floor)
+    sizes = {"wide": (720, 320), "narrow": (340, 320)} if "loss from" in about else {}
+    drawn = []
+    for name, (width, height) in sizes.items():
+        figure = draw_losses(content.stages, content.noise_floor, width=width, height=height)
+        drawn.append((name, inline_svg(figure, name, title="Losses", description=about, kind="curves")))
+    return drawn
 
 
 def _pairs(content: ReportContent) -> list[tuple[int, int, int]]:

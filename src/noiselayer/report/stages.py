@@ -6,11 +6,14 @@ import csv
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from noiselayer.report.content import StageLosses
 
-__all__ = ["read_stages", "stage_losses"]
+if TYPE_CHECKING:
+    from noiselayer.training import StageResult
+
+__all__ = ["losses_of", "read_stages", "stage_losses"]
 
 
 def stage_losses(
@@ -31,6 +34,11 @@ def stage_losses(
         tuple(_number(row.get(key)) for row in rows) for key in ("train_loss", "val_loss")
     )
     return StageLosses(_in_words(name), training, validation, joined, best)
+
+
+def losses_of(stage: StageResult) -> StageLosses:
+    """The losses of a stage that training has left."""
+    return stage_losses(stage.name, stage.curves, joined=stage.switched_at, best=stage.best_epoch)
 
 
 def read_stages(folder: Path, stages: Sequence[Mapping[str, Any]]) -> list[StageLosses]:

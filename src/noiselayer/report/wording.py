@@ -44,7 +44,10 @@ def clip(text: str, longest: int = _LONGEST, kept: str = _KEPT) -> str:
     # What can never be shown need not be looked at: names may be as long as a book.
     shown = _WHITE.sub(" ", text[: 4 * longest]).strip()
     shown = "".join(
-        "\ufffd" if unicodedata.category(c) in ("Cc", "Cf", "Cs") and c not in kept else c for c in shown
+        "\ufffd"
+        if c in "\ufffe\uffff" or (unicodedata.category(c) in ("Cc", "Cf", "Cs") and c not in kept)
+        else c
+        for c in shown
     )
     if not shown:
         return "(empty)"

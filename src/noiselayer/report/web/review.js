@@ -1,66 +1,7 @@
-"use strict";
+// The review of suspect labels, and its decisions out of the browser.
 (function () {
   const byId = (id) => document.getElementById(id);
   const state = JSON.parse(byId("state").textContent);
-  document.documentElement.classList.add("js");
-
-  // ---- the noise matrix: what the pointer is on, in words
-
-  function unpack(text) {
-    const bytes = Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
-    return new DataView(bytes.buffer);
-  }
-
-  function isolate(name) {
-    return "\u2068" + name + "\u2069";
-  }
-
-  function namesOf(cell) {
-    const names = state.shownNames;
-    const first = cell * state.matrix.bin;
-    const last = Math.min(first + state.matrix.bin, names.length) - 1;
-    return first === last ? isolate(names[first]) : isolate(names[first]) + " to " + isolate(names[last]);
-  }
-
-  function readMatrix() {
-    const picture = document.querySelector(".matrix");
-    if (!state.matrix || !picture) return;
-    const side = state.matrix.side;
-    const values = unpack(state.matrix.values);
-    const errors = state.matrix.errors && unpack(state.matrix.errors);
-    const readout = byId("readout");
-
-    function cellAt(event) {
-      const box = picture.getBoundingClientRect();
-      let left = 0, top = 0, width = box.width, height = box.height;
-      if (picture.dataset.cell) {
-        const scale = box.width / picture.viewBox.baseVal.width;
-        left = picture.dataset.left * scale;
-        top = picture.dataset.top * scale;
-        width = height = side * picture.dataset.cell * scale;
-      }
-      const i = Math.floor((side * (event.clientX - box.left - left)) / width);
-      const j = Math.floor((side * (event.clientY - box.top - top)) / height);
-      return i >= 0 && j >= 0 && i < side && j < side ? [j, i] : null;
-    }
-
-    function tell(event) {
-      const cell = cellAt(event);
-      if (!cell) return;
-      const [j, i] = cell;
-      const share = values.getUint16(2 * (j * side + i), true) / 100;
-      const error = errors ? errors.getUint16(2 * (j * side + i), true) : 65535;
-      const most = state.matrix.bin > 1 ? (i === j ? "at least " : "at most ") : "";
-      readout.textContent =
-        "Of true " + namesOf(i) + ", " + most + share.toFixed(1) + " % carry the label " + namesOf(j) +
-        (error < 65535 ? ", ± " + (error / 100).toFixed(1) : "") + ".";
-    }
-    picture.addEventListener("pointermove", tell);
-    picture.addEventListener("pointerdown", tell);
-  }
-
-  // ---- the review
-
   const list = byId("cards");
   const suspects = state.suspects.map(([sample, id, given, suggested, probability], k) => ({
     k, sample, id, given, suggested, probability,
@@ -103,6 +44,10 @@
 
   function say(text) {
     byId("said").textContent = text;
+  }
+
+  function isolate(name) {
+    return "\u2068" + name + "\u2069";
   }
 
   function inWords(k) {
@@ -397,12 +342,5 @@
     });
   }
 
-  addEventListener("beforeprint", () => {
-    for (const closed of document.querySelectorAll("details:not([open])")) {
-      closed.open = true;
-      addEventListener("afterprint", () => (closed.open = false), { once: true });
-    }
-  });
-  readMatrix();
   if (list) review();
 })();
