@@ -2,23 +2,91 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from ast import literal_eval
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from difflib import get_close_matches
+from typing import Any
 
-__all__ = ["InputError", "list_some", "nearest"]
+__all__ = ["InputError", "InputWarning", "argument", "as_input_errors", "list_some", "nearest", "worded"]
+
+# Characters that no message holds otherwise stand around a name, and between it and its value.
+_ARGUMENT = re.compile("\x02(\\w+)\x03(.*?)\x02", re.DOTALL)
+
+
+def argument(name: str, value: Any = ...) -> str:
+    """An argument in a message, with the value to give it if there is one: each interface names it in its own way.
+
+    >>> str(InputError(f"give {argument('clean')}, or leave out {argument('overlapping', 'drop')}."))
+    "give clean, or leave out overlapping='drop'."
+    """
+    return f"\x02{name}\x03{'' if value is ... else repr(value)}\x02"
+
+
+def worded(message: str, option: Callable[[str, Any], str] | None = None) -> str:
+    """A message with its arguments named as in Python, or as ``option`` names them.
+
+    Args:
+        message: With arguments from :func:`argument`.
+        option: Takes an argument's name and its value; the value is ``...`` if the message gives none.
+
+    >>> worded(f"give {argument('label_column')}.", lambda name, value: "--" + name.replace("_", "-"))
+    'give --label-column.'
+    """
+
+    def named(found: re.Match[str]) -> str:
+        name, value = found.groups()
+        if option is None:
+            return f"{name}={value}" if value else name
+        return option(name, literal_eval(value) if value else ...)
+
+    return _ARGUMENT.sub(named, message)
 
 
 class InputError(ValueError):
     """Something that the user gave and can mend: a path, a column's name, a label, a damaged image.
 
-    The message says what was expected, what came and what to do. The command line prints it without a
-    traceback and ends with exit code 2, nothing written.
+    The message says what was expected, what came and what to do, with arguments from :func:`argument`. The command
+    line prints it, arguments as options, without a traceback and ends with exit code 2, nothing written.
 
     >>> raise InputError("labels.csv has no column 'lable'. Did you mean 'label'?")
     Traceback (most recent call last):
     ...
     noiselayer.errors.InputError: labels.csv has no column 'lable'. Did you mean 'label'?
     """
+
+    def __str__(self) -> str:
+        return worded(super().__str__())
+
+
+@contextmanager
+def as_input_errors(reword: Callable[[str], str] = str) -> Iterator[None]:
+    """While nothing but the user's input is looked at, every ValueError is about it, and begins with the argument.
+
+    Args:
+        reword: Changes the message before.
+
+    >>> with as_input_errors():
+    ...     raise ValueError("alpha must lie between 0 and 1; got 2.")
+    Traceback (most recent call last):
+    ...
+    noiselayer.errors.InputError: alpha must lie between 0 and 1; got 2.
+    """
+    try:
+        yield
+    except InputError:
+        raise
+    except ValueError as error:
+        first, space, rest = reword(str(error)).partition(" ")
+        raise InputError((argument(first) if first.isidentifier() else first) + space + rest) from error
+
+
+class InputWarning(UserWarning):
+    """Something about the input that the user should know; its message is written as an :class:`InputError`'s."""
+
+    def __str__(self) -> str:
+        return worded(super().__str__())
 
 
 def nearest(name: str, names: Iterable[str]) -> str:

@@ -45,11 +45,16 @@ def wide(run: Run, path: Path, out: Path, *more: object, columns: str = ",".join
 def written(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, np.ndarray]:
     """The simulated table combined once, for all that only look at what comes out."""
     from noiselayer.jobs.combine import combine_table
+    from noiselayer.jobs.combine_options import CombineJob
 
     folder = tmp_path_factory.mktemp("combined")
     frame, truth = simulated()
     frame.to_csv(folder / "said.csv", index=False)
-    combine_table(folder / "said.csv", folder / "labels.csv", label_columns=SOURCES, id_column="id")
+    combine_table(
+        CombineJob(
+            table=folder / "said.csv", out=folder / "labels.csv", label_columns=tuple(SOURCES), id_column="id"
+        )
+    )
     return folder, truth
 
 

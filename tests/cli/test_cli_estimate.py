@@ -13,7 +13,6 @@ import pytest
 import torch
 from click.testing import Result
 
-from noiselayer.cli import _choices
 from noiselayer.estimation import combine_estimates, estimate_from_pairs, estimate_from_predictions
 from noiselayer.estimation.in_words import strongest_confusions
 from noiselayer.storage.matrix_file import read_noise_matrix
@@ -238,20 +237,3 @@ def test_confusions_are_the_largest_entries_off_the_diagonal() -> None:
     named = [(NAMES.index(c.noisy), NAMES.index(c.true)) for c in strongest_confusions(estimate, NAMES)]
     entries = {(j, i): float(Q[j, i]) for j in range(3) for i in range(3) if i != j}
     assert named == sorted(entries, key=lambda place: -entries[place])
-
-
-def test_choices_are_those_of_the_library() -> None:
-    from typing import get_args
-
-    from noiselayer.choices import MeasureWith, Mixing, Overlapping, Rule, Start
-    from noiselayer.training import METHODS
-
-    assert [choice.value for choice in _choices.Method] == list(METHODS)
-    for name, kind in {
-        "Start": Start,
-        "Rule": Rule,
-        "Mixing": Mixing,
-        "MeasureWith": MeasureWith,
-        "Overlapping": Overlapping,
-    }.items():
-        assert {choice.value for choice in getattr(_choices, name)} == set(get_args(kind))

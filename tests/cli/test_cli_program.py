@@ -6,7 +6,9 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Annotated, get_args
 
 import numpy as np
 import pytest
@@ -16,8 +18,13 @@ from safetensors.torch import load_file
 from typer.testing import CliRunner
 
 import noiselayer
-from noiselayer.cli._errors import as_options
+from noiselayer.choices import Logger
+from noiselayer.cli._errors import options_of
+from noiselayer.cli._job import with_options
 from noiselayer.cli.app import app
+from noiselayer.errors import InputError, argument, worded
+from noiselayer.jobs.option import Option
+from noiselayer.jobs.train_options import TrainJob
 
 HEAVY = {"torch", "numpy", "pandas", "sklearn", "matplotlib", "pytorch_lightning", "torchvision", "scipy"}
 
@@ -52,18 +59,43 @@ def test_every_command_is_listed_and_explains_itself() -> None:
     assert noiselayer.__version__ in CliRunner().invoke(app, ["--version"]).stdout
 
 
-@pytest.mark.parametrize(
-    ("message", "spoken"),
-    [
-        ("name it with label_column. Its columns", "name it with --label-column. Its columns"),
-        ("say image_column='file'.", "say --image-column 'file'."),
-        ("its columns are 'image_size', 'label'", "its columns are 'image_size', 'label'"),
-        ("/data/image_size.csv and my_label_column", "/data/image_size.csv and my_label_column"),
-        ("out with feature_columns", "out with --features"),
-    ],
-)
-def test_messages_speak_of_options(message: str, spoken: str) -> None:
-    assert as_options(message) == spoken
+def test_messages_speak_of_a_commands_options() -> None:
+    @dataclass
+    class Job:
+        image_column: Annotated[str | None, Option("A column.")] = None
+        feature_columns: Annotated[tuple[str, ...] | None, Option("Columns.", names=("--features",))] = None
+        fresh_network: Annotated[bool, Option("Go on.")] = True
+        data: Annotated[str, Option("A file.", positional=True)] = ""
+
+    def command(job: Job) -> None: ...
+
+    command.__annotations__["job"] = Job
+    options = options_of(with_options(command))
+    message = (
+        f"say {argument('image_column', 'file')} of {argument('data')} or {argument('fresh_network', False)}, "
+        f"without {argument('feature_columns')} or {argument('start', 'identity')}: image_column, /data/file.csv"
+    )
+    assert worded(message, options) == (
+        "say --image-column file of DATA or --no-fresh-network, without --features or start='identity': "
+        "image_column, /data/file.csv"
+    )
+    assert str(InputError(message)) == (
+        "say image_column='file' of data or fresh_network=False, without feature_columns or start='identity': "
+        "image_column, /data/file.csv"
+    )
+
+
+def test_options_of_training_are_those_of_the_library() -> None:
+    """What the library would not take is told apart from what it would: no option is dropped on the way."""
+    from noiselayer.data.reading import Reading
+    from noiselayer.training import Hardware, Optimization, TrainingOptions
+    from noiselayer.training.noise_log import LOGGERS
+
+    taken = {f.name for part in (Reading, TrainingOptions, Optimization, Hardware) for f in fields(part)}
+    own = {"data", "clean", "clean_labels", "outside", "overlapping", "test", "test_labels", "noise_matrix"}
+    own |= {"out", "resume", "dry_run", "keep_checkpoints"}
+    assert {field.name for field in fields(TrainJob)} - taken == own
+    assert get_args(Logger) == LOGGERS
 
 
 def start(data: Path, out: Path, *more: str) -> subprocess.Popen[str]:

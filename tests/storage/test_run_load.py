@@ -13,8 +13,8 @@ from PIL import Image
 
 import noiselayer
 from noiselayer.checks import noise_floor
-from noiselayer.data.reading import Reading
 from noiselayer.errors import InputError
+from noiselayer.jobs.train_options import TrainJob
 from noiselayer.jobs.train_prepare import prepare_run
 from noiselayer.storage.loaded_run import LoadedRun
 from noiselayer.training import Hardware
@@ -35,15 +35,18 @@ def people(path: Path, N: int = 60) -> Path:
 def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("runs")
     table = people(folder / "people.csv")
-    options = {
-        "method": "learned",
-        "start": "confusion",
-        "max_epochs": 2,
-        "warm_up_epochs": 1,
-        "batch_size": 16,
-    }
-    run = prepare_run(Reading(str(table)), folder / "run", options=options, hardware=CPU, test=str(table))
-    run.execute()
+    job = TrainJob(
+        data=str(table),
+        out=folder / "run",
+        test=str(table),
+        method="learned",
+        start="confusion",
+        max_epochs=2,
+        warm_up_epochs=1,
+        batch_size=16,
+        accelerator="cpu",
+    )
+    prepare_run(job).execute()
     return folder / "run"
 
 
@@ -138,12 +141,17 @@ def test_a_folder_of_images_keeps_its_size_and_arrays_their_type(tmp_path: Path)
         for k in range(8):
             pixels = generator.integers(level - 30, level + 30, (12, 10, 3)).astype(np.uint8)
             Image.fromarray(pixels).save(tmp_path / "images" / name / f"{k}.png")
-    prepare_run(
-        Reading(str(tmp_path / "images"), image_size=(8, 8)),
-        tmp_path / "run",
-        options={"method": "normal", "model": "linear", "max_epochs": 1, "batch_size": 4},
-        hardware=CPU,
-    ).execute()
+    job = TrainJob(
+        data=str(tmp_path / "images"),
+        out=tmp_path / "run",
+        image_size=(8, 8),
+        method="normal",
+        model="linear",
+        max_epochs=1,
+        batch_size=4,
+        accelerator="cpu",
+    )
+    prepare_run(job).execute()
     run = noiselayer.load_run(tmp_path / "run")
     asked = run.predict(tmp_path / "images" / "dark")  # no labels, another folder, another size of file
     assert asked.ids == tuple(f"{k}.png" for k in range(8))

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import os
-import re
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 import typer
 
-from noiselayer.errors import InputError
+from noiselayer.errors import InputError, worded
 
 __all__ = ["reports_errors", "say", "say_error"]
 
@@ -21,44 +21,32 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 INTERRUPTED = 130
 """The exit code of a program that Ctrl-C has ended, as shells count."""
 
-_OPTIONS = {
-    "feature_columns": "--features",
-    "categorical_columns": "--categorical",
-    "max_epochs": "--epochs",
-    "num_bootstrap": "--bootstrap",
-    # Switches, named with the position that says something.
-    "fresh_network=False": "--no-fresh-network",
-    "train_on_clean=False": "--no-train-on-clean",
-    "noise_trainable=True": "--noise-trainable",
-    **{
-        name: "--" + name.replace("_", "-")
-        for name in (
-            *("label_column", "inputs_key", "image_column", "image_size", "class_names", "batch_size"),
-            *("impute_missing", "skip_unreadable", "validation_fraction", "warm_up_epochs"),
-            *("noisy_weight", "outside_weight", "measure_with", "noise_trainable", "noise_learning_rate"),
-            *("trace_penalty", "noise_weight_decay", "clean_probs", "noisy_probs", "clean_labels"),
-            *("noisy_labels", "true_labels", "prior_strength", "learning_rate", "on_nonfinite"),
-            *("label_columns", "annotator_column", "id_column", "true_column"),
-        )
-    },
-}
-# Words of every day too: only with a value behind them are they surely the option's name.
-_VALUED = ("overlapping", "start", "mixing", "rule", "method")
-_NAMES = re.compile(rf"(?<![\w'\".:])(?:({'|'.join(_OPTIONS)})(?![\w'\".:])(=?)|({'|'.join(_VALUED)})=(?='))")
 
+def options_of(command: Function) -> Callable[[str, Any], str]:
+    """How a command names arguments in messages: as its options, and in Python's way what it has no option for.
 
-def as_options(message: str) -> str:
-    """A message of the Python interface in the words of the command line.
-
-    >>> as_options("name it with label_column. Say image_column='file'.")
-    "name it with --label-column. Say --image-column 'file'."
+    >>> from noiselayer.cli.predict import predict
+    >>> options_of(predict)("run", ...), options_of(predict)("out", ...), options_of(predict)("start", "identity")
+    ('RUN', '--out', "start='identity'")
     """
-    # A full stop may end a sentence after a name; in "a.label_column" it makes it another name.
-    spaced = re.sub(r"\.(\s|$)", r" \0.\1", message)
-    named = _NAMES.sub(
-        lambda found: f"--{found[3]} " if found[3] else _OPTIONS[found[1]] + (" " if found[2] else ""), spaced
-    )
-    return named.replace(" \0.", ".")
+    flags = {}
+    for parameter in inspect.signature(command, eval_str=True).parameters.values():
+        (info,) = getattr(parameter.annotation, "__metadata__", (None,))
+        if isinstance(info, typer.models.ArgumentInfo):
+            flags[parameter.name] = parameter.name.upper()
+        elif isinstance(info, typer.models.OptionInfo):
+            # Typer takes an annotation's first name for its default.
+            written = (
+                info.default if isinstance(info.default, str) else "--" + parameter.name.replace("_", "-")
+            )
+            flags[parameter.name] = written.strip(" /")
+
+    def named(name: str, value: Any) -> str:
+        if name not in flags:
+            return name if value is ... else f"{name}={value!r}"
+        return flags[name] if value is ... or isinstance(value, bool) else f"{flags[name]} {value}"
+
+    return named
 
 
 def say(message: str) -> None:
@@ -72,7 +60,7 @@ def say_error(message: str) -> None:
     """Print what went wrong on the error stream."""
     console = _console()
     console.print("Error: ", style="bold red", end="")
-    console.print(as_options(message), markup=False, highlight=False, soft_wrap=True)
+    console.print(message, markup=False, highlight=False, soft_wrap=True)
 
 
 def reports_errors(function: Function) -> Function:
@@ -91,10 +79,10 @@ def reports_errors(function: Function) -> Function:
     @functools.wraps(function)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
         try:
-            with _readable_warnings():
+            with _readable_warnings(options_of(function)):
                 return function(*args, **kwargs)
         except InputError as error:
-            say_error(str(error))
+            say_error(worded(error.args[0], options_of(function)))
             raise typer.Exit(2) from error
         except KeyboardInterrupt as error:
             say("Stopped.")
@@ -104,7 +92,7 @@ def reports_errors(function: Function) -> Function:
 
 
 @contextmanager
-def _readable_warnings() -> Iterator[None]:
+def _readable_warnings(options: Callable[[str, Any], str]) -> Iterator[None]:
     """Our own warnings, skipped images say, are a sentence for the user, not a line of code."""
     with warnings.catch_warnings():
         warnings.filterwarnings("always", category=UserWarning, module=r"noiselayer\.")
@@ -112,7 +100,7 @@ def _readable_warnings() -> Iterator[None]:
 
         def show(message: Any, category: Any, filename: str, *rest: Any, **more: Any) -> None:
             if "noiselayer" in filename and issubclass(category, UserWarning):
-                say(f"Note: {as_options(str(message))}")
+                say(f"Note: {worded(message.args[0], options)}")
             else:
                 usual(message, category, filename, *rest, **more)
 

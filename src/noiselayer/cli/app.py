@@ -14,6 +14,7 @@ import typer
 
 from noiselayer._version import __version__
 from noiselayer.cli._errors import reports_errors
+from noiselayer.cli._job import with_options
 
 __all__ = ["app", "main"]
 
@@ -54,7 +55,7 @@ def _add_commands() -> None:
     names = [info.name for info in pkgutil.iter_modules([str(Path(__file__).parent)]) if info.name[0] != "_"]
     for name in sorted(set(names) - {"app"}, key=lambda n: (_ORDER.index(n) if n in _ORDER else 99, n)):
         function = getattr(import_module(f"noiselayer.cli.{name}"), name)
-        app.command(name.replace("_", "-"))(reports_errors(function))
+        app.command(name.replace("_", "-"))(reports_errors(with_options(function)))
 
 
 _add_commands()

@@ -45,7 +45,7 @@ def apply_review(
         labels=labels,
         label_column=label_column,
         image_column=image_column,
-        class_names=parse_list(class_names),
+        class_names=parse_list(class_names) if class_names else None,
         force=force,
     )
     say(

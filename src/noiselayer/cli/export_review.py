@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from noiselayer.cli._choices import ReviewFormat
+from noiselayer.choices import ReviewFormat
 from noiselayer.cli._errors import say
 
 __all__ = ["export_review"]
@@ -15,7 +15,7 @@ __all__ = ["export_review"]
 
 def export_review(
     folder: Annotated[Path, typer.Argument(help="Folder that noiselayer train or audit has left.")],
-    format: Annotated[ReviewFormat, typer.Option(help="The tool that opens it.")] = ReviewFormat.csv,
+    format: Annotated[ReviewFormat, typer.Option(help="The tool that opens it.")] = "csv",
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="The file.", show_default="review.* in the folder")
     ] = None,
@@ -39,6 +39,6 @@ def export_review(
     from noiselayer import interchange
 
     written = interchange.export_review(
-        folder, format.value, out, top=top, data_path=data, media_prefix=media_prefix, force=force
+        folder, format, out, top=top, data_path=data, media_prefix=media_prefix, force=force
     )
     say(f"Written: {', '.join(map(str, written))}.")

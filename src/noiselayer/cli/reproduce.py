@@ -70,7 +70,7 @@ def reproduce(
             typer.echo(cell.name)
         return
     say(f"{experiment.title}. The paper: {experiment.paper}")
-    chosen = parse_list(cells)
+    chosen = parse_list(cells) if cells else None
     run(
         name,
         out,

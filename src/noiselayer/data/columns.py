@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from noiselayer.errors import InputError, list_some
+from noiselayer.errors import InputError, argument, list_some
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -77,7 +77,9 @@ def fit_numeric(name: str, series: pd.Series[Any], impute_missing: bool) -> Nume
     gaps = np.isnan(values)
     present = values[~gaps]
     if len(present) == 0:
-        raise InputError(f"column {name!r} has no value in any row. Leave it out with feature_columns.")
+        raise InputError(
+            f"column {name!r} has no value in any row. Leave it out with {argument('feature_columns')}."
+        )
     if gaps.any() and not impute_missing:
         raise InputError(gap_message(name, np.flatnonzero(gaps)))
     with np.errstate(over="ignore", invalid="ignore"):
@@ -103,11 +105,13 @@ def fit_categorical(name: str, series: pd.Series[Any], max_levels: int) -> Categ
     texts, codes = _levels(name, series)
     levels = sorted(set(texts) - {""})
     if not levels:
-        raise InputError(f"column {name!r} has no value in any row. Leave it out with feature_columns.")
+        raise InputError(
+            f"column {name!r} has no value in any row. Leave it out with {argument('feature_columns')}."
+        )
     if len(levels) > max_levels:
         images = all(level.lower().endswith(_IMAGE_ENDINGS) for level in levels)
         mend = (
-            f"It looks like paths of images: say image_column={name!r}."
+            f"It looks like paths of images: say {argument('image_column', name)}."
             if images
             else "Leave it out with feature_columns."
         )
@@ -142,7 +146,7 @@ def check_no_numbers(name: str, series: pd.Series[Any]) -> None:
         row = int(np.argmax(codes == spoiled[0]))
         raise InputError(
             f"column {name!r} holds numbers, but {texts[spoiled[0]]!r} in row {row} (counting from 0). Mend "
-            "the cell or leave it empty; if these are codes, name the column in categorical_columns."
+            f"the cell or leave it empty; if these are codes, name the column in {argument('categorical_columns')}."
         )
 
 
@@ -209,7 +213,7 @@ def _levels(name: str, series: pd.Series[Any]) -> tuple[list[str], npt.NDArray[A
     if pd.api.types.is_datetime64_any_dtype(series):
         raise InputError(
             f"column {name!r} holds dates; turn them into numbers or categories (the year, the weekday) "
-            "or leave it out with feature_columns."
+            f"or leave it out with {argument('feature_columns')}."
         )
     try:
         codes, distinct = pd.factorize(series)
@@ -240,5 +244,5 @@ def gap_message(name: str, rows: npt.NDArray[Any]) -> str:
     many = f"{len(rows):,} row{'s' if len(rows) > 1 else ''}"
     return (
         f"column {name!r} has no value in {many} ({list_some(rows.tolist())}, counting from 0). Fill it, "
-        "remove the row, or ask for the median with impute_missing."
+        f"remove the row, or ask for the median with {argument('impute_missing')}."
     )

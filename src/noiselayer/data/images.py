@@ -12,7 +12,7 @@ from torch import Tensor
 from noiselayer.data.array_inputs import ArrayInputs
 from noiselayer.data.decode import ImageCheck, check_images, decode_image, map_chunks
 from noiselayer.data.inputs import Indices, Inputs
-from noiselayer.errors import InputError, list_some
+from noiselayer.errors import InputError, argument, list_some
 
 __all__ = ["ImageFileInputs", "ImageSize", "common_size", "height_and_width"]
 
@@ -113,7 +113,7 @@ def height_and_width(image_size: ImageSize) -> tuple[int, int]:
     size = (image_size, image_size) if isinstance(image_size, int) else tuple(image_size)
     if len(size) != 2 or not all(isinstance(side, int) and side > 0 for side in size):
         raise InputError(
-            f"image_size must be a positive number of pixels, or height and width; got {image_size!r}."
+            f"{argument('image_size')} must be a positive number of pixels, or height and width; got {image_size!r}."
         )
     return size[0], size[1]
 
@@ -133,7 +133,7 @@ def common_size(checks: Sequence[ImageCheck]) -> tuple[int, int]:
     if len(sizes) > 1:
         seen = list_some((f"{height} x {width}" for height, width in sizes), limit=4)
         raise InputError(
-            f"the images have different sizes (height x width: {seen}); say with image_size which one to "
+            f"the images have different sizes (height x width: {seen}); say with {argument('image_size')} which one to "
             "bring them to."
         )
     return sizes[0]

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from noiselayer.data.frames import TABLE_SUFFIXES, read_columns, read_frame, require_columns
 from noiselayer.data.numpy_files import describe_npz, npz_keys, read_npy, read_npz, split_address
-from noiselayer.errors import InputError, list_some
+from noiselayer.errors import InputError, argument, list_some
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -64,7 +64,7 @@ def read_label_file(address: str, label_column: str | None = None) -> npt.NDArra
         raise InputError(f"there is no file of labels {path}.")
     suffix = path.suffix.lower()
     if label_column is not None and suffix not in TABLE_SUFFIXES:
-        raise InputError(f"label_column is for tables, and the labels are in {path}.")
+        raise InputError(f"{argument('label_column')} is for tables, and the labels are in {path}.")
     if suffix == ".npy":
         return read_npy(path)
     if suffix == ".npz":
@@ -90,8 +90,8 @@ def read_annotator_column(address: str, annotator_column: str) -> npt.NDArray[An
     path, _ = split_address(address)
     if path.suffix.lower() not in TABLE_SUFFIXES:
         raise InputError(
-            f"annotator_column is a column of the table that holds the labels, and they are in {path}; give labels and "
-            "annotators together in a table."
+            f"{argument('annotator_column')} is a column of the table that holds the labels, and they are in {path}; "
+            "give labels and annotators together in a table."
         )
     require_columns(read_columns(path), [annotator_column], str(path))
     return labels_of_column(read_frame(path, text_columns=[annotator_column]), annotator_column)
@@ -110,8 +110,8 @@ def label_column_of(columns: Sequence[str], path: Path) -> str:
     if len(usual) == 1:
         return usual[0]
     raise InputError(
-        f"it is not clear which column of {path} holds the labels; name it with label_column. Its columns "
-        f"are: {list_some(columns, 20)}."
+        f"it is not clear which column of {path} holds the labels; name it with "
+        f"{argument('label_column')}. Its columns are: {list_some(columns, 20)}."
     )
 
 

@@ -17,7 +17,7 @@ from noiselayer.data.frames import TABLE_SUFFIXES, read_frame
 from noiselayer.data.label_files import read_label_file
 from noiselayer.data.labels import check_class_names, encode_labels
 from noiselayer.data.numpy_files import describe_npz, npz_keys, read_npy, read_npz, split_address
-from noiselayer.errors import InputError, list_some
+from noiselayer.errors import InputError, argument, list_some
 
 __all__ = ["Probabilities", "encode_together", "read_labels", "read_probabilities"]
 
@@ -49,7 +49,7 @@ class Probabilities:
             if self.values.shape[1] != len(class_names):
                 raise InputError(
                     f"{self.origin} has {self.values.shape[1]} columns, and there are {len(class_names)} classes, "
-                    f"{list_some(class_names)}. Say what the columns mean with class_names."
+                    f"{list_some(class_names)}. Say what the columns mean with {argument('class_names')}."
                 )
             return self.values
         other = sorted(set(self.class_names) ^ set(class_names))
@@ -161,7 +161,7 @@ def _derive(labels: Mapping[str, npt.NDArray[Any]], num_classes: int | None) -> 
     if len(found) != num_classes:
         raise InputError(
             f"the labels are of {len(found)} classes, {list_some(sorted(found))}, but the probabilities have "
-            f"{num_classes} columns. Say what the columns mean with class_names."
+            f"{num_classes} columns. Say what the columns mean with {argument('class_names')}."
         )
     return tuple(sorted(found))
 

@@ -15,7 +15,7 @@ from noiselayer.data.numpy_files import split_address
 from noiselayer.data.read_arrays import read_npy_data, read_npz_data
 from noiselayer.data.read_folder import read_folder
 from noiselayer.data.table_inputs import read_table
-from noiselayer.errors import InputError, nearest
+from noiselayer.errors import InputError, argument, nearest
 
 __all__ = ["read_data"]
 
@@ -116,7 +116,7 @@ def read_data(
     file, key = split_address(path)
     if key is not None and inputs_key is not None and key != inputs_key:
         raise InputError(
-            f"{path} names the array {key!r}, inputs_key the array {inputs_key!r}; give one of them."
+            f"{path} names the array {key!r}, {argument('inputs_key')} the array {inputs_key!r}; give one of them."
         )
     options: dict[str, Any] = {
         "labels": labels,
@@ -139,7 +139,7 @@ def read_data(
         unset = value is None or value is False or value == "auto" or value == ()
         if not unset and name not in takes | _FOR_ALL | _HARMLESS:
             forms = " or ".join(form for form, _, names in _FORMS.values() if name in names)
-            raise InputError(f"{name} is for {forms}; {file} is {what}.")
+            raise InputError(f"{argument(name)} is for {forms}; {file} is {what}.")
     data: LabeledData = read(
         file, **{name: value for name, value in options.items() if name in takes | _FOR_ALL}
     )

@@ -15,7 +15,7 @@ from noiselayer.data.label_files import LABEL_NAMES, is_label_file, read_annotat
 from noiselayer.data.labeled import LabeledData
 from noiselayer.data.labels import encode_labels, rename_labels
 from noiselayer.data.numpy_files import describe_npz, npz_keys, read_npy, read_npz
-from noiselayer.errors import InputError
+from noiselayer.errors import InputError, argument
 
 __all__ = ["INPUT_NAMES", "read_npy_data", "read_npz_data"]
 
@@ -151,6 +151,6 @@ def _only_key(path: Path, usual: Sequence[str], what: str, argument: str) -> str
 def _check_image_size(inputs: ArrayInputs, image_size: ImageSize | None, path: Path) -> None:
     if image_size is not None and inputs.shape[1:] != height_and_width(image_size):
         raise InputError(
-            f"image_size is {image_size}, but the samples of {path} have shape {inputs.shape}; arrays "
+            f"{argument('image_size')} is {image_size}, but the samples of {path} have shape {inputs.shape}; arrays "
             "are not resized."
         )

@@ -11,7 +11,7 @@ from noiselayer.data.image_index import indexed_checks
 from noiselayer.data.images import ImageFileInputs, ImageSize, common_size
 from noiselayer.data.labeled import LabeledData
 from noiselayer.data.labels import encode_labels
-from noiselayer.errors import InputError, list_some
+from noiselayer.errors import InputError, argument, list_some
 
 __all__ = ["IMAGE_SUFFIXES", "read_folder", "read_images"]
 
@@ -102,7 +102,7 @@ def read_images(
     if bad and (not skip_unreadable or not kept):
         it = "it" if len(bad) == 1 else "them"
         mend = (
-            f"Mend or remove {it}, or leave {it} out with skip_unreadable."
+            f"Mend or remove {it}, or leave {it} out with {argument('skip_unreadable')}."
             if kept or not skip_unreadable
             else ""
         )
@@ -135,7 +135,7 @@ def _check_class_folders(folder: Path, images: Sequence[Path], class_names: Sequ
         raise InputError(
             f"folder {folder} has {len(images):,} images but no sub-folders; the sub-folder that an image "
             "lies in is its label. For labels in a table, give the table as the data and name its column of "
-            "paths with image_column."
+            f"paths with {argument('image_column')}."
         )
     if beside:
         raise InputError(

@@ -21,7 +21,7 @@ from noiselayer.data.label_files import (
 from noiselayer.data.labeled import LabeledData
 from noiselayer.data.labels import encode_labels
 from noiselayer.data.read_folder import read_images
-from noiselayer.errors import InputError, list_some
+from noiselayer.errors import InputError, argument, list_some
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -135,7 +135,8 @@ def _where_labels_are(
         return None, labels
     if labels is not None and label_column is not None and labels != label_column:
         raise InputError(
-            f"labels ({labels!r}) and label_column ({label_column!r}) name two columns of {path}; give one."
+            f"labels ({labels!r}) and {argument('label_column')} ({label_column!r}) name two columns of {path}; "
+            "give one."
         )
     return labels or label_column or label_column_of(columns, path), None
 
@@ -150,7 +151,8 @@ def _features(
     if image_column is not None:
         if feature_columns is not None or encoder is not None:
             raise InputError(
-                "image_column excludes feature_columns and encoder: a sample is an image or a row."
+                f"{argument('image_column')} excludes {argument('feature_columns')} and encoder: a sample is an "
+                "image or a row."
             )
         return []
     if encoder is not None:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from noiselayer.data.label_files import labels_of_column
 from noiselayer.data.labels import check_class_names, encode_labels
-from noiselayer.errors import InputError, list_some, nearest
+from noiselayer.errors import InputError, argument, list_some, nearest
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -59,7 +59,7 @@ def names_of(
     if len(distinct) > 2 and "-1" in distinct and all(map(_INTEGER.fullmatch, distinct)):
         raise InputError(
             "labels must lie in 0..K-1; -1 is among them, which often means 'no label'. Leave such cells empty, "
-            "or give class_names with '-1' among them if it is a class."
+            f"or give {argument('class_names')} with '-1' among them if it is a class."
         )
     return encode_labels(distinct)[1]
 

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from noiselayer.data.frames import TABLE_SUFFIXES, read_columns, read_frame, require_columns
 from noiselayer.data.vote_classes import class_numbers, names_of, texts_of
-from noiselayer.errors import InputError, list_some
+from noiselayer.errors import InputError, argument, list_some
 
 __all__ = ["VoteTable", "read_votes"]
 
@@ -111,21 +111,25 @@ def _is_wide(
     if label_columns is not None:
         if annotator_column is not None or label_column is not None:
             raise InputError(
-                "label_columns (a column per annotator) excludes annotator_column and label_column (a row per label)."
+                f"{argument('label_columns')} (a column per annotator) excludes {argument('annotator_column')} and "
+                f"{argument('label_column')} (a row per label)."
             )
         if not label_columns:
-            raise InputError("label_columns must name a column per annotator, as in annotator_a,annotator_b.")
+            raise InputError(
+                f"{argument('label_columns')} must name a column per annotator, as in annotator_a,annotator_b."
+            )
         return True
     long = {"annotator_column": annotator_column, "label_column": label_column, "id_column": id_column}
-    missing = [name for name, value in long.items() if value is None]
+    missing = [argument(name) for name, value in long.items() if value is None]
     if len(missing) == len(long) or annotator_column is None:
         raise InputError(
-            "say where the labels are: label_columns for a column per annotator, or id_column, annotator_column and "
-            "label_column for a row per label."
+            f"say where the labels are: {argument('label_columns')} for a column per annotator, or "
+            f"{argument('id_column')}, {argument('annotator_column')} and {argument('label_column')} for a row per "
+            "label."
         )
     if missing:
         raise InputError(
-            f"a table with a row per label needs {' and '.join(missing)} beside annotator_column."
+            f"a table with a row per label needs {' and '.join(missing)} beside {argument('annotator_column')}."
         )
     return False
 
@@ -138,7 +142,8 @@ def _check_ids(ids: Sequence[str], column: str) -> None:
         if first.setdefault(name, row) != row:
             raise InputError(
                 f"column {column!r} names {name!r} twice (rows {first[name]} and {row}, counting from 0). A row "
-                "is a sample here; for a row per label say annotator_column and label_column."
+                f"is a sample here; for a row per label say {argument('annotator_column')} and "
+                f"{argument('label_column')}."
             )
 
 

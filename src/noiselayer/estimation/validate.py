@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from noiselayer.arrays.tensors import as_tensor
+from noiselayer.errors import InputError, argument
 
 __all__ = [
     "check_confusion",
@@ -163,8 +164,9 @@ def check_options(method: str, sparsity: float | None, num_bootstrap: int, confi
     if method not in _METHODS:
         raise ValueError(f"method must be 'inverse', 'sparse' or 'auto'; got {method!r}.")
     if sparsity is not None and method != "sparse":
-        raise ValueError(
-            f"sparsity is the penalty's weight of method='sparse'; got it with method={method!r}."
+        raise InputError(
+            f"{argument('sparsity')} is the penalty's weight of {argument('method', 'sparse')}; got it with "
+            f"{argument('method', method)}."
         )
     if sparsity is not None and not sparsity >= 0:
         raise ValueError(f"sparsity is the weight of a penalty, at least 0; got {sparsity}.")

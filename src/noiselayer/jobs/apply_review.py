@@ -9,7 +9,7 @@ from pathlib import Path
 from noiselayer.data.frames import TABLE_SUFFIXES, read_columns
 from noiselayer.data.label_files import LABEL_NAMES, is_label_file
 from noiselayer.data.numpy_files import describe_npz, npz_keys, split_address
-from noiselayer.errors import InputError, nearest
+from noiselayer.errors import InputError, argument, nearest
 from noiselayer.storage.review.array_labels import npy_labels, npz_labels
 from noiselayer.storage.review.decisions import Decision
 from noiselayer.storage.review.folder_labels import folder_labels
@@ -93,7 +93,7 @@ def apply_review(
             raise InputError(
                 f"sample {row} carries {_short(store.names[row])} in {store.origin}, but the decision was about the "
                 f"label {_short(decision.given_label)}: these are other labels than those reviewed. If labels are "
-                "numbers, say what they mean with class_names."
+                f"numbers, say what they mean with {argument('class_names')}."
             )
         if decision.changes:
             changes[row] = decision.new_label

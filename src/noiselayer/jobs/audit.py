@@ -17,15 +17,19 @@ from noiselayer.audit import AuditResult
 from noiselayer.audit.stream import audit_stream, batches_of_columns
 from noiselayer.data import LabeledData, check_for_training
 from noiselayer.data.label_sets import read_probabilities
-from noiselayer.errors import InputError
+from noiselayer.data.reading import Reading
+from noiselayer.errors import InputError, as_input_errors
 from noiselayer.jobs.audit_by_annotator import judged_by_annotator, whole_probs
-from noiselayer.jobs.audit_plan import AuditPlan, abandon_folder, check_out_of_sample, open_folder
+from noiselayer.jobs.audit_options import AuditJob
+from noiselayer.jobs.audit_plan import abandon_folder, changed_options, check_out_of_sample, open_folder
+from noiselayer.jobs.option import given
+from noiselayer.jobs.train_prepare import hardware_of, training_options
 from noiselayer.storage.audit_folder import SavedAudit, load_audit, save_audit
 from noiselayer.storage.environment import evaluation_device
 from noiselayer.storage.loaded_run import load_run
 from noiselayer.storage.matrix_file import read_noise_matrix
 from noiselayer.storage.run_sets import read_sets
-from noiselayer.training import Hardware, choose_method, default_options
+from noiselayer.training import Hardware, Optimization, choose_method
 from noiselayer.training.cross_fit import cross_fit
 from noiselayer.training.options import THROUGH_Q
 
@@ -49,19 +53,11 @@ class _Probabilities:
     warnings: tuple[str, ...] = ()
 
 
-def audit_files(
-    plan: AuditPlan,
-    *,
-    resume: bool = False,
-    hardware: Hardware | None = None,
-    on_stage: Callable[[str], None] | None = None,
-) -> SavedAudit | None:
+def audit_files(job: AuditJob, *, on_stage: Callable[[str], None] | None = None) -> SavedAudit | None:
     """Audit the labels of files, and leave a folder with the result.
 
     Args:
-        plan: What is asked for.
-        resume: Go on with an audit that was stopped in ``plan.out``: finished folds are not trained again.
-        hardware: Devices and precision for the training.
+        job: What is asked for.
         on_stage: Told in words what begins.
 
     Returns:
@@ -70,159 +66,145 @@ def audit_files(
     Raises:
         InputError: If anything is wrong with the input; the message says what to do.
     """
-    hardware, say = hardware or Hardware(), on_stage or (lambda message: None)
-    try:
-        sets = read_sets(plan.reading, clean=plan.clean, clean_labels=plan.clean_labels)
+    hardware, say = hardware_of(job), on_stage or (lambda message: None)
+    reading = Reading(job.data, **given(job, Reading))
+    with as_input_errors():
+        sets = read_sets(reading, clean=job.clean, clean_labels=job.clean_labels)
         data = sets.noisy
         check_for_training(data)
-        Q = None if plan.noise_matrix is None else read_noise_matrix(plan.noise_matrix, data.class_names)
-        given = _given(plan, data, hardware)
-        finished = open_folder(plan, data, resume=resume)
-    except InputError:
-        raise
-    except ValueError as error:
-        raise InputError(str(error)) from error
+        Q = None if job.noise_matrix is None else read_noise_matrix(job.noise_matrix, data.class_names)
+        evidence = _given(job, reading, data, hardware)
+        finished = open_folder(job, data)
     if finished:
-        say(f"The audit in {plan.out} is finished already.")
-        saved = load_audit(plan.out)
-        if not (plan.out / "report.html").is_file():  # killed before it came to that
-            _report(plan, saved, data)
-        shutil.rmtree(plan.out / "folds", ignore_errors=True)
+        say(f"The audit in {job.out} is finished already.")
+        saved = load_audit(job.out)
+        if not (job.out / "report.html").is_file():  # killed before it came to that
+            _report(job, saved, data)
+        shutil.rmtree(job.out / "folds", ignore_errors=True)
         return saved
     say(data.summary())
-    if given is None:
+    if evidence is None:
         try:
-            given = _trained(plan, data, sets.clean, hardware, say)
+            evidence = _trained(job, data, sets.clean, hardware, say)
         except BaseException:
-            abandon_folder(plan.out)
+            abandon_folder(job.out)
             raise
-    if given is None:
+    if evidence is None:
         return None
     assert data.labels is not None
     try:
         result = audit_stream(
-            None if callable(given.probs) else data.labels,  # batches bring them
-            given.probs,
-            given.noise_matrix if Q is None else Q,
-            probs_of=given.probs_of,
-            standard_error=given.standard_error if Q is None else None,
-            threshold=plan.threshold,
+            None if callable(evidence.probs) else data.labels,  # batches bring them
+            evidence.probs,
+            evidence.noise_matrix if Q is None else Q,
+            probs_of=evidence.probs_of,
+            standard_error=evidence.standard_error if Q is None else None,
+            threshold=job.threshold,
             class_names=data.class_names,
-            top=plan.top,
+            top=job.top,
         )
         found = None
         if data.annotators is not None:
-            probs = whole_probs(given.probs)
-            result, found = judged_by_annotator(result, data, probs, threshold=plan.threshold, top=plan.top)
+            probs = whole_probs(evidence.probs)
+            result, found = judged_by_annotator(result, data, probs, threshold=job.threshold, top=job.top)
     except (ValueError, TypeError) as error:
-        abandon_folder(plan.out)
+        abandon_folder(job.out)
         raise InputError(str(error)) from error
-    saved = _saved(plan, data, result, given, found)
-    save_audit(plan.out, saved)
-    _report(plan, saved, data)
-    shutil.rmtree(plan.out / "folds", ignore_errors=True)
+    saved = _saved(reading, data, result, evidence, found)
+    save_audit(job.out, saved)
+    _report(job, saved, data)
+    shutil.rmtree(job.out / "folds", ignore_errors=True)
     return saved
 
 
-def _report(plan: AuditPlan, saved: SavedAudit, data: LabeledData) -> None:
+def _report(job: AuditJob, saved: SavedAudit, data: LabeledData) -> None:
     """The page of the audit, as ``noiselayer report`` makes it."""
     from noiselayer.report import save_report
     from noiselayer.report.from_audit import content_from_audit
 
     try:
-        content = content_from_audit(saved, name=f"Audit: {plan.out.resolve().name}", inputs=data.inputs)
-        save_report(plan.out / "report.html", content)
+        content = content_from_audit(saved, name=f"Audit: {job.out.resolve().name}", inputs=data.inputs)
+        save_report(job.out / "report.html", content)
     except InputError as error:  # the audit itself is whole, and noiselayer report can be asked again
         warnings.warn(f"The report was not written: {error}", stacklevel=2)
 
 
-def _given(plan: AuditPlan, data: LabeledData, hardware: Hardware) -> _Probabilities | None:
+def _given(job: AuditJob, reading: Reading, data: LabeledData, hardware: Hardware) -> _Probabilities | None:
     """Probabilities from a file or from a run; None if models are to be trained."""
-    if plan.probs is not None:
-        assert plan.probs_of is not None
+    if job.probs is not None:
+        assert job.probs_of is not None
         found: Any
         shape: tuple[int, ...] = (len(data), data.num_classes)
-        if plan.probs.lower().endswith(".npy"):  # read piece by piece, however large
-            found = Path(plan.probs)
+        if job.probs.lower().endswith(".npy"):  # read piece by piece, however large
+            found = Path(job.probs)
             shape = _npy_shape(found)
-        elif plan.probs.lower().endswith(".parquet") and (batches := _batches(plan.probs, data)):
+        elif job.probs.lower().endswith(".parquet") and (batches := _batches(job.probs, data)):
             found = batches
         else:
-            found = read_probabilities(plan.probs).ordered(data.class_names).float()
+            found = read_probabilities(job.probs).ordered(data.class_names).float()
             shape = tuple(found.shape)
         if shape != (len(data), data.num_classes):
             raise InputError(
-                f"{plan.probs} must hold a row for each of the {len(data):,} samples and a column for each of the "
+                f"{job.probs} must hold a row for each of the {len(data):,} samples and a column for each of the "
                 f"{data.num_classes} classes; it has shape {shape}."
             )
-        return _Probabilities(found, plan.probs_of)
-    if plan.run is not None:
-        run = load_run(plan.run)
+        return _Probabilities(found, job.probs_of)
+    if job.run is not None:
+        run = load_run(job.run)
         if tuple(run.class_names) != tuple(data.class_names):
-            raise InputError(f"the run in {plan.run} is of other classes than {data.origin}.")
-        if not plan.in_sample:
-            check_out_of_sample(run, data, plan.reading)
+            raise InputError(f"the run in {job.run} is of other classes than {data.origin}.")
+        if not job.in_sample:
+            check_out_of_sample(run, data, reading)
         of_true = run.config["options"]["method"] in THROUGH_Q
         probs = run.predict(data, device=evaluation_device(hardware)).probs
         return _Probabilities(
             probs,
             "true" if of_true else "noisy",
             noise_matrix=run.noise_matrix if of_true else None,
-            warnings=(_IN_SAMPLE,) if plan.in_sample else (),
+            warnings=(_IN_SAMPLE,) if job.in_sample else (),
         )
     return None
 
 
 def _trained(
-    plan: AuditPlan,
+    job: AuditJob,
     data: LabeledData,
     clean: LabeledData | None,
     hardware: Hardware,
     say: Callable[[str], None],
 ) -> _Probabilities | None:
-    changes = plan.options
-    if (
-        changes.get("model", default_options(data.inputs.kind).model)
-        != default_options(data.inputs.kind).model
-    ):
-        changes = {"model_options": {}, **changes}  # what the default model is told means nothing to another
-    options = default_options(data.inputs.kind, **changes)
-    options = replace(options, optimization=replace(options.optimization, **plan.optimization))
-    if "method" not in plan.options or options.method == "auto":
+    options = training_options(data.inputs.kind, changed_options(job), given(job, Optimization))
+    if job.method == "auto":
         method = "normal"
         if clean is not None:
             method, why = choose_method(len(data), len(clean), data.num_classes)
             say(f"Method {method}: {why}.")
         options = replace(options, method=method)
-    # Annotators are told apart in judging, not in training.
+    # Sources are told apart in judging, not in training.
     of_all = replace(data, annotators=None, annotator_names=())
-    try:
+    with as_input_errors():
         fitted = cross_fit(
             of_all,
             options,
-            folds=plan.folds,
+            folds=job.folds,
             clean=clean,
             hardware=hardware,
-            folder=plan.out / "folds",
+            folder=job.out / "folds",
             device=evaluation_device(hardware),
             on_stage=say,
         )
-    except InputError:
-        raise
-    except ValueError as error:
-        raise InputError(str(error)) from error
     if fitted.interrupted:
         return None
     return _Probabilities(
-        fitted.probs, fitted.probs_of, plan.folds, fitted.noise_matrix, fitted.standard_error
+        fitted.probs, fitted.probs_of, job.folds, fitted.noise_matrix, fitted.standard_error
     )
 
 
 def _saved(
-    plan: AuditPlan,
+    reading: Reading,
     data: LabeledData,
     result: AuditResult,
-    given: _Probabilities,
+    evidence: _Probabilities,
     found: CombinedLabels | None,
 ) -> SavedAudit:
     wrong = result.wrong
@@ -251,9 +233,9 @@ def _saved(
         standard_error=result.standard_error,
         findings=result.findings,
         temperature=result.temperature,
-        origin={"path": plan.reading.path, "reading": plan.reading.to_dict()},
-        folds=given.folds,
-        warnings=(*given.warnings, *result.warnings),
+        origin={"path": reading.path, "reading": reading.to_dict()},
+        folds=evidence.folds,
+        warnings=(*evidence.warnings, *result.warnings),
         annotators=None
         if found is None or found.annotators is None
         else describe_annotators(found, found.annotators, len(found)),

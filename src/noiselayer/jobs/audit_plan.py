@@ -1,103 +1,49 @@
-"""What an audit of files is asked to do, and whether that can be done."""
+"""The folder of an audit: what tells one audit from another, and whether what lies there can be gone on with."""
 
 from __future__ import annotations
 
 import shutil
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from noiselayer.data import LabeledData
 from noiselayer.data.reading import Reading, fingerprint
-from noiselayer.errors import InputError, list_some
+from noiselayer.errors import InputError, argument
 from noiselayer.files.records import write_json
 from noiselayer.files.whole_file import remove_unfinished
+from noiselayer.jobs.audit_options import AuditJob
+from noiselayer.jobs.option import differing, given
 from noiselayer.storage.loaded_run import LoadedRun
 from noiselayer.storage.run_folder import check_same_job, read_description
+from noiselayer.training import Optimization, TrainingOptions
 
-__all__ = ["AuditPlan", "abandon_folder", "check_out_of_sample", "open_folder"]
+__all__ = ["abandon_folder", "changed_options", "check_out_of_sample", "open_folder"]
 
 _PLAN = "audit_plan.json"
 
 
-@dataclass(frozen=True)
-class AuditPlan:
-    """An audit as it was asked for.
-
-    Attributes:
-        reading: How the data are read.
-        out: The folder for the result.
-        folds: How many models are cross-fitted, where neither ``probs`` nor ``run`` is given.
-        options: Of the training of each.
-        optimization: Its rates.
-        clean: Data with trusted labels, for the training of each.
-        clean_labels: Where those labels are.
-        probs: A file of probabilities instead.
-        probs_of: What they are of.
-        run: The folder of a trained run instead.
-        in_sample: The probabilities may be of a model that has seen these labels.
-        noise_matrix: A file with the noise matrix; estimated if None.
-        threshold: Of the verdict; the best by expected F1 if None.
-        top: How many rows to keep; all if None.
-    """
-
-    reading: Reading
-    out: Path
-    folds: int = 5
-    options: dict[str, Any] = field(default_factory=dict)
-    optimization: dict[str, Any] = field(default_factory=dict)
-    clean: str | None = None
-    clean_labels: str | None = None
-    probs: str | None = None
-    probs_of: Literal["true", "noisy"] | None = None
-    run: Path | None = None
-    in_sample: bool = False
-    noise_matrix: Path | None = None
-    threshold: float | None = None
-    top: int | None = None
-
-    def __post_init__(self) -> None:
-        if self.probs is not None and self.run is not None:
-            raise InputError("--probs and --run both say where probabilities come from; give one of them.")
-        if self.probs is not None and self.probs_of is None:
-            raise InputError(
-                "--probs needs --probs-of: noisy if the model was trained to repeat the noisy labels, true if it was "
-                "trained through a noise matrix or on clean labels."
-            )
-        if self.probs is None and self.probs_of is not None:
-            raise InputError(
-                "--probs-of is about --probs; other probabilities say themselves what they are of."
-            )
-        if self.in_sample and self.run is None:
-            raise InputError("--in-sample is about --run, whose model may have seen these labels.")
-        trains = self.probs is None and self.run is None
-        given = [*self.options, *self.optimization, *(["clean"] if self.clean else [])]
-        if not trains and given:
-            raise InputError(
-                f"{list_some(given)} would train models, and the probabilities come from "
-                f"{'--probs' if self.probs else '--run'}."
-            )
-        if self.folds < 2:
-            raise InputError(f"folds must be at least 2, so that each leaves a part out; got {self.folds}.")
-        if self.threshold is not None and not 0 <= self.threshold <= 1:
-            raise InputError(f"threshold is an error probability, from 0 to 1; got {self.threshold}.")
-
-    def identity(self, data: LabeledData) -> dict[str, Any]:
-        """What tells this audit from another one, as plain types."""
-        return {
-            "data": {"samples": len(data), "fingerprint": fingerprint(data)},
-            "annotator_column": self.reading.annotator_column,
-            "class_names": list(data.class_names),
-            "folds": self.folds,
-            "options": self.options,
-            "optimization": self.optimization,
-            "clean": self.clean,
-            "probs": self.probs,
-            "run": None if self.run is None else str(self.run),
-        }
+def plan_identity(job: AuditJob, data: LabeledData) -> dict[str, Any]:
+    """What tells this audit from another one, as plain types."""
+    return {
+        "data": {"samples": len(data), "fingerprint": fingerprint(data)},
+        "annotator_column": job.annotator_column,
+        "class_names": list(data.class_names),
+        "folds": job.folds,
+        "options": changed_options(job),
+        "optimization": given(job, Optimization),
+        "clean": job.clean,
+        "probs": job.probs,
+        "run": None if job.run is None else str(job.run),
+    }
 
 
-def open_folder(plan: AuditPlan, data: LabeledData, *, resume: bool) -> bool:
+def changed_options(job: AuditJob) -> dict[str, Any]:
+    """The options of training that somebody has chosen; the folds of an audit are its own."""
+    options, chosen = given(job, TrainingOptions, without=("folds",)), differing(job)
+    return {name: value for name, value in options.items() if name in chosen}
+
+
+def open_folder(job: AuditJob, data: LabeledData) -> bool:
     """Make the folder of an audit, or look whether what lies there is this very audit.
 
     Returns:
@@ -106,8 +52,8 @@ def open_folder(plan: AuditPlan, data: LabeledData, *, resume: bool) -> bool:
     Raises:
         InputError: If something else lies there, or an audit that nobody asked to resume.
     """
-    out, identity = plan.out, plan.identity(data)
-    before = read_description(out, _PLAN, job="audit", resume=resume)
+    out, identity = job.out, plan_identity(job, data)
+    before = read_description(out, _PLAN, job="audit", resume=job.resume)
     if before is not None:
         check_same_job(out, "audit", before, identity)
     try:
@@ -150,5 +96,6 @@ def check_out_of_sample(run: LoadedRun, data: LabeledData, reading: Reading) -> 
     if same or (path is not None and Path(path).resolve() == Path(reading.path).resolve()):
         raise InputError(
             f"the run in {run.folder} was trained on these very labels, and a network that has memorised its labels "
-            "finds no errors in them. Leave --run out to cross-fit models, or say --in-sample to do it all the same."
+            f"finds no errors in them. Leave {argument('run')} out to cross-fit models, or say "
+            f"{argument('in_sample')} to do it all the same."
         )

@@ -13,9 +13,10 @@ from noiselayer.annotators import AnnotatorEstimate, CombinedLabels, combine_lab
 from noiselayer.annotators.describe import describe_annotators
 from noiselayer.data.label_sets import Probabilities, read_probabilities
 from noiselayer.data.vote_tables import VoteTable, read_votes
-from noiselayer.errors import InputError
+from noiselayer.errors import InputError, argument
 from noiselayer.files.records import write_json
 from noiselayer.files.whole_file import whole_files, writing
+from noiselayer.jobs.combine_options import CombineJob
 from noiselayer.report.annotators_page import render_annotators
 
 __all__ = ["CombinedTable", "combine_table"]
@@ -40,37 +41,14 @@ class CombinedTable:
     page: Path
 
 
-def combine_table(
-    table: str | Path,
-    out: str | Path,
-    *,
-    label_columns: Sequence[str] | None = None,
-    annotator_column: str | None = None,
-    label_column: str | None = None,
-    id_column: str | None = None,
-    true_column: str | None = None,
-    probs: str | None = None,
-    class_names: Sequence[str] | None = None,
-    confidence: float = 0.95,
-    force: bool = False,
-) -> CombinedTable:
+def combine_table(job: CombineJob) -> CombinedTable:
     r"""Make one label per sample of several, and write them with what each annotator is worth.
 
+    ``OUT.csv`` has id, label, its probability, and ``p(NAME)`` for every class. ``OUT.annotators.json`` and
+    ``OUT.annotators.html`` go beside it.
+
     Args:
-        table: A .csv, .tsv or .parquet file, see :func:`noiselayer.data.vote_tables.read_votes`.
-        out: A .csv file: id, label, its probability, and ``p(NAME)`` for every class. ``OUT.annotators.json`` and
-            ``OUT.annotators.html`` go beside it.
-        label_columns: A column per annotator.
-        annotator_column: Who gave the label, where a row is a label.
-        label_column: With ``annotator_column``.
-        id_column: The samples' names.
-        true_column: The true class of checked samples.
-        probs: A model's out-of-sample probabilities, shape (N, K): ``FILE.npy``, ``FILE.npz:KEY`` or a table,
-            a row per sample in the order in which the table first names them.
-        class_names: The K names, in the order of the columns of ``probs``; those that come with ``probs``, or
-            the different labels, sorted, if None.
-        confidence: Of the intervals.
-        force: Write over files.
+        job: What is asked for; see also :func:`noiselayer.data.vote_tables.read_votes`.
 
     Raises:
         InputError: If anything is unfit; then nothing is written.
@@ -79,27 +57,28 @@ def combine_table(
     >>> folder = Path(tempfile.mkdtemp())
     >>> rows = 20 * ["cat,cat,dog", "dog,dog,dog", "cat,cat,cat"]
     >>> _ = (folder / "said.csv").write_text("\n".join(["a,b,c", *rows]))
-    >>> found = combine_table(folder / "said.csv", folder / "labels.csv", label_columns=["a", "b", "c"])
+    >>> job = CombineJob(table=folder / "said.csv", out=folder / "labels.csv", label_columns=("a", "b", "c"))
+    >>> found = combine_table(job)
     >>> (folder / "labels.csv").read_text().splitlines()[0]
     'id,label,probability,p(cat),p(dog)'
     >>> found.page.name, found.combined.labels[:3].tolist()
     ('labels.annotators.html', [0, 1, 0])
     """
-    out = Path(out)
+    out, table, class_names = job.out, job.table, job.class_names
     figures, page = out.with_name(f"{out.stem}.annotators.json"), out.with_name(f"{out.stem}.annotators.html")
-    _check_output((out, figures, page), Path(table), force)
-    if not 0 < confidence < 1:
-        raise InputError(f"confidence must lie between 0 and 1, as in 0.95; got {confidence}.")
-    model = None if probs is None else read_probabilities(probs)
+    _check_output((out, figures, page), table, job.force)
+    if not 0 < job.confidence < 1:
+        raise InputError(f"confidence must lie between 0 and 1, as in 0.95; got {job.confidence}.")
+    model = None if job.probs is None else read_probabilities(job.probs)
     if class_names is None and model is not None:
         class_names = model.class_names
     votes = read_votes(
         table,
-        label_columns=label_columns,
-        annotator_column=annotator_column,
-        label_column=label_column,
-        id_column=id_column,
-        true_column=true_column,
+        label_columns=job.label_columns,
+        annotator_column=job.annotator_column,
+        label_column=job.label_column,
+        id_column=job.id_column,
+        true_column=job.true_column,
         class_names=class_names,
     )
     evidence = None if model is None else _evidence(model, votes)
@@ -113,7 +92,7 @@ def combine_table(
             true_labels=votes.true_labels,
             annotator_names=votes.annotator_names,
             class_names=votes.class_names,
-            confidence=confidence,
+            confidence=job.confidence,
         )
     except (ValueError, TypeError) as error:
         raise InputError(str(error)) from error
@@ -124,7 +103,7 @@ def combine_table(
     described = describe_annotators(combined, combined.annotators, len(votes.ids))
     with writing(str(out), "Nothing was written."), whole_files(out.parent, out.name) as beside:
         write_json(beside / figures.name, described)
-        title = f"The annotators of {Path(table).name}"
+        title = f"The annotators of {table.name}"
         (beside / page.name).write_text(render_annotators(combined, title=title), encoding="utf-8")
         _write_labels(beside / out.name, combined, votes)
     return CombinedTable(combined, combined.annotators, int((combined.labels < 0).sum()), figures, page)
@@ -150,7 +129,7 @@ def _evidence(model: Probabilities, votes: VoteTable) -> Tensor:
         raise InputError(
             f"probs must have shape ({N}, {K}), a row for each of the table's samples and a column for each of "
             f"the {K} classes; {model.origin} has {tuple(model.values.shape)}. If the model knows classes that no "
-            "annotator has named, list all in class_names."
+            f"annotator has named, list all in {argument('class_names')}."
         )
     return model.ordered(votes.class_names)
 
@@ -161,13 +140,14 @@ def _check_enough(votes: VoteTable, evidence: Tensor | None) -> None:
     if len(votes.annotator_names) == 1:
         raise InputError(
             f"all labels are of one annotator, {votes.annotator_names[0]!r}, so nothing tells right ones from wrong "
-            "ones. Give two annotators or more, or --probs, a model's out-of-sample probabilities, or true_column with "
-            "some checked labels."
+            f"ones. Give two annotators or more, or {argument('probs')}, a model's out-of-sample probabilities, or "
+            f"{argument('true_column')} with some checked labels."
         )
     if int(votes.samples.bincount().max()) == 1:
         raise InputError(
-            "every sample has one label, so nothing tells right ones from wrong ones. Give --probs, a model's "
-            "out-of-sample probabilities, or true_column with some checked labels."
+            "every sample has one label, so nothing tells right ones from wrong ones. Give "
+            f"{argument('probs')}, a model's out-of-sample probabilities, or "
+            f"{argument('true_column')} with some checked labels."
         )
 
 

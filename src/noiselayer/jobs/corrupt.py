@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,9 +15,10 @@ from noiselayer.data.frames import TABLE_SUFFIXES, read_columns, read_frame, req
 from noiselayer.data.label_files import is_label_file, label_column_of, labels_of_column, read_label_file
 from noiselayer.data.labels import encode_labels
 from noiselayer.data.numpy_files import split_address
-from noiselayer.errors import InputError, nearest
+from noiselayer.errors import InputError, argument, as_input_errors, nearest
 from noiselayer.files.records import whole_file
-from noiselayer.noise import matrices as matrices
+from noiselayer.jobs.corrupt_options import CorruptJob
+from noiselayer.noise import matrices
 from noiselayer.noise.corruption import corrupt_labels
 from noiselayer.storage.matrix_file import read_noise_matrix, write_noise_matrix
 
@@ -43,31 +43,14 @@ class Corrupted:
     matrix_path: Path
 
 
-def corrupt_file(
-    labels: str,
-    out: str | Path,
-    *,
-    noise: str = "random",
-    rate: float | None = None,
-    concentration: float = 1.0,
-    label_column: str | None = None,
-    class_names: Sequence[str] | None = None,
-    seed: int = 0,
-    force: bool = False,
-) -> Corrupted:
+def corrupt_file(job: CorruptJob) -> Corrupted:
     r"""Read true labels, make some wrong, and write them with the noise matrix used.
 
+    An .npz file gets the arrays ``labels``, ``noise_matrix`` and ``class_names``; a table keeps the other columns of
+    ``labels`` if that is one. ``OUT.noise_matrix.csv`` goes beside.
+
     Args:
-        labels: ``FILE.npy``, ``FILE.npz:KEY``, or a CSV, TSV or Parquet table.
-        out: Where to write: .npy; .npz with the arrays ``labels``, ``noise_matrix`` and ``class_names``; or a
-            table, with the other columns of ``labels`` if that is one. ``OUT.noise_matrix.csv`` goes beside.
-        noise: One of :data:`NOISES`, or a file with a noise matrix (columns = true classes).
-        rate: The probability that a label becomes wrong, 0.4 if None; not with a file.
-        concentration: Of "random", see :func:`noiselayer.noise.random`.
-        label_column: The column of a table; the one of a usual name if None.
-        class_names: The K names, where labels are indices or a class has no sample.
-        seed: Of a random matrix and of the draw.
-        force: Write over files.
+        job: What is asked for.
 
     Raises:
         InputError: If anything is unfit; then nothing is written.
@@ -75,17 +58,18 @@ def corrupt_file(
     >>> import tempfile
     >>> folder = Path(tempfile.mkdtemp())
     >>> _ = (folder / "true.csv").write_text("id,label\na,cat\nb,dog\n")
-    >>> corrupt_file(str(folder / "true.csv"), folder / "noisy.csv", noise="pair-flip", rate=1.0).changed
+    >>> job = CorruptJob(labels=f"{folder}/true.csv", out=folder / "noisy.csv", noise="pair-flip", rate=1.0)
+    >>> corrupt_file(job).changed
     2
     >>> (folder / "noisy.csv").read_text()
     'id,label\na,dog\nb,cat\n'
     """
-    out = Path(out)
+    out, seed = job.out, job.seed
     matrix_path = out.with_name(f"{out.stem}.noise_matrix.csv")
-    _check_output(out, matrix_path, force)
-    frame, column, values = _read(labels, label_column)
-    indices, names = encode_labels(values, class_names)
-    Q = _matrix(noise, rate, concentration, names, seed)
+    _check_output(out, matrix_path, job.force)
+    frame, column, values = _read(job.labels, job.label_column)
+    indices, names = encode_labels(values, job.class_names)
+    Q = _matrix(job, names)
     # Another stream than the matrix's, so that the draw does not depend on how that was made.
     noisy = corrupt_labels(indices, Q, generator=torch.Generator().manual_seed(seed + 1))
     _write(out, noisy, names, values, frame, column, Q)
@@ -100,7 +84,9 @@ def _check_output(out: Path, matrix_path: Path, force: bool) -> None:
         raise InputError(f"there is no folder {out.parent} to write {out.name} into.")
     for path in (out, matrix_path):
         if path.exists() and not force:
-            raise InputError(f"there is a file {path} already; name another, or write over it with --force.")
+            raise InputError(
+                f"there is a file {path} already; name another, or write over it with {argument('force')}."
+            )
 
 
 def _read(labels: str, label_column: str | None) -> tuple[Any, str | None, npt.NDArray[Any]]:
@@ -118,28 +104,25 @@ def _read(labels: str, label_column: str | None) -> tuple[Any, str | None, npt.N
     return frame, column, labels_of_column(frame, column)
 
 
-def _matrix(
-    noise: str, rate: float | None, concentration: float, names: tuple[str, ...], seed: int
-) -> Tensor:
+def _matrix(job: CorruptJob, names: tuple[str, ...]) -> Tensor:
+    noise = job.noise
     if noise not in NOISES:
         if not Path(noise).is_file():
             raise InputError(
-                f"noise must be one of {', '.join(NOISES)}, or a file with a noise matrix; got {noise!r}."
+                f"{argument('noise')} must be one of {', '.join(NOISES)}, or a file with a noise matrix; got {noise!r}."
                 f"{nearest(noise, NOISES)}"
             )
-        if rate is not None:
+        if job.rate is not None:
             raise InputError(f"the rate is in the noise matrix {noise}; leave it out.")
         return read_noise_matrix(noise, names)
-    K, rate = len(names), _DEFAULT_RATE if rate is None else rate
-    try:
+    K, rate = len(names), _DEFAULT_RATE if job.rate is None else job.rate
+    with as_input_errors():
         if noise == "symmetric":
             return matrices.symmetric(K, rate)
         if noise == "pair-flip":
             return matrices.pair_flip(K, rate)
-        generator = torch.Generator().manual_seed(seed)
-        return matrices.random(K, rate, concentration=concentration, generator=generator)
-    except ValueError as error:
-        raise InputError(str(error)) from error
+        generator = torch.Generator().manual_seed(job.seed)
+        return matrices.random(K, rate, concentration=job.concentration, generator=generator)
 
 
 def _write(

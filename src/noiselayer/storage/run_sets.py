@@ -12,7 +12,7 @@ from noiselayer.choices import Overlapping
 from noiselayer.data import ImageFileInputs, LabeledData, check_for_training
 from noiselayer.data.inputs import Inputs, SubsetInputs
 from noiselayer.data.reading import Reading, fingerprint, table_encoder
-from noiselayer.errors import InputError
+from noiselayer.errors import InputError, argument
 from noiselayer.training.set_checks import check_clean, check_outside
 
 __all__ = ["RunSets", "read_sets"]
@@ -103,7 +103,8 @@ def read_sets(
             raise InputError(f"--{name}-labels says where the labels of --{name} are; give that too.")
     if overlapping == "drop" and clean is None:
         raise InputError(
-            "overlapping='drop' is about samples of a clean set, and there is none; give --clean."
+            f"{argument('overlapping', 'drop')} is about samples of a clean set, and there is none; give "
+            f"{argument('clean')}."
         )
     noisy = _in_memory(reading.read())
     check_for_training(noisy)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from noiselayer.errors import InputError
+from noiselayer.errors import InputError, argument
 from noiselayer.training.options import TrainingOptions
 
 __all__ = ["check_effects", "learns_by_gradient"]
@@ -48,7 +48,8 @@ def check_effects(
     gradient = (
         "acts only while the noise matrix learns by gradient, which it does not do here (method "
         f"{method!r}{f', start {options.start!r}' if method == 'learned' else ''}). Use method 'refined', or 'learned' "
-        "with noise_trainable=True, start='identity' or fresh_network=False; or leave it out."
+        f"with {argument('noise_trainable', True)}, {argument('start', 'identity')} or "
+        f"{argument('fresh_network', False)}; or leave it out."
     )
     of_learned = f"is for method 'learned'; this is method {method!r}."
     two_sets = "weighs noisy samples against clean ones or ones from outside, and there are none to train on."
@@ -80,7 +81,7 @@ def check_effects(
     }
     if options.noisy_weight == 0 and not trains_on_clean:
         raise InputError(
-            "noisy_weight is 0 and no clean samples are trained on, so nothing would be learned."
+            f"{argument('noisy_weight')} is 0 and no clean samples are trained on, so nothing would be learned."
         )
     for name in given:
         acts, why = rules.get(name, (True, ""))
@@ -90,4 +91,5 @@ def check_effects(
 
 def _written(name: str, options: TrainingOptions) -> str:
     """A switch with its position, for it is the position that is without effect."""
-    return f"{name}={getattr(options, name)}" if name in ("fresh_network", "train_on_clean") else name
+    switch = name in ("fresh_network", "train_on_clean")
+    return argument(name, getattr(options, name)) if switch else argument(name)

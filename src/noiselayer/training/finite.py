@@ -14,7 +14,7 @@ from torch import Tensor
 
 from noiselayer.choices import OnNonFinite
 from noiselayer.data.inputs import SubsetInputs
-from noiselayer.errors import InputError, list_some
+from noiselayer.errors import InputError, argument, list_some
 from noiselayer.losses.noise_layer import NoiseLayer
 from noiselayer.training.batches import Part, Trust
 from noiselayer.training.kept_state import KeptState
@@ -114,7 +114,7 @@ class FiniteLoss(KeptState, Callback):
         if self.skipped - self._skipped_before >= trainer.num_training_batches:
             raise NonFiniteLossError(
                 f"the loss of every batch of epoch {trainer.current_epoch} (counted from 0) was NaN or infinite, so "
-                "nothing was learned. Take a smaller learning_rate, or look at the inputs.",
+                f"nothing was learned. Take a smaller {argument('learning_rate')}, or look at the inputs.",
                 *(trainer.current_epoch, 0, {}),
             )
 
@@ -124,8 +124,8 @@ class FiniteLoss(KeptState, Callback):
         listed = "; ".join(f"{list_some(names[name], 16)} of the {name} set" for name in names)
         raise NonFiniteLossError(
             f"the loss is {float(loss)} in epoch {trainer.current_epoch}, batch {batch_idx} (counted from 0). Its "
-            f"samples are {listed}. Look at them and at those of the batch before, take a smaller learning_rate, or "
-            "leave such batches out with on_nonfinite='skip'.",
+            f"samples are {listed}. Look at them and at those of the batch before, take a smaller "
+            f"{argument('learning_rate')}, or leave such batches out with {argument('on_nonfinite', 'skip')}.",
             *(trainer.current_epoch, batch_idx, indices),
         )
 

@@ -11,7 +11,7 @@ from noiselayer.choices import Overlapping
 from noiselayer.data.inputs import Inputs
 from noiselayer.data.labeled import LabeledData
 from noiselayer.data.splits import overlap
-from noiselayer.errors import InputError, list_some
+from noiselayer.errors import InputError, argument, list_some
 
 __all__ = ["check_clean", "check_measurable", "check_outside", "kept_rows"]
 
@@ -58,7 +58,7 @@ def kept_rows(data: LabeledData, clean: LabeledData, *, overlapping: Overlapping
         )
         raise InputError(
             "the clean and the noisy set must have the same classes in the same order; "
-            f"{where or 'the order differs'}. Give class_names to say what they are."
+            f"{where or 'the order differs'}. Give {argument('class_names')} to say what they are."
         )
     absent = [
         name for name, count in zip(clean.class_names, clean.counts().tolist(), strict=True) if count == 0
@@ -78,7 +78,8 @@ def kept_rows(data: LabeledData, clean: LabeledData, *, overlapping: Overlapping
         names = [data.inputs.ids[int(i)] for i in twice[:3]]
         raise InputError(
             f"{len(twice):,} samples stand in the noisy and in the clean set (such as {', '.join(names)}): they would "
-            "be measured on what was trained on. Remove them, or drop them from the noisy set (overlapping='drop')."
+            f"be measured on what was trained on. Remove them, or drop them from the noisy set "
+            f"({argument('overlapping', 'drop')})."
         )
     kept = torch.ones(len(data), dtype=torch.bool)
     kept[twice] = False
@@ -105,7 +106,7 @@ def check_measurable(trusted: LabeledData, folds: int) -> None:
         raise InputError(
             f"the clean set has too few samples of {list_some(map(repr, few))} to train models on it and to measure "
             f"them on the rest: each class needs {folds} besides those held out for validation. Add some, or train the "
-            "models on the noisy set (measure_with='noisy')."
+            f"models on the noisy set ({argument('measure_with', 'noisy')})."
         )
 
 
@@ -123,5 +124,5 @@ def _check_shape(data: LabeledData, other: Inputs, name: str) -> None:
     if (other.shape, other.dtype) != (data.inputs.shape, data.inputs.dtype):
         raise InputError(
             f"samples of the {name} set must be like the noisy ones, {data.inputs.shape} of {data.inputs.dtype}; "
-            f"got {other.shape} of {other.dtype}. For images, give both the same image_size."
+            f"got {other.shape} of {other.dtype}. For images, give both the same {argument('image_size')}."
         )

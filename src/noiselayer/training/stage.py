@@ -20,7 +20,7 @@ from pytorch_lightning.utilities.exceptions import SIGTERMException
 
 from noiselayer.choices import OnNonFinite
 from noiselayer.data.pieces import samples_at_a_time
-from noiselayer.errors import InputError
+from noiselayer.errors import InputError, argument
 from noiselayer.training.batches import Part, Trust, make_loader
 from noiselayer.training.checkpoints import StageFolder, WholeCheckpoints, stage_identity
 from noiselayer.training.curves import CurveRecorder
@@ -183,7 +183,7 @@ def run_stage(
         if validation and held_out < trainer.world_size:
             raise InputError(
                 f"{held_out} samples to validate on cannot be shared by {trainer.world_size} processes; take a larger "
-                "validation_fraction, or fewer devices."
+                f"{argument('validation_fraction')}, or fewer devices."
             )
         training = make_loader(
             train, batch_size=batch_size, shuffle_seed=seed, num_workers=workers, alternating=alternating

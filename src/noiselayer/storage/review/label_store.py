@@ -11,7 +11,7 @@ from typing import Any
 import numpy.typing as npt
 
 from noiselayer.data.labels import encode_labels
-from noiselayer.errors import InputError, list_some, nearest
+from noiselayer.errors import InputError, argument, list_some, nearest
 
 __all__ = ["LabelStore", "beside", "label_names", "raw_labels"]
 
@@ -114,6 +114,7 @@ def raw_labels(
         else:
             raise InputError(
                 f"{name!r} is not one of the {len(class_names)} classes {list_some(class_names)} of {origin}."
-                f"{nearest(name, class_names)} If its labels are numbers, say what they mean with class_names."
+                f"{nearest(name, class_names)} If its labels are numbers, say what they mean "
+                f"with {argument('class_names')}."
             )
     return found

@@ -1,0 +1,114 @@
+"""How the fields of a job's dataclass are asked for on the command line; imports nothing that computes."""
+
+from __future__ import annotations
+
+from dataclasses import MISSING, Field, dataclass, fields
+from typing import Any, get_type_hints
+
+__all__ = ["Option", "command_words", "differing", "flags_of", "given", "option_of"]
+
+
+@dataclass(frozen=True)
+class Option:
+    """What the command line needs to know of a field beside its name, type and default; annotates the field.
+
+    Attributes:
+        help: What it means, in a sentence.
+        panel: The heading under which the help lists it.
+        names: As typed; ``--field-name`` if empty.
+        default: In words, where the field's own says too little.
+        least: The smallest number allowed.
+        positional: Given without a name.
+    """
+
+    help: str
+    panel: str | None = None
+    names: tuple[str, ...] = ()
+    default: str | None = None
+    least: int | None = None
+    positional: bool = False
+
+
+def option_of(job: type, field: Field[Any]) -> tuple[Any, Option]:
+    """The type of a field and its option.
+
+    >>> from noiselayer.jobs.corrupt_options import CorruptJob
+    >>> kind, option = option_of(CorruptJob, fields(CorruptJob)[0])
+    >>> kind.__name__, option.positional
+    ('str', True)
+    """
+    annotated = get_type_hints(job, include_extras=True)[field.name]
+    (option,) = (note for note in annotated.__metadata__ if isinstance(note, Option))
+    return annotated.__origin__, option
+
+
+def flags_of(field: Field[Any], option: Option) -> tuple[str, ...]:
+    """What is typed to give a field: a switch that is on names its other position.
+
+    >>> @dataclass
+    ... class Job:
+    ...     progress: bool = True
+    >>> flags_of(fields(Job)[0], Option("No progress bars."))
+    ('--no-progress',)
+    """
+    name = field.name.replace("_", "-")
+    return option.names or (f"--no-{name}" if field.default is True else f"--{name}",)
+
+
+def given(job: Any, part: type, *, without: tuple[str, ...] = ()) -> dict[str, Any]:
+    """The fields that a job shares with another dataclass, as that one's arguments; None says nothing.
+
+    >>> @dataclass
+    ... class Job:
+    ...     seed: int = 3
+    ...     out: str = "run"
+    >>> @dataclass
+    ... class Part:
+    ...     seed: int
+    ...     rate: float
+    >>> given(Job(), Part)
+    {'seed': 3}
+    """
+    shared = {field.name for field in fields(job)} - set(without)
+    values = {field.name: getattr(job, field.name) for field in fields(part) if field.name in shared}
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def differing(job: Any) -> dict[str, Any]:
+    """The fields that somebody has chosen: those with another value than their default.
+
+    >>> @dataclass
+    ... class Job:
+    ...     seed: int = 0
+    ...     folds: int = 5
+    >>> differing(Job(seed=1))
+    {'seed': 1}
+    """
+    return {field.name: getattr(job, field.name) for field in fields(job) if _chosen(job, field)}
+
+
+def _chosen(job: Any, field: Field[Any]) -> bool:
+    return field.default is MISSING or getattr(job, field.name) != field.default
+
+
+def command_words(job: Any, job_class: type) -> list[str]:
+    """What to type after a command's name to give the fields that a job shares with another job's dataclass.
+
+    >>> from noiselayer.jobs.shared_options import DataOptions
+    >>> command_words(DataOptions(data="x", image_size=(8, 12), impute_missing=True), DataOptions)
+    ['x', '--impute-missing', '--image-size', '8x12']
+    """
+    words, chosen = [], differing(job)
+    for field in fields(job_class):
+        if field.name not in chosen:
+            continue
+        option, value = option_of(job_class, field)[1], chosen[field.name]
+        words += [] if option.positional else [flags_of(field, option)[0]]
+        words += [] if isinstance(value, bool) else [_typed(value)]
+    return words
+
+
+def _typed(value: Any) -> str:
+    if not isinstance(value, tuple):
+        return str(value)
+    return ("x" if all(isinstance(part, int) for part in value) else ",").join(map(str, value))
