@@ -153,7 +153,7 @@ def test_both_kinds_are_combined_and_train_takes_the_matrix(run: Run, files: Pat
         (PAIRS[:2], "an estimate from pairs also needs --given-labels"),
         (("--method", "sparse", *PAIRS), "--method is about predictions, and none are given"),
         (("--prior-strength", 2, *TABLES), "--prior-strength is about pairs"),
-        (("--sparsity", 2, "--method", "inverse", *TABLES), "weight of --method 'sparse'"),
+        (("--sparsity", 2, "--method", "inverse", *TABLES), "weight of --method sparse"),
         (("--confidence", 2, *PAIRS), "confidence must lie between 0 and 1"),
         (("--bootstrap", 1, *TABLES), "--bootstrap must be 0 or at least 2"),
         (

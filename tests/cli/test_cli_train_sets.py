@@ -171,7 +171,7 @@ def test_samples_in_both_sets_are_refused_or_dropped(train: Run, sets: Path) -> 
     refused(
         train(*both),
         "3 samples stand in the noisy and in the clean set (such as 0, 8, 52)",
-        "(--overlapping 'drop')",
+        "(--overlapping drop)",
     )
     assert "run" not in left(sets)
     result = train(*both, "--overlapping", "drop")
@@ -200,7 +200,7 @@ def test_samples_in_both_sets_are_refused_or_dropped(train: Run, sets: Path) -> 
         (["--clean", "outside.npy"], "the clean set outside.npy: outside.npy holds inputs only"),
         (["--clean-labels", "y"], "--clean-labels says where the labels of --clean are"),
         (["--test-labels", "y"], "--test-labels says where the labels of --test are"),
-        (["--overlapping", "drop"], "--overlapping 'drop' is about samples of a clean set"),
+        (["--overlapping", "drop"], "--overlapping drop is about samples of a clean set"),
         (["--outside", "wide.npz"], "the outside samples must be like the noisy ones"),
         (["--labels", "same"], "are of one class, 'cat'; a classifier needs at least two"),
         (["--method", "estimated"], "method estimated measures the noise with trusted labels: give some"),
@@ -213,7 +213,7 @@ def test_samples_in_both_sets_are_refused_or_dropped(train: Run, sets: Path) -> 
         (["--mixing", "alternating"], "mixing says how clean samples are mixed"),
         (["--no-train-on-clean"], "--no-train-on-clean is about clean samples, and there are none"),
         (["--trace-penalty", "0.1"], "--trace-penalty acts only while the noise matrix learns by gradient"),
-        (["--trace-penalty", "0.1"], "--noise-trainable, --start 'identity' or --no-fresh-network"),
+        (["--trace-penalty", "0.1"], "--noise-trainable, --start identity or --no-fresh-network"),
         (["--method", "normal", "--start", "identity"], "start is for method 'learned'"),
         (["--method", "known"], "--noise-matrix FILE.csv"),
     ],

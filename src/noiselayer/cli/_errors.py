@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import os
+import shlex
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -44,7 +45,11 @@ def options_of(command: Function) -> Callable[[str, Any], str]:
     def named(name: str, value: Any) -> str:
         if name not in flags:
             return name if value is ... else f"{name}={value!r}"
-        return flags[name] if value is ... or isinstance(value, bool) else f"{flags[name]} {value}"
+        return (
+            flags[name]
+            if value is ... or isinstance(value, bool)
+            else f"{flags[name]} {shlex.quote(str(value))}"
+        )
 
     return named
 

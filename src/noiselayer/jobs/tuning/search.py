@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 
-from noiselayer.errors import InputError, nearest
+from noiselayer.errors import InputError, argument, nearest
 from noiselayer.training import Optimization, TrainingOptions
 
 __all__ = ["SearchRange", "apply_values", "default_search", "parse_search", "with_grid"]
@@ -54,7 +54,9 @@ class SearchRange:
         for value in (self.low, self.high, *self.values):
             if not smallest <= value <= largest:
                 allowed = "from 0 up" if largest == _INFINITE else f"between {smallest:g} and {largest:g}"
-                raise InputError(f"{self.name} must be a number {allowed}; the search asks for {value:g}.")
+                raise InputError(
+                    f"{argument(self.name)} must be a number {allowed}; the search asks for {value:g}."
+                )
         if not self.low < self.high:
             raise InputError(
                 f"the range of {self.name} is empty: {self.low:g}:{self.high:g}. Give the smaller end first, and two "
