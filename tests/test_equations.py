@@ -17,6 +17,7 @@ import torch
 from noiselayer.data import from_arrays
 from noiselayer.estimation import estimate_from_predictions
 from noiselayer.jobs.corrupt import corrupt_file
+from noiselayer.jobs.corrupt_options import CorruptJob
 from noiselayer.noise import symmetric
 from noiselayer.training import default_options, fit_classifier
 
@@ -101,7 +102,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> set[CodeType]:
             fit("known", clean=clean, noise_matrix=symmetric(3, 0.2)),
             estimate("inverse"),
             estimate("sparse"),
-            lambda: corrupt_file(str(folder / "true.csv"), folder / "noisy.csv"),
+            lambda: corrupt_file(CorruptJob(labels=str(folder / "true.csv"), out=folder / "noisy.csv")),
         ]
     )
 

@@ -113,7 +113,7 @@ def test_one_command_measures_the_noise_and_trains_on_all(train: Run, sets: Path
     assert "finished already" in again.stderr
     refused(train(*both[:-1], 0.25, "--resume"), "options.noisy_weight was 0.5, now 0.25")
     refused(train(*both, "--clean-labels", "other", "--resume"), "clean.fingerprint was")
-    refused(train(*both[:2], *both[4:], "--resume"), "outside.samples was 10, now null")
+    refused(train(*both[:2], *both[4:], "--resume"), "outside.samples was 10, now not given")
 
 
 @pytest.mark.parametrize(
