@@ -17,7 +17,7 @@ from noiselayer.checks.matrix_checks import about_confusion, about_dominance
 from noiselayer.checks.pair_independence import about_pairs
 from noiselayer.checks.significance import holm
 from noiselayer.estimation.confusion import confusion_matrix
-from noiselayer.estimation.validate import check_labels, check_probs, to_double
+from noiselayer.estimation.validate import check_labels, check_probs, check_same_samples, to_double
 from noiselayer.noise.matrices import check
 from noiselayer.noise.simplex import project
 
@@ -161,11 +161,7 @@ def _labelled(probs: Any, labels: Any, num_classes: int, *, side: str) -> tuple[
         raise ValueError(f"{side}_probs must come with {side}_labels, of the same samples; got None.")
     probs = check_probs(probs, num_classes, name=f"{side}_probs")
     given = check_labels(labels, num_classes, name=f"{side}_labels").cpu()
-    if len(probs) != len(given) or not len(given):
-        raise ValueError(
-            f"{side}_probs and {side}_labels must be of the same samples, at least one; got {len(probs)} and "
-            f"{len(given)}."
-        )
+    check_same_samples(probs, given, f"{side}_probs and {side}_labels", at_least_one=True)
     return to_double(probs).cpu(), given
 
 
@@ -217,7 +213,6 @@ def _memorising(
     num_training: int | None,
     noisy_labels: Tensor | None,
 ) -> Finding:
-    K = len(Q)
     if num_training is None:
         if noisy_labels is None:
             raise ValueError("training_loss needs num_training, the number of samples it is the mean of.")
@@ -225,9 +220,9 @@ def _memorising(
     if num_training < 1:
         raise ValueError(f"num_training must be at least 1; got {num_training}.")
     if class_prior is not None:
-        prior = check_prior(class_prior, K)
+        prior = check_prior(class_prior, len(Q))
     elif noisy_labels is not None and torch.linalg.cond(Q) < _INVERTIBLE:
-        frequencies = torch.bincount(noisy_labels, minlength=K).double() / len(noisy_labels)
+        frequencies = torch.bincount(noisy_labels, minlength=len(Q)).double() / len(noisy_labels)
         prior = project(torch.linalg.solve(Q, frequencies).unsqueeze(1)).squeeze(1)
     else:
         raise ValueError(

@@ -49,40 +49,31 @@ def about_dominance(noise_matrix: Tensor) -> list[Finding]:
     ['column_dominance']
     """
     Q = to_double(noise_matrix)
-    diagonal = Q.diagonal()
     others = Q.clone().fill_diagonal_(-float("inf"))
     findings = []
-    margin = diagonal - others.amax(dim=1)
-    if bool((margin <= 0).any()):
-        i = int(margin.argmin())
-        j = int(others[i].argmax())
-        findings.append(
-            Finding(
-                "row_dominance",
+    for name, dim in (("row_dominance", 1), ("column_dominance", 0)):
+        margin = Q.diagonal() - others.amax(dim=dim)
+        count, i = int((margin <= 0).sum()), int(margin.argmin())
+        if not count:
+            continue
+        own, of_all = f"{float(Q[i, i]):.3g}", f"{count} of {len(Q)}"
+        if name == "row_dominance":
+            j = int(others[i].argmax())
+            message = (
                 f"Label {i} is given to samples of class {j} no less often (noise_matrix[{i}, {j}] = "
-                f"{float(Q[i, j]):.3g}) than to those of class {i} itself ({float(Q[i, i]):.3g}); "
-                f"{int((margin <= 0).sum())} of {len(Q)} rows have no dominant diagonal. Theorem 1 needs it: "
-                "a matrix that is learned with a penalty may come out with classes exchanged. Estimate it "
-                "from trusted samples and keep it fixed, or merge these classes.",
-                float(margin[i]),
-                threshold=0.0,
+                f"{float(Q[i, j]):.3g}) than to those of class {i} itself ({own}); {of_all} rows have no dominant "
+                "diagonal. Theorem 1 needs it: a matrix that is learned with a penalty may come out with classes "
+                "exchanged. Estimate it from trusted samples and keep it fixed, or merge these classes."
             )
-        )
-    margin = diagonal - others.amax(dim=0)
-    if bool((margin <= 0).any()):
-        i = int(margin.argmin())
-        j = int(others[:, i].argmax())
-        findings.append(
-            Finding(
-                "column_dominance",
+        else:
+            j = int(others[:, i].argmax())
+            message = (
                 f"Samples of class {i} carry label {j} no less often (noise_matrix[{j}, {i}] = "
-                f"{float(Q[j, i]):.3g}) than their own ({float(Q[i, i]):.3g}); {int((margin <= 0).sum())} of "
-                f"{len(Q)} columns have no dominant diagonal. Training that starts from the identity learns "
-                "to call them by the commoner label: start from a matrix estimated from trusted samples.",
-                float(margin[i]),
-                threshold=0.0,
+                f"{float(Q[j, i]):.3g}) than their own ({own}); {of_all} columns have no dominant diagonal. "
+                "Training that starts from the identity learns to call them by the commoner label: start from a "
+                "matrix estimated from trusted samples."
             )
-        )
+        findings.append(Finding(name, message, float(margin[i]), threshold=0.0))
     return findings
 
 

@@ -9,14 +9,11 @@ errors (:func:`estimate_noise_matrix`). Where the noisy annotator has labelled t
 
 from noiselayer.estimation.confusion import ConfusionCounts, confusion_matrix
 from noiselayer.estimation.cross_validation import SparsityPath, select_sparsity
-from noiselayer.estimation.distance import relative_l1_error
-from noiselayer.estimation.from_confusions import estimate_noise_matrix
-from noiselayer.estimation.from_predictions import estimate_from_predictions
+from noiselayer.estimation.from_confusions import estimate_from_predictions, estimate_noise_matrix
 from noiselayer.estimation.gold import gold_loss_correction
 from noiselayer.estimation.inverse import inverse_noise_matrix, noise_matrix_from_inverse
-from noiselayer.estimation.noise_estimate import NoiseEstimate
+from noiselayer.estimation.noise_estimate import NoiseEstimate, combine_estimates, relative_l1_error
 from noiselayer.estimation.pairs import estimate_from_pairs
-from noiselayer.estimation.pooled import combine_estimates
 from noiselayer.estimation.sparse_inverse import sparse_inverse_noise_matrix
 
 __all__ = [

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from noiselayer.arrays.tensors import as_tensor, in_kind
 from noiselayer.estimation.uncertainty import normal_quantile
-from noiselayer.estimation.validate import check_labels
+from noiselayer.estimation.validate import check_labels, check_same_samples
 from noiselayer.noise.matrices import check
 
 __all__ = ["CleanAccuracy", "accuracy_from_noisy_labels"]
@@ -98,11 +98,7 @@ def accuracy_from_noisy_labels(
     K = len(Q)
     predicted = check_labels(predictions, K, name="predictions").cpu()
     labels = check_labels(noisy_labels, K, name="noisy_labels").cpu()
-    if len(predicted) != len(labels) or not len(labels):
-        raise ValueError(
-            f"predictions and noisy_labels must be of the same samples, at least one; got {len(predicted)} and "
-            f"{len(labels)}."
-        )
+    check_same_samples(predicted, labels, "predictions and noisy_labels", at_least_one=True)
     z = normal_quantile(confidence)
     if num_bootstrap < 2:
         raise ValueError(f"num_bootstrap must be at least 2; got {num_bootstrap}.")

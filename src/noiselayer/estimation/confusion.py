@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from noiselayer.arrays.tensors import as_tensor, in_kind
-from noiselayer.estimation.validate import check_labels, check_probs, listing, to_double
+from noiselayer.estimation.validate import check_labels, check_probs, check_same_samples, listing, to_double
 
 __all__ = ["ConfusionCounts", "confusion_by_prediction", "confusion_matrix"]
 
@@ -143,12 +143,12 @@ class ConfusionCounts:
         given = check_labels(given_labels, K, name="given_labels")
         if predicted_labels is not None:
             predicted = check_labels(predicted_labels, K, name="predicted_labels")
-            _check_length(given, predicted, "predicted_labels")
+            check_same_samples(given, predicted, "given_labels and predicted_labels")
             # One histogram over (prediction, label) pairs: no (N, K) table.
             sums = torch.bincount(predicted.to(given.device) * K + given, minlength=K * K).reshape(K, K)
         else:
             probs = check_probs(probs, K, name="probs")
-            _check_length(given, probs, "probs")
+            check_same_samples(given, probs, "given_labels and probs")
             values = to_double(probs)
             sums = values.new_zeros(K, K).index_add_(0, given.to(values.device), values).T
         self.sums += sums.to(self.sums)
@@ -188,10 +188,3 @@ class ConfusionCounts:
         if total == 0:
             raise ValueError("there are no samples yet, so no label frequencies; call update first.")
         return (self.num_samples / total).to(torch.get_default_dtype())
-
-
-def _check_length(given: Tensor, other: Tensor, name: str) -> None:
-    if len(given) != len(other):
-        raise ValueError(
-            f"given_labels and {name} must be of the same samples; got {len(given)} and {len(other)}."
-        )

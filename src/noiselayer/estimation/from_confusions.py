@@ -1,4 +1,4 @@
-"""The noise matrix and its errors from two confusion matrices."""
+"""The noise matrix and its errors: from two confusion matrices, or from the predictions behind them (§3.2)."""
 
 from __future__ import annotations
 
@@ -8,17 +8,35 @@ import torch
 from torch import Tensor
 
 from noiselayer.arrays.tensors import as_tensor, in_kind
-from noiselayer.estimation import diagnostics
+from noiselayer.estimation.confusion import ConfusionCounts
 from noiselayer.estimation.cross_validation import choose_sparsity
-from noiselayer.estimation.evidence import CountEvidence, Evidence, Sample, columns_of, fixed_generator
+from noiselayer.estimation.evidence import (
+    CountEvidence,
+    Evidence,
+    Sample,
+    SampleEvidence,
+    columns_of,
+    fixed_generator,
+)
 from noiselayer.estimation.inverse import inverse_noise_matrix, is_singular, noise_matrix_from_inverse
 from noiselayer.estimation.noise_estimate import NoiseEstimate
 from noiselayer.estimation.sparse_inverse import sparse_inverse_noise_matrix
-from noiselayer.estimation.uncertainty import first_order, interval
-from noiselayer.estimation.validate import check_counts, check_options, check_pair, like, to_double
+from noiselayer.estimation.uncertainty import about_condition, about_counts, about_fit, first_order, interval
+from noiselayer.estimation.validate import (
+    check_counts,
+    check_labels,
+    check_options,
+    check_pair,
+    check_probs,
+    check_same_samples,
+    like,
+    listing,
+    to_double,
+    where_double,
+)
 from noiselayer.noise.simplex import project
 
-__all__ = ["estimate_from_evidence", "estimate_noise_matrix"]
+__all__ = ["estimate_from_predictions", "estimate_noise_matrix"]
 
 _FLOOR = 1e-6  # of p(true = i): what Bayes' rule may divide by
 _DRAW_TOLERANCE = 1e-6  # of a bootstrap draw: its error is far below the spread that the draws are for
@@ -109,39 +127,156 @@ def estimate_noise_matrix(
         evidence = CountEvidence(Sample(C * n, n, noisy * m, m))
     elif num_bootstrap:
         raise ValueError("num_bootstrap needs clean_counts and noisy_counts: how many samples to draw again.")
-    estimate = estimate_from_evidence(
+    estimate = _estimate(
         C,
         noisy,
         frequencies,
         evidence,
+        clean_confusion,
         method=method,
         sparsity=sparsity,
         num_bootstrap=num_bootstrap,
         confidence=confidence,
         generator=generator,
-        reference=clean_confusion,
     )
     return cast("NoiseEstimate", in_kind(estimate, *given))
 
 
-def estimate_from_evidence(
+def estimate_from_predictions(
+    clean_probs: Any,
+    clean_labels: Any,
+    noisy_probs: Any,
+    noisy_labels: Any,
+    *,
+    soft: bool = True,
+    method: str = "auto",
+    sparsity: float | None = None,
+    num_bootstrap: int = 200,
+    confidence: float = 0.95,
+    generator: torch.Generator | None = None,
+) -> NoiseEstimate:
+    """Estimate Q from what one model predicts on samples with true labels and on samples with noisy ones.
+
+    Both confusion matrices are measured here and given to the methods of :func:`estimate_noise_matrix`; the
+    standard errors come from drawing the samples of both sets again.
+
+    The predictions must be out of sample: of a model that was fitted to neither set, or cross-fitted (every
+    sample predicted by a model that had not seen it). A model that has seen the noisy labels repeats them,
+    and its C~ shows less noise than there is. It need not be calibrated, nor good.
+
+    Array-likes of any kind are taken by position: lists, NumPy, pandas, polars, torch.
+
+    Args:
+        clean_probs: Shape (N, K), probabilities (not logits) on the trusted set.
+        clean_labels: Shape (N,), its true labels; every class must be there.
+        noisy_probs: Shape (M, K), the same model's on the noisy set.
+        noisy_labels: Shape (M,), its noisy labels.
+        soft: Average the probabilities. If False, count the largest one only.
+        method: "inverse", "sparse" or "auto".
+        sparsity: The weight of the penalty for "sparse"; cross-validated if None.
+        num_bootstrap: Draws for ``standard_error``, each of which costs an estimate (for ten classes a
+            millisecond, for a thousand seconds); 0 for the closed form.
+        confidence: Of the intervals, between 0 and 1. They are in closed form, whatever ``num_bootstrap`` is:
+            percentiles of a bootstrap cover too little where a class was predicted with few mistakes or none.
+        generator: Of cross-validation and bootstrap, on the CPU; a fixed seed if None.
+
+    Returns:
+        The estimate, in the floating type and on the device of ``clean_probs``; of tensors if an argument was one,
+        else of NumPy arrays.
+
+    Raises:
+        TypeError: If labels are not integers or probabilities no floating-point tensors.
+        ValueError: If probabilities or labels are out of range, lengths differ, the trusted set lacks a
+            class, all noisy labels are of one class, C* is singular and the method is "inverse", or an option
+            is unknown.
+
+    >>> from noiselayer import corrupt_labels
+    >>> from noiselayer.noise import pair_flip
+    >>> generator = torch.Generator().manual_seed(0)
+    >>> truth = torch.arange(30_000) % 3
+    >>> probs = (2 * torch.eye(3)[truth] + torch.randn(30_000, 3, generator=generator)).softmax(dim=1)
+    >>> noisy_labels = corrupt_labels(truth, pair_flip(3, 0.4), generator=generator)
+    >>> estimate = estimate_from_predictions(probs[:3000], truth[:3000], probs[3000:], noisy_labels[3000:])
+    >>> (estimate.noise_matrix - pair_flip(3, 0.4)).abs().max() < 0.05
+    tensor(True)
+    """
+    check_options(method, sparsity, num_bootstrap, confidence)
+    given = clean_probs, clean_labels, noisy_probs, noisy_labels
+    clean_probs = check_probs(clean_probs, None, name="clean_probs")
+    K = clean_probs.shape[1]
+    noisy_probs = check_probs(noisy_probs, K, name="noisy_probs")
+    clean_given = check_labels(clean_labels, K, name="clean_labels")
+    noisy_given = check_labels(noisy_labels, K, name="noisy_labels")
+    for side, probs, labels in (("clean", clean_probs, clean_given), ("noisy", noisy_probs, noisy_given)):
+        check_same_samples(probs, labels, f"{side}_probs and {side}_labels")
+    present = torch.bincount(clean_given, minlength=K)
+    if bool((present == 0).any()):
+        raise ValueError(
+            f"clean_labels has no sample of {listing((present == 0).nonzero().flatten().tolist())}; the "
+            "confusion of "
+            "a class needs some. Add trusted samples, or leave the class out of both sets."
+        )
+    seen = torch.bincount(noisy_given, minlength=K).nonzero()
+    if len(seen) < 2:
+        what = f"all noisy labels are of class {int(seen)}" if len(seen) else "noisy_labels is empty"
+        raise ValueError(f"{what}: labels that are all the same say nothing about noise.")
+
+    evidence: Evidence
+    if soft:
+        home = where_double(clean_probs).device
+        evidence = SampleEvidence(
+            where_double(clean_probs),
+            clean_given.to(home),
+            where_double(noisy_probs).to(home),
+            noisy_given.to(home),
+        )
+    else:
+        evidence = CountEvidence(
+            Sample(*_counts(clean_probs, clean_given), *_counts(noisy_probs, noisy_given))
+        )
+    whole = evidence.whole
+    estimate = _estimate(
+        columns_of(whole.clean_sums, whole.clean_counts),
+        columns_of(whole.noisy_sums, whole.noisy_counts),
+        whole.noisy_counts / whole.noisy_counts.sum(),
+        evidence,
+        clean_probs,
+        method=method,
+        sparsity=sparsity,
+        num_bootstrap=num_bootstrap,
+        confidence=confidence,
+        generator=generator,
+    )
+    return cast("NoiseEstimate", in_kind(estimate, *given))
+
+
+def _counts(probs: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    counts = ConfusionCounts(probs.shape[1])
+    counts.update(labels, predicted_labels=probs.argmax(dim=1))
+    return counts.sums, to_double(counts.num_samples)
+
+
+def _estimate(
     C: Tensor,
     noisy: Tensor,
     frequencies: Tensor,
     evidence: Evidence | None,
+    reference: Tensor,
     *,
     method: str,
     sparsity: float | None,
     num_bootstrap: int,
     confidence: float,
     generator: torch.Generator | None,
-    reference: Tensor,
 ) -> NoiseEstimate:
     """:func:`estimate_noise_matrix` on checked float64 matrices; results in the type of ``reference``."""
     generator = generator or fixed_generator()
     occurs = frequencies > 0
-    warnings = [] if bool(occurs.all()) else [diagnostics.never_occurs(occurs)]
-    warnings += diagnostics.about_condition(C, evidence)
+    warnings = []
+    if not bool(occurs.all()):
+        absent = (~occurs).nonzero().flatten().tolist()
+        warnings.append(f"The noisy labels never say {listing(absent)}: the row of noise_matrix is 0 there.")
+    warnings += about_condition(C, evidence)
 
     raw = outside = None
     if method == "inverse" or not is_singular(C):
@@ -158,16 +293,19 @@ def estimate_from_evidence(
 
     vanished = ((R * frequencies).sum(-1) < _FLOOR).nonzero().flatten().tolist()
     if vanished:
-        warnings.append(diagnostics.vanished(vanished))
+        warnings.append(
+            f"No noisy label has {listing(vanished)} behind it: such a column of noise_matrix is not determined "
+            "and was set to the frequencies of the noisy labels. Check that the noisy data contain the class."
+        )
     error = ends = None
     if evidence is not None:
-        warnings += diagnostics.about_counts(evidence)
+        warnings += about_counts(evidence)
         if raw is None:
             error = torch.full_like(Q, torch.inf)
             ends = (torch.zeros_like(Q), torch.ones_like(Q))
         else:
             first = first_order(C, noisy, frequencies, evidence)
-            warnings += diagnostics.about_fit(first, occurs, skip=vanished)
+            warnings += about_fit(first, occurs, skip=vanished)
             error = first.noise_matrix_error
             low, high = interval(first.noise_matrix, error, confidence)
             ends = (torch.minimum(low, Q), torch.maximum(high, Q))

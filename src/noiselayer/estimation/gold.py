@@ -10,7 +10,14 @@ from noiselayer.arrays.tensors import in_kind
 from noiselayer.estimation.inverse import noise_matrix_from_inverse
 from noiselayer.estimation.noise_estimate import NoiseEstimate
 from noiselayer.estimation.uncertainty import interval
-from noiselayer.estimation.validate import check_labels, check_probs, like, listing, to_double
+from noiselayer.estimation.validate import (
+    check_labels,
+    check_probs,
+    check_same_samples,
+    like,
+    listing,
+    to_double,
+)
 
 __all__ = ["gold_loss_correction"]
 
@@ -50,11 +57,7 @@ def gold_loss_correction(
     K = reference.shape[1]
     probs = to_double(reference)
     labels = check_labels(clean_labels, K, name="clean_labels").to(probs.device)
-    if len(labels) != len(probs):
-        raise ValueError(
-            f"clean_labels and noisy_label_probs must be of the same samples; got {len(labels)} and "
-            f"{len(probs)}."
-        )
+    check_same_samples(labels, probs, "clean_labels and noisy_label_probs")
     n = torch.bincount(labels, minlength=K).double()
     absent = (n == 0).nonzero().flatten().tolist()
     if absent:

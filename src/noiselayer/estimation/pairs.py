@@ -10,7 +10,7 @@ from noiselayer.arrays.tensors import in_kind
 from noiselayer.estimation.inverse import noise_matrix_from_inverse
 from noiselayer.estimation.noise_estimate import NoiseEstimate
 from noiselayer.estimation.uncertainty import wilson
-from noiselayer.estimation.validate import check_labels, listing
+from noiselayer.estimation.validate import check_labels, check_same_samples, listing
 
 __all__ = ["estimate_from_pairs"]
 
@@ -65,11 +65,7 @@ def estimate_from_pairs(
         raise ValueError(f"prior_strength is a number of imagined samples, at least 0; got {prior_strength}.")
     true = check_labels(true_labels, num_classes, name="true_labels").cpu()
     noisy = check_labels(noisy_labels, num_classes, name="noisy_labels").cpu()
-    if len(true) != len(noisy) or len(true) == 0:
-        raise ValueError(
-            f"true_labels and noisy_labels must be of the same samples, at least one; got {len(true)} and "
-            f"{len(noisy)}."
-        )
+    check_same_samples(true, noisy, "true_labels and noisy_labels", at_least_one=True)
     K, s = num_classes, prior_strength
     counts = torch.bincount(noisy * K + true, minlength=K * K).reshape(K, K).double()
     n = counts.sum(dim=0)

@@ -1,4 +1,4 @@
-"""Standard errors of an estimated noise matrix in closed form, to first order in those of both confusions."""
+"""How sure an estimate is: standard errors in closed form, intervals, and what its user must be told, in sentences."""
 
 from __future__ import annotations
 
@@ -9,10 +9,23 @@ import torch
 from torch import Tensor
 
 from noiselayer.estimation.evidence import Evidence
+from noiselayer.estimation.inverse import is_singular
+from noiselayer.estimation.validate import listing
 
-__all__ = ["FirstOrder", "first_order", "interval", "normal_quantile", "wilson"]
+__all__ = [
+    "FirstOrder",
+    "about_condition",
+    "about_counts",
+    "about_fit",
+    "first_order",
+    "interval",
+    "normal_quantile",
+    "wilson",
+]
 
 _ADDED = 4  # average samples per column, after Agresti and Coull (1998)
+_ILL_CONDITIONED = 100.0
+_FEW = 5  # clean samples of a class
 
 
 class FirstOrder(NamedTuple):
@@ -115,3 +128,72 @@ def _variance(second: Tensor, first: Tensor, count: Tensor) -> Tensor:
     second = (second * count + _ADDED * pooled_second) / (count + _ADDED)
     first = (first * count + _ADDED * pooled_first) / (count + _ADDED)
     return (second - first.square()).clamp_min(0) / count.clamp_min(1)
+
+
+def about_condition(C: Tensor, evidence: Evidence | None) -> list[str]:
+    """Whether C* can be inverted, and whether the samples behind it were enough to know that.
+
+    >>> about_condition(torch.tensor([[0.501, 0.499], [0.499, 0.501]]), None)[0][:59]
+    'clean_confusion is ill-conditioned (condition number 500): '
+    """
+    values = torch.linalg.svdvals(C)
+    smallest = float(values[-1])
+    mend = "Measure with a model that tells the classes apart better, or merge classes."
+    if is_singular(C):
+        return [f"clean_confusion is singular: noise_matrix is one of many that fit. {mend}"]
+    condition = float(values[0]) / smallest
+    if condition > _ILL_CONDITIONED:
+        return [
+            f"clean_confusion is ill-conditioned (condition number {condition:.3g}): its small errors become "
+            f"large ones in noise_matrix. {mend}"
+        ]
+    if evidence is not None:
+        # The norm of a matrix of independent errors is about twice the length of its columns.
+        scatter = 2 * float((evidence.clean_variance() / evidence.whole.clean_counts).amax().sqrt())
+        if smallest < scatter:
+            return [
+                "clean_confusion cannot be told from a singular matrix (smallest singular value "
+                f"{smallest:.2g}, sampling error {scatter:.2g}): use more clean samples. {mend}"
+            ]
+    return []
+
+
+def about_counts(evidence: Evidence) -> list[str]:
+    """Columns that rest on a handful of samples."""
+    few = (evidence.whole.clean_counts < _FEW).nonzero().flatten().tolist()
+    if not few:
+        return []
+    return [
+        f"Fewer than {_FEW} clean samples of {listing(few)}: what is said of them rests on next to nothing."
+    ]
+
+
+def about_fit(first: FirstOrder, occurs: Tensor, *, skip: list[int]) -> list[str]:
+    """What the raw estimate says against the assumptions it was made under.
+
+    Args:
+        first: The estimate before projection.
+        occurs: Shape (K,), bool, noisy labels that are there.
+        skip: Classes that have a warning already.
+    """
+    warnings = []
+    unsure = (first.class_prior < 2 * first.class_prior_error).nonzero().flatten().tolist()
+    unsure = [i for i in unsure if i not in skip]
+    if unsure:
+        warnings.append(
+            f"The share of {listing(unsure)} in the noisy data cannot be told from 0, so their columns of "
+            "noise_matrix are hardly determined: read their intervals."
+        )
+    # One false alarm in a hundred over all K^2 entries, were their errors normal.
+    limit = -NormalDist().inv_cdf(1 - 0.01 / first.inverse.numel())
+    score = (first.inverse / first.inverse_error.clamp_min(1e-12)).masked_fill(~occurs, 0.0)
+    lowest = float(score.amin())
+    if lowest < limit:
+        i, j = divmod(int(score.argmin()), len(score))
+        warnings.append(
+            f"The raw p(true = {i} | noisy = {j}) is {float(first.inverse[i, j]):.3g}, {-lowest:.1f} "
+            "standard errors below 0, which sampling does not explain. Either the model was fitted to one "
+            "of the sets, or the clean set looks different from the noisy one, or the noise depends on more "
+            "than the class."
+        )
+    return warnings

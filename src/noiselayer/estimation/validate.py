@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sized
 from typing import Any
 
 import torch
@@ -18,6 +19,7 @@ __all__ = [
     "check_pair",
     "check_probs",
     "check_same_classes",
+    "check_same_samples",
     "like",
     "listing",
     "to_double",
@@ -89,6 +91,13 @@ def check_same_classes(clean_confusion: Tensor, noisy_confusion: Tensor) -> None
         )
 
 
+def check_same_samples(one: Sized, other: Sized, names: str, *, at_least_one: bool = False) -> None:
+    """Raise unless both have as many samples, and some if ``at_least_one``."""
+    if len(one) != len(other) or (at_least_one and not len(one)):
+        least = ", at least one" if at_least_one else ""
+        raise ValueError(f"{names} must be of the same samples{least}; got {len(one)} and {len(other)}.")
+
+
 def check_labels(labels: Any, num_classes: int, *, name: str) -> Tensor:
     """``labels``, an array-like, as int64 of shape (N,), or an error that says what is wrong with them.
 
@@ -154,13 +163,7 @@ def listing(classes: list[int]) -> str:
 
 
 def check_options(method: str, sparsity: float | None, num_bootstrap: int, confidence: float) -> None:
-    """Raise on options that mean nothing, before any work is done.
-
-    >>> check_options("ridge", None, 0, 0.95)
-    Traceback (most recent call last):
-    ...
-    ValueError: method must be 'inverse', 'sparse' or 'auto'; got 'ridge'.
-    """
+    """Raise on options that mean nothing, before any work is done."""
     if method not in _METHODS:
         raise ValueError(f"method must be 'inverse', 'sparse' or 'auto'; got {method!r}.")
     if sparsity is not None and method != "sparse":
@@ -177,13 +180,7 @@ def check_options(method: str, sparsity: float | None, num_bootstrap: int, confi
 
 
 def check_pair(clean: Tensor, noisy: Tensor, frequencies: Tensor) -> int:
-    """K, if both confusions and the frequencies of noisy labels are of the same K classes, else an error.
-
-    >>> check_pair(torch.eye(2), torch.eye(2), torch.tensor([0.0, 1.0]))
-    Traceback (most recent call last):
-    ...
-    ValueError: all noisy labels are of class 1: labels that are all the same say nothing about noise.
-    """
+    """K, if both confusions and the frequencies of noisy labels are of the same K classes, else an error."""
     check_confusion(clean, name="clean_confusion")
     if clean.ndim != 2:
         raise ValueError(f"clean_confusion must have shape (K, K); got {tuple(clean.shape)}.")
@@ -213,13 +210,7 @@ def check_pair(clean: Tensor, noisy: Tensor, frequencies: Tensor) -> int:
 
 
 def check_counts(counts: Any, num_classes: int, *, name: str, needed: Tensor) -> Tensor:
-    """``counts`` in float64, if there is a sample of every class that is ``needed`` (K, bool), else an error.
-
-    >>> check_counts(torch.tensor([3, 0]), 2, name="clean_counts", needed=torch.tensor([True, True]))
-    Traceback (most recent call last):
-    ...
-    ValueError: clean_counts has no sample of class 1; a column of a confusion matrix needs some.
-    """
+    """``counts`` in float64, if there is a sample of every class that is ``needed`` (K, bool), else an error."""
     counts = as_tensor(counts, name)
     if tuple(counts.shape) != (num_classes,):
         raise ValueError(

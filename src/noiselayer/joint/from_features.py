@@ -15,7 +15,7 @@ are not distinguishably worse than the best.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -244,15 +244,5 @@ def _with_excess(candidates: Sequence[Candidate], losses: Sequence[Tensor]) -> t
     for c, loss in zip(candidates, losses, strict=True):
         excess = loss - best
         error = float(excess.std() / len(excess) ** 0.5) if len(excess) > 1 else 0.0
-        path.append(
-            Candidate(
-                c.ridge,
-                c.trace_penalty,
-                c.noise_matrix,
-                c.trace,
-                c.held_out_loss,
-                float(excess.mean()),
-                error,
-            )
-        )
+        path.append(replace(c, excess=float(excess.mean()), excess_error=error))
     return tuple(path)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from noiselayer.data.labeled import LabeledData
-from noiselayer.estimation.from_predictions import estimate_from_predictions
+from noiselayer.estimation.from_confusions import estimate_from_predictions
 from noiselayer.estimation.noise_estimate import NoiseEstimate
 from noiselayer.losses.noise_layer import NoiseLayer
 from noiselayer.noise.simplex import project

@@ -13,7 +13,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from noiselayer.errors import InputError
-from noiselayer.estimation.from_predictions import estimate_from_predictions
+from noiselayer.estimation.from_confusions import estimate_from_predictions
 from noiselayer.estimation.noise_estimate import NoiseEstimate
 from noiselayer.estimators.arguments import as_matrix, codes_of
 from noiselayer.estimators.meta.fold_predictions import (
