@@ -29,7 +29,7 @@ def from_polars(frame: pl.DataFrame | pl.LazyFrame, label_column: str, **options
         InputError: If a column is missing or unfit, or the labels are.
     """
     pl = require("polars", "from_polars")
-    whole = frame.collect() if isinstance(frame, pl.LazyFrame) else frame
+    whole: Any = frame.collect() if isinstance(frame, pl.LazyFrame) else frame
     require_columns(whole.columns, [label_column], "the frame")
     return from_pandas(whole.to_pandas(), label_column, **options)
 
