@@ -23,8 +23,6 @@ N, K = 203, 4
 
 @pytest.fixture(scope="module", params=[2, 3])
 def found(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    if sys.platform != "linux":
-        pytest.skip("needs processes that fork")
     out = tmp_path_factory.mktemp("workers") / "found.pt"
     done = subprocess.run(
         [sys.executable, str(Path(__file__).with_name("workers.py")), str(out), str(request.param)],

@@ -3,7 +3,6 @@
 ``python workers.py OUT PROCESSES``: each process works on every PROCESSES-th sample, and the first writes OUT.
 """
 
-import os
 import sys
 from pathlib import Path
 
@@ -82,31 +81,25 @@ def learn(rank: int, processes: int, *, shard: bool) -> dict[str, torch.Tensor]:
     }
 
 
+def work(rank: int, out: str, processes: int) -> None:
+    """What one process does: its share, and a file of what it found."""
+    torch.set_num_threads(1)
+    store = dist.FileStore(f"{out}.store", processes)
+    dist.init_process_group("gloo", store=store, rank=rank, world_size=processes)
+    audited = audit(rank, processes)
+    found = {
+        "audit": audited,
+        "reduced": reduce_counts(audited),
+        "learn": learn(rank, processes, shard=True),
+    }
+    torch.save(found, f"{out}.{rank}")
+    dist.barrier()
+    dist.destroy_process_group()
+
+
 def main(out: str, processes: int) -> None:
-    """Fork, work, and gather files."""
-    children = []
-    for rank in range(processes):
-        child = os.fork()
-        if child == 0:
-            code = 1
-            try:
-                dist.init_process_group(
-                    "gloo", store=dist.FileStore(f"{out}.store", processes), rank=rank, world_size=processes
-                )
-                audited = audit(rank, processes)
-                found = {
-                    "audit": audited,
-                    "reduced": reduce_counts(audited),
-                    "learn": learn(rank, processes, shard=True),
-                }
-                torch.save(found, f"{out}.{rank}")
-                dist.barrier()
-                code = 0
-            finally:
-                os._exit(code)
-        children.append(child)
-    codes = [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]
-    assert codes == [0] * processes, codes
+    """Start fresh processes (a fork would inherit PyTorch's threads, which do not survive one), and gather files."""
+    torch.multiprocessing.spawn(work, (out, processes), nprocs=processes)
     whole = {"audit": audit(0, 1), "learn": learn(0, 1, shard=False)}
     parts = [torch.load(f"{out}.{rank}", weights_only=True) for rank in range(processes)]
     torch.save({"whole": whole, "parts": parts}, Path(out))

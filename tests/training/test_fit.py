@@ -142,7 +142,9 @@ def test_the_papers_two_phases() -> None:
     torch.testing.assert_close(trained.noise_matrix.sum(dim=0), torch.ones(K))
     # The learning rate warms up and cools down again in the second phase, and ends near 0.
     rates = [row["learning_rate"] for row in main.curves[main.switched_at :]]
-    assert rates[0] > 2 * rates[-1] or len(rates) < 6
+    peak = rates.index(max(rates))
+    assert 0 < peak < len(rates) / 2
+    assert rates[0] < rates[peak] > 100 * rates[-1]
 
 
 def test_a_matrix_that_goes_on_learning() -> None:
