@@ -3,6 +3,8 @@
 python examples/skorch_net.py
 """
 
+from functools import partial
+
 import torch
 from digits import START, load, network, report
 from skorch import NeuralNetClassifier
@@ -15,7 +17,7 @@ class NoisyLabelCriterion(noiselayer.NoiseLayer):
 
     def forward(self, logits, labels):
         """The loss of noisy labels."""
-        return self.loss(logits, labels)
+        return super().forward(logits, noisy_labels=labels)
 
 
 torch.manual_seed(0)
@@ -25,6 +27,9 @@ classifier = NeuralNetClassifier(
     criterion=NoisyLabelCriterion,  # was: torch.nn.CrossEntropyLoss
     criterion__num_classes=10,
     criterion__noise_matrix=START,
+    predict_nonlinearity=partial(
+        torch.softmax, dim=-1
+    ),  # by itself for NoisyLabelLoss: that is a CrossEntropyLoss
     optimizer=torch.optim.Adam,
     optimizer__weight_decay=0.0,  # of all parameters alike: decay would pull the matrix to uniform
     lr=0.01,
@@ -35,4 +40,5 @@ classifier = NeuralNetClassifier(
     verbose=0,
 )
 classifier.fit(x, noisy)
+assert abs(classifier.predict_proba(x_test).sum(axis=1) - 1).max() < 1e-5  # probabilities of the true classes
 report(classifier.predict(x_test), y_test, classifier.criterion_.noise_matrix.detach())

@@ -165,14 +165,17 @@ def test_early_stopping_on_noisy_labels_in_all_interfaces() -> None:
     objective, metric = noisy_label_objective(Q), noisy_label_metric(Q)
     renamed = "eval_X" in inspect.signature(lgb.LGBMClassifier.fit).parameters  # in later versions
     held_out = {"eval_X": (X[400:],), "eval_y": (y[400:],)} if renamed else {"eval_set": [(X[400:], y[400:])]}
-    light = lgb.LGBMClassifier(n_estimators=200, objective=objective, **LIGHT).fit(
+    light = lgb.LGBMClassifier(n_estimators=200, objective=objective, metric="none", **LIGHT).fit(
         X[:400],
         y[:400],
         **held_out,
         eval_metric=metric,
         callbacks=[lgb.early_stopping(5, verbose=False)],
     )
-    assert light.best_iteration_ < 200
+    seen = light.evals_result_["valid_0"]
+    assert list(seen) == ["noisy_label_loss"]  # no metric of its own has a say in when to stop
+    assert light.best_iteration_ == np.argmin(seen["noisy_label_loss"]) + 1
+    assert 10 < light.best_iteration_ < 200
     probs = class_probabilities(light.booster_.predict(X[400:], raw_score=True))
     expected = -np.log((probs @ Q.numpy().T)[np.arange(200), y[400:]]).mean()
     assert light.best_score_["valid_0"]["noisy_label_loss"] == pytest.approx(expected)
@@ -205,6 +208,23 @@ def test_pickled_and_copied() -> None:
     objective = noisy_label_objective(SKEWED)
     for other in (pickle.loads(pickle.dumps(objective)), copy.deepcopy(objective)):
         np.testing.assert_array_equal(other(y, z)[0], objective(y, z)[0])
+
+
+@pytest.mark.parametrize("num_classes", [2, 3])
+def test_curvature_without_noise_is_xgboosts_and_lightgbms_but_for_a_factor(num_classes: int) -> None:
+    X, y = made(num_classes=num_classes)
+    shared = {
+        "n_estimators": 1,
+        "learning_rate": 1.0,
+        "boost_from_average": False,
+        "min_child_weight": 0,
+        **LIGHT,
+    }
+    ours = lgb.LGBMClassifier(objective=noisy_label_objective(np.eye(num_classes)), **shared).fit(X, y)
+    own = lgb.LGBMClassifier(**shared).fit(X, y)
+    factor = 1.0 if num_classes == 2 else 2 * (num_classes - 1) / num_classes
+    theirs, same = (trees.booster_.predict(X, raw_score=True) for trees in (own, ours))
+    assert np.isclose(theirs, factor * same, atol=1e-6).mean() > 0.9  # the rest: splits that are equally good
 
 
 # Words.

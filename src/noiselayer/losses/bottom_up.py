@@ -135,10 +135,12 @@ def _check_matrix(
         )
 
 
-class NoisyLabelLoss(nn.Module):
+class NoisyLabelLoss(nn.CrossEntropyLoss):
     """:func:`noisy_label_loss` with a fixed noise matrix, in the place of ``nn.CrossEntropyLoss``.
 
-    For a matrix that is learned, use :class:`noiselayer.NoiseLayer`.
+    It is an ``nn.CrossEntropyLoss`` for whoever asks: libraries that take a network's outputs for logits where the
+    criterion is one (skorch, for ``predict_proba``) are right here too. For a matrix that is learned, use
+    :class:`noiselayer.NoiseLayer`.
 
     Args:
         noise_matrix: Shape (K, K), ``noise_matrix[j, i] = p(noisy = j | true = i)``. Checked here, copied,
@@ -159,7 +161,6 @@ class NoisyLabelLoss(nn.Module):
     """
 
     noise_matrix: Tensor | SparseNoiseMatrix
-    weight: Tensor | None
 
     def __init__(
         self,
@@ -169,17 +170,16 @@ class NoisyLabelLoss(nn.Module):
         ignore_index: int = -100,
         reduction: str = "mean",
     ) -> None:
-        super().__init__()
+        super().__init__(weight=weight, ignore_index=ignore_index, reduction=reduction)
         if isinstance(noise_matrix, SparseNoiseMatrix):
             self.noise_matrix = copy.deepcopy(noise_matrix).requires_grad_(False)
         else:
             Q = check_stack(noise_matrix) if noise_matrix.ndim == 3 else check(noise_matrix)
             self.register_buffer("noise_matrix", Q.detach().clone())
-        self.register_buffer("weight", weight)
-        self.ignore_index = ignore_index
-        self.reduction = reduction
 
-    def forward(self, logits: Tensor, noisy_labels: Tensor, annotators: Tensor | None = None) -> Tensor:
+    def forward(  # type: ignore[override]
+        self, logits: Tensor, noisy_labels: Tensor, annotators: Tensor | None = None
+    ) -> Tensor:
         """The loss of ``logits`` (N, K, ...) against ``noisy_labels`` (N, ...), and who gave them (N, ...)."""
         return noisy_label_loss(
             logits,

@@ -26,8 +26,10 @@ def noisy_label_metric(
     .. math:: -\frac{1}{N} \sum_n \log \sum_i Q_{\tilde y_n i}\, p_{ni}
 
     The libraries' own metrics would compare true classes, which is what the margins are of, with labels that are
-    wrong. Beside :func:`noisy_label_objective`, as LightGBM's ``eval_metric=`` or ``feval=``, or XGBoost's
-    ``eval_metric=`` or ``custom_metric=``.
+    wrong, and LightGBM's take raw scores for probabilities besides: early stopping, which heeds every metric,
+    then ends after a few trees. Beside :func:`noisy_label_objective`, as LightGBM's ``eval_metric=`` or ``feval=``
+    with ``metric="none"`` among the booster's parameters, or as XGBoost's ``eval_metric=`` or
+    ``custom_metric=``.
 
     Args:
         noise_matrix: Shape (K, K), ``noise_matrix[j, i] = p(noisy = j | true = i)``, columns sum to 1.

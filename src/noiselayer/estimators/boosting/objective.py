@@ -9,7 +9,7 @@ The second term makes the loss non-convex: where it wins, a Newton step would go
 first term alone, a bound from above (the second is positive semidefinite), and of it a diagonal bound: by Gershgorin
 :math:`\mathrm{diag}\, p - p p^\top \preceq 2\, \mathrm{diag}\, p_i (1 - p_i)`, for the rows of the difference are
 diagonally dominant. Each step so minimises a majorant, as expectation-maximisation does, and with Q = I gradient and
-curvature are those of ordinary multi-class boosting.
+curvature are those of XGBoost's multi-class boosting; LightGBM's curvature has K / (K - 1) where the 2 stands.
 """
 
 from __future__ import annotations
@@ -36,11 +36,13 @@ def noisy_label_objective(
 
     .. math:: g_i = p_i - \frac{Q_{\tilde y i}\, p_i}{\sum_k Q_{\tilde y k}\, p_k}, \qquad h_i = 2\, p_i (1 - p_i)
 
-    One object for four interfaces: ``LGBMClassifier(objective=...)`` and ``XGBClassifier(objective=...)``, and
-    the libraries' own ``train``, LightGBM's under ``params["objective"]``, XGBoost's as ``obj=``. Labels must be
-    0..K-1; the two classifiers number classes of any type by themselves, in sorted order. Sample weights are
-    honoured. For two classes the libraries boost one margin, that of class 1, and h is p (1 - p); for more, a
-    margin per class, and the native interfaces need ``num_class``.
+    One object for four interfaces: ``LGBMClassifier(objective=...)`` and ``XGBClassifier(objective=...)``,
+    and the libraries' own ``train``, LightGBM's under ``params["objective"]``, XGBoost's as ``obj=``.
+    Labels must be 0..K-1; of the classifiers ``LGBMClassifier`` alone numbers classes of other types, in
+    sorted order. Sample weights are honoured. Where LightGBM stops early, say ``metric="none"`` and give it
+    :func:`noisy_label_metric`: its own metrics take the raw scores for probabilities. For two classes the
+    libraries boost one margin, that of class 1, and h is p (1 - p); for more, a margin per class, and the
+    native interfaces need ``num_class``.
 
     The margins are those of the *true* classes. ``XGBClassifier`` predicts with them as it always does;
     LightGBM returns them raw under any custom objective: :func:`class_probabilities` finishes the work.
