@@ -177,9 +177,7 @@ class NoisyLabelLoss(nn.CrossEntropyLoss):
             Q = check_stack(noise_matrix) if noise_matrix.ndim == 3 else check(noise_matrix)
             self.register_buffer("noise_matrix", Q.detach().clone())
 
-    def forward(  # type: ignore[override]
-        self, logits: Tensor, noisy_labels: Tensor, annotators: Tensor | None = None
-    ) -> Tensor:
+    def forward(self, logits: Tensor, noisy_labels: Tensor, annotators: Tensor | None = None) -> Tensor:
         """The loss of ``logits`` (N, K, ...) against ``noisy_labels`` (N, ...), and who gave them (N, ...)."""
         return noisy_label_loss(
             logits,
