@@ -19,12 +19,9 @@ everything had been fixed; the table shows the two groups apart.
 
 from __future__ import annotations
 
-import argparse
 import json
 import platform
 import statistics
-import subprocess
-import tempfile
 import time
 from collections.abc import Callable
 from importlib.metadata import version
@@ -33,16 +30,19 @@ from typing import Any
 
 import numpy as np
 import torch
+from cells import RESULTS as FOLDER
+from cells import fill_page, new_parser, write_json
 from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer, load_digits, make_classification
 from sklearn.model_selection import StratifiedKFold, cross_val_predict, train_test_split
 
 import noiselayer
 from noiselayer.estimators.boosting import NoisyLabelBoostingClassifier
+from noiselayer.paper.beyond.cleanlab_prune import cleanlab_issues
+from noiselayer.paper.markdown import markdown, spread
 
-RESULTS = Path(__file__).parent / "results" / "boosting"
+RESULTS = FOLDER / "boosting"
 PAGE = Path(__file__).parent.parent / "docs" / "boosting.md"
-MARKS = "<!-- figures -->\n", "<!-- end of figures -->"
 TABLES: dict[str, Callable[[int], tuple[np.ndarray, np.ndarray]]] = {
     "breast cancer": lambda seed: load_breast_cancer(return_X_y=True),
     "digits": lambda seed: load_digits(return_X_y=True),
@@ -57,12 +57,6 @@ RATES = (0.45, 0.2, 0.0)
 SEEN = range(5)
 """Seeds whose test errors were known when the size of the trees was chosen."""
 METHODS = ("clean", "ordinary", "known", "learned", "cleanlab")
-PRUNE = """
-import sys, numpy as np
-from cleanlab.filter import find_label_issues
-given = np.load(sys.argv[1])
-np.save(sys.argv[2], find_label_issues(given["labels"], given["probs"]))
-"""
 
 
 def trees(library: str, seed: int) -> Any:
@@ -88,11 +82,7 @@ def prune(interpreter: str, X: np.ndarray, noisy: np.ndarray, boosted: Any, seed
     """True where cleanlab calls a label wrong."""
     folds = StratifiedKFold(5, shuffle=True, random_state=seed)
     probs = cross_val_predict(clone(boosted), X, noisy, cv=folds, method="predict_proba")
-    with tempfile.TemporaryDirectory() as folder:
-        given, issues = Path(folder) / "given.npz", Path(folder) / "issues.npy"
-        np.savez(given, labels=noisy, probs=probs)
-        subprocess.run([interpreter, "-c", PRUNE, given, issues], check=True)
-        return np.load(issues)
+    return cleanlab_issues(interpreter, noisy, probs)
 
 
 def run(name: str, rate: float, seed: int, library: str, cleanlab: str | None) -> dict[str, Any]:
@@ -159,35 +149,25 @@ def page(rows: list[dict[str, Any]]) -> str:
 
 def table(rows: list[dict[str, Any]]) -> str:
     """Test errors as Markdown, mean and standard deviation over seeds, and each excess by that of ordinary."""
-    lines = [
-        f"| library | table | noise | {' | '.join(METHODS)} | excess, known | learned | cleanlab | seeds |",
-        "|---" * (len(METHODS) + 7) + "|",
-    ]
+    lines = []
     for key in sorted({(row["library"], row["table"], row["rate"]) for row in rows}):
         of_key = [row for row in rows if (row["library"], row["table"], row["rate"]) == key]
-        mean, cells = {}, []
-        for method in METHODS:
-            values = [row["test_error"][method] for row in of_key if method in row["test_error"]]
-            if values:
-                mean[method] = statistics.mean(values)
-            spread = f" ± {statistics.stdev(values):.1f}" if len(values) > 1 else ""
-            cells.append(f"{mean[method]:.1f}{spread}" if values else "")
+        errors = {m: [row["test_error"][m] for row in of_key if m in row["test_error"]] for m in METHODS}
+        mean = {method: statistics.mean(values) for method, values in errors.items() if values}
         excess = mean["ordinary"] - mean["clean"]
         shares = [
             f"{100 * (mean[m] - mean['clean']) / excess:.0f} %" if m in mean and key[2] > 0 else ""
             for m in ("known", "learned", "cleanlab")
         ]
-        lines.append(
-            f"| {key[0]} | {key[1]} | {100 * key[2]:.0f} % | {' | '.join(cells + shares)} | {len(of_key)} |"
-        )
-    return "\n".join(lines) + "\n"
+        cells = [spread(values) if values else "" for values in errors.values()]
+        lines.append([*key[:2], f"{100 * key[2]:.0f} %", *cells, *shares, str(len(of_key))])
+    header = ["library", "table", "noise", *METHODS, "excess, known", "learned", "cleanlab", "seeds"]
+    return markdown(header, lines)
 
 
 def main() -> None:
     """Run the cells that have no result yet, the noisiest first; write the table of all there are."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = new_parser(__doc__)
     parser.add_argument("--first-seed", type=int, default=10)
     parser.add_argument("--seeds", type=int, default=5, help="how many, from the first on")
     parser.add_argument("--cleanlab", metavar="PYTHON", help="interpreter of an environment with cleanlab")
@@ -204,17 +184,13 @@ def main() -> None:
                 if path.exists():
                     continue
                 row = run(name, rate, seed, given.library, given.cleanlab)
-                beside = path.with_suffix(".part")
-                beside.write_text(json.dumps(row, indent=1) + "\n", encoding="utf-8")
-                beside.replace(path)
+                write_json(path, row)
                 print(stem, row["test_error"], flush=True)
     rows = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(given.out.glob("*.json"))]
     (given.out / "table.md").write_text(page(rows), encoding="utf-8")
     print(page(rows))
     if given.out == RESULTS:
-        text = PAGE.read_text(encoding="utf-8")
-        before, after = text.split(MARKS[0])[0], text.split(MARKS[1])[1]
-        PAGE.write_text(f"{before}{MARKS[0]}{page(rows)}{MARKS[1]}{after}", encoding="utf-8")
+        fill_page(PAGE, page(rows))
 
 
 if __name__ == "__main__":

@@ -16,29 +16,57 @@ import torch
 
 import noiselayer
 from noiselayer.data import from_arrays
+from noiselayer.files.records import whole_file
+from noiselayer.paper.datasets import CIFAR10_CLASSES, load_cifar10
 from noiselayer.training import TrainedClassifier, predict_logits
 
 RESULTS = Path(__file__).parent / "results"
-CLASS_NAMES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
+MARKS = "<!-- figures -->\n", "<!-- end of figures -->"
 Arrays = dict[str, np.ndarray]
 
 
-def load_cifar10(folder: Path) -> Arrays:
-    """x_train, y_train, x_test, y_test, and CIFAR-10N's labels where the file has them."""
-    with np.load(folder / "cifar10.npz") as archive:
-        return {
-            name: archive[name].astype(np.int64)
-            if archive[name].ndim == 1 and archive[name].dtype.kind in "iu"
-            else archive[name]
-            for name in archive.files
-        }
+def new_parser(description: str | None) -> argparse.ArgumentParser:
+    """A parser whose help is the script's own text as it stands."""
+    return argparse.ArgumentParser(
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+
+
+def add_data(parser: argparse.ArgumentParser) -> None:
+    """The option ``--data``: the folder of CIFAR-10, or what NOISELAYER_DATA names."""
+    given = os.environ.get("NOISELAYER_DATA")
+    parser.add_argument(
+        "--data", type=Path, default=given, required=given is None, help="folder of cifar10.npz"
+    )
+
+
+def write_json(path: Path, content: Any) -> None:
+    """The file is whole or not there."""
+    with whole_file(path) as beside:
+        beside.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+
+
+def fill_page(page: Path, figures: str) -> None:
+    """Put figures between the marks of a page of the documentation."""
+    text = page.read_text(encoding="utf-8")
+    before, after = text.split(MARKS[0])[0], text.split(MARKS[1])[1]
+    page.write_text(f"{before}{MARKS[0]}{figures}{MARKS[1]}{after}", encoding="utf-8")
+
+
+def load_arrays(folder: Path) -> Arrays:
+    """x_train, y_train, x_test, y_test, and CIFAR-10N's labels where the folder has them."""
+    sets = load_cifar10(folder)
+    arrays = {f"cifar10n_{name}": labels for name, labels in sets["cifar10n"].items()}
+    for part, images in (("train", sets["train"]), ("test", sets["test"])):
+        arrays |= {f"x_{part}": images.images, f"y_{part}": images.labels}
+    return arrays
 
 
 def result_of(
     trained: TrainedClassifier, arrays: Arrays, truth: torch.Tensor, seconds: float
 ) -> dict[str, Any]:
     """Test error, the noise matrix's error, and what is needed to judge them. Test labels are read here only."""
-    test = from_arrays(arrays["x_test"], arrays["y_test"], class_names=CLASS_NAMES)
+    test = from_arrays(arrays["x_test"], arrays["y_test"], class_names=CIFAR10_CLASSES)
     wrong = predict_logits(trained.network, test.inputs).argmax(dim=1) != test.labels
     Q = trained.noise_matrix
     return {
@@ -84,18 +112,13 @@ def run_cells(
     run: Callable[[str, Arrays], dict[str, Any]],
 ) -> None:
     """Run the cells named on the command line that have no result yet; a cell is "setting/method/seed"."""
-    parser = argparse.ArgumentParser(
-        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    given = os.environ.get("NOISELAYER_DATA")
-    parser.add_argument(
-        "--data", type=Path, default=given, required=given is None, help="folder of cifar10.npz"
-    )
+    parser = new_parser(description)
+    add_data(parser)
     parser.add_argument("--cells", nargs="+", default=list(cells), choices=cells, metavar="CELL")
     arguments = parser.parse_args()
     folder = RESULTS / experiment
     folder.mkdir(parents=True, exist_ok=True)
-    arrays = load_cifar10(Path(arguments.data))
+    arrays = load_arrays(Path(arguments.data))
     for cell in arguments.cells:
         path = folder / (cell.replace("/", "_") + ".json")
         if path.exists():
@@ -105,7 +128,5 @@ def run_cells(
         row = {"experiment": experiment, "setting": setting, "method": method, "seed": int(seed)} | run(
             cell, arrays
         )
-        beside = path.with_suffix(".part")
-        beside.write_text(json.dumps(row, indent=1) + "\n", encoding="utf-8")
-        beside.replace(path)
+        write_json(path, row)
         print(f"{cell}: test error {row['test_error']:.2f} %, {time.monotonic() - began:.0f} s", flush=True)

@@ -19,10 +19,12 @@ import time
 from typing import Any
 
 import torch
-from cells import CLASS_NAMES, Arrays, result_of, run_cells
+from cells import Arrays, result_of, run_cells
 
 import noiselayer
 from noiselayer.data import from_arrays
+from noiselayer.paper.datasets import CIFAR10_CLASSES
+from noiselayer.paper.trial import count_matrix
 from noiselayer.training import Hardware, best_precision, default_options, fit_classifier
 
 METHODS = {
@@ -40,16 +42,13 @@ def run(cell: str, arrays: Arrays) -> dict[str, Any]:
     chosen = torch.randperm(50_000, generator=generator)[: 50_000 if setting == "human-worse" else 30_000]
     if setting == "human-worse":
         noisy = torch.from_numpy(arrays["cifar10n_worse"])[chosen]
-        counts = torch.zeros(10, 10).index_put_(
-            (noisy, truth[chosen]), torch.ones(len(noisy)), accumulate=True
-        )
-        Q = counts / counts.sum(dim=0)
+        Q = count_matrix(noisy, truth[chosen], 10)
     else:
         Q = noiselayer.noise.random(10, 0.5 if setting == "deliberate-50" else 0.0, generator=generator)
         noisy = noiselayer.corrupt_labels(truth[chosen], Q, generator=generator)
     began = time.process_time()
     trained = fit_classifier(
-        from_arrays(arrays["x_train"][chosen.numpy()], noisy, class_names=CLASS_NAMES),
+        from_arrays(arrays["x_train"][chosen.numpy()], noisy, class_names=CIFAR10_CLASSES),
         default_options("image", model="paper", method=method, seed=int(seed)),
         noise_matrix=Q if method == "known" else None,
         hardware=Hardware(precision=best_precision()),

@@ -9,22 +9,24 @@ after a first phase and is learned with weight decay 0.1 by the network that has
 
 from __future__ import annotations
 
-import argparse
 import json
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from cells import RESULTS as FOLDER
+from cells import new_parser, write_json
 from sklearn.datasets import load_breast_cancer, load_digits, make_classification
 from sklearn.model_selection import train_test_split
 
 import noiselayer
 from noiselayer.data import from_arrays
+from noiselayer.paper.markdown import grouped, markdown, spread
+from noiselayer.paper.trial import count_matrix
 from noiselayer.training import TrainingOptions, default_options, fit_classifier, predict_logits
 
-RESULTS = Path(__file__).parent / "results" / "small_data.json"
+RESULTS = FOLDER / "small_data.json"
 VARIANTS: dict[str, dict[str, Any]] = {
     "normal": {"method": "normal"},
     "known": {"method": "known"},
@@ -72,7 +74,6 @@ def run(name: str, kind: str, variant: str, seed: int) -> dict[str, Any]:
         options = replace(options, optimization=replace(options.optimization, noise_weight_decay=0.1))
     trained = fit_classifier(from_arrays(X, noisy), options, noise_matrix=Q if variant == "known" else None)
     guesses = predict_logits(trained.network, from_arrays(X_test).inputs).argmax(dim=1)
-    counts = torch.zeros(K, K).index_put_((noisy, truth), torch.ones(len(truth)), accumulate=True)
     return {
         "data": name,
         "noise": kind,
@@ -80,42 +81,28 @@ def run(name: str, kind: str, variant: str, seed: int) -> dict[str, Any]:
         "seed": seed,
         "test_error": 100 * (guesses != torch.from_numpy(y_test)).float().mean().item(),
         "noise_matrix_error": (trained.noise_matrix - Q).abs().sum(dim=0).mean().item(),
-        "counted_error": (counts / counts.sum(dim=0) - Q).abs().sum(dim=0).mean().item(),
+        "counted_error": (count_matrix(noisy, truth, K) - Q).abs().sum(dim=0).mean().item(),
     }
 
 
 def table(rows: list[dict[str, Any]]) -> str:
     """The rows as Markdown: mean and standard deviation over seeds."""
     lines = [
-        "| data | noise | method | test error, % | L1 of Q | counted | seeds |",
-        "|---|---|---|---|---|---|---|",
-    ]
-    keys = dict.fromkeys((row["data"], row["noise"], row["method"]) for row in rows)
-    for key in keys:
-        of_key = [row for row in rows if (row["data"], row["noise"], row["method"]) == key]
-
-        def show(column: str, digits: int, of_key: list[dict[str, Any]] = of_key) -> str:
-            values = np.array([row[column] for row in of_key])
-            return f"{values.mean():.{digits}f}" + (
-                f" ± {values.std(ddof=1):.{digits}f}" if len(values) > 1 else ""
-            )
-
-        cells = [
+        [
             *key,
-            show("test_error", 1),
-            show("noise_matrix_error", 3),
-            show("counted_error", 3),
+            spread([row["test_error"] for row in of_key]),
+            spread([row["noise_matrix_error"] for row in of_key], 3),
+            spread([row["counted_error"] for row in of_key], 3),
             str(len(of_key)),
         ]
-        lines.append("| " + " | ".join(cells) + " |")
-    return "\n".join(lines) + "\n"
+        for key, of_key in grouped(rows, lambda row: (row["data"], row["noise"], row["method"])).items()
+    ]
+    return markdown(["data", "noise", "method", "test error, %", "L1 of Q", "counted", "seeds"], lines)
 
 
 def main() -> None:
     """Run the cells that have no row yet; write the rows and their table."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = new_parser(__doc__)
     parser.add_argument("--seeds", type=int, default=3)
     arguments = parser.parse_args()
     rows = json.loads(RESULTS.read_text()) if RESULTS.exists() else []
@@ -130,10 +117,7 @@ def main() -> None:
                         continue
                     rows.append(run(name, kind, variant, seed))
                     print(rows[-1], flush=True)
-                    RESULTS.parent.mkdir(exist_ok=True)
-                    beside = RESULTS.with_suffix(".part")
-                    beside.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
-                    beside.replace(RESULTS)
+                    write_json(RESULTS, rows)
     RESULTS.with_suffix(".md").write_text(table(rows), encoding="utf-8")
     print(table(rows))
 

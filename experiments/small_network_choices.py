@@ -14,22 +14,19 @@ test set is not read.
 
 from __future__ import annotations
 
-import argparse
-import json
-import os
 import time
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
-from cells import CLASS_NAMES, RESULTS, Arrays, load_cifar10
+from cells import RESULTS, Arrays, add_data, load_arrays, new_parser, write_json
 from torch import nn
 
 from noiselayer.data import from_arrays
-from noiselayer.files.records import whole_file
 from noiselayer.models import MODELS, SmallNet
 from noiselayer.paper.beyond.small_network import OPTIMIZATION, WIDTHS
+from noiselayer.paper.datasets import CIFAR10_CLASSES
 from noiselayer.training import Hardware, Optimization, default_options, fit_classifier, predict_logits
 
 EPOCHS = 4
@@ -63,7 +60,7 @@ MODELS["small, cosine waves, fixed"] = SmallNet
 def run(cell: str, arrays: Arrays) -> dict[str, Any]:
     """One training, and its accuracy on the images held out."""
     stem, rates = CELLS[cell]
-    data = from_arrays(arrays["x_train"], arrays["y_train"], class_names=CLASS_NAMES)
+    data = from_arrays(arrays["x_train"], arrays["y_train"], class_names=CIFAR10_CLASSES)
     options = default_options(
         "image",
         method="normal",
@@ -95,16 +92,13 @@ def run(cell: str, arrays: Arrays) -> dict[str, Any]:
 
 def main() -> None:
     """Run the cells that have no result yet."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    given = os.environ.get("NOISELAYER_DATA")
-    parser.add_argument("--data", type=Path, default=given, required=given is None)
+    parser = new_parser(__doc__)
+    add_data(parser)
     parser.add_argument("--cells", nargs="+", default=list(CELLS), choices=list(CELLS), metavar="CELL")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
-    arrays = load_cifar10(Path(options.data))
+    arrays = load_arrays(Path(options.data))
     folder = RESULTS / "small_network_choices"
     folder.mkdir(parents=True, exist_ok=True)
     for cell in options.cells:
@@ -112,8 +106,7 @@ def main() -> None:
         if path.exists():
             continue
         row = run(cell, arrays)
-        with whole_file(path) as beside:
-            beside.write_text(json.dumps(row, indent=1) + "\n", encoding="utf-8")
+        write_json(path, row)
         print(f"{cell}: {row['validation_accuracy']} % of the images held out, {row['seconds']:.0f} s")
 
 

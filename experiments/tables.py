@@ -7,19 +7,19 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import re
-import statistics
 import sys
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+from cells import RESULTS, new_parser
+
 from noiselayer.paper import EXPERIMENTS
+from noiselayer.paper.markdown import grouped, markdown, spread
 
 ROOT = Path(__file__).parent.parent
-RESULTS = Path(__file__).parent / "results"
 PAGES = ("docs/evidence/choosing-defaults.md", "docs/gold-set.md", "experiments/README.md")
 MARKED = re.compile(r"(<!-- (?:table|experiment): ([\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
@@ -33,42 +33,33 @@ def rows_of(experiment: str) -> Rows:
     ]
 
 
-def spread(values: list[float], digits: int) -> str:
-    """Mean, and the standard deviation where there is more than one value."""
-    text = f"{statistics.mean(values):.{digits}f}"
-    return text if len(values) == 1 else f"{text} ± {statistics.stdev(values):.{digits}f}"
-
-
 def by_method(experiment: str) -> str:
     """A row per setting and method, over seeds."""
-    rows = rows_of(experiment)
-    lines = [
-        "| setting | method | test error, % | relative L1 error of Q | mean diagonal of Q | minutes | seeds |",
-        "|---|---|---|---|---|---|---|",
-    ]
-    for setting, method in dict.fromkeys((row["setting"], row["method"]) for row in rows):
-        of_cell = [row for row in rows if (row["setting"], row["method"]) == (setting, method)]
+    lines = []
+    for (setting, method), of_cell in grouped(
+        rows_of(experiment), lambda row: (row["setting"], row["method"])
+    ).items():
         columns = [("test_error", 1), ("noise_matrix_error", 3), ("mean_diagonal", 3)]
         figures = [spread([row[name] for row in of_cell], digits) for name, digits in columns]
         minutes = spread([row["seconds"] / 60 for row in of_cell], 1)
-        lines.append(f"| {setting} | {method} | {' | '.join(figures)} | {minutes} | {len(of_cell)} |")
-    return "\n".join(lines) + "\n"
+        lines.append([setting, method, *figures, minutes, str(len(of_cell))])
+    header = ["setting", "method", "test error, %", "relative L1 error of Q", "mean diagonal of Q"]
+    return markdown([*header, "minutes", "seeds"], lines)
 
 
 def start_paths() -> str:
     """The path of penalties behind the start of a learned Q, first fold of every setting."""
     lines = [
-        "| setting | ridge x N | trace penalty | held-out loss | tr(Q) / K | relative L1 error of Q | chosen |",
-        "|---|---|---|---|---|---|---|",
+        [
+            *(row["setting"], f"{c['ridge']:g}", f"{c['trace_penalty']:g}", f"{c['held_out_loss']:.4f}"),
+            *(f"{c['trace']:.3f}", f"{c['noise_matrix_error']:.3f}", "yes" if c["chosen"] else ""),
+        ]
+        for row in rows_of("defaults")
+        if row["seed"] == 0 and row.get("start_paths")
+        for c in row["start_paths"][0]
     ]
-    for row in rows_of("defaults"):
-        if row["seed"] == 0 and row.get("start_paths"):
-            for c in row["start_paths"][0]:
-                lines.append(
-                    f"| {row['setting']} | {c['ridge']:g} | {c['trace_penalty']:g} | {c['held_out_loss']:.4f} "
-                    f"| {c['trace']:.3f} | {c['noise_matrix_error']:.3f} | {'yes' if c['chosen'] else ''} |"
-                )
-    return "\n".join(lines) + "\n"
+    header = ["setting", "ridge x N", "trace penalty", "held-out loss", "tr(Q) / K", "relative L1 error of Q"]
+    return markdown([*header, "chosen"], lines)
 
 
 def small_network_choices() -> str:
@@ -76,16 +67,14 @@ def small_network_choices() -> str:
     order = ("default-rates", "higher-rates", "trained-waves", "chosen")
     rows = {row["cell"]: row for row in rows_of("small_network_choices")}
     lines = [
-        "| filters | peak rate | weight decay | stem | epochs | right of the images held out, % |",
-        "|---|---|---|---|---|---|",
+        [
+            *(", ".join(map(str, row["widths"])), f"{row['learning_rate']:g}", f"{row['weight_decay']:g}"),
+            *(row["stem"], f"{row['epochs']}", f"{row['validation_accuracy']:.1f}"),
+        ]
+        for row in (rows[cell] for cell in order if cell in rows)
     ]
-    for row in (rows[cell] for cell in order if cell in rows):
-        widths = ", ".join(map(str, row["widths"]))
-        lines.append(
-            f"| {widths} | {row['learning_rate']:g} | {row['weight_decay']:g} | {row['stem']} | {row['epochs']} "
-            f"| {row['validation_accuracy']:.1f} |"
-        )
-    return "\n".join(lines) + "\n"
+    header = ["filters", "peak rate", "weight decay", "stem", "epochs", "right of the images held out, %"]
+    return markdown(header, lines)
 
 
 def small_data() -> str:
@@ -115,9 +104,7 @@ def filled(text: str) -> str:
 
 def main() -> None:
     """Write or check every page."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = new_parser(__doc__)
     parser.add_argument("--check", action="store_true")
     check = parser.parse_args().check
     for name in PAGES:

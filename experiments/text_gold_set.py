@@ -26,15 +26,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from cells import RESULTS as FOLDER
+from cells import fill_page, new_parser, write_json
 from sklearn.decomposition import TruncatedSVD
 from sklearn.feature_extraction.text import TfidfVectorizer
 
 import noiselayer
 from noiselayer import NoisyLabelClassifier
+from noiselayer.paper.markdown import markdown, spread
 
-RESULTS = Path(__file__).parent / "results" / "text_gold_set"
+RESULTS = FOLDER / "text_gold_set"
 PAGE = Path(__file__).parent.parent / "docs" / "tutorials" / "language-model-labels.md"
-MARKS = "<!-- figures -->\n", "<!-- end of figures -->"
 DESCRIPTIONS = {
     "domain": {
         "product review": "a sentence from a customer review of an electronic product",
@@ -169,40 +171,28 @@ def run(given: argparse.Namespace, sentences: Sentences, path: Path) -> list[dic
                 }
             )
             print(rows[-1], flush=True)
-            write(rows, path)
+            write_json(path, rows)
     return rows
-
-
-def write(rows: list[dict[str, Any]], path: Path) -> None:
-    """The file is whole or not there."""
-    beside = path.with_suffix(".part")
-    beside.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
-    beside.replace(path)
 
 
 def table(rows: list[dict[str, Any]]) -> str:
     """Mean and spread of the test error."""
     first = rows[0]
     wrong = np.mean([row["labels_wrong"] for row in rows])
-    lines = [
-        f"Task {first['task']}: {first['checked']:,} checked sentences, {first['labelled']:,} labelled by the "
-        f"model, of which {wrong:.1f} % wrongly; {first['test']:,} to test on.",
-        "",
-        "| trained on | test error, % | seeds |",
-        "|---|---|---|",
-    ]
+    lines = []
     for method in METHODS:
         errors = [row["test_error"] for row in rows if row["method"] == method]
-        spread = f" ± {np.std(errors, ddof=1):.1f}" if len(errors) > 1 else ""
-        lines.append(f"| {method} | {np.mean(errors):.1f}{spread} | {len(errors)} |")
-    return "\n".join(lines) + "\n"
+        lines.append([method, spread(errors), str(len(errors))])
+    return (
+        f"Task {first['task']}: {first['checked']:,} checked sentences, {first['labelled']:,} labelled by the "
+        f"model, of which {wrong:.1f} % wrongly; {first['test']:,} to test on.\n\n"
+        + markdown(["trained on", "test error, %", "seeds"], lines)
+    )
 
 
 def main() -> None:
     """Run one task, write its rows, and the documentation's table from all that there are."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = new_parser(__doc__)
     parser.add_argument("--data", type=Path, required=True, help="vaderSentiment-2.5.tar.gz")
     parser.add_argument("--task", choices=DESCRIPTIONS, default="domain")
     parser.add_argument("--features", choices=("words", "embeddings"), default="words")
@@ -220,10 +210,7 @@ def main() -> None:
     print(table(rows))
     shown = RESULTS / "domain_words.json"
     if given.out == RESULTS and shown.exists():
-        page = PAGE.read_text(encoding="utf-8")
-        before, after = page.split(MARKS[0])[0], page.split(MARKS[1])[1]
-        figures = table(json.loads(shown.read_text(encoding="utf-8")))
-        PAGE.write_text(f"{before}{MARKS[0]}{figures}{MARKS[1]}{after}", encoding="utf-8")
+        fill_page(PAGE, table(json.loads(shown.read_text(encoding="utf-8"))))
 
 
 if __name__ == "__main__":

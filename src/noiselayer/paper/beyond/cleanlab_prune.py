@@ -6,6 +6,7 @@ import subprocess
 import tempfile
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +19,7 @@ from noiselayer.paper.experiment import Budget
 from noiselayer.paper.trial import train
 from noiselayer.training import predict_logits
 
-__all__ = ["label_issues"]
+__all__ = ["cleanlab_issues", "label_issues"]
 
 _SCRIPT = """
 import sys
@@ -47,16 +48,32 @@ def label_issues(noisy: LabeledData, *, budget: Budget, seed: int) -> npt.NDArra
         trained = train(part, method="normal", budget=of_fold, seed=seed)
         logits = predict_logits(trained.network, noisy.subset(torch.from_numpy(leave)).inputs)
         probs[leave] = logits.double().softmax(dim=1).float().numpy()
+    return cleanlab_issues(budget.cleanlab, y, probs)
+
+
+def cleanlab_issues(
+    interpreter: str, labels: npt.NDArray[Any], probs: npt.NDArray[Any]
+) -> npt.NDArray[np.bool_]:
+    """Which labels cleanlab's default filter calls wrong, shape (N,).
+
+    Args:
+        interpreter: Of an environment that has cleanlab.
+        labels: Shape (N,), class indices.
+        probs: Out-of-fold probabilities, shape (N, K).
+
+    Raises:
+        InputError: If the interpreter does not run cleanlab.
+    """
     with tempfile.TemporaryDirectory() as folder:
         given, found = Path(folder) / "given.npz", Path(folder) / "found.npy"
-        np.savez(given, labels=y, probs=probs)
-        words = [budget.cleanlab, "-c", _SCRIPT, str(given), str(found)]
+        np.savez(given, labels=labels, probs=probs)
+        words = [interpreter, "-c", _SCRIPT, str(given), str(found)]
         try:
             subprocess.run(words, check=True, capture_output=True, text=True)
         except (OSError, subprocess.CalledProcessError) as error:
             reason = getattr(error, "stderr", "") or str(error)
             raise InputError(
-                f"{budget.cleanlab} does not run cleanlab: {reason.strip().splitlines()[-1]}"
+                f"{interpreter} does not run cleanlab: {reason.strip().splitlines()[-1]}"
             ) from error
         issues: npt.NDArray[np.bool_] = np.load(found)
     return issues
