@@ -188,7 +188,7 @@ def test_samples_in_both_sets_are_refused_or_dropped(train: Run, sets: Path) -> 
         (["--clean", "lacking.npz"], "has no samples of 'bird'; the noise of a class can only be measured"),
         (["--clean", "named.npz"], "'brd' (row 2, counting from 0) is not one of the 3 classes cat, dog"),
         (["--clean", "named.npz"], "Did you mean 'bird'?"),
-        (["--clean", "wide.npz"], "the clean samples must be like the noisy ones, of shape (2,)"),
+        (["--clean", "wide.npz"], "samples of the clean set must be like the noisy ones, (2,)"),
         (["--clean", "five.npz"], "the clean set five.npz: labels (array 'y') must lie in 0..2"),
         (["--clean", "few.npz"], "has one sample of each class, so none can be held out"),
         (["--clean", "four.npz", "--method", "estimated", "--measure-with", "clean"], "too few samples of"),
@@ -201,7 +201,7 @@ def test_samples_in_both_sets_are_refused_or_dropped(train: Run, sets: Path) -> 
         (["--clean-labels", "y"], "--clean-labels says where the labels of --clean are"),
         (["--test-labels", "y"], "--test-labels says where the labels of --test are"),
         (["--overlapping", "drop"], "--overlapping drop is about samples of a clean set"),
-        (["--outside", "wide.npz"], "the outside samples must be like the noisy ones"),
+        (["--outside", "wide.npz"], "samples of the outside set must be like the noisy ones"),
         (["--labels", "same"], "are of one class, 'cat'; a classifier needs at least two"),
         (["--method", "estimated"], "method estimated measures the noise with trusted labels: give some"),
         (["--method", "refined"], "--clean DATA"),
@@ -260,6 +260,6 @@ def test_a_clean_folder_of_images_has_the_classes_of_the_noisy_one(run: Run, tmp
     assert "Method learned: 8 clean samples, 4 a class, are too few" in result.stderr
     assert "Outside the classes: 4 images of 3 x 8 x 8" in result.stderr
     np.savez(tmp_path / "wide.npz", x=np.zeros((4, 9, 9, 3), dtype=np.uint8), y=[0, 0, 1, 1])
-    refused(run(*words, "--clean", tmp_path / "wide.npz"), "of shape (3, 8, 8)", "got (3, 9, 9)")
+    refused(run(*words, "--clean", tmp_path / "wide.npz"), "(3, 8, 8) of torch.uint8", "got (3, 9, 9)")
     assert left(tmp_path) == before | {"wide.npz"}
     assert torch.initial_seed() == 0  # preparing leaves the generator alone

@@ -11,6 +11,7 @@ from pytorch_lightning.utilities import rank_zero_only
 
 from noiselayer._version import __version__
 from noiselayer.training import Hardware
+from noiselayer.training.precision import device_of
 
 __all__ = ["describe_hardware", "evaluation_device", "is_first_process", "versions"]
 
@@ -60,11 +61,7 @@ def evaluation_device(hardware: Hardware) -> torch.device:
     >>> evaluation_device(Hardware(accelerator="cpu"))
     device(type='cpu')
     """
-    if hardware.accelerator in ("auto", "gpu", "cuda") and torch.cuda.is_available():
-        return torch.device("cuda")
-    if hardware.accelerator in ("auto", "gpu", "mps") and torch.backends.mps.is_available():
-        return torch.device("mps")
-    return torch.device("cpu")
+    return device_of(hardware.accelerator)
 
 
 def is_first_process() -> bool:

@@ -10,10 +10,10 @@ import numpy.typing as npt
 
 from noiselayer.choices import Overlapping
 from noiselayer.data import ImageFileInputs, LabeledData, check_for_training
-from noiselayer.data.inputs import Inputs, SubsetInputs
+from noiselayer.data.inputs import SubsetInputs
 from noiselayer.data.reading import Reading, fingerprint, table_encoder
 from noiselayer.errors import InputError, argument
-from noiselayer.training.set_checks import check_clean, check_outside
+from noiselayer.training.set_checks import check_clean, check_like
 
 __all__ = ["RunSets", "read_sets"]
 
@@ -113,14 +113,12 @@ def read_sets(
         trusted = _in_memory(_read_like(reading, noisy, clean, "clean", labels=clean_labels))
         noisy = check_clean(noisy, trusted, overlapping=overlapping)
         check_for_training(noisy)
-    strangers = None
-    if outside is not None:
-        strangers = _in_memory(_read_like(reading, noisy, outside, "outside", with_labels=False))
-        check_outside(noisy, strangers.inputs)
     return RunSets(
         noisy,
         trusted,
-        strangers,
+        None
+        if outside is None
+        else _in_memory(_read_like(reading, noisy, outside, "outside", with_labels=False)),
         None if test is None else _read_like(reading, noisy, test, "test", labels=test_labels),
         dropped=total - len(noisy),
     )
@@ -147,16 +145,8 @@ def _read_like(
         data = other.read(encoder=table_encoder(noisy.inputs), with_labels=with_labels)
     except InputError as error:
         raise InputError(f"the {name} set {path}: {error}") from error
-    _check_like(noisy.inputs, data.inputs, name)
+    check_like(noisy.inputs, data.inputs, name)
     return data
-
-
-def _check_like(noisy: Inputs, other: Inputs, name: str) -> None:
-    if (other.shape, other.dtype) != (noisy.shape, noisy.dtype):
-        raise InputError(
-            f"the {name} samples must be like the noisy ones, of shape {noisy.shape} and type {noisy.dtype}; got "
-            f"{other.shape}, {other.dtype}."
-        )
 
 
 def _in_memory(data: LabeledData) -> LabeledData:

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors.torch import save_file
 
 from noiselayer.annotators.describe import describe_annotators
 from noiselayer.checks.floor import noise_floor
@@ -20,6 +19,7 @@ from noiselayer.files.whole_file import whole_files
 from noiselayer.storage.matrix_file import write_entries, write_noise_matrix
 from noiselayer.storage.run_sets import RunSets
 from noiselayer.training import TrainedClassifier, predict_logits
+from noiselayer.training.checkpoints import save_weights
 from noiselayer.training.options import THROUGH_Q
 
 __all__ = ["save_run", "summarize", "trusted_error"]
@@ -65,10 +65,7 @@ def save_run(
 def _write_all(
     folder: Path, trained: TrainedClassifier, config: dict[str, Any], metrics: dict[str, Any]
 ) -> None:
-    weights = {
-        name: value.detach().cpu().contiguous() for name, value in trained.network.state_dict().items()
-    }
-    save_file(weights, folder / "weights.safetensors")
+    save_weights(trained.network, folder / "weights.safetensors")
     write_noise_matrix(folder / "noise_matrix.csv", trained.noise_matrix, trained.class_names)
     splits: dict[str, Any] = {name: indices.numpy() for name, indices in trained.splits.items()}
     np.savez(folder / "splits.npz", **splits)
@@ -145,7 +142,7 @@ def summarize(trained: TrainedClassifier, sets: RunSets, device: torch.device) -
 
 
 def trusted_error(trained: TrainedClassifier, test: LabeledData, device: torch.device) -> dict[str, Any]:
-    """The share of wrong predictions on trusted labels, with its standard error. It has chosen nothing.
+    """The share of wrong predictions on trusted labels, with its standard error; for reading only.
 
     Args:
         trained: What training left.

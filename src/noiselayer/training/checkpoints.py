@@ -21,12 +21,17 @@ from noiselayer.files.differences import differences
 from noiselayer.files.whole_file import whole_file, writing
 from noiselayer.training.batches import Part
 
-__all__ = ["FORMAT", "StageFolder", "WholeCheckpoints", "stage_identity"]
+__all__ = ["FORMAT", "StageFolder", "WholeCheckpoints", "save_weights", "stage_identity"]
 
 FORMAT = 1
 """Of a stage's files; another number means that this version could misread them."""
 
 _KEY = "noiselayer"
+
+
+def save_weights(module: nn.Module, path: Path) -> None:
+    """Write a network's weights as safetensors, which holds numbers and names alone."""
+    save_file({name: value.detach().cpu().contiguous() for name, value in module.state_dict().items()}, path)
 
 
 class StageFolder:
@@ -107,7 +112,7 @@ class StageFolder:
         with writing(str(self.path), _GO_ON):
             self.path.mkdir(parents=True, exist_ok=True)
             with whole_file(self.path / "weights.safetensors") as beside:
-                save_file({k: v.detach().cpu().contiguous() for k, v in module.state_dict().items()}, beside)
+                save_weights(module, beside)
             with whole_file(self.path / "result.json") as beside:
                 beside.write_text(json.dumps({**record, "identity": self.identity}), encoding="utf-8")
             self.last.unlink(missing_ok=True)

@@ -11,7 +11,6 @@ from torch import Tensor
 from noiselayer.data.labeled import LabeledData
 from noiselayer.estimation.from_confusions import estimate_from_predictions
 from noiselayer.estimation.noise_estimate import NoiseEstimate
-from noiselayer.losses.noise_layer import NoiseLayer
 from noiselayer.noise.simplex import project
 from noiselayer.training.logits import predict_logits
 from noiselayer.training.options import TrainingOptions
@@ -72,36 +71,31 @@ def measured_matrix(
     fold_of = stratified_folds(base.labels, options.folds, torch.Generator().manual_seed(options.seed + 2))
     estimates = []
     probs = torch.zeros(len(noisy), K)
-    for k in range(options.folds):
-        left_out = (fold_of == k).nonzero().flatten()
-        unseen = base.subset(left_out)
-        module = runner.run(
-            f"measure-{k}",
-            NoiseLayer(K, trainable=False),
-            [part(base.subset((fold_of != k).nonzero().flatten()))],
-            [part(validation)],
-            max_epochs=options.max_epochs if of_clean else options.warm_up_epochs,
-            seed=options.seed + 2000 + k,
-        )
-        if runner.interrupted:
-            return None
+    fold_models = runner.run_folds(
+        *("measure", base, fold_of, part, [part(validation)]),
+        max_epochs=options.max_epochs if of_clean else options.warm_up_epochs,
+        seed=options.seed + 2000,
+    )
+    for k, (left_out, unseen, network) in enumerate(fold_models):
         measured_clean, measured_noisy = (unseen, noisy) if of_clean else (clean, unseen)
         assert measured_clean.labels is not None
         assert measured_noisy.labels is not None
-        of_noisy = _probs(module.network, measured_noisy)
+        of_noisy = _probs(network, measured_noisy)
         if of_clean:
             probs += of_noisy / options.folds
         else:
             probs[left_out] = of_noisy
         estimates.append(
             estimate_from_predictions(
-                _probs(module.network, measured_clean),
+                _probs(network, measured_clean),
                 measured_clean.labels,
                 of_noisy,
                 measured_noisy.labels,
                 generator=torch.Generator().manual_seed(options.seed + k),
             )
         )
+    if runner.interrupted:
+        return None
     return Measured(_average(estimates), probs, "true" if of_clean else "noisy")
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-__all__ = ["best_precision", "warn_if_emulated"]
+__all__ = ["best_precision", "device_of", "warn_if_emulated"]
 
 
 def best_precision(accelerator: str = "auto") -> str:
@@ -22,11 +22,25 @@ def best_precision(accelerator: str = "auto") -> str:
     >>> best_precision("cpu") in ("32-true", "bf16-mixed")
     True
     """
+    device = device_of(accelerator).type
+    if device == "cuda":
+        quick = torch.cuda.get_device_capability() >= (8, 0)
+    else:
+        quick = device == "cpu" and _cpu_has_bfloat16()
+    return "bf16-mixed" if quick else "32-true"
+
+
+def device_of(accelerator: str) -> torch.device:
+    """The first device of a kind that Lightning names.
+
+    >>> device_of("cpu")
+    device(type='cpu')
+    """
     if accelerator in ("auto", "gpu", "cuda") and torch.cuda.is_available():
-        return "bf16-mixed" if torch.cuda.get_device_capability() >= (8, 0) else "32-true"
+        return torch.device("cuda")
     if accelerator in ("auto", "gpu", "mps") and torch.backends.mps.is_available():
-        return "32-true"
-    return "bf16-mixed" if _cpu_has_bfloat16() else "32-true"
+        return torch.device("mps")
+    return torch.device("cpu")
 
 
 def warn_if_emulated(accelerator: str, precision: Any) -> None:
@@ -38,10 +52,8 @@ def warn_if_emulated(accelerator: str, precision: Any) -> None:
 
     >>> warn_if_emulated("cpu", "32-true")
     """
-    device = torch.cuda.is_available() or torch.backends.mps.is_available()
-    if not str(precision).startswith("bf16") or (device and accelerator != "cpu"):
-        return
-    if not _cpu_has_bfloat16():
+    emulated = str(precision).startswith("bf16") and device_of(accelerator).type == "cpu"
+    if emulated and not _cpu_has_bfloat16():
         warnings.warn(
             f"precision {precision!r}: this CPU has no bfloat16 of its own and emulates it, which can take ten "
             "times as long as 32-true.",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -71,23 +71,21 @@ class TrainedClassifier:
     interrupted: bool = False
 
 
+@dataclass(frozen=True)
 class StageRunner:
     """Runs stages for one classifier, each with a fresh network.
 
-    Args:
+    Attributes:
         options: Model, rates, weights.
         hardware: Devices and precision.
         folder: Where stages leave checkpoints, or None.
         trained: The record that is filled.
     """
 
-    def __init__(
-        self, options: TrainingOptions, hardware: Hardware, folder: Path | None, trained: TrainedClassifier
-    ) -> None:
-        self.options = options
-        self.hardware = hardware
-        self.folder = folder
-        self.trained = trained
+    options: TrainingOptions
+    hardware: Hardware
+    folder: Path | None
+    trained: TrainedClassifier
 
     @property
     def interrupted(self) -> bool:
@@ -144,6 +142,37 @@ class StageRunner:
             self.trained.interrupted = True
             self.trained.network = module.network.cpu().eval()
         return module
+
+    def run_folds(
+        self,
+        name: str,
+        data: LabeledData,
+        fold_of: Tensor,
+        part: Callable[[LabeledData], Part],
+        validation: Sequence[Part],
+        *,
+        noise_matrix: Tensor | None = None,
+        max_epochs: int,
+        seed: int,
+    ) -> Iterator[tuple[Tensor, LabeledData, nn.Module]]:
+        """A network for each fold, trained on the others, with Q fixed; ends early if the user stops one.
+
+        Yields:
+            The rows of the fold, its samples, which the network has not seen, and the network.
+        """
+        for k in range(self.options.folds):
+            left_out = (fold_of == k).nonzero().flatten()
+            module = self.run(
+                f"{name}-{k}",
+                NoiseLayer(data.num_classes, noise_matrix, trainable=False),
+                [part(data.subset((fold_of != k).nonzero().flatten()))],
+                validation,
+                max_epochs=max_epochs,
+                seed=seed + k,
+            )
+            if self.interrupted:
+                return
+            yield left_out, data.subset(left_out), module.network
 
 
 def noisy_part(data: LabeledData) -> Part:

@@ -13,7 +13,7 @@ from noiselayer.data.labeled import LabeledData
 from noiselayer.data.splits import overlap
 from noiselayer.errors import InputError, argument, list_some
 
-__all__ = ["check_clean", "check_measurable", "check_outside", "kept_rows"]
+__all__ = ["check_clean", "check_like", "check_measurable", "check_outside", "kept_rows"]
 
 
 def check_clean(data: LabeledData, clean: LabeledData, *, overlapping: Overlapping = "error") -> LabeledData:
@@ -45,7 +45,7 @@ def kept_rows(data: LabeledData, clean: LabeledData, *, overlapping: Overlapping
     """
     if overlapping not in get_args(Overlapping):
         raise ValueError(f"overlapping must be 'error' or 'drop'; got {overlapping!r}.")
-    _check_shape(data, clean.inputs, "clean")
+    check_like(data.inputs, clean.inputs, "clean")
     if clean.labels is None:
         raise InputError(f"the clean set needs labels, and {clean.origin} has none.")
     if clean.class_names != data.class_names:
@@ -117,12 +117,21 @@ def check_outside(data: LabeledData, outside: Inputs) -> None:
     >>> data = from_arrays(torch.eye(3), [0, 1, 1])
     >>> check_outside(data, from_arrays(torch.zeros(1, 3)).inputs)
     """
-    _check_shape(data, outside, "outside")
+    check_like(data.inputs, outside, "outside")
 
 
-def _check_shape(data: LabeledData, other: Inputs, name: str) -> None:
-    if (other.shape, other.dtype) != (data.inputs.shape, data.inputs.dtype):
+def check_like(noisy: Inputs, other: Inputs, name: str) -> None:
+    """Raise an error if the samples of another set cannot go through the same network.
+
+    >>> from noiselayer.data import ArrayInputs
+    >>> check_like(ArrayInputs(torch.zeros(1, 2)), ArrayInputs(torch.zeros(1, 3)), "test")
+    Traceback (most recent call last):
+    ...
+    noiselayer.errors.InputError: samples of the test set must be like the noisy ones, (2,) of torch.float32; got (3,)
+    of torch.float32. For images, give both the same image_size.
+    """
+    if (other.shape, other.dtype) != (noisy.shape, noisy.dtype):
         raise InputError(
-            f"samples of the {name} set must be like the noisy ones, {data.inputs.shape} of {data.inputs.dtype}; "
-            f"got {other.shape} of {other.dtype}. For images, give both the same {argument('image_size')}."
+            f"samples of the {name} set must be like the noisy ones, {noisy.shape} of {noisy.dtype}; got "
+            f"{other.shape} of {other.dtype}. For images, give both the same {argument('image_size')}."
         )

@@ -14,7 +14,6 @@ from noiselayer.data.labeled import LabeledData
 from noiselayer.estimation.confusion import confusion_by_prediction
 from noiselayer.joint.alternating import alternate, fixed_matrix_losses, renamed_classes
 from noiselayer.joint.from_features import FeatureEstimate, estimate_from_features
-from noiselayer.losses.noise_layer import NoiseLayer
 from noiselayer.noise.simplex import project
 from noiselayer.training.logits import features_and_logits
 from noiselayer.training.options import TrainingOptions
@@ -126,23 +125,19 @@ def _warm_up(
     views: list[_View] = []
     logits = torch.zeros(len(train), K)
     name, seed = ("warm-up", 1000) if noise_matrix is None else ("warm-up-again", 3000)
-    for k in range(options.folds):
-        left_out = (fold_of == k).nonzero().flatten()
-        unseen = train.subset(left_out)
-        module = runner.run(
-            f"{name}-{k}",
-            NoiseLayer(K, noise_matrix, trainable=False),
-            [noisy_part(train.subset((fold_of != k).nonzero().flatten()))],
-            [noisy_part(validation)],
-            max_epochs=options.warm_up_epochs,
-            seed=options.seed + seed + k,
-        )
-        if runner.interrupted:
-            return None
-        features, logits[left_out] = features_and_logits(module.network, unseen.inputs)
+    fold_models = runner.run_folds(
+        *(name, train, fold_of, noisy_part, [noisy_part(validation)]),
+        noise_matrix=noise_matrix,
+        max_epochs=options.warm_up_epochs,
+        seed=options.seed + seed,
+    )
+    for left_out, unseen, network in fold_models:
+        features, logits[left_out] = features_and_logits(network, unseen.inputs)
         assert unseen.labels is not None
-        held_out, _ = features_and_logits(module.network, validation.inputs)
+        held_out, _ = features_and_logits(network, validation.inputs)
         views.append(_View(features, unseen.labels, held_out))
+    if runner.interrupted:
+        return None
     return views, logits
 
 
