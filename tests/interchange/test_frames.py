@@ -1,5 +1,6 @@
 """pandas, polars and Hugging Face data sets: in as labelled data, out with other labels, types kept."""
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +16,14 @@ from noiselayer.errors import InputError
 from noiselayer.interchange import (
     corrected_labels,
     from_datasets,
+    from_frame,
     from_pandas,
     from_polars,
     relabel_datasets,
+    relabel_frame,
     relabel_pandas,
     relabel_polars,
 )
-from noiselayer.interchange.optional import require
 
 ROWS = {
     "age": [20.0, 40.0, 60.0, 80.0],
@@ -33,7 +35,7 @@ NEW = ["dog", "dog", "cat", "bird"]
 
 def test_a_frame_is_read_as_its_file_is(tmp_path: Path) -> None:
     frame = pd.DataFrame(ROWS, index=["a", "b", "c", "d"])
-    data = from_pandas(frame, "pet")
+    data = from_frame(frame, "pet")
     frame.to_parquet(tmp_path / "pets.parquet", index=False)
     file = read_data(tmp_path / "pets.parquet", label_column="pet")
     assert data.class_names == file.class_names == ("bird", "cat", "dog")
@@ -53,7 +55,7 @@ def test_a_frame_is_read_as_its_file_is(tmp_path: Path) -> None:
 )
 def test_pandas_columns_keep_their_type(column: Any, class_names: Any, expected: list[Any]) -> None:
     frame = pd.DataFrame({"age": ROWS["age"], "pet": column, "z": 1}).set_index("age")
-    new = relabel_pandas(frame, "pet", NEW, class_names=class_names)
+    new = relabel_frame(frame, "pet", NEW, class_names=class_names)
     assert new["pet"].tolist() == expected
     assert type(new["pet"].dtype) is type(frame["pet"].dtype)
     assert list(new.columns) == list(frame.columns)
@@ -62,7 +64,7 @@ def test_pandas_columns_keep_their_type(column: Any, class_names: Any, expected:
 
 
 def test_parquet_out_is_the_frame_with_corrected_labels(tmp_path: Path) -> None:
-    relabel_pandas(pd.DataFrame(ROWS), "pet", NEW).to_parquet(tmp_path / "new.parquet")
+    relabel_frame(pd.DataFrame(ROWS), "pet", NEW).to_parquet(tmp_path / "new.parquet")
     pd.testing.assert_frame_equal(
         pd.read_parquet(tmp_path / "new.parquet"), pd.DataFrame({**ROWS, "pet": NEW})
     )
@@ -87,17 +89,15 @@ def test_an_audit_corrects_by_name_and_in_the_order_of_the_samples() -> None:
 def test_unfit_frames_are_refused() -> None:
     frame = pd.DataFrame(ROWS)
     with pytest.raises(InputError, match="the frame has no column 'pte'. Did you mean 'pet'"):
-        from_pandas(frame, "pte")
+        from_frame(frame, "pte")
     with pytest.raises(InputError, match="holds the labels, so it cannot be a feature"):
-        from_pandas(frame, "pet", feature_columns=["pet"])
+        from_frame(frame, "pet", feature_columns=["pet"])
     with pytest.raises(InputError, match=r"'pet' has 1 rows without a label.*dropna\(subset=\['pet'\]\)"):
-        from_pandas(frame.assign(pet=["dog", None, "cat", "cat"]), "pet")
+        from_frame(frame.assign(pet=["dog", None, "cat", "cat"]), "pet")
     with pytest.raises(InputError, match="one per row: column 'pet' has 4 rows, got 1"):
-        relabel_pandas(frame, "pet", ["dog"])
+        relabel_frame(frame, "pet", ["dog"])
     with pytest.raises(InputError, match="'fish' is not one of the 3 classes"):
-        relabel_pandas(
-            frame.assign(pet=[0, 1, 2, 0]), "pet", ["fish"] * 4, class_names=["bird", "cat", "dog"]
-        )
+        relabel_frame(frame.assign(pet=[0, 1, 2, 0]), "pet", ["fish"] * 4, class_names=["bird", "cat", "dog"])
 
 
 @pytest.mark.parametrize("kind", ["String", "Categorical", "Int16"])
@@ -108,24 +108,23 @@ def test_polars(kind: str, tmp_path: Path) -> None:
     frame = pl.DataFrame({**ROWS, "pet": pets}).with_columns(pl.col("pet").cast(getattr(pl, kind)))
     class_names = names if number else None
     for one in (frame, frame.lazy()):
-        data = from_polars(one, "pet", class_names=class_names)
-        same = from_pandas(pd.DataFrame(ROWS), "pet", class_names=class_names)
+        data = from_frame(one, "pet", class_names=class_names)
+        same = from_frame(pd.DataFrame(ROWS), "pet", class_names=class_names)
         torch.testing.assert_close(data.labels, same.labels)
         torch.testing.assert_close(data.inputs[0], same.inputs[0])
-    new = relabel_polars(frame, "pet", NEW, class_names=class_names)
+    new = relabel_frame(frame, "pet", NEW, class_names=class_names)
     assert new.schema == frame.schema
     assert new["pet"].to_list() == ([names.index(pet) for pet in NEW] if number else NEW)
     assert new.drop("pet").equals(frame.drop("pet"))
     new.write_parquet(tmp_path / "new.parquet")
-    back = from_pandas(pd.read_parquet(tmp_path / "new.parquet"), "pet", class_names=class_names)
+    back = from_frame(pd.read_parquet(tmp_path / "new.parquet"), "pet", class_names=class_names)
     assert [back.class_names[k] for k in back.labels.tolist()] == NEW
 
 
 def test_hugging_face_tables_vectors_and_images() -> None:
-    try:
-        datasets = require("datasets", "this test")  # a folder of that name is none
-    except ImportError as error:
-        pytest.skip(str(error))
+    datasets = pytest.importorskip("datasets", reason="needs datasets: pip install datasets")
+    if datasets.__file__ is None:  # a folder of that name is none
+        pytest.skip("needs datasets: pip install datasets")
     names = ["dog", "cat", "bird"]  # not sorted: the order is the data set's
     features = datasets.Features(
         {
@@ -170,12 +169,34 @@ def test_hugging_face_tables_vectors_and_images() -> None:
         )
 
 
-@pytest.mark.parametrize("package", ["polars", "datasets"])
-def test_what_is_not_installed_is_named(package: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    def without(name: str, *rest: Any) -> Any:
-        raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+def test_what_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "datasets", None)
+    with pytest.raises(ImportError, match="needs datasets, which is not installed: pip install datasets"):
+        from_datasets(None, "label")
 
-    monkeypatch.setattr("noiselayer.interchange.optional.import_module", without)
-    call = {"polars": from_polars, "datasets": from_datasets}[package]
-    with pytest.raises(ImportError, match=f"needs {package}, which is not installed: pip install {package}"):
-        call(None, "label")
+
+def test_what_is_no_frame_is_refused() -> None:
+    with pytest.raises(InputError, match="must be a data frame of pandas, polars or another.*got list"):
+        from_frame([1, 2], "pet")
+    with pytest.raises(InputError, match="must be a data frame"):
+        relabel_frame(None, "pet", NEW)
+
+
+def test_columns_without_text_for_a_name_stay() -> None:
+    frame = pd.DataFrame({0: ROWS["age"], "pet": ROWS["pet"]})
+    assert list(relabel_frame(frame, "pet", NEW).columns) == [0, "pet"]
+    assert from_frame(frame, "pet").class_names == ("bird", "cat", "dog")
+
+
+def test_an_ordered_category_stays_one() -> None:
+    kind = pd.CategoricalDtype(["dog", "cat", "bird"], ordered=True)
+    frame = pd.DataFrame({"pet": pd.Series(ROWS["pet"], dtype=kind)}, index=[3, 3, 1, 0])
+    new = relabel_frame(frame, "pet", NEW)
+    assert new["pet"].dtype == kind
+    assert new["pet"].tolist() == NEW
+    assert list(new.index) == [3, 3, 1, 0]
+
+
+def test_the_older_names_do_the_same() -> None:
+    assert from_pandas is from_polars is from_frame
+    assert relabel_pandas is relabel_polars is relabel_frame

@@ -13,6 +13,14 @@ from noiselayer.interchange.cleanlab import (
     noise_matrix_to_cleanlab,
 )
 from noiselayer.interchange.corrected import corrected_labels
+from noiselayer.interchange.data_frames import (
+    from_frame,
+    from_pandas,
+    from_polars,
+    relabel_frame,
+    relabel_pandas,
+    relabel_polars,
+)
 from noiselayer.interchange.export import FORMATS, export_review
 from noiselayer.interchange.fiftyone import decisions_from_fiftyone, to_fiftyone
 from noiselayer.interchange.huggingface import from_datasets, relabel_datasets
@@ -21,8 +29,6 @@ from noiselayer.interchange.label_studio import (
     label_studio_config,
     to_label_studio,
 )
-from noiselayer.interchange.pandas_frames import from_pandas, relabel_pandas
-from noiselayer.interchange.polars_frames import from_polars, relabel_polars
 from noiselayer.interchange.read_review import read_review
 from noiselayer.interchange.review_items import ReviewItem, review_items
 
@@ -34,6 +40,7 @@ __all__ = [
     "decisions_from_label_studio",
     "export_review",
     "from_datasets",
+    "from_frame",
     "from_pandas",
     "from_polars",
     "given_label_probs",
@@ -44,6 +51,7 @@ __all__ = [
     "noise_matrix_to_cleanlab",
     "read_review",
     "relabel_datasets",
+    "relabel_frame",
     "relabel_pandas",
     "relabel_polars",
     "review_items",

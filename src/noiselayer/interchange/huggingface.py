@@ -11,8 +11,7 @@ import numpy.typing as npt
 from noiselayer.data import ArrayInputs, LabeledData, encode_labels
 from noiselayer.data.frames import require_columns
 from noiselayer.errors import InputError, list_some
-from noiselayer.interchange.optional import require
-from noiselayer.interchange.pandas_frames import from_pandas, written_as
+from noiselayer.interchange.data_frames import from_frame, written_as
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -42,7 +41,7 @@ def from_datasets(
         ImportError: If ``datasets`` is not installed.
         InputError: If a column is missing or unfit, or the labels are.
     """
-    datasets = require("datasets", "from_datasets")
+    datasets = _package("from_datasets")
     if not isinstance(dataset, datasets.Dataset):
         raise InputError(
             f"dataset must be one split, a datasets.Dataset; got {type(dataset).__name__}. Choose one: "
@@ -51,7 +50,7 @@ def from_datasets(
     require_columns(dataset.column_names, [label_column], "the data set")
     names = _class_names(dataset, label_column, class_names)
     if input_column is None:
-        return from_pandas(dataset.with_format(None).to_pandas(), label_column, class_names=names, **options)
+        return from_frame(dataset.with_format(None).to_pandas(), label_column, class_names=names, **options)
     require_columns(dataset.column_names, [input_column], "the data set")
     labels, known = encode_labels(
         list(dataset.with_format(None)[label_column]), names, name=f"labels ({label_column})"
@@ -80,7 +79,7 @@ def relabel_datasets(
         ImportError: If ``datasets`` is not installed.
         InputError: If the numbers of samples differ, or a name is not one of the classes.
     """
-    require("datasets", "relabel_datasets")
+    _package("relabel_datasets")
     require_columns(dataset.column_names, [label_column], "the data set")
     names = _class_names(dataset, label_column, class_names)
     old = list(dataset.with_format(None)[label_column])
@@ -88,6 +87,20 @@ def relabel_datasets(
     features = dataset.features
     changed = dataset.remove_columns(label_column).add_column(label_column, new)
     return changed.select_columns(list(features)).cast(features)
+
+
+def _package(caller: str) -> Any:
+    """The package, which only some people have."""
+    missing = ImportError(f"{caller} needs datasets, which is not installed: pip install datasets.")
+    try:
+        import datasets
+    except ModuleNotFoundError as error:
+        if error.name != "datasets":
+            raise
+        raise missing from error
+    if getattr(datasets, "__file__", None) is None:  # a folder of that name, which Python takes for a package
+        raise missing
+    return datasets
 
 
 def _class_names(dataset: Dataset, column: str, given: Sequence[str] | None) -> Sequence[str] | None:
