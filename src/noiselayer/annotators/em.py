@@ -10,6 +10,7 @@ from torch import Tensor
 from noiselayer.annotators.model_evidence import Evidence
 from noiselayer.annotators.shrink import Prior, fit_prior
 from noiselayer.annotators.votes import Votes
+from noiselayer.noise.posterior import bayes
 
 __all__ = ["Answer", "draw_classes", "expected_counts", "maximise", "posterior_of"]
 
@@ -73,7 +74,7 @@ def posterior_of(
     size = max(1, _PORTION // K)
     for at, rows in zip(torch.split(votes.samples, size), torch.split(votes.rows, size), strict=True):
         joint.index_add_(0, at, log_Q[rows])
-    posterior = joint.softmax(dim=1)
+    posterior = bayes(joint)
     if true_labels is not None:
         known = (true_labels >= 0).nonzero().flatten()
         posterior[known] = torch.nn.functional.one_hot(true_labels[known], K).double()

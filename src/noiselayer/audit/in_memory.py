@@ -15,6 +15,7 @@ from noiselayer.audit.candidates import candidates_of
 from noiselayer.audit.checked_batches import batches_of_arrays
 from noiselayer.audit.noise_model import NoiseModel
 from noiselayer.audit.passes import Options, audit_batches
+from noiselayer.noise.posterior import bayes
 
 __all__ = ["audit_labels"]
 
@@ -128,7 +129,7 @@ def audit_labels(
 
 def _posterior(model: NoiseModel, labels: Tensor, probs: Tensor, verified: Tensor | None) -> Tensor:
     samples = candidates_of(probs.float(), labels.long(), verified)
-    after = model.log_joint(samples).softmax(dim=1)
+    after = bayes(model.log_joint(samples))
     if verified is not None:
         after = torch.where(verified.unsqueeze(1), samples.own().to(after.dtype), after)
     return samples.dense(after, probs.shape[1])

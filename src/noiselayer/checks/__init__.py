@@ -5,6 +5,6 @@ Start with :func:`check_noise_model`. It runs every check that the data at hand 
 
 from noiselayer.checks.check import check_noise_model
 from noiselayer.checks.finding import Finding
-from noiselayer.checks.floor import noise_floor
+from noiselayer.noise.floor import noise_floor
 
 __all__ = ["Finding", "check_noise_model", "noise_floor"]

@@ -11,13 +11,14 @@ from torch import Tensor
 from noiselayer.arrays.tensors import as_tensor
 from noiselayer.checks.agreement import about_agreement, about_confidence
 from noiselayer.checks.finding import Finding
-from noiselayer.checks.floor import check_prior, memorising
 from noiselayer.checks.hull import about_mixtures
 from noiselayer.checks.matrix_checks import about_confusion, about_dominance
+from noiselayer.checks.memorising import memorising
 from noiselayer.checks.pair_independence import about_pairs
 from noiselayer.checks.significance import holm
 from noiselayer.estimation.confusion import confusion_matrix
 from noiselayer.estimation.validate import check_labels, check_probs, check_same_samples, to_double
+from noiselayer.noise.floor import check_prior
 from noiselayer.noise.matrices import check
 from noiselayer.noise.simplex import project
 

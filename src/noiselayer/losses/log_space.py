@@ -17,6 +17,8 @@ from typing import Any, TypeAlias
 import torch
 from torch import Tensor
 
+from noiselayer.noise.posterior import bayes
+
 __all__ = ["bounded_ratio", "log_noisy_probs", "noisy_nll", "refuse_second_derivative", "result_dtype"]
 
 
@@ -122,14 +124,13 @@ def _nll_in_logs(z: Tensor, labels: Tensor, Q: Tensor, wants_z: bool, wants_Q: b
     joint = Q.index_select(0, labels).log_()
     joint += log_p  # log Q[label, i] p_i
     log_evidence = joint.logsumexp(dim=1)
-    evidence = log_evidence.unsqueeze(1)
     grad_z = ratio = None
     if wants_z:
         # A label that Q calls impossible has no posterior; its loss is infinite and moves nothing.
-        posterior = torch.where(evidence > -math.inf, joint - evidence, log_p).exp_()
-        grad_z = log_p.exp().sub_(posterior)
+        p = log_p.exp()
+        grad_z = p - bayes(joint, p)
     if wants_Q:
-        ratio = bounded_ratio(log_p, evidence)
+        ratio = bounded_ratio(log_p, log_evidence.unsqueeze(1))
     return log_evidence, grad_z, ratio
 
 

@@ -4,6 +4,7 @@ Everywhere ``Q[j, i] = p(noisy label = j | true class = i)``: a column per true 
 """
 
 from noiselayer.noise.corruption import corrupt_labels
+from noiselayer.noise.floor import noise_floor
 from noiselayer.noise.matrices import (
     check,
     class_map,
@@ -25,6 +26,7 @@ __all__ = [
     "from_transition_matrix",
     "identity",
     "label_error_probability",
+    "noise_floor",
     "pair_flip",
     "posterior",
     "project",

@@ -7,7 +7,31 @@ from torch import Tensor
 
 from noiselayer.noise.matrices import check
 
-__all__ = ["label_error_probability", "posterior"]
+__all__ = ["bayes", "label_error_probability", "posterior"]
+
+
+def bayes(log_joint: Tensor, prior: Tensor | None = None) -> Tensor:
+    r"""Bayes' rule on logarithms: what is known of the true class once a label has come.
+
+    .. math:: p(i \mid j) = \frac{p(i)\, p(j \mid i)}{\sum_k p(k)\, p(j \mid k)}
+
+    Args:
+        log_joint: Shape (..., K), log p(i) + log p(j | i) for the label j that came; a constant of the row may be
+            missing.
+        prior: The same shape, p(i): the answer where the label is impossible, that is where all of ``log_joint`` is
+            minus infinity. Without it, such a row is NaN.
+
+    Returns:
+        Shape (..., K), rows sum to 1.
+
+    >>> p = torch.tensor([0.5, 0.5])
+    >>> bayes(p.log() + torch.tensor([0.8, 0.4]).log(), p)
+    tensor([0.6667, 0.3333])
+    """
+    after = log_joint.softmax(dim=-1)
+    if prior is None:
+        return after
+    return torch.where(log_joint.amax(dim=-1, keepdim=True) > -torch.inf, after, prior)
 
 
 def posterior(logits: Tensor, noisy_labels: Tensor, noise_matrix: Tensor) -> Tensor:
@@ -43,7 +67,7 @@ def posterior(logits: Tensor, noisy_labels: Tensor, noise_matrix: Tensor) -> Ten
             [0.2500, 0.7500]])
     """
     log_joint = _log_joint(logits, noisy_labels, noise_matrix)
-    return log_joint.softmax(dim=1)
+    return bayes(log_joint)
 
 
 def label_error_probability(logits: Tensor, noisy_labels: Tensor, noise_matrix: Tensor) -> Tensor:

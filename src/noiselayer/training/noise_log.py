@@ -11,9 +11,9 @@ from pytorch_lightning.callbacks import Callback
 from pytorch_lightning.loggers import Logger
 from torch import Tensor
 
-from noiselayer.checks.floor import noise_floor
 from noiselayer.errors import InputError
 from noiselayer.losses.noise_layer import NoiseLayer
+from noiselayer.noise.floor import noise_floor
 from noiselayer.training.kept_state import KeptState
 from noiselayer.training.phases import find_noise_layer
 

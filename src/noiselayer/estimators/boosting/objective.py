@@ -18,10 +18,12 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import torch
 from torch import Tensor
 
 from noiselayer.errors import InputError
 from noiselayer.estimators.boosting.margins import Array, Floats, log_softmax, matrix_of, scored
+from noiselayer.noise.posterior import bayes
 
 __all__ = ["NoisyLabelObjective", "noisy_label_objective"]
 
@@ -93,7 +95,10 @@ class NoisyLabelObjective:
             rows[self.clean] = np.eye(len(Q))[labels[self.clean]]
         log_p = log_softmax(z)
         p = np.exp(log_p)
-        gradient = p - _posterior(log_p, rows)
+        with np.errstate(divide="ignore"):
+            log_joint = np.log(rows) + log_p
+        # Where the label is impossible the posterior is p: no gradient.
+        gradient = p - bayes(torch.from_numpy(log_joint), torch.from_numpy(p)).numpy()
         curvature = np.maximum((1.0 if single else 2.0) * p * (1.0 - p), SMALLEST_CURVATURE)
         if weight is not None:
             gradient *= weight[:, None]
@@ -102,14 +107,3 @@ class NoisyLabelObjective:
 
     def __repr__(self) -> str:
         return f"NoisyLabelObjective({len(self.noise_matrix)} classes)"
-
-
-def _posterior(log_p: Floats, rows: Floats) -> Floats:
-    """p(true = i | x, noisy label), shape (N, K); p itself where the label is impossible: no gradient."""
-    with np.errstate(divide="ignore"):
-        log_joint = np.log(rows) + log_p
-    largest = log_joint.max(axis=1, keepdims=True)
-    possible = largest > -np.inf
-    joint = np.exp(np.where(possible, log_joint - np.where(possible, largest, 0.0), log_p))
-    posterior: Floats = joint / joint.sum(axis=1, keepdims=True)
-    return posterior

@@ -18,6 +18,7 @@ import torch
 from noiselayer.estimation.confusion import confusion_by_prediction
 from noiselayer.estimators.meta.fold_predictions import Array, Codes, Floats, FoldPredictions
 from noiselayer.joint.from_features import FeatureEstimate, estimate_from_features
+from noiselayer.noise.posterior import bayes
 
 __all__ = ["LearnedMatrix", "Round", "learn_noise_matrix", "posterior_of", "update_noise_matrix"]
 
@@ -138,9 +139,10 @@ def posterior_of(probs: Floats, noisy_labels: Codes, noise_matrix: Floats) -> Fl
     >>> posterior_of(np.full((2, 2), 0.5), np.array([0, 1]), Q).round(3).tolist()
     [[0.667, 0.333], [0.25, 0.75]]
     """
-    joint = noise_matrix[noisy_labels] * probs
-    evidence = joint.sum(axis=1, keepdims=True)
-    return np.where(evidence > 0, joint / np.where(evidence > 0, evidence, 1), probs)
+    with np.errstate(divide="ignore"):
+        log_joint = np.log(noise_matrix)[noisy_labels] + np.log(probs)
+    posterior: Floats = bayes(torch.from_numpy(log_joint), torch.tensor(probs)).numpy()
+    return posterior
 
 
 def _estimate(

@@ -8,12 +8,9 @@ import torch
 from torch import Tensor
 
 from noiselayer.arrays.tensors import as_tensor
-from noiselayer.checks.finding import Finding
-from noiselayer.checks.significance import normal_tail
-from noiselayer.estimation.validate import to_double
 from noiselayer.noise.matrices import check
 
-__all__ = ["check_prior", "memorising", "noise_floor"]
+__all__ = ["check_prior", "information_moments", "noise_floor"]
 
 
 def noise_floor(noise_matrix: Any, class_prior: Any = None) -> float:
@@ -40,40 +37,11 @@ def noise_floor(noise_matrix: Any, class_prior: Any = None) -> float:
     >>> round(noise_floor(symmetric(10, 0.5)), 3), round(noise_floor(pair_flip(10, 0.45)), 3)
     (1.792, 0.688)
     """
-    mean, _ = _moments(noise_matrix, class_prior)
-    return mean
-
-
-def memorising(
-    noise_matrix: Tensor, class_prior: Tensor | None, training_loss: float, num_training: int
-) -> Finding:
-    """The test of a training loss against the floor, before any adjustment of its p-value.
-
-    A network that does not know the labels has a mean loss above the floor, up to the scatter of the labels'
-    own log-probabilities, which Q gives.
-
-    >>> finding = memorising(torch.tensor([[0.8, 0.2], [0.2, 0.8]]), None, 0.45, 50_000)
-    >>> finding.p_value < 0.001
-    True
-    """
-    floor, variance = _moments(noise_matrix, class_prior)
-    scatter = (variance / num_training) ** 0.5
-    below = floor - training_loss
-    # Without scatter all labels have the same probability, and every shortfall beyond rounding is one.
-    p_value = normal_tail(below / max(scatter, 1e-6 * max(floor, 1.0)))
-    return Finding(
-        "memorising",
-        f"The training loss on noisy labels, {training_loss:.4g} nats, lies below the noise floor of "
-        f"{floor:.4g} nats that noise_matrix sets (standard error {scatter:.2g}): the network memorises "
-        "single labels. Stop at the best noisy validation loss, regularise, or train a fresh network "
-        "with this noise_matrix fixed. If the network cannot have memorised, noise_matrix claims too much noise.",
-        below,
-        p_value=p_value,
-    )
+    return information_moments(noise_matrix, class_prior)[0]
 
 
 def check_prior(class_prior: Any, num_classes: int) -> Tensor:
-    """``class_prior`` in float64 if it is a distribution over the classes, else an error.
+    """``class_prior`` in float64 on the CPU if it is a distribution over the classes, else an error.
 
     >>> check_prior(torch.tensor([0.5, 0.6]), 2)
     Traceback (most recent call last):
@@ -90,7 +58,7 @@ def check_prior(class_prior: Any, num_classes: int) -> Tensor:
             f"class_prior must have shape ({num_classes},), one share per class; got "
             f"{tuple(class_prior.shape)}."
         )
-    prior = to_double(class_prior)
+    prior: Tensor = class_prior.detach().cpu().double()
     total = float(prior.sum())
     if not bool((prior >= 0).all()) or not abs(total - 1) < 1e-3:
         raise ValueError(
@@ -99,14 +67,15 @@ def check_prior(class_prior: Any, num_classes: int) -> Tensor:
     return prior / total
 
 
-def _moments(noise_matrix: Any, class_prior: Any) -> tuple[float, float]:
-    """Mean and variance of -log q over noisy labels of known true classes."""
-    Q = to_double(check(as_tensor(noise_matrix, "noise_matrix")))
+def information_moments(noise_matrix: Any, class_prior: Any) -> tuple[float, float]:
+    """Mean and variance of -log q over noisy labels of known true classes, in nats and their squares.
+
+    >>> information_moments(torch.tensor([[0.5, 0.5], [0.5, 0.5]]), None)
+    (0.6931..., 0.0)
+    """
+    Q = check(as_tensor(noise_matrix, "noise_matrix")).detach().cpu().double()  # MPS has no float64
     K = len(Q)
-    prior = (
-        torch.full((K,), 1 / K, dtype=torch.float64) if class_prior is None else check_prior(class_prior, K)
-    )
-    prior = prior.to(Q.device)
+    prior = Q.new_full((K,), 1 / K) if class_prior is None else check_prior(class_prior, K)
     information = -torch.where(Q > 0, Q, 1.0).log()  # -log q, and 0 for what never happens
     mean = float(((Q * information).sum(dim=0) * prior).sum())
     square = float(((Q * information.square()).sum(dim=0) * prior).sum())
