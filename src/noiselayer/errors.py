@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from difflib import get_close_matches
 from typing import Any
 
-__all__ = ["InputError", "InputWarning", "argument", "as_input_errors", "list_some", "nearest", "worded"]
+__all__ = ["InputError", "argument", "as_input_errors", "list_some", "nearest", "worded"]
 
 # Characters that no message holds otherwise stand around a name, and between it and its value.
 _ARGUMENT = re.compile("\x02(\\w+)\x03(.*?)\x02", re.DOTALL)
@@ -80,13 +80,6 @@ def as_input_errors(reword: Callable[[str], str] = str) -> Iterator[None]:
     except ValueError as error:
         first, space, rest = reword(str(error)).partition(" ")
         raise InputError((argument(first) if first.isidentifier() else first) + space + rest) from error
-
-
-class InputWarning(UserWarning):
-    """Something about the input that the user should know; its message is written as an :class:`InputError`'s."""
-
-    def __str__(self) -> str:
-        return worded(super().__str__())
 
 
 def nearest(name: str, names: Iterable[str]) -> str:

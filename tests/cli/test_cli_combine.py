@@ -272,7 +272,10 @@ def test_probabilities_that_do_not_fit_and_files_that_are_there(run: Run, tmp_pa
     (tmp_path / "out.annotators.html").write_text("mine")
     result = run("combine", said, "--out", out, *AB)
     assert result.exit_code == 2
-    assert "out.annotators.html exists; give another out, or --force to write over it." in result.stderr
+    assert (
+        "out.annotators.html already; name another with --out, or write over a file with --force."
+        in result.stderr
+    )
     assert (tmp_path / "out.annotators.html").read_text() == "mine"
     assert run("combine", said, "--out", out, *AB, "--force").exit_code == 0
     assert (tmp_path / "out.annotators.html").read_text() != "mine"

@@ -96,7 +96,7 @@ def config(**changes: object) -> dict[str, object]:
 
 def test_a_folder_in_use_is_refused(tmp_path: Path) -> None:
     (tmp_path / "thesis.txt").write_text("years of work")
-    with pytest.raises(InputError, match=r"is in use \(it holds thesis.txt\).*--out.*--resume"):
+    with pytest.raises(InputError, match=r"is in use \(it holds thesis.txt\).*another with out.*with resume"):
         RunFolder(tmp_path, resume=False)
     with pytest.raises(InputError, match=r"there is no run to resume.*no config.json"):
         RunFolder(tmp_path, resume=True)

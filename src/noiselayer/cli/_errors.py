@@ -84,7 +84,7 @@ def reports_errors(function: Function) -> Function:
     @functools.wraps(function)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
         try:
-            with _readable_warnings(options_of(function)):
+            with _readable_warnings():
                 return function(*args, **kwargs)
         except InputError as error:
             say_error(worded(error.args[0], options_of(function)))
@@ -97,7 +97,7 @@ def reports_errors(function: Function) -> Function:
 
 
 @contextmanager
-def _readable_warnings(options: Callable[[str, Any], str]) -> Iterator[None]:
+def _readable_warnings() -> Iterator[None]:
     """Our own warnings, skipped images say, are a sentence for the user, not a line of code."""
     with warnings.catch_warnings():
         warnings.filterwarnings("always", category=UserWarning, module=r"noiselayer\.")
@@ -105,7 +105,7 @@ def _readable_warnings(options: Callable[[str, Any], str]) -> Iterator[None]:
 
         def show(message: Any, category: Any, filename: str, *rest: Any, **more: Any) -> None:
             if "noiselayer" in filename and issubclass(category, UserWarning):
-                say(f"Note: {worded(message.args[0], options)}")
+                say(f"Note: {message}")
             else:
                 usual(message, category, filename, *rest, **more)
 

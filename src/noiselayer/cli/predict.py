@@ -39,7 +39,7 @@ def predict(
 
     The size of images, the columns of a table and how they are encoded come from the run.
     """
-    from noiselayer.errors import InputError
+    from noiselayer.files.targets import check_target
     from noiselayer.storage.environment import evaluation_device
     from noiselayer.storage.loaded_run import load_run
     from noiselayer.storage.predictions import check_ending
@@ -47,10 +47,7 @@ def predict(
 
     if out != "-":
         check_ending(Path(out))
-        if Path(out).exists() and not force:
-            raise InputError(f"there is a file {out} already; name another, or write over it with --force.")
-        if not Path(out).parent.is_dir():
-            raise InputError(f"there is no folder {Path(out).parent} to write {Path(out).name} into.")
+        check_target(Path(out), force=force)
     loaded = load_run(run)
     given: dict[str, Any] = {
         "inputs_key": inputs_key,

@@ -31,6 +31,7 @@ def report(
     exported decisions into corrected labels.
     """
     from noiselayer.errors import InputError
+    from noiselayer.files.targets import check_target
     from noiselayer.report import content_from_folder, save_report
     from noiselayer.storage.environment import evaluation_device
     from noiselayer.training import Hardware
@@ -38,10 +39,7 @@ def report(
     if out is not None:
         if out.suffix.lower() not in (".html", ".htm"):
             raise InputError(f"a report is written as .html; got {out}.")
-        if out.exists() and not force:
-            raise InputError(f"there is a file {out} already; name another, or write over it with --force.")
-        if not out.parent.is_dir():
-            raise InputError(f"there is no folder {out.parent} to write {out.name} into.")
+        check_target(out, force=force)
     content = content_from_folder(
         folder, data_path=data, limit=top, device=evaluation_device(Hardware(accelerator=accelerator))
     )

@@ -12,6 +12,7 @@ from typing import Any
 
 from noiselayer.errors import InputError
 from noiselayer.files.records import whole_file
+from noiselayer.files.targets import check_target
 from noiselayer.interchange.fiftyone import to_fiftyone
 from noiselayer.interchange.label_studio import label_studio_config, to_label_studio
 from noiselayer.interchange.review_items import ReviewItem, review_items
@@ -69,13 +70,8 @@ def export_review(
     path = folder / _NAMES[format] if out is None else Path(out)
     if path.suffix.lower() != FORMATS[format]:
         raise InputError(f"{format} is written as {FORMATS[format]}; got {path}.")
-    if path.exists() and not force:
-        raise InputError(
-            f"there is a file {path} already; name another, or write over it with force (--force)."
-        )
+    check_target(path, force=force)
     content = content_from_folder(folder, data_path=data_path, limit=top)
-    if not path.parent.is_dir():
-        raise InputError(f"there is no folder {path.parent} to write {path.name} into.")
     items = review_items(content.suspects, content.class_names, media_prefix=media_prefix)
     if not items:
         raise InputError(f"there is no label to review in {folder}. {content.suspects_note}".strip())

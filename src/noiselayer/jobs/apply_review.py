@@ -10,6 +10,7 @@ from noiselayer.data.frames import TABLE_SUFFIXES, read_columns
 from noiselayer.data.label_files import LABEL_NAMES, is_label_file
 from noiselayer.data.numpy_files import describe_npz, npz_keys, split_address
 from noiselayer.errors import InputError, argument, nearest
+from noiselayer.files.targets import check_target
 from noiselayer.storage.review.array_labels import npy_labels, npz_labels
 from noiselayer.storage.review.decisions import Decision
 from noiselayer.storage.review.folder_labels import folder_labels
@@ -162,13 +163,10 @@ def _check_target(target: Path, store: LabelStore, data: Path, force: bool) -> N
         raise InputError(f"the corrected labels of {store.origin} are written as {wanted}; got {target}.")
     for own in (*store.files, data):
         if target.resolve() == own.resolve() or (own.is_dir() and own.resolve() in target.resolve().parents):
-            raise InputError(f"{target} would change the data themselves; name another file with --out.")
-    if target.is_dir() or (target.exists() and not force):
-        raise InputError(
-            f"there is {target} already; name another with --out, or write over a file with --force."
-        )
-    if not target.parent.is_dir():
-        raise InputError(f"there is no folder {target.parent} to write {target.name} into.")
+            raise InputError(
+                f"{target} would change the data themselves; name another file with {argument('out')}."
+            )
+    check_target(target, force=force)
 
 
 def _row(decision: Decision, store: LabelStore) -> int:

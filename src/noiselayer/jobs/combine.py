@@ -15,6 +15,7 @@ from noiselayer.data.label_sets import Probabilities, read_probabilities
 from noiselayer.data.vote_tables import VoteTable, read_votes
 from noiselayer.errors import InputError, argument
 from noiselayer.files.records import write_json
+from noiselayer.files.targets import check_target
 from noiselayer.files.whole_file import whole_files, writing
 from noiselayer.jobs.combine_options import CombineJob
 from noiselayer.report.annotators_page import render_annotators
@@ -112,14 +113,10 @@ def combine_table(job: CombineJob) -> CombinedTable:
 def _check_output(files: Sequence[Path], table: Path, force: bool) -> None:
     out = files[0]
     if out.suffix.lower() != ".csv":
-        raise InputError(f"out must be a file .csv; got {out}.")
-    if not out.parent.is_dir():
-        raise InputError(f"there is no folder {out.parent} to write {out.name} to.")
+        raise InputError(f"{argument('out')} must be a file .csv; got {out}.")
     if out.resolve() == table.resolve():
-        raise InputError(f"out is the table itself, {table}; give another file.")
-    for file in files:
-        if file.is_dir() or (file.exists() and not force):
-            raise InputError(f"{file} exists; give another out, or --force to write over it.")
+        raise InputError(f"{argument('out')} is the table itself, {table}; give another file.")
+    check_target(*files, force=force)
 
 
 def _evidence(model: Probabilities, votes: VoteTable) -> Tensor:

@@ -17,6 +17,7 @@ from noiselayer.data.labels import encode_labels
 from noiselayer.data.numpy_files import split_address
 from noiselayer.errors import InputError, argument, as_input_errors, nearest
 from noiselayer.files.records import whole_file
+from noiselayer.files.targets import check_target
 from noiselayer.jobs.corrupt_options import CorruptJob
 from noiselayer.noise import matrices
 from noiselayer.noise.corruption import corrupt_labels
@@ -80,13 +81,7 @@ def corrupt_file(job: CorruptJob) -> Corrupted:
 def _check_output(out: Path, matrix_path: Path, force: bool) -> None:
     if out.suffix.lower() not in (".npy", ".npz", *TABLE_SUFFIXES):
         raise InputError(f"noisy labels are written as .npy, .npz, .csv, .tsv or .parquet; got {out}.")
-    if not out.parent.is_dir():
-        raise InputError(f"there is no folder {out.parent} to write {out.name} into.")
-    for path in (out, matrix_path):
-        if path.exists() and not force:
-            raise InputError(
-                f"there is a file {path} already; name another, or write over it with {argument('force')}."
-            )
+    check_target(out, matrix_path, force=force)
 
 
 def _read(labels: str, label_column: str | None) -> tuple[Any, str | None, npt.NDArray[Any]]:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from noiselayer.data.label_sets import Probabilities, encode_together, read_labels, read_probabilities
-from noiselayer.errors import InputError, argument, as_input_errors, list_some
+from noiselayer.errors import InputError, argument, as_input_errors
 from noiselayer.estimation import (
     NoiseEstimate,
     combine_estimates,
@@ -20,6 +20,7 @@ from noiselayer.estimation import (
 )
 from noiselayer.estimation.in_words import about_estimate, name_classes
 from noiselayer.files.records import whole_file, write_json
+from noiselayer.files.targets import check_target_folder, content_of
 from noiselayer.jobs.estimate_options import EstimateJob
 from noiselayer.storage.environment import versions
 from noiselayer.storage.matrix_file import write_entries, write_noise_matrix
@@ -77,7 +78,10 @@ def estimate_files(job: EstimateJob) -> Estimated:
     tensor([[0.5000, 0.2500],
             [0.5000, 0.7500]])
     """
-    _check_folder(job.out, job.force)
+    if job.force:
+        content_of(job.out)
+    else:
+        check_target_folder(job.out, instead=f"write over it with {argument('force')}")
     labels, probs, names = _read(job.evidence, job.class_names)
     parts: dict[str, NoiseEstimate] = {}
     with as_input_errors(lambda message: name_classes(message, names)):
@@ -139,17 +143,6 @@ def _read(
                     f"{given[one]} has {sizes[0]:,} rows, {given[other]} {sizes[1]:,}."
                 )
     return labels, {name: table.ordered(names) for name, table in tables.items()}, names
-
-
-def _check_folder(out: Path, force: bool) -> None:
-    if out.exists() and not out.is_dir():
-        raise InputError(f"the output folder {out} is a file; name another with {argument('out')}.")
-    content = sorted(file.name for file in out.iterdir()) if out.is_dir() else []
-    if content and not force:
-        raise InputError(
-            f"the output folder {out} is in use (it holds {list_some(content, 4)}). Name another with "
-            f"{argument('out')}, or write over it with {argument('force')}."
-        )
 
 
 def _write(out: Path, found: Estimated, about: dict[str, Any]) -> None:

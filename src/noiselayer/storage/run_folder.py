@@ -6,10 +6,11 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from noiselayer.errors import InputError, list_some
+from noiselayer.errors import InputError, argument, list_some
 from noiselayer.files.differences import differences
 from noiselayer.files.records import read_json, write_json
-from noiselayer.files.whole_file import is_unfinished, remove_unfinished
+from noiselayer.files.targets import check_target_folder, content_of
+from noiselayer.files.whole_file import remove_unfinished
 
 __all__ = ["RunFolder", "check_same_job", "read_description"]
 
@@ -31,21 +32,17 @@ def read_description(folder: Path, name: str, *, job: str, resume: bool) -> dict
     Raises:
         InputError: If something else lies there, or a job that nobody asked to resume.
     """
-    if folder.exists() and not folder.is_dir():
-        raise InputError(f"the output folder {folder} is a file; name another with --out.")
-    content = sorted(file.name for file in folder.iterdir()) if folder.is_dir() else []
-    content = [name for name in content if not is_unfinished(name)]  # killed before it had begun
+    if not resume:
+        article = "an" if job[0] in "aeiou" else "a"
+        other = f"go on with {article} {job} that was stopped there with {argument('resume')}"
+        check_target_folder(folder, instead=other)
+    content = content_of(folder)
     if not content:
         return None
-    if not resume:
-        raise InputError(
-            f"the output folder {folder} is in use (it holds {list_some(content, 4)}). Name another with --out, or "
-            f"go on with {'an' if job[0] in 'aeiou' else 'a'} {job} that was stopped there with --resume."
-        )
     if not (folder / name).is_file():
         raise InputError(
             f"there is no {job} to resume in {folder}: it holds {list_some(content, 4)}, but no {name}. Name another "
-            "folder with --out."
+            f"folder with {argument('out')}."
         )
     return read_json(folder / name)
 
@@ -60,13 +57,13 @@ def check_same_job(folder: Path, job: str, before: dict[str, Any], now: dict[str
     Traceback (most recent call last):
     ...
     noiselayer.errors.InputError: the run in out was started otherwise, so it cannot be resumed: seed was 0, now 1.
-    Start it as it was, or name another folder with --out.
+    Start it as it was, or name another folder with out.
     """
     differing = differences(before, now)
     if differing:
         raise InputError(
             f"the {job} in {folder} was started otherwise, so it cannot be resumed: {differing}. Start it as it was, "
-            "or name another folder with --out."
+            f"or name another folder with {argument('out')}."
         )
 
 
@@ -118,7 +115,7 @@ class RunFolder:
             raise InputError(
                 f"the run in {self.path} was begun by another version of noiselayer (format "
                 f"{self.config.get('format')}, this one writes {config.get('format')}). Go on with the version that "
-                "began it, or name another folder with --out."
+                f"began it, or name another folder with {argument('out')}."
             )
         check_same_job(self.path, "run", _compared(self.config), _compared(config))
 

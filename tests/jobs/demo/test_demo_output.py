@@ -96,7 +96,7 @@ def test_a_demos_own_folder_is_replaced_and_other_files_stay(hurried: Demo, tmp_
 
 def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(InputError, match="is a file; name another with --out"):
+    with pytest.raises(InputError, match="is a file; name another with out"):
         DemoFolder(tmp_path / "file")
     with pytest.raises(InputError, match="cannot make the output folder"):
         DemoFolder(tmp_path / "file" / "below")

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from noiselayer.errors import InputError, list_some
+from noiselayer.errors import InputError, argument, list_some
+from noiselayer.files.targets import content_of
 from noiselayer.jobs.demo.demo_page import content_from_demo
 from noiselayer.jobs.demo.digits import RATE, Demo
 from noiselayer.jobs.demo.suspects import Suspect, find_suspects, label_errors
@@ -40,13 +41,11 @@ class DemoFolder:
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
-        if self.path.exists() and not self.path.is_dir():
-            raise InputError(f"the output folder {self.path} is a file; name another with --out.")
-        content = sorted(file.name for file in self.path.iterdir()) if self.path.is_dir() else []
+        content = content_of(self.path)
         if content and not self._is_a_demo():
             raise InputError(
                 f"the output folder {self.path} is in use (it holds {list_some(content, 4)}) and no earlier "
-                "demo has made it. Name another with --out."
+                f"demo has made it. Name another with {argument('out')}."
             )
         self._is_new = not self.path.exists()
         try:

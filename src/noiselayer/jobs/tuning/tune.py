@@ -18,7 +18,7 @@ from torch import Tensor
 from noiselayer.choices import ObjectiveName
 from noiselayer.data.inputs import Inputs
 from noiselayer.data.labeled import LabeledData, check_for_training
-from noiselayer.errors import InputError
+from noiselayer.errors import InputError, argument
 from noiselayer.files.whole_file import writing
 from noiselayer.jobs.tuning.criterion import Objective, choose_objective, held_out_samples
 from noiselayer.jobs.tuning.pruning import ReportObjective
@@ -149,7 +149,7 @@ def tune(
     folder = None if out is None else RunFolder(out, resume=resume)
     if folder is not None and folder.config is not None and "tuning" not in folder.config:
         raise InputError(
-            f"the folder {folder.path} holds a run of training, not a search; name another with --out."
+            f"the folder {folder.path} holds a run of training, not a search; name another with {argument('out')}."
         )
 
     def do_again(study: optuna.Study, trial: FrozenTrial) -> None:
@@ -191,7 +191,7 @@ def _one_device(hardware: Hardware) -> Hardware:
     if hardware.num_nodes > 1 or hardware.devices not in ("auto", 1, "1"):
         raise InputError(
             f"a trial is trained on one device; got devices {hardware.devices}, nodes {hardware.num_nodes}. Start the "
-            "command once for each device, on one storage and with --resume."
+            "command once for each device, on one storage and with {argument('resume')}."
         )
     return replace(hardware, devices=1, strategy="auto")
 
