@@ -1,5 +1,8 @@
 """From predictions: what soft answers are worth, what fitted ones cost, and what is refused."""
 
+import sys
+from collections.abc import Callable
+
 import pytest
 import torch
 from simulated import predictions
@@ -9,7 +12,10 @@ from noiselayer.estimation import (
     confusion_matrix,
     estimate_from_predictions,
     estimate_noise_matrix,
+    inverse_noise_matrix,
+    noise_matrix_from_inverse,
     relative_l1_error,
+    sparse_inverse_noise_matrix,
 )
 from noiselayer.noise import matrices as nm
 
@@ -22,6 +28,23 @@ def sets(seed: int, *, signal: float = 1.5, num_clean: int = 400) -> Sets:
     clean_labels, clean_probs = predictions(num_clean, 4, signal=signal, generator=generator)
     true, noisy_probs = predictions(8000, 4, signal=signal, generator=generator)
     return clean_probs, clean_labels, noisy_probs, corrupt_labels(true, Q, generator=generator)
+
+
+@pytest.mark.parametrize(
+    ("method", "equations"),
+    [
+        ("inverse", {inverse_noise_matrix, noise_matrix_from_inverse}),
+        ("auto", {inverse_noise_matrix, noise_matrix_from_inverse, sparse_inverse_noise_matrix}),
+    ],
+)
+def test_it_calls_the_functions_of_the_equations(method: str, equations: set[Callable[..., object]]) -> None:
+    called = set()
+    sys.setprofile(lambda frame, event, _: called.add(frame.f_code) if event == "call" else None)
+    try:
+        estimate_from_predictions(*sets(0), method=method, num_bootstrap=0)
+    finally:
+        sys.setprofile(None)
+    assert {function.__code__ for function in equations} <= called
 
 
 @pytest.mark.parametrize("soft", [True, False])
@@ -76,6 +99,28 @@ def test_bootstrap_errors_are_right_and_intervals_cover() -> None:
     scatter = torch.stack(estimates).std(0)
     assert float((torch.stack(stated).mean(0) / scatter).mean()) == pytest.approx(1.0, abs=0.15)
     assert 0.90 <= float(torch.stack(covered).mean()) <= 0.99
+
+
+def test_intervals_cover_where_errors_of_the_bootstrap_do_not() -> None:
+    """Draws are projected as the estimate is: what came out close to 0 by chance scatters too little."""
+    truth = nm.symmetric(4, 0.3)
+    by_error, by_interval = [], []
+    for seed in range(40):
+        generator = torch.Generator().manual_seed(seed)
+        clean_labels, clean_probs = predictions(200, 4, signal=1.5, generator=generator)
+        true, noisy_probs = predictions(4000, 4, signal=1.5, generator=generator)
+        noisy_labels = corrupt_labels(true, truth, generator=generator)
+        estimate = estimate_from_predictions(
+            clean_probs, clean_labels, noisy_probs, noisy_labels, method="inverse", num_bootstrap=40
+        )
+        assert estimate.interval is not None
+        assert estimate.standard_error is not None
+        low, high = estimate.interval
+        by_interval.append(((low <= truth) & (truth <= high)).double().mean())
+        within = (estimate.noise_matrix - truth).abs() <= 1.96 * estimate.standard_error
+        by_error.append(within.double().mean())
+    assert float(torch.stack(by_interval).mean()) > 0.92
+    assert float(torch.stack(by_error).mean()) < 0.91
 
 
 def test_same_answer_twice_another_with_another_draw() -> None:

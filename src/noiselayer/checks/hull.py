@@ -22,7 +22,7 @@ _EXPECTED = 5.0
 _ROUNDS, _STEPS = 20, 10
 _TINY = 1e-300
 _PORTION = 2**22
-_MEND = (
+_ADVICE = (
     "Use a matrix that was estimated on data like these; if it was, noise depends on the input: down-weight "
     "these samples or give their group a matrix of its own."
 )
@@ -56,7 +56,7 @@ def about_mixtures(
             Finding(
                 "input_dependent_noise",
                 f"Where the model predicts class {b // 2} with {('medium', 'high')[b % 2]} confidence, "
-                f"{_figures(seen, fitted, statistic)}. {_MEND}",
+                f"{_figures(seen, fitted, statistic)}. {_ADVICE}",
                 statistic,
                 p_value=p,
             )
@@ -85,7 +85,7 @@ def about_mixtures(
             findings.append(
                 Finding(
                     "input_dependent_noise",
-                    f"In group {int(names[b])}, {_figures(seen, fitted, statistic)}. {_MEND}",
+                    f"In group {int(names[b])}, {_figures(seen, fitted, statistic)}. {_ADVICE}",
                     statistic,
                     p_value=p,
                 )

@@ -25,7 +25,7 @@ from noiselayer.checks.significance import (
 __all__ = ["about_pairs", "independence"]
 
 _NAME = "input_dependent_noise"
-_MEND = (
+_ADVICE = (
     "One noise matrix cannot describe that. Down-weight or leave out the inputs it is worst for, use a noise "
     "matrix for each group, or clean the labels of that part first; the top-down loss assumes least."
 )
@@ -54,7 +54,7 @@ def about_pairs(probs: Tensor, true: Tensor, noisy: Tensor, groups: Tensor | Non
                 _NAME,
                 f"Noise depends on how hard a sample is: of the same true classes, {hard:.1%} of labels are "
                 f"wrong in the half that the model finds harder and {easy:.1%} in the easier half "
-                f"(z = {-z:.1f}). {_MEND}",
+                f"(z = {-z:.1f}). {_ADVICE}",
                 -z,
                 p_value=2 * normal_tail(abs(z)),
             )
@@ -69,7 +69,7 @@ def about_pairs(probs: Tensor, true: Tensor, noisy: Tensor, groups: Tensor | Non
                     _NAME,
                     f"Noisy labels of the same true class are distributed differently in {kind} (chi-square "
                     f"{statistic:.1f} on {degrees} degrees of freedom), most of all for class {worst}: "
-                    f"{_shares(true, noisy, parts, worst)}. {_MEND}",
+                    f"{_shares(true, noisy, parts, worst)}. {_ADVICE}",
                     statistic,
                     p_value=float(chi2_tail(torch.tensor(statistic), torch.tensor(degrees))),
                 )

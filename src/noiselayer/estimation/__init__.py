@@ -10,11 +10,10 @@ errors (:func:`estimate_noise_matrix`). Where the noisy annotator has labelled t
 from noiselayer.estimation.confusion import ConfusionCounts, confusion_matrix
 from noiselayer.estimation.cross_validation import SparsityPath, select_sparsity
 from noiselayer.estimation.from_confusions import estimate_from_predictions, estimate_noise_matrix
-from noiselayer.estimation.gold import gold_loss_correction
 from noiselayer.estimation.inverse import inverse_noise_matrix, noise_matrix_from_inverse
 from noiselayer.estimation.noise_estimate import NoiseEstimate, combine_estimates, relative_l1_error
-from noiselayer.estimation.pairs import estimate_from_pairs
 from noiselayer.estimation.sparse_inverse import sparse_inverse_noise_matrix
+from noiselayer.estimation.trusted_samples import estimate_from_pairs, gold_loss_correction
 
 __all__ = [
     "ConfusionCounts",

@@ -44,7 +44,7 @@ def select_sparsity(
 
     The samples behind both confusions are dealt out to folds (counts are enough for that: which sample is
     which does not matter). R is fitted to all folds but one and judged on the one left out, by how well the
-    joint distribution of prediction and noisy label is foretold, :math:`\|(C^*_f R - \tilde
+    joint distribution of prediction and noisy label is predicted, :math:`\|(C^*_f R - \tilde
     C_f)\,\mathrm{diag}(\pi)\|^2`.
 
     The held-out C* has errors of its own, which R multiplies: they add :math:`\sum_i R_{ij}^2 v_i` to column

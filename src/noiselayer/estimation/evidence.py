@@ -46,7 +46,7 @@ class Evidence(Protocol):
 
 
 def fixed_generator() -> torch.Generator:
-    """The generator of those who gave none: its seed is fixed, so that the same data give the same answer."""
+    """The generator used where none is given: its seed is fixed, so that the same data give the same answer."""
     return torch.Generator().manual_seed(0)
 
 

@@ -59,7 +59,7 @@ def estimate_noise_matrix(
 
     The model may be any whose answers tell the classes apart, if it was fitted to neither of the two sets. R
     is found by one of the methods below, made a probability matrix by Euclidean projection (never by
-    dividing), and turned into Q by Bayes' rule. Whatever had to be mended on the way is in the result.
+    dividing), and turned into Q by Bayes' rule. The result says what had to be corrected on the way.
 
     - "inverse": :func:`inverse_noise_matrix`, projected.
     - "sparse": :func:`sparse_inverse_noise_matrix` with ``sparsity``, or if that is None with the weight that
@@ -177,7 +177,8 @@ def estimate_from_predictions(
         num_bootstrap: Draws for ``standard_error``, each of which costs an estimate (for ten classes a
             millisecond, for a thousand seconds); 0 for the closed form.
         confidence: Of the intervals, between 0 and 1. They are in closed form, whatever ``num_bootstrap`` is:
-            percentiles of a bootstrap cover too little where a class was predicted with few mistakes or none.
+            percentiles of a bootstrap cover too little where a class was predicted with few mistakes or none, and so
+            does ``standard_error`` times 1.96 where entries are close to 0.
         generator: Of cross-validation and bootstrap, on the CPU; a fixed seed if None.
 
     Returns:

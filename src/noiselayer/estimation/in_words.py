@@ -1,4 +1,4 @@
-"""A noise matrix in words: who is taken for whom, how often, and how sure that is."""
+"""A noise matrix in words: which classes are taken for which, how often, and how sure that is."""
 
 from __future__ import annotations
 

@@ -28,8 +28,10 @@ class NoiseEstimate:
         method: How it was estimated: "inverse", "sparse", "pairs", "gold_loss_correction" or "combined".
         standard_error: Shape (K, K), of every entry of ``noise_matrix``; infinite where the data say nothing;
             None where the number of samples was not given. From a bootstrap it is the scatter of the whole
-            procedure. In closed form it is that of the estimate before it is projected: too large near 0 and
-            1 and for a sparse estimate, never a quiet zero.
+            procedure, and 1.96 of it make no interval: draws are projected as the estimate is, so that an entry
+            that came out close to 0 by chance scatters too little; use ``interval``. In closed form it is that of
+            the estimate before it is projected: too large near 0 and 1 and for a sparse estimate, never a quiet
+            zero.
         interval: Lower and upper ends, each of shape (K, K), or None. A sparse entry of 0 has one too.
         confidence: The share of true entries that the intervals are meant to cover.
         condition_number: Of C*, how many times its relative errors may grow in R; None where no C* was used.

@@ -138,14 +138,14 @@ def about_condition(C: Tensor, evidence: Evidence | None) -> list[str]:
     """
     values = torch.linalg.svdvals(C)
     smallest = float(values[-1])
-    mend = "Measure with a model that tells the classes apart better, or merge classes."
+    advice = "Measure with a model that tells the classes apart better, or merge classes."
     if is_singular(C):
-        return [f"clean_confusion is singular: noise_matrix is one of many that fit. {mend}"]
+        return [f"clean_confusion is singular: noise_matrix is one of many that fit. {advice}"]
     condition = float(values[0]) / smallest
     if condition > _ILL_CONDITIONED:
         return [
             f"clean_confusion is ill-conditioned (condition number {condition:.3g}): its small errors become "
-            f"large ones in noise_matrix. {mend}"
+            f"large ones in noise_matrix. {advice}"
         ]
     if evidence is not None:
         # The norm of a matrix of independent errors is about twice the length of its columns.
@@ -153,7 +153,7 @@ def about_condition(C: Tensor, evidence: Evidence | None) -> list[str]:
         if smallest < scatter:
             return [
                 "clean_confusion cannot be told from a singular matrix (smallest singular value "
-                f"{smallest:.2g}, sampling error {scatter:.2g}): use more clean samples. {mend}"
+                f"{smallest:.2g}, sampling error {scatter:.2g}): use more clean samples. {advice}"
             ]
     return []
 

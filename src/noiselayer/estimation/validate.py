@@ -37,7 +37,7 @@ def check_confusion(
     Args:
         confusion: The matrix.
         name: What to call it in the message.
-        empty_columns: Shape (K,), bool: columns that nobody will read.
+        empty_columns: Shape (K,), bool: columns that are not read.
         num_columns: How many of the K columns there are; all if None.
 
     >>> check_confusion(torch.tensor([[0.9, 0.1], [0.3, 0.7]]), name="clean_confusion")
@@ -71,14 +71,14 @@ def check_confusion(
     if bool((off > tolerance).any()):
         *_, column = (off > tolerance).nonzero()[0].tolist()
         total = float(values.sum(-2)[off > tolerance][0])
-        mend = (
+        advice = (
             "Its rows do: if rows are given labels, as in scikit-learn and torchmetrics, transpose it."
             if bool(((values.sum(-1) - 1).abs() <= tolerance).all())
             else "Divide counts by their column sums."
         )
         raise ValueError(
             f"{name} columns must sum to 1 (column = given label); column {column} sums to {total:.4g}. "
-            f"{mend}"
+            f"{advice}"
         )
 
 
