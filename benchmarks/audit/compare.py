@@ -66,7 +66,9 @@ def methods_of(file: Any, cleanlab_python: str) -> dict[str, dict[str, Any]]:
     labels, probs = file["labels"], file["probs"].astype(np.float32)
     own = probs[np.arange(len(labels)), labels]
     differs = probs.argmax(axis=1) != labels
-    audit = audit_labels(torch.from_numpy(labels), torch.from_numpy(probs), probs_of=str(file["probs_of"]))
+    audit = audit_labels(
+        torch.from_numpy(labels), torch.from_numpy(probs), probs_predict=str(file["probs_predict"])
+    )
     error = audit.error_probability.double().numpy()
     found: dict[str, dict[str, Any]] = {
         "noiselayer": {
@@ -116,7 +118,7 @@ def with_the_true_matrix(file: Any) -> dict[str, float]:
     Q = counts / counts.sum(dim=0)
     first = first_pass([Batch(0, labels, probs, None)], K)
     confusion = confusion_by_prediction(first.counts)
-    audit = audit_labels(labels, probs, Q, probs_of=str(file["probs_of"]))
+    audit = audit_labels(labels, probs, Q, probs_predict=str(file["probs_predict"]))
     return {
         "count": audit.wrong.total,
         "likelihood": fit_noise_model(first.samples, confusion, noise_matrix=Q)[1],

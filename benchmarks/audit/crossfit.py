@@ -93,7 +93,7 @@ def main() -> None:
                 true=true[rows].astype(np.int64),
                 rows=rows,
                 class_names=CLASS_NAMES,
-                probs_of=fitted.probs_of,
+                probs_predict=fitted.probs_predict,
                 folds=args.folds,
                 epochs=args.epochs,
                 model=args.model,

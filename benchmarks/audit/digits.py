@@ -57,7 +57,7 @@ def main() -> None:
         for model, make in MODELS.items():
             pipeline = make_pipeline(StandardScaler(), make())
             probs = torch.from_numpy(cross_val_predict(pipeline, X, noisy.numpy(), method="predict_proba"))
-            audit = audit_labels(noisy, probs)
+            audit = audit_labels(noisy, probs, probs_predict="given")
             rows.append(
                 {
                     **{"noise": noise, "model": model, "wrong": int(wrong.sum())},

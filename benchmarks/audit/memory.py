@@ -45,7 +45,7 @@ def measure(run):
 """
 OURS = """
 from noiselayer.audit.stream import audit_stream
-measure(lambda: audit_stream(labels, sys.argv[1] + "/probs.npy", top=1000).flagged)
+measure(lambda: audit_stream(labels, sys.argv[1] + "/probs.npy", probs_predict="given", top=1000).flagged)
 """
 BATCHED = """
 from cleanlab.experimental.label_issues_batched import find_label_issues_batched

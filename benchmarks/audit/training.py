@@ -132,7 +132,9 @@ def ours(task: Task, args: argparse.Namespace, method: str, seed: int, folder: P
         )
     fitted = cross_fit(task.noisy(), options, folds=FOLDS, hardware=hardware, folder=folder / "folds")
     labels = torch.from_numpy(task.labels)
-    audit = noiselayer.audit_labels(labels, fitted.probs, fitted.noise_matrix, probs_of=fitted.probs_of)
+    audit = noiselayer.audit_labels(
+        labels, fitted.probs, fitted.noise_matrix, probs_predict=fitted.probs_predict
+    )
     last = fit_classifier(
         task.noisy(),
         options_of(args, seed, method="known"),

@@ -16,7 +16,7 @@ __all__ = [
     "OnNonFinite",
     "Optimizer",
     "Overlapping",
-    "ProbsOf",
+    "ProbsPredict",
     "ReviewFormat",
     "Rule",
     "Schedule",
@@ -46,7 +46,7 @@ OnNonFinite: TypeAlias = Literal["stop", "skip"]
 """What a batch does whose loss is not a number."""
 Overlapping: TypeAlias = Literal["error", "drop"]
 """What becomes of samples that stand in two sets."""
-ProbsOf: TypeAlias = Literal["noisy", "true"]
+ProbsPredict: TypeAlias = Literal["given", "true"]
 """What a model's probabilities are of."""
 ReviewFormat: TypeAlias = Literal["label-studio", "fiftyone", "csv"]
 """The tool that suspect labels are written for."""

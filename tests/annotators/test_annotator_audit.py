@@ -23,9 +23,9 @@ def labelled(n: int = 3000) -> tuple[Tensor, Tensor, Tensor, Tensor]:
 def test_a_label_is_judged_by_its_own_annotator() -> None:
     truth, labels, annotators, probs = labelled()
     wrong = labels != truth
-    pooled = audit_labels(labels, probs, probs_of="true", check_model=False)
+    pooled = audit_labels(labels, probs, probs_predict="true", check_model=False)
     found = audit_annotators(
-        labels, probs, annotators, probs_of="true", annotator_names=["careful", "careless"]
+        labels, probs, annotators, probs_predict="true", annotator_names=["careful", "careless"]
     )
     assert found.annotators is not None
     expected = torch.stack([matrices.symmetric(3, 0.02), matrices.pair_flip(3, 0.45)])
@@ -43,7 +43,7 @@ def test_verified_labels_are_right_and_tell_nothing_of_a_annotator() -> None:
     _, labels, annotators, probs = labelled(900)
     verified = torch.zeros(900, dtype=torch.bool)
     verified[:100] = True
-    found = audit_annotators(labels, probs, annotators, probs_of="true", verified=verified)
+    found = audit_annotators(labels, probs, annotators, probs_predict="true", verified=verified)
     assert not found.label_errors[:100].any()
     assert bool((found.labels[:100] == labels[:100]).all())
     assert found.annotators is not None
@@ -53,4 +53,4 @@ def test_verified_labels_are_right_and_tell_nothing_of_a_annotator() -> None:
 def test_annotators_of_other_samples_are_refused() -> None:
     _, labels, annotators, probs = labelled(90)
     with pytest.raises(ValueError, match=r"annotators must have shape \(90,\), one per label; got \(89,\)"):
-        audit_annotators(labels, probs, annotators[1:])
+        audit_annotators(labels, probs, annotators[1:], probs_predict="given")

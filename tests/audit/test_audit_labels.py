@@ -30,7 +30,7 @@ def simulated(
 def test_with_a_given_matrix_it_is_bayes_rule_in_a_loop(skewed: Tensor) -> None:
     Q = skewed.float()
     probs, labels, _ = simulated(Q, N=50)
-    audit = audit_labels(labels, probs, Q, probs_of="true", calibrate=False)
+    audit = audit_labels(labels, probs, Q, probs_predict="true", calibrate=False)
     for n in range(50):
         joint = [float(Q[labels[n], i] * probs[n, i]) for i in range(3)]
         assert float(audit.error_probability[n]) == pytest.approx(
@@ -39,25 +39,25 @@ def test_with_a_given_matrix_it_is_bayes_rule_in_a_loop(skewed: Tensor) -> None:
     torch.testing.assert_close(audit.error_probability, label_error_probability(probs.log(), labels, Q))
     torch.testing.assert_close(audit.posterior, posterior(probs.log(), labels, Q))
     assert audit.temperature is None
-    assert audit.probs_of == "true"
+    assert audit.probs_predict == "true"
 
 
 def test_a_transposed_matrix_is_refused(skewed: Tensor) -> None:
     probs, labels, _ = simulated(skewed.float(), N=50)
     with pytest.raises(ValueError, match=r"Its rows do: if rows are true\s+classes"):
-        audit_labels(labels, probs, skewed.float().T.contiguous())
+        audit_labels(labels, probs, skewed.float().T.contiguous(), probs_predict="given")
 
 
-@pytest.mark.parametrize("probs_of", ["true", "noisy"])
+@pytest.mark.parametrize("probs_predict", ["true", "given"])
 @pytest.mark.parametrize(
     "Q",
     [pair_flip(4, 0.3), symmetric(4, 0.3), random(4, 0.3, generator=torch.Generator().manual_seed(1))],
     ids=["pair", "symmetric", "random"],
 )
-def test_matrix_count_and_verdicts_are_found_from_noisy_labels_alone(probs_of: str, Q: Tensor) -> None:
+def test_matrix_count_and_verdicts_are_found_from_noisy_labels_alone(probs_predict: str, Q: Tensor) -> None:
     probs, labels, truth = simulated(Q, N=4000, sharpness=4.0)
-    given = probs if probs_of == "true" else probs @ Q.T
-    audit = audit_labels(labels, given, probs_of=probs_of)  # type: ignore[arg-type]
+    given = probs if probs_predict == "true" else probs @ Q.T
+    audit = audit_labels(labels, given, probs_predict=probs_predict)  # type: ignore[arg-type]
     wrong = labels != truth
     assert float((audit.noise_matrix - Q).abs().max()) < 0.06
     assert audit.wrong.total == pytest.approx(int(wrong.sum()), rel=0.1)
@@ -73,7 +73,7 @@ def test_overconfident_and_unsure_models_are_calibrated() -> None:
     wrong = (labels != truth).float()
     for power in (0.4, 3.0):
         distorted = probs.pow(power) / probs.pow(power).sum(dim=1, keepdim=True)
-        audit = audit_labels(labels, distorted, Q, probs_of="true")
+        audit = audit_labels(labels, distorted, Q, probs_predict="true")
         assert audit.temperature == pytest.approx(power, rel=0.15)
         assert float(((audit.error_probability - wrong) ** 2).mean()) < 0.045
         sure = audit.error_probability > 0.9
@@ -103,7 +103,7 @@ def test_many_classes_by_their_likeliest_ones_equal_all_of_them() -> None:
     assert bool((few.index == labels.unsqueeze(1)).any(dim=1).all())  # type: ignore[union-attr]
     e = NoiseModel(Q).score(few).error_probability
     torch.testing.assert_close(e, label_error_probability(probs.log(), labels, Q), atol=0.02, rtol=0)
-    audit = audit_labels(labels, probs, Q, probs_of="true", calibrate=False)
+    audit = audit_labels(labels, probs, Q, probs_predict="true", calibrate=False)
     torch.testing.assert_close(audit.posterior.sum(dim=1), torch.ones(300))
 
 
@@ -111,7 +111,7 @@ def test_many_classes_by_their_likeliest_ones_equal_all_of_them() -> None:
 def test_diffuse_noise_among_many_classes_is_found(K: int) -> None:
     Q = symmetric(K, 0.15)
     probs, labels, truth = simulated(Q, N=100 * K, sharpness=4.5)
-    audit = audit_labels(labels, probs @ Q.T, check_model=False)
+    audit = audit_labels(labels, probs @ Q.T, check_model=False, probs_predict="given")
     wrong = labels != truth
     assert audit.wrong.total == pytest.approx(int(wrong.sum()), rel=0.1)
     hits = int((audit.is_error & wrong).sum())
@@ -146,7 +146,7 @@ def test_single_labels_are_judged_with_evened_confusions_and_the_same_number() -
     assert after == pytest.approx(before, rel=1e-4)
     torch.testing.assert_close(judging.noise_matrix.diagonal(), fitted.noise_matrix.diagonal())
     torch.testing.assert_close(judging.noise_matrix.sum(dim=0), torch.ones(4, dtype=torch.float64))
-    audit = audit_labels(labels, probs, check_model=False)
+    audit = audit_labels(labels, probs, check_model=False, probs_predict="given")
     own = audit.posterior.gather(1, labels.unsqueeze(1)).squeeze(1)
     torch.testing.assert_close(1 - own, audit.error_probability, atol=1e-5, rtol=1e-4)
 
@@ -155,7 +155,7 @@ def test_verified_labels_are_right_and_not_counted() -> None:
     Q = pair_flip(3, 0.3)
     probs, labels, truth = simulated(Q)
     verified = (labels == truth) & (torch.arange(len(labels)) % 2 == 0)
-    audit = audit_labels(labels, probs, probs_of="true", verified=verified)
+    audit = audit_labels(labels, probs, probs_predict="true", verified=verified)
     assert not bool(audit.error_probability[verified].any())
     assert not bool(audit.is_error[verified].any())
     assert bool((audit.suggested_label[verified] == labels[verified]).all())
@@ -168,8 +168,8 @@ def test_relabelling_the_classes_permutes_the_answer() -> None:
     Q = random(4, 0.3, generator=torch.Generator().manual_seed(4))
     probs, labels, _ = simulated(Q, N=1000)
     order = torch.tensor([2, 0, 3, 1])
-    plain = audit_labels(labels, probs, check_model=False)
-    renamed = audit_labels(order.argsort()[labels], probs[:, order], check_model=False)
+    plain = audit_labels(labels, probs, check_model=False, probs_predict="given")
+    renamed = audit_labels(order.argsort()[labels], probs[:, order], check_model=False, probs_predict="given")
     torch.testing.assert_close(renamed.error_probability, plain.error_probability, atol=1e-4, rtol=1e-3)
     torch.testing.assert_close(
         renamed.noise_matrix, plain.noise_matrix[order][:, order], atol=1e-4, rtol=1e-3
@@ -178,13 +178,13 @@ def test_relabelling_the_classes_permutes_the_answer() -> None:
 
 def test_ranks_rows_and_suggestions_belong_together() -> None:
     probs, labels, _ = simulated(pair_flip(4, 0.3), N=500)
-    audit = audit_labels(labels, probs, probs_of="true")
+    audit = audit_labels(labels, probs, probs_predict="true")
     by_rank = audit.error_probability[audit.rank.argsort()]
     assert bool((by_rank[:-1] >= by_rank[1:]).all())
     assert bool((audit.suggested_label[audit.is_error] != labels[audit.is_error]).all())
     assert audit.flagged == int(audit.is_error.sum())
     torch.testing.assert_close(audit.sample_weights(), 1 - audit.error_probability)
-    top = audit_labels(labels, probs, probs_of="true", top=20)
+    top = audit_labels(labels, probs, probs_predict="true", top=20)
     assert top.samples.tolist() == audit.rank.argsort()[:20].tolist()
     assert (top.flagged, top.wrong.total) == (audit.flagged, audit.wrong.total)
     with pytest.raises(ValueError, match=r"corrected_labels needs a row for each of the 500 samples, and 20"):
@@ -195,14 +195,14 @@ def test_the_interval_of_the_count_covers_at_a_known_matrix() -> None:
     Q, covered = symmetric(3, 0.2), 0
     for seed in range(40):
         probs, labels, truth = simulated(Q, N=400, seed=seed)
-        wrong = audit_labels(labels, probs, Q, probs_of="true", calibrate=False, check_model=False).wrong
+        wrong = audit_labels(labels, probs, Q, probs_predict="true", calibrate=False, check_model=False).wrong
         covered += wrong.total_low <= int((labels != truth).sum()) <= wrong.total_high
     assert 34 <= covered <= 40  # 95 % of 40 is 38
 
 
 def test_labels_that_are_all_right_are_left_alone() -> None:
     probs, labels, _ = simulated(torch.eye(3), N=3000, sharpness=4.0)
-    audit = audit_labels(labels, probs)
+    audit = audit_labels(labels, probs, probs_predict="given")
     assert audit.wrong.total < 15
     assert audit.flagged < 10
 
@@ -236,14 +236,16 @@ def test_what_the_first_pass_keeps_does_not_depend_on_the_batches() -> None:
 
 def test_what_contradicts_the_noise_model_is_said() -> None:
     probs, labels, _ = simulated(symmetric(3, 0.05), N=3000, sharpness=5.0)
-    findings = audit_labels(labels, probs, symmetric(3, 0.5), probs_of="true", calibrate=False).findings
+    findings = audit_labels(labels, probs, symmetric(3, 0.5), probs_predict="true", calibrate=False).findings
     assert "input_dependent_noise" in {finding.name for finding in findings}
-    assert audit_labels(labels, probs, check_model=False).findings == ()
+    assert audit_labels(labels, probs, check_model=False, probs_predict="given").findings == ()
 
 
 def test_classes_without_labels_are_named() -> None:
     probs = torch.tensor([[0.6, 0.3, 0.1], [0.3, 0.6, 0.1]]).repeat(50, 1)
-    audit = audit_labels(torch.tensor([0, 1]).repeat(50), probs, class_names=["a", "b", "c"])
+    audit = audit_labels(
+        torch.tensor([0, 1]).repeat(50), probs, class_names=["a", "b", "c"], probs_predict="given"
+    )
     assert audit.warnings[0] == "no sample carries the label c: nothing can be said of the noise there."
 
 
@@ -253,11 +255,13 @@ def test_a_matrix_that_is_a_weak_models_confusion_is_doubted_first(generator: to
     partner = true + 1 - 2 * (true % 2)
     guess = torch.where(torch.rand(1500, generator=generator) < 0.45, true, partner)
     logits = 0.5 * torch.randn(1500, 4, generator=generator) + 2.5 * torch.eye(4)[guess]
-    audit = audit_labels(true, logits.softmax(dim=1))
+    audit = audit_labels(true, logits.softmax(dim=1), probs_predict="given")
     assert "4 of 4 classes carry another label at least as often as their own" in audit.warnings[0]
-    known = audit_labels(true, logits.softmax(dim=1), symmetric(4, 0.1))
+    known = audit_labels(true, logits.softmax(dim=1), symmetric(4, 0.1), probs_predict="given")
     assert known.warnings == ()
-    better = audit_labels(true, (0.5 * logits + 2.5 * torch.eye(4)[true]).softmax(dim=1))
+    better = audit_labels(
+        true, (0.5 * logits + 2.5 * torch.eye(4)[true]).softmax(dim=1), probs_predict="given"
+    )
     assert better.warnings == ()
 
 
@@ -265,7 +269,7 @@ def test_the_result_as_a_table(tmp_path) -> None:  # type: ignore[no-untyped-def
     import pandas as pd
 
     probs, labels, _ = simulated(pair_flip(3, 0.3), N=100)
-    audit = audit_labels(labels, probs, class_names=["a", "b", "c"])
+    audit = audit_labels(labels, probs, class_names=["a", "b", "c"], probs_predict="given")
     frame = audit.to_frame(ids=[f"{k}.png" for k in range(100)])
     assert frame["rank"].tolist() == list(range(100))
     assert frame["id"][0] == f"{frame['sample'][0]}.png"
@@ -294,7 +298,14 @@ GOOD = torch.tensor([[0.9, 0.1], [0.2, 0.8]])
         ([0, 1], torch.tensor([[0.9, 0.1], [1.5, -0.5]]), {}, ValueError, "row 1 holds -0.5"),
         ([0, 1], GOOD, {"noise_matrix": torch.eye(3)}, ValueError, "is 3 x 3, but there are 2 classes"),
         ([0, 1], GOOD, {"noise_matrix": 2 * torch.eye(2)}, ValueError, "columns must sum to 1"),
-        ([0, 1], GOOD, {"probs_of": "clean"}, ValueError, "probs_of must be 'true'"),
+        (
+            [0, 1],
+            GOOD,
+            {"probs_predict": "clean"},
+            ValueError,
+            "'given' for a model trained on noisy.*got 'clean'",
+        ),
+        ([0, 1], GOOD, {"probs_predict": None}, ValueError, "'true' for one that predicts.*got None"),
         ([0, 1], GOOD, {"calibrate": False}, ValueError, "calibrate=False needs noise_matrix"),
         ([0, 1], GOOD, {"threshold": 2.0}, ValueError, "threshold is an error probability"),
         ([0, 1], GOOD, {"top": 0}, ValueError, "top is how many rows"),
@@ -314,4 +325,4 @@ GOOD = torch.tensor([[0.9, 0.1], [0.2, 0.8]])
 def test_what_it_refuses(labels, probs, options, error, message) -> None:  # type: ignore[no-untyped-def]
     labels = torch.tensor(labels) if labels else torch.zeros(0, dtype=torch.long)
     with pytest.raises(error, match=message):
-        audit_labels(labels, probs, **options)
+        audit_labels(labels, probs, **{"probs_predict": "given", **options})

@@ -30,7 +30,7 @@ def arrays() -> tuple[Any, Any]:
 @pytest.mark.parametrize("kind", ["array", "map", "path", "parquet", "batches"])
 def test_every_source_gives_the_same(kind: str, arrays: tuple[Any, Any], tmp_path: Path) -> None:
     labels, probs = arrays
-    expected = audit_labels(labels, probs, probs_of="true")
+    expected = audit_labels(labels, probs, probs_predict="true")
     np.save(tmp_path / "probs.npy", probs)
 
     def batches() -> Iterator[tuple[Any, Any]]:
@@ -44,13 +44,13 @@ def test_every_source_gives_the_same(kind: str, arrays: tuple[Any, Any], tmp_pat
         "parquet": (None, _parquet(tmp_path / "probs.parquet", labels, probs)),
         "batches": (None, batches),
     }[kind]
-    found = audit_stream(given_labels, given, probs_of="true", top=None)
+    found = audit_stream(given_labels, given, probs_predict="true", top=None)
     torch.testing.assert_close(found.error_probability, expected.error_probability, atol=1e-5, rtol=1e-4)
     torch.testing.assert_close(found.noise_matrix, expected.noise_matrix)
     assert found.suggested_label.tolist() == expected.suggested_label.tolist()
     assert found.wrong.total == pytest.approx(expected.wrong.total)
     assert found.wrong.total_high == pytest.approx(expected.wrong.total_high)
-    top = audit_stream(given_labels, given, probs_of="true", top=7)
+    top = audit_stream(given_labels, given, probs_predict="true", top=7)
     assert top.samples.tolist() == expected.rank.argsort()[:7].tolist()
     assert top.flagged == expected.flagged
     with pytest.raises(ValueError, match="posterior needs the probabilities"):
@@ -73,7 +73,7 @@ def test_batches_of_several_megabytes_from_a_file(tmp_path: Path) -> None:
     wrong = generator.random(60_000) < 0.1
     probs[np.arange(60_000), np.where(wrong, (labels + 1) % 40, labels)] = 0.9
     np.save(tmp_path / "probs.npy", probs)
-    audit = audit_stream(labels, tmp_path / "probs.npy", top=10, check_model=False)
+    audit = audit_stream(labels, tmp_path / "probs.npy", top=10, check_model=False, probs_predict="given")
     assert audit.num_samples == 60_000
     assert wrong[audit.samples].all()
     assert audit.flagged == pytest.approx(wrong.sum(), rel=0.01)
@@ -85,8 +85,8 @@ def test_a_part_of_a_map_is_that_part(part: slice, arrays: tuple[Any, Any], tmp_
     labels, probs = arrays
     np.save(tmp_path / "probs.npy", probs)
     mapped = np.load(tmp_path / "probs.npy", mmap_mode="r")
-    got = audit_stream(labels[part], mapped[part], probs_of="true", top=len(labels))
-    expected = audit_stream(labels[part], probs[part], probs_of="true", top=len(labels))
+    got = audit_stream(labels[part], mapped[part], probs_predict="true", top=len(labels))
+    expected = audit_stream(labels[part], probs[part], probs_predict="true", top=len(labels))
     assert torch.equal(got.samples, expected.samples)
     torch.testing.assert_close(got.noise_matrix, expected.noise_matrix)
 
@@ -94,12 +94,12 @@ def test_a_part_of_a_map_is_that_part(part: slice, arrays: tuple[Any, Any], tmp_
 def test_a_generator_is_refused_and_one_that_changes_too(arrays: tuple[Any, Any]) -> None:
     labels, probs = arrays
     with pytest.raises(ValueError, match="probs is a generator, which can be read once"):
-        audit_stream(None, (part for part in [(labels, probs)]))
+        audit_stream(None, (part for part in [(labels, probs)]), probs_predict="given")
     once = iter([(labels, probs)])
     with pytest.raises(
         ValueError, match="the second pass over the batches gave 0 samples, the first one 3000"
     ):
-        audit_stream(None, lambda: once, check_model=False)
+        audit_stream(None, lambda: once, check_model=False, probs_predict="given")
 
 
 def test_the_row_at_fault_is_named_by_its_position(arrays: tuple[Any, Any]) -> None:
@@ -112,7 +112,7 @@ def test_the_row_at_fault_is_named_by_its_position(arrays: tuple[Any, Any]) -> N
             yield labels[start : start + 1000], bad[start : start + 1000]
 
     with pytest.raises(ValueError, match="row 2500 holds NaN"):
-        audit_stream(None, batches)
+        audit_stream(None, batches, probs_predict="given")
 
 
 @pytest.mark.parametrize(
@@ -127,7 +127,7 @@ def test_the_row_at_fault_is_named_by_its_position(arrays: tuple[Any, Any]) -> N
 )
 def test_what_it_refuses(labels: Any, probs: Any, error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
-        audit_stream(labels, probs)
+        audit_stream(labels, probs, probs_predict="given")
 
 
 def test_memory_does_not_grow_with_the_samples(tmp_path: Path) -> None:
@@ -142,7 +142,7 @@ rows[np.arange(10_000), labels] = 0.9
 def batches():
     for _ in range(N // 10_000):
         yield labels, rows
-audit_stream(None, batches, check_model=False)
+audit_stream(None, batches, check_model=False, probs_predict="given")
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
 """
     few, many = (
@@ -163,8 +163,8 @@ def test_probabilities_of_a_table_are_read_in_pieces(arrays: tuple[Any, Any], tm
     frame.to_parquet(tmp_path / "probs.parquet")
     batches = batches_of_columns(tmp_path / "probs.parquet", names, torch.from_numpy(labels))
     assert batches is not None
-    found = audit_stream(None, batches, probs_of="true", top=None)
-    expected = audit_labels(labels, probs, probs_of="true")
+    found = audit_stream(None, batches, probs_predict="true", top=None)
+    expected = audit_labels(labels, probs, probs_predict="true")
     torch.testing.assert_close(found.error_probability, expected.error_probability, atol=1e-5, rtol=1e-4)
     assert batches_of_columns(tmp_path / "probs.parquet", names[1:], labels) is None
     assert batches_of_columns(tmp_path / "probs.parquet", names, labels[1:]) is None

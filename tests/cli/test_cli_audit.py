@@ -34,7 +34,7 @@ def test_models_are_cross_fitted_and_find_the_errors(run: Run, vectors: Path, tm
     audit = load_audit(tmp_path / "audit")
     with np.load(vectors) as file:
         wrong = file["y"] != file["y_true"]
-    assert (audit.probs_of, audit.folds, audit.num_samples) == ("noisy", 2, 90)
+    assert (audit.probs_predict, audit.folds, audit.num_samples) == ("given", 2, 90)
     assert audit.class_names == ("cat", "dog", "bird")
     found = audit.labels["sample"][audit.labels["is_error"]]
     assert len(found) > 0
@@ -59,7 +59,7 @@ def test_models_are_cross_fitted_and_find_the_errors(run: Run, vectors: Path, tm
 
 
 def test_probabilities_from_a_file(run: Run, vectors: Path, probs: Path, tmp_path: Path) -> None:
-    arguments = ["audit", vectors, "--labels", "y", "--probs", probs, "--probs-of", "true", "--top", 5]
+    arguments = ["audit", vectors, "--labels", "y", "--probs", probs, "--probs-predict", "true", "--top", 5]
     result = run(*arguments, "--out", tmp_path / "audit")
     assert result.exit_code == 0, result.output
     audit = load_audit(tmp_path / "audit")
@@ -70,10 +70,10 @@ def test_probabilities_from_a_file(run: Run, vectors: Path, probs: Path, tmp_pat
     assert wrong[audit.labels["sample"]].all()
     assert audit.labels["suggested_label"].tolist() == true[audit.labels["sample"]].tolist()
     assert audit.labels["id"].tolist() == [str(k) for k in audit.labels["sample"]]
-    assert (audit.probs_of, audit.folds) == ("true", None)
+    assert (audit.probs_predict, audit.folds) == ("true", None)
     np.savetxt(tmp_path / "probs.csv", np.load(probs), delimiter=",", header="bird,cat,dog", comments="")
     by_name = run(
-        *("audit", vectors, "--labels", "y", "--probs", tmp_path / "probs.csv", "--probs-of", "true"),
+        *("audit", vectors, "--labels", "y", "--probs", tmp_path / "probs.csv", "--probs-predict", "true"),
         *("--out", tmp_path / "named"),
     )
     assert by_name.exit_code == 0, by_name.output
@@ -99,16 +99,16 @@ def test_a_runs_own_training_data_are_refused(run: Run, vectors: Path, tmp_path:
 @pytest.mark.parametrize(
     ("extra", "message"),
     [
-        (["--probs", "PROBS"], "--probs needs --probs-of"),
-        (["--probs-of", "true"], "--probs-of is about --probs"),
-        (["--probs", "PROBS", "--probs-of", "true", "--epochs", "3"], "--epochs would train models"),
-        (["--probs", "PROBS", "--probs-of", "true", "--run", "x"], "give one of them"),
+        (["--probs", "PROBS"], "--probs needs --probs-predict"),
+        (["--probs-predict", "true"], "--probs-predict is about --probs"),
+        (["--probs", "PROBS", "--probs-predict", "true", "--epochs", "3"], "--epochs would train models"),
+        (["--probs", "PROBS", "--probs-predict", "true", "--run", "x"], "give one of them"),
         (["--in-sample"], "--in-sample is about --run"),
         (["--folds", "1"], "folds must be at least 2"),
         (["--threshold", "2"], "threshold is an error probability"),
-        (["--probs", "nowhere.npy", "--probs-of", "true"], "cannot read nowhere.npy"),
-        (["--probs", "SHORT", "--probs-of", "true"], r"must hold a row for each of the 90 samples"),
-        (["--probs", "LOGITS", "--probs-of", "true"], "If these are logits, apply softmax"),
+        (["--probs", "nowhere.npy", "--probs-predict", "true"], "cannot read nowhere.npy"),
+        (["--probs", "SHORT", "--probs-predict", "true"], r"must hold a row for each of the 90 samples"),
+        (["--probs", "LOGITS", "--probs-predict", "true"], "If these are logits, apply softmax"),
     ],
 )
 def test_what_it_refuses(
@@ -126,7 +126,7 @@ def test_what_it_refuses(
 def test_a_folder_in_use_is_left_alone(run: Run, vectors: Path, probs: Path, tmp_path: Path) -> None:
     (tmp_path / "used").mkdir()
     (tmp_path / "used" / "mine.txt").write_text("mine")
-    arguments = ["audit", vectors, "--labels", "y", "--probs", probs, "--probs-of", "true"]
+    arguments = ["audit", vectors, "--labels", "y", "--probs", probs, "--probs-predict", "true"]
     result = run(*arguments, "--out", tmp_path / "used")
     assert result.exit_code == 2
     assert "is in use (it holds mine.txt)" in result.output
@@ -144,7 +144,7 @@ def test_a_given_matrix_is_used(run: Run, vectors: Path, probs: Path, tmp_path: 
             "y",
             "--probs",
             probs,
-            "--probs-of",
+            "--probs-predict",
             "true",
             "--out",
             tmp_path / "audit",

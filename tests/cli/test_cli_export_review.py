@@ -23,7 +23,7 @@ def audit_of(folder: Path, path: Path, names: list[str], ids: list[str], **readi
     one = {"labels": 2, "expected": 1.0, "low": 0.0, "high": 2.0}
     audit = SavedAudit(
         class_names=tuple(names),
-        probs_of="noisy",
+        probs_predict="given",
         num_samples=4,
         threshold=0.5,
         counts={

@@ -36,7 +36,7 @@ def audited(vectors: Path, tmp_path: Path) -> Path:
     one = {"labels": 30, "expected": 3.0, "low": 1.0, "high": 6.0}
     audit = SavedAudit(
         class_names=("cat", "dog", "bird"),
-        probs_of="noisy",
+        probs_predict="given",
         num_samples=90,
         threshold=0.5,
         counts={

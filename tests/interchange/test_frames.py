@@ -77,11 +77,11 @@ def test_an_audit_corrects_by_name_and_in_the_order_of_the_samples() -> None:
     labels = truth.clone()
     labels[[5, 17, 42]] = (truth[[5, 17, 42]] + 1) % 3
     names = ("bird", "cat", "dog")
-    result = audit_labels(labels, probs, class_names=names)
+    result = audit_labels(labels, probs, class_names=names, probs_predict="given")
     assert corrected_labels(result) == [names[k] for k in truth.tolist()]
     assert corrected_labels(result, above=1.0) == [names[k] for k in labels.tolist()]
     with pytest.raises(InputError, match="holds 2 of 300 samples; audit all of them, without top"):
-        corrected_labels(audit_labels(labels, probs, class_names=names, top=2))
+        corrected_labels(audit_labels(labels, probs, class_names=names, top=2, probs_predict="given"))
     with pytest.raises(InputError, match="above must be a probability"):
         corrected_labels(result, above=2)
 

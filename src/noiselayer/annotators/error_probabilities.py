@@ -24,7 +24,7 @@ def audit_annotators(
     annotators: Any,
     *,
     noise_matrix: Tensor | None = None,
-    probs_of: Literal["true", "noisy"] = "noisy",
+    probs_predict: Literal["given", "true"] | None = None,
     verified: Any = None,
     annotator_names: Sequence[str] | None = None,
     class_names: Sequence[str] | None = None,
@@ -42,8 +42,7 @@ def audit_annotators(
         annotators: Shape (N,), integers from 0, who gave each label.
         noise_matrix: Shape (K, K), columns = true classes, of all annotators together, if it is known better than
             the probabilities tell it.
-        probs_of: "noisy" for a model trained to repeat the noisy labels, "true" for one trained through a noise
-            matrix or on clean labels.
+        probs_predict: "given" or "true", required; see :func:`noiselayer.audit_labels`.
         verified: Shape (N,), bool: labels that are known to be right. They tell nothing of their annotator: who
             verified them chose them.
         annotator_names: For tables and messages.
@@ -66,7 +65,7 @@ def audit_annotators(
     >>> annotators = torch.arange(3000) // 1500
     >>> wrong = (torch.rand(3000, generator=generator) < 0.4) & (annotators == 1)  # the second is careless
     >>> labels = torch.where(wrong, (truth + 1) % 3, truth)
-    >>> found = audit_annotators(labels, (2 * scores).softmax(dim=1), annotators, probs_of="true")
+    >>> found = audit_annotators(labels, (2 * scores).softmax(dim=1), annotators, probs_predict="true")
     >>> (found.annotators.accuracy - torch.tensor([1.0, 0.6])).abs().max() < 0.05
     tensor(True)
     """
@@ -74,7 +73,7 @@ def audit_annotators(
         labels,
         probs,
         noise_matrix,
-        probs_of=probs_of,
+        probs_predict=probs_predict,
         verified=verified,
         class_names=class_names,
         check_model=False,

@@ -43,7 +43,7 @@ class AuditResult:
             sum to 1.
         noise_matrix_estimated: Whether it was estimated here.
         standard_error: Of its entries, shape (K, K); None if it was given without.
-        probs_of: What the probabilities were taken to be of: "true" classes or "noisy" labels.
+        probs_predict: What the probabilities were taken to be of: the "given" label or the "true" class.
         temperature: What their logarithms were divided by; None if they were taken as they are.
         learned_share: How much of the noise matrix the probabilities showed already, from 0 to 1.
         findings: What contradicts the noise model, see :func:`noiselayer.check_noise_model`.
@@ -64,7 +64,7 @@ class AuditResult:
     noise_matrix: Tensor
     noise_matrix_estimated: bool
     standard_error: Tensor | None
-    probs_of: Literal["true", "noisy"]
+    probs_predict: Literal["given", "true"]
     temperature: float | None
     learned_share: float
     findings: tuple[Finding, ...] = ()

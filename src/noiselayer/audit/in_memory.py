@@ -25,7 +25,7 @@ def audit_labels(
     probs: Any,
     noise_matrix: Tensor | None = None,
     *,
-    probs_of: Literal["true", "noisy"] = "noisy",
+    probs_predict: Literal["given", "true"] | None = None,
     standard_error: Tensor | None = None,
     calibrate: bool = True,
     verified: Any = None,
@@ -42,7 +42,7 @@ def audit_labels(
     .. math:: e = 1 - \frac{Q_{\tilde y \tilde y}\, w_{\tilde y}}{\sum_i Q_{\tilde y i}\, w_i},
         \qquad w_i \propto r_i^\tau, \qquad p = ((1 - \kappa) I + \kappa Q)\, r
 
-    Q, the sharpness tau and, for ``probs_of="noisy"``, the share kappa of the noise that the model shows are
+    Q, the sharpness tau and, for ``probs_predict="given"``, the share kappa of the noise that the model shows are
     those under which the labels are most likely. See ``docs/audit.md`` for how well that does.
 
     **The probabilities must be out of sample**: of a model that has not seen these labels, or cross-fitted. A
@@ -53,8 +53,10 @@ def audit_labels(
         probs: Shape (N, K), rows sum to 1: a tensor, or an array.
         noise_matrix: Shape (K, K), ``noise_matrix[j, i] = p(noisy = j | true = i)``, columns sum to 1.
             Estimated from labels and probabilities if None.
-        probs_of: "noisy" for a model trained to repeat the noisy labels (the usual case); "true" for one
-            trained through a noise matrix, or on clean labels.
+        probs_predict: Which label the probabilities are of; required. "given": the model was trained on these noisy
+            labels or others like them, as usual, so it predicts the label that a sample would be given.
+            "true": it predicts the true class, as ``predict_proba`` of our own estimators does, or a model
+            trained on trusted labels.
         standard_error: Of ``noise_matrix``, shape (K, K), for the intervals; it is taken as exact if None.
         calibrate: Sharpen or soften the probabilities so that the noisy labels are most likely. Without, they
             are taken as they are, which needs ``noise_matrix``.
@@ -80,7 +82,7 @@ def audit_labels(
     >>> truth = torch.arange(3000) % 3
     >>> probs = (4 * torch.eye(3)[truth] + torch.randn(3000, 3, generator=generator)).softmax(dim=1)
     >>> labels = corrupt_labels(truth, pair_flip(3, 0.2), generator=generator)
-    >>> audit = audit_labels(labels, probs, probs_of="true")
+    >>> audit = audit_labels(labels, probs, probs_predict="true")
     >>> int((labels != truth).sum()), round(audit.wrong.total), audit.flagged
     (585, 586, 586)
     >>> bool((audit.corrected_labels() == truth).float().mean() > 0.98)
@@ -109,7 +111,7 @@ def audit_labels(
     options = Options(
         noise_matrix=noise_matrix,
         standard_error=standard_error,
-        probs_of=probs_of,
+        probs_predict=probs_predict,
         calibrate=calibrate,
         threshold=threshold,
         top=top,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import torch
 from torch import Tensor
@@ -33,7 +33,7 @@ class Options:
 
     noise_matrix: Tensor | None = None
     standard_error: Tensor | None = None
-    probs_of: Literal["true", "noisy"] = "noisy"
+    probs_predict: Literal["given", "true"] | None = None
     calibrate: bool = True
     threshold: float | None = None
     top: int | None = None
@@ -41,10 +41,12 @@ class Options:
     class_names: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
-        if self.probs_of not in ("true", "noisy"):
+        if self.probs_predict not in ("given", "true"):
             raise ValueError(
-                "probs_of must be 'true' (the model was trained through a noise matrix, or on clean labels) or "
-                f"'noisy' (it was trained to repeat the noisy labels); got {self.probs_of!r}."
+                "probs_predict must say which label the probabilities are of: 'given' for a model trained on noisy "
+                "labels as usual, which predicts the label that a sample would be given; 'true' for one that predicts "
+                "the true class, as noiselayer's classifiers do, or models trained on trusted labels; got "
+                f"{self.probs_predict!r}."
             )
         if self.threshold is not None and not 0 <= self.threshold <= 1:
             raise ValueError(f"threshold is an error probability, from 0 to 1; got {self.threshold}.")
@@ -121,7 +123,7 @@ def audit_batches(
         noise_matrix=model.noise_matrix.float(),
         noise_matrix_estimated=options.noise_matrix is None,
         standard_error=None if draws.standard_error is None else draws.standard_error.float(),
-        probs_of=options.probs_of,
+        probs_predict=cast(Literal["given", "true"], options.probs_predict),
         temperature=1 / model.sharpness if options.calibrate else None,
         learned_share=model.learned_share,
         findings=findings,
@@ -183,11 +185,11 @@ def _fit(samples: Candidates, counts: Tensor, options: Options) -> tuple[NoiseMo
             samples,
             confusion_by_prediction(counts),
             noise_matrix=given,
-            learned_shares=(0.0,) if options.probs_of == "true" else LEARNED_SHARES,
+            learned_shares=(0.0,) if options.probs_predict == "true" else LEARNED_SHARES,
         )
     else:
         assert given is not None
-        model = NoiseModel(given, 1.0, 1.0 if options.probs_of == "noisy" else 0.0)
+        model = NoiseModel(given, 1.0, 1.0 if options.probs_predict == "given" else 0.0)
     draws = draw_models(
         samples,
         model,

@@ -24,7 +24,7 @@ def audit_stream(
     probs: Any,
     noise_matrix: Tensor | None = None,
     *,
-    probs_of: Literal["true", "noisy"] = "noisy",
+    probs_predict: Literal["given", "true"] | None = None,
     standard_error: Tensor | None = None,
     calibrate: bool = True,
     verified: Any = None,
@@ -45,7 +45,7 @@ def audit_stream(
             batches ``(labels, probs)`` or ``(labels, probs, verified)``, the same at both calls: for instance
             :func:`batches_of_parquet`.
         noise_matrix: Shape (K, K), ``noise_matrix[j, i] = p(noisy = j | true = i)``, columns sum to 1.
-        probs_of: As in :func:`noiselayer.audit_labels`, like all that follow.
+        probs_predict: As in :func:`noiselayer.audit_labels`, like all that follow.
         standard_error: Of the noise matrix.
         calibrate: Sharpen or soften the probabilities.
         verified: Shape (N,), bool.
@@ -65,14 +65,14 @@ def audit_stream(
     >>> truth = np.arange(3000) % 3
     >>> np.save(path, np.eye(3, dtype=np.float32)[truth] * 0.7 + 0.1)
     >>> labels = np.where(np.arange(3000) % 50 == 0, (truth + 1) % 3, truth)
-    >>> audit = audit_stream(labels, path, top=60)
+    >>> audit = audit_stream(labels, path, probs_predict="given", top=60)
     >>> len(audit), audit.flagged, bool(torch.all(audit.samples % 50 == 0))
     (60, 60, True)
     """
     options = Options(
         noise_matrix=noise_matrix,
         standard_error=standard_error,
-        probs_of=probs_of,
+        probs_predict=probs_predict,
         calibrate=calibrate,
         threshold=threshold,
         top=top,

@@ -34,7 +34,7 @@ def corrected_labels(
     >>> probs = torch.tensor([[0.99, 0.01], [0.02, 0.98], [0.99, 0.01]]).repeat(40, 1)
     >>> labels = torch.tensor([0, 1, 0]).repeat(40)
     >>> labels[0] = 1
-    >>> corrected_labels(audit_labels(labels, probs), ["cat", "dog"])[:3]
+    >>> corrected_labels(audit_labels(labels, probs, probs_predict="given"), ["cat", "dog"])[:3]
     ['cat', 'dog', 'cat']
     """
     names = check_class_names(class_names or result.class_names or ())

@@ -46,7 +46,7 @@ class _Probabilities:
     """Probabilities, wherever they come from."""
 
     probs: Any
-    probs_of: Literal["true", "noisy"]
+    probs_predict: Literal["given", "true"]
     folds: int | None = None
     noise_matrix: Tensor | None = None
     standard_error: Tensor | None = None
@@ -97,7 +97,7 @@ def audit_files(job: AuditJob, *, on_stage: Callable[[str], None] | None = None)
             None if callable(evidence.probs) else data.labels,  # batches bring them
             evidence.probs,
             evidence.noise_matrix if Q is None else Q,
-            probs_of=evidence.probs_of,
+            probs_predict=evidence.probs_predict,
             standard_error=evidence.standard_error if Q is None else None,
             threshold=job.threshold,
             class_names=data.class_names,
@@ -132,7 +132,7 @@ def _report(job: AuditJob, saved: SavedAudit, data: LabeledData) -> None:
 def _given(job: AuditJob, reading: Reading, data: LabeledData, hardware: Hardware) -> _Probabilities | None:
     """Probabilities from a file or from a run; None if models are to be trained."""
     if job.probs is not None:
-        assert job.probs_of is not None
+        assert job.probs_predict is not None
         found: Any
         shape: tuple[int, ...] = (len(data), data.num_classes)
         if job.probs.lower().endswith(".npy"):  # read piece by piece, however large
@@ -148,7 +148,7 @@ def _given(job: AuditJob, reading: Reading, data: LabeledData, hardware: Hardwar
                 f"{job.probs} must hold a row for each of the {len(data):,} samples and a column for each of the "
                 f"{data.num_classes} classes; it has shape {shape}."
             )
-        return _Probabilities(found, job.probs_of)
+        return _Probabilities(found, job.probs_predict)
     if job.run is not None:
         run = load_run(job.run)
         if tuple(run.class_names) != tuple(data.class_names):
@@ -159,7 +159,7 @@ def _given(job: AuditJob, reading: Reading, data: LabeledData, hardware: Hardwar
         probs = run.predict(data, device=evaluation_device(hardware)).probs
         return _Probabilities(
             probs,
-            "true" if of_true else "noisy",
+            "true" if of_true else "given",
             noise_matrix=run.noise_matrix if of_true else None,
             warnings=(_IN_SAMPLE,) if job.in_sample else (),
         )
@@ -196,7 +196,7 @@ def _trained(
     if fitted.interrupted:
         return None
     return _Probabilities(
-        fitted.probs, fitted.probs_of, job.folds, fitted.noise_matrix, fitted.standard_error
+        fitted.probs, fitted.probs_predict, job.folds, fitted.noise_matrix, fitted.standard_error
     )
 
 
@@ -224,7 +224,7 @@ def _saved(
     }
     return SavedAudit(
         class_names=tuple(data.class_names),
-        probs_of=result.probs_of,
+        probs_predict=result.probs_predict,
         num_samples=result.num_samples,
         threshold=result.threshold,
         counts={"all": everything, "per_class": per_class},

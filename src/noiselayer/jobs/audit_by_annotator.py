@@ -46,7 +46,7 @@ def judged_by_annotator(
     >>> labels = torch.where(wrong, (truth + 1) % 3, truth)
     >>> probs = torch.nn.functional.one_hot(truth, 3) * 0.85 + 0.05
     >>> data = from_arrays(torch.zeros(900, 1), labels).with_annotators(who, "a doctest")
-    >>> audit, found = judged_by_annotator(audit_labels(labels, probs, probs_of="true"), data, probs)
+    >>> audit, found = judged_by_annotator(audit_labels(labels, probs, probs_predict="true"), data, probs)
     >>> bool((audit.is_error == wrong).all()), found.annotators.annotator_names
     (True, ('0', '1'))
     """
@@ -57,7 +57,7 @@ def judged_by_annotator(
         probs,
         data.annotators,
         noise_matrix=result.noise_matrix.double(),
-        probs_of=result.probs_of,
+        probs_predict=result.probs_predict,
         annotator_names=data.annotator_names,
         class_names=data.class_names,
     )

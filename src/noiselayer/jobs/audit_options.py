@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-from noiselayer.choices import Method, ProbsOf
+from noiselayer.choices import Method, ProbsPredict
 from noiselayer.errors import InputError, argument, list_some
 from noiselayer.jobs.option import Option, differing
 from noiselayer.jobs.shared_options import CleanOptions, DataOptions, DeviceOptions, NetworkOptions
@@ -23,8 +23,9 @@ class AuditJob(DeviceOptions, NetworkOptions, CleanOptions, DataOptions):
     >>> AuditJob(data="people.csv", out=Path("audit"), probs="probs.npy")
     Traceback (most recent call last):
     ...
-    noiselayer.errors.InputError: probs needs probs_of: noisy if the model was trained to repeat the noisy labels, true
-    if it was trained through a noise matrix or on clean labels.
+    noiselayer.errors.InputError: probs needs probs_predict: given if the model was trained on noisy labels as usual, so
+    that it predicts the label a sample would be given; true if it predicts the true class, as noiselayer predict does,
+    or a model trained on trusted labels.
     """
 
     devices: Annotated[int | str, Option("How many, or auto.", "Hardware")] = "auto"
@@ -41,10 +42,10 @@ class AuditJob(DeviceOptions, NetworkOptions, CleanOptions, DataOptions):
             "FILE.npy, .npz:KEY, .csv or .parquet: out-of-sample probabilities instead of training.", _PROBS
         ),
     ] = None
-    probs_of: Annotated[
-        ProbsOf | None,
+    probs_predict: Annotated[
+        ProbsPredict | None,
         Option(
-            "Of what those are: the noisy label (a model trained as usual on such labels) or the true class.",
+            "Which label those are of: given (a model trained on such labels as usual) or true (noiselayer).",
             _PROBS,
         ),
     ] = None
@@ -67,18 +68,17 @@ class AuditJob(DeviceOptions, NetworkOptions, CleanOptions, DataOptions):
     progress: Annotated[bool, Option("No progress bars.", _AUDIT)] = True
 
     def __post_init__(self) -> None:
-        probs, run, probs_of = argument("probs"), argument("run"), argument("probs_of")
+        probs, run, probs_predict = argument("probs"), argument("run"), argument("probs_predict")
         if self.probs is not None and self.run is not None:
             raise InputError(f"{probs} and {run} both say where probabilities come from; give one of them.")
-        if self.probs is not None and self.probs_of is None:
+        if self.probs is not None and self.probs_predict is None:
             raise InputError(
-                f"{probs} needs {probs_of}: noisy if the model was trained to repeat the noisy labels, true if it was "
-                "trained through a noise matrix or on clean labels."
+                f"{probs} needs {probs_predict}: given if the model was trained on noisy labels as usual, so that it "
+                "predicts the label a sample would be given; true if it predicts the true class, as noiselayer predict "
+                "does, or a model trained on trusted labels."
             )
-        if self.probs is None and self.probs_of is not None:
-            raise InputError(
-                f"{probs_of} is about {probs}; other probabilities say themselves what they are of."
-            )
+        if self.probs is None and self.probs_predict is not None:
+            raise InputError(f"{probs_predict} is about {probs}; what other probabilities are of is known.")
         if self.in_sample and self.run is None:
             raise InputError(
                 f"{argument('in_sample')} is about {run}, whose model may have seen these labels."

@@ -169,9 +169,9 @@ def _about(audit: SavedAudit, suspects: Sequence[Suspect]) -> str:
 
 
 def _details(audit: SavedAudit) -> list[tuple[str, str]]:
-    of = {"noisy": "the noisy label, taken back through the noise matrix", "true": "the true class"}
+    of = {"given": "the given label, taken back through the noise matrix", "true": "the true class"}
     details = [("Data", str(audit.origin.get("path", "arrays in memory")))]
-    details.append(("Probabilities of", of.get(audit.probs_of, audit.probs_of)))
+    details.append(("Probabilities of", of.get(audit.probs_predict, audit.probs_predict)))
     if audit.folds:
         details.append(("Folds", str(audit.folds)))
     if audit.temperature is not None:

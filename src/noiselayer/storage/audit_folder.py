@@ -25,6 +25,8 @@ __all__ = ["FORMAT", "LABEL_COLUMNS", "SavedAudit", "load_audit", "save_audit"]
 FORMAT = 1
 """Of audit.json; another number means that an older program could misread it."""
 
+_BEFORE = {"noisy": "given", "true": "true"}  # "probs_of" of version 0.1
+
 LABEL_COLUMNS = {
     "sample": "int64",
     "id": "str",
@@ -43,7 +45,7 @@ class SavedAudit:
 
     Attributes:
         class_names: The K names.
-        probs_of: What the probabilities were of: "true" classes or "noisy" labels.
+        probs_predict: What the probabilities were of: the "given" label or the "true" class.
         num_samples: How many labels were audited; ``labels`` may have fewer rows.
         threshold: The error probability above which a label is called wrong.
         counts: ``{"all": {"expected", "low", "high", "flagged"}, "per_class": [{"class", "labels",
@@ -62,7 +64,7 @@ class SavedAudit:
     """
 
     class_names: tuple[str, ...]
-    probs_of: str
+    probs_predict: str
     num_samples: int
     threshold: float
     counts: dict[str, Any]
@@ -120,7 +122,7 @@ def save_audit(folder: str | Path, audit: SavedAudit) -> None:
     >>> row = [[7, "a.png", 0, 1, 0.75, True, 0]]
     >>> audit = SavedAudit(
     ...     class_names=("cat", "dog"),
-    ...     probs_of="noisy",
+    ...     probs_predict="given",
     ...     num_samples=10,
     ...     threshold=0.5,
     ...     counts={"all": {"expected": 1.5, "low": 0.5, "high": 3.0, "flagged": 1}, "per_class": []},
@@ -193,13 +195,15 @@ def load_audit(folder: str | Path) -> SavedAudit:
         )
         plain = {
             name: content[name]
-            for name in ("probs_of", "num_samples", "threshold", "counts", "temperature", "folds", "made_by")
+            for name in ("num_samples", "threshold", "counts", "temperature", "folds", "made_by")
         }
+        probs_predict = content.get("probs_predict") or _BEFORE[content["probs_of"]]
         origin, warnings = content["source"], tuple(content["warnings"])
     except (KeyError, TypeError) as error:
         raise InputError(f"{folder / 'audit.json'} is damaged: {error!r}.") from error
     return SavedAudit(
         **plain,
+        probs_predict=probs_predict,
         class_names=class_names,
         labels=_typed(labels),
         noise_matrix=read_noise_matrix(folder / "noise_matrix.csv", class_names),
@@ -216,7 +220,7 @@ def _plain(audit: SavedAudit) -> dict[str, Any]:
         "made_by": audit.made_by,
         "format": FORMAT,
         "class_names": list(audit.class_names),
-        "probs_of": audit.probs_of,
+        "probs_predict": audit.probs_predict,
         "num_samples": audit.num_samples,
         "threshold": audit.threshold,
         "counts": audit.counts,

@@ -27,16 +27,16 @@ class CrossFit:
     Attributes:
         logits: Shape (N, K), float32.
         fold_of: Shape (N,), which model was not trained on each sample.
-        probs_of: "noisy" where the models repeat the labels, "true" where they were trained through a noise
+        probs_predict: "given" where the models repeat the labels, "true" where they were trained through a noise
             matrix.
-        noise_matrix: Shape (K, K), the mean of the folds' (columns = true classes); None for "noisy".
-        standard_error: Of its entries, shape (K, K): how far the folds differ; None for "noisy".
+        noise_matrix: Shape (K, K), the mean of the folds' (columns = true classes); None for "given".
+        standard_error: Of its entries, shape (K, K): how far the folds differ; None for "given".
         interrupted: Stopped by the user before the last fold's end; the logits are incomplete.
     """
 
     logits: Tensor
     fold_of: Tensor
-    probs_of: Literal["true", "noisy"]
+    probs_predict: Literal["given", "true"]
     noise_matrix: Tensor | None = None
     standard_error: Tensor | None = None
     interrupted: bool = False
@@ -114,12 +114,12 @@ def cross_fit(
         )
         of_true = trained.options.method in THROUGH_Q
         if trained.interrupted:
-            return CrossFit(logits, fold_of, "true" if of_true else "noisy", interrupted=True)
+            return CrossFit(logits, fold_of, "true" if of_true else "given", interrupted=True)
         left_out = (fold_of == k).nonzero().flatten()
         logits[left_out] = predict_logits(trained.network, data.subset(left_out).inputs, device=device).cpu()
         matrices.append(trained.noise_matrix)
     if not of_true:
-        return CrossFit(logits, fold_of, "noisy")
+        return CrossFit(logits, fold_of, "given")
     stacked = torch.stack(matrices).double()
     # The folds share most of their samples, so what differs between them is more than sampling and less than
     # it: the spread of single models, not of their mean.

@@ -26,12 +26,12 @@ class Measured(NamedTuple):
     Attributes:
         estimate: With standard errors and warnings.
         probs: Shape (N, K), of models that have not seen the sample's label.
-        probs_of: "true" of models trained on clean samples, "noisy" of models trained on noisy ones.
+        probs_predict: "true" of models trained on clean samples, "given" of models trained on noisy ones.
     """
 
     estimate: NoiseEstimate
     probs: Tensor
-    probs_of: Literal["true", "noisy"]
+    probs_predict: Literal["given", "true"]
 
 
 def measured_matrix(
@@ -96,7 +96,7 @@ def measured_matrix(
         )
     if runner.interrupted:
         return None
-    return Measured(_average(estimates), probs, "true" if of_clean else "noisy")
+    return Measured(_average(estimates), probs, "true" if of_clean else "given")
 
 
 def trained_on_clean(options: TrainingOptions, num_clean: int, num_noisy: int) -> bool:

@@ -149,7 +149,7 @@ def fit_classifier(
         trained.start_matrix = start
         if noisy.annotators is not None:
             trained.by_annotator = judge_annotators(
-                noisy, found.logits.softmax(dim=1), start, probs_of="noisy"
+                noisy, found.logits.softmax(dim=1), start, probs_predict="given"
             )
         for warning in dict.fromkeys(e.warning for e in trained.start_estimates if e.warning):
             warnings.warn(warning[0].upper() + warning[1:], stacklevel=2)
@@ -164,7 +164,9 @@ def fit_classifier(
         start = measured.estimate.noise_matrix.float()
         trained.noise_matrix = start  # a run that is stopped from here on knows this much
         if noisy.annotators is not None:
-            trained.by_annotator = judge_annotators(noisy, measured.probs, start, probs_of=measured.probs_of)
+            trained.by_annotator = judge_annotators(
+                noisy, measured.probs, start, probs_predict=measured.probs_predict
+            )
     if noisy.annotators is not None:
         if trained.by_annotator is not None:
             assert trained.by_annotator.annotators is not None

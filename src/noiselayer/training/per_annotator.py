@@ -21,7 +21,7 @@ _LEAST = 1e-4  # of every column, spread evenly: no label that stands in the dat
 
 
 def judge_annotators(
-    data: LabeledData, probs: Tensor, noise_matrix: Tensor, *, probs_of: Literal["true", "noisy"]
+    data: LabeledData, probs: Tensor, noise_matrix: Tensor, *, probs_predict: Literal["given", "true"]
 ) -> CombinedLabels:
     """What each annotator's labels say of it, once the matrix of all together is known: ``annotators`` of the result.
 
@@ -29,7 +29,7 @@ def judge_annotators(
         data: Labels, and who gave each.
         probs: Shape (N, K), of models that have not seen the sample's label.
         noise_matrix: Shape (K, K), columns = true classes, of all annotators together.
-        probs_of: What the models were trained to predict, the "true" class or the "noisy" label.
+        probs_predict: What the models were trained to predict, the "true" class or the "given" label.
 
     >>> from noiselayer.data.labeled import from_arrays
     >>> truth = torch.arange(2000) % 2
@@ -37,7 +37,8 @@ def judge_annotators(
     >>> wrong = (who == 1) & (torch.rand(2000, generator=torch.Generator().manual_seed(0)) < 0.5)
     >>> data = from_arrays(torch.zeros(2000, 1), truth ^ wrong).with_annotators(who, "a doctest")
     >>> probs = torch.nn.functional.one_hot(truth, 2) * 0.96 + 0.02
-    >>> found = judge_annotators(data, probs, torch.tensor([[0.75, 0.25], [0.25, 0.75]]), probs_of="true").annotators
+    >>> Q = torch.tensor([[0.75, 0.25], [0.25, 0.75]])
+    >>> found = judge_annotators(data, probs, Q, probs_predict="true").annotators
     >>> bool((found.accuracy - torch.tensor([1.0, 0.5])).abs().max() < 0.05)
     True
     """
@@ -48,7 +49,7 @@ def judge_annotators(
         probs,
         data.annotators,
         noise_matrix=(1 - _LEAST) * noise_matrix.double() + _LEAST / K,
-        probs_of=probs_of,
+        probs_predict=probs_predict,
         annotator_names=data.annotator_names,
         class_names=data.class_names,
     )
