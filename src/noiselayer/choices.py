@@ -7,6 +7,7 @@ from typing import Any, Literal, TypeAlias, get_args
 __all__ = [
     "Augmentation",
     "EstimateMethod",
+    "ImageFit",
     "Layout",
     "Logger",
     "MeasureWith",
@@ -52,6 +53,8 @@ ReviewFormat: TypeAlias = Literal["label-studio", "fiftyone", "csv"]
 """The tool that suspect labels are written for."""
 EstimateMethod: TypeAlias = Literal["auto", "inverse", "sparse"]
 """How an inverse noise matrix is found."""
+ImageFit: TypeAlias = Literal["squash", "pad", "crop"]
+"""How images of other proportions are brought to one size."""
 Layout: TypeAlias = Literal["auto", "NHWC", "NCHW"]
 """Where the channels of image arrays are."""
 ObjectiveName: TypeAlias = Literal["error", "loss"]

@@ -264,11 +264,18 @@ def test_probabilities_that_do_not_fit_and_files_that_are_there(run: Run, tmp_pa
     np.save(tmp_path / "p.npy", np.full((3, 2), 2.0))
     result = run("combine", said, "--out", out, *AB, "--probs", tmp_path / "p.npy")
     assert result.exit_code == 2
+    assert (
+        "p.npy have no names. Say which classes they are of, in their order, with --class-names"
+        in result.stderr
+    )
+    more = ("--probs", tmp_path / "p.npy", "--classes", "cat,dog")
+    result = run("combine", said, "--out", out, *AB, *more)
+    assert result.exit_code == 2
     assert "probs must be probabilities, in 0..1 and rows summing to 1; row 0 is not." in result.stderr
 
     result = run("combine", said, "--out", said, *AB)
     assert result.exit_code == 2
-    assert "out is the table itself" in result.stderr
+    assert "is read here, so it cannot be written too" in result.stderr
     (tmp_path / "out.annotators.html").write_text("mine")
     result = run("combine", said, "--out", out, *AB)
     assert result.exit_code == 2

@@ -25,15 +25,30 @@ def test_a_lossless_image_of_the_right_size_comes_out_as_it_went_in(tmp_path: Pa
     assert inputs[0].permute(1, 2, 0).tolist() == pixels.tolist()
 
 
-def test_scaling_keeps_proportions_and_crops_around_the_centre(tmp_path: Path) -> None:
+def test_cropping_keeps_proportions_and_the_centre(tmp_path: Path) -> None:
     pixels = np.zeros((40, 120, 3), dtype=np.uint8)
     pixels[:, 40:80] = 200  # the middle third of a wide image
     Image.fromarray(pixels).save(tmp_path / "wide.png")
-    wide = decode_image(tmp_path / "wide.png", (10, 10))
+    wide = decode_image(tmp_path / "wide.png", (10, 10), "crop")
     assert wide[:, 1:-1].min() == 200  # the outermost columns are smoothed across the edge
     assert wide.min() > 150
     Image.fromarray(pixels.transpose(1, 0, 2)).save(tmp_path / "high.png")
-    assert decode_image(tmp_path / "high.png", (10, 10)).tolist() == wide.transpose(1, 0, 2).tolist()
+    assert decode_image(tmp_path / "high.png", (10, 10), "crop").tolist() == wide.transpose(1, 0, 2).tolist()
+
+
+def test_scaling_cuts_nothing_off(tmp_path: Path) -> None:
+    pixels = np.zeros((40, 120, 3), dtype=np.uint8)
+    pixels[:, :12] = 200  # what tells the class stands at the left edge
+    Image.fromarray(pixels).save(tmp_path / "wide.png")
+    squashed = decode_image(tmp_path / "wide.png", (10, 10))
+    assert squashed[:, 0].min() > 150
+    assert squashed[:, 2:].max() == 0
+    padded = decode_image(tmp_path / "wide.png", (30, 30), "pad")
+    assert padded[10:20, :2].min() > 150
+    assert padded[:9].min() == padded[21:].min() == 255  # white above and below
+    assert decode_image(tmp_path / "wide.png", (10, 10), "crop").max() == 0
+    with pytest.raises(InputError, match="image_fit must be one of squash, pad, crop; got 'stretch'"):
+        ImageFileInputs([tmp_path / "wide.png"], 10, fit="stretch")  # type: ignore[arg-type]
 
 
 def test_a_large_jpeg_is_close_to_full_decoding(tmp_path: Path) -> None:

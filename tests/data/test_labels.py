@@ -68,6 +68,35 @@ def test_names_that_are_integers_are_names_not_positions() -> None:
         encode_labels([5, 0], ["1", "5", "10"])
 
 
+@pytest.mark.parametrize(
+    "values",
+    [["1", "0", "10"], ["1.0", "0.0", "10.0"], ["1", "0.0", "1e1"], ["1,0", "0,0", "10,0"], [1.0, 0.0, 10.0]],
+)
+def test_whole_numbers_are_the_same_classes_however_they_are_written(values: list[object]) -> None:
+    labels, names = encode_labels(values)  # type: ignore[arg-type]
+    assert (labels.tolist(), names) == ([1, 0, 2], ("0", "1", "10"))
+    assert encode_labels(values, ["10", "1", "0"])[0].tolist() == [1, 2, 0]  # type: ignore[arg-type]
+
+
+def test_codes_and_given_names_stay_as_they_are_written() -> None:
+    assert encode_labels(["007", "7", "07"])[1] == ("007", "07", "7")
+    assert encode_labels(["1.5", "2.0"], ["2.0", "1.5"])[0].tolist() == [1, 0]
+
+
+def test_missing_labels_may_be_marked() -> None:
+    assert encode_labels([2.0, np.nan, 1.0], allow_missing=True)[0].tolist() == [1, -1, 0]
+    assert encode_labels(["2.0", "NaN", "1"], allow_missing=True)[0].tolist() == [1, -1, 0]
+    # Where labels are words, None may be one.
+    assert encode_labels(["None", "", "cat"], allow_missing=True)[1] == ("None", "cat")
+    with pytest.raises(InputError, match="2 rows have no label"):
+        encode_labels(["", ""], allow_missing=True)
+
+
+def test_names_that_nearly_agree_are_said() -> None:
+    with pytest.warns(UserWarning, match="taken for different ones: 'SUN' and 'sun'"):
+        assert encode_labels(["SUN", "sun", "C++", "C#"])[1] == ("C#", "C++", "SUN", "sun")
+
+
 def test_booleans() -> None:
     labels, names = encode_labels(np.array([True, False]))
     assert (labels.tolist(), names) == ([1, 0], ("False", "True"))
@@ -90,7 +119,14 @@ def test_minus_one_and_one_are_two_classes(values: list[float]) -> None:
         ([0, 1, -1], None, r"row 2 \(counting from 0\) is -1, which often means 'no label'"),
         ([0, 1.5], None, r"row 1 \(counting from 0\) is 1.5, a fraction"),
         ([0, np.nan, 1], None, r"1 row has no label \(1, counting from 0\)"),
-        ([0, np.inf], None, "1 row has no label"),
+        ([0, np.inf], None, "row 1 (counting from 0) is inf, too large for a class"),
+        ([0, 1e300], None, "row 1 (counting from 0) is 1e+300, too large"),
+        (["0", "-0.5"], None, "row 1 (counting from 0) is -0.5, a fraction"),
+        (["1", str(2**63)], None, f"row 1 (counting from 0) is {2**63}, too large"),
+        (np.array([1, 2**63], dtype=np.uint64), None, f"is {2**63}, too large"),
+        (["2024-01-05", "2024-02-01"], None, "labels are dates, such as 2024-01-05; a date is no class"),
+        (["cat", "dog "], None, "must not begin or end with a space or hold a carriage return; got 'dog '"),
+        (["cat", "d\rg"], None, "must not begin or end with a space or hold a carriage return"),
         (["a", "", "b", ""], None, r"2 rows have no label \(1, 3, counting from 0\)"),
         (
             ["cat", "dgo"],

@@ -192,7 +192,11 @@ def test_arrays_are_not_resized(npz: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"labels": "y"}, "labels must be a file .npy, .npz:KEY, .csv, .tsv or .parquet; got y."),
+        (
+            {"labels": "y"},
+            "labels must be a file .npy, .npz:KEY or a table (.csv, .tsv, .csv.gz, .tsv.gz, .jsonl, .xlsx, .parquet); "
+            "got y.",
+        ),
         ({"labels": "nowhere.npy"}, "there is no file of labels nowhere.npy"),
         ({}, "holds inputs only; name the file of their labels with labels"),
         ({"labels": "LABELS", "label_column": "a"}, "label_column is for tables, and the labels are in"),

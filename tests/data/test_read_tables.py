@@ -97,12 +97,13 @@ def test_gaps_are_errors_unless_they_may_be_filled(tmp_path: Path) -> None:
     "values", [["a", None, "b"], [0.0, None, 1.0], pd.array([0, None, 1], dtype="Int64")]
 )
 @pytest.mark.parametrize("name", ["a.csv", "a.parquet"])
-def test_missing_labels_are_named_by_row(tmp_path: Path, name: str, values: object) -> None:
+def test_rows_without_a_label_are_left_out_and_counted(tmp_path: Path, name: str, values: object) -> None:
     path = save(pd.DataFrame({"x": [1, 2, 3], "label": values}), tmp_path / name)
-    with pytest.raises(
-        InputError, match=r"labels \(column 'label'\): 1 row has no label \(1, counting from 0\)"
-    ):
-        read_data(path)
+    with pytest.warns(UserWarning, match=r"1 of 3 samples have no label in column 'label' and are left out"):
+        data = read_data(path)
+    assert data.labels is not None
+    assert (data.labels.tolist(), list(data.inputs.ids), data.unlabelled) == ([0, 1], ["0", "2"], 1)
+    assert "1 without a label left out" in data.summary()
 
 
 @pytest.mark.parametrize(
@@ -133,7 +134,7 @@ def test_labels_from_another_file(tmp_path: Path) -> None:
     assert data.labels is not None
     assert data.labels.tolist() == [1, 0, 0, 1]
     np.save(tmp_path / "y.npy", np.array([1, 0]))
-    with pytest.raises(InputError, match=r"a\.csv has 4 rows, .*y\.npy has 2 labels"):
+    with pytest.raises(InputError, match=r"a\.csv.* has 4 samples, .*y\.npy 2 labels"):
         read_data(path, labels=str(tmp_path / "y.npy"))
 
 

@@ -145,7 +145,7 @@ def test_gaps_that_training_did_not_have_are_filled_aloud() -> None:
     [
         ({"a": [1.0, np.nan, np.nan]}, "column 'a' has no value in 2 rows (1, 2, counting from 0). Fill it"),
         ({"a": [1.0, np.inf]}, "column 'a' must be finite; row 1 (counting from 0) holds inf"),
-        ({"a": [np.nan, np.nan]}, "column 'a' has no value in any row. Leave it out with feature_columns"),
+        ({"a": [np.nan, np.nan]}, "column 'a' has no value in any row. Leave it out with ignore_columns"),
         ({"a": [None, ""]}, "column 'a' has no value in any row"),
         ({"a": [1e308, 1e308, -1e308]}, "column 'a' holds numbers too large to average"),
         ({"a": pd.to_datetime(["2024-01-01", "2024-01-02"])}, "column 'a' holds dates"),

@@ -16,7 +16,9 @@ def predict(
     run: Annotated[Path, typer.Argument(help="Folder that noiselayer train has left.")],
     data: Annotated[
         str,
-        typer.Argument(help="FILE.npz[:KEY], FILE.npy, a folder of images, or a table; no labels needed."),
+        typer.Argument(
+            help="FILE.npz[:KEY], FILE.npy, an image or a folder of them, or a table; no labels needed."
+        ),
     ],
     out: Annotated[
         str, typer.Option("--out", "-o", help="FILE.csv, FILE.parquet, or - for the screen.")
@@ -39,6 +41,8 @@ def predict(
 
     The size of images, the columns of a table and how they are encoded come from the run.
     """
+    from noiselayer.data.numpy_files import split_address
+    from noiselayer.files.given import check_not_read
     from noiselayer.files.targets import check_target
     from noiselayer.storage.environment import evaluation_device
     from noiselayer.storage.loaded_run import load_run
@@ -47,6 +51,7 @@ def predict(
 
     if out != "-":
         check_ending(Path(out))
+        check_not_read((Path(out),), (split_address(data)[0], run))
         check_target(Path(out), force=force)
     loaded = load_run(run)
     given: dict[str, Any] = {

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from noiselayer.data.array_inputs import ArrayInputs
 from noiselayer.data.encoder import TableEncoder
-from noiselayer.data.images import ImageFileInputs
+from noiselayer.data.image_files import ImageFileInputs
 from noiselayer.data.inputs import Inputs, SubsetInputs, keep_batch
 from noiselayer.data.labeled import LabeledData, check_for_training, from_arrays
 from noiselayer.data.labels import encode_labels
-from noiselayer.data.read import read_data
+from noiselayer.data.reading import read_data
 from noiselayer.data.splits import overlap, split_validation
 from noiselayer.data.table_inputs import TableInputs
 

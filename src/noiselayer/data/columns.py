@@ -78,7 +78,7 @@ def fit_numeric(name: str, series: pd.Series[Any], impute_missing: bool) -> Nume
     present = values[~gaps]
     if len(present) == 0:
         raise InputError(
-            f"column {name!r} has no value in any row. Leave it out with {argument('feature_columns')}."
+            f"column {name!r} has no value in any row. Leave it out with {argument('ignore_columns')}."
         )
     if gaps.any() and not impute_missing:
         raise InputError(gap_message(name, np.flatnonzero(gaps)))
@@ -106,14 +106,14 @@ def fit_categorical(name: str, series: pd.Series[Any], max_levels: int) -> Categ
     levels = sorted(set(texts) - {""})
     if not levels:
         raise InputError(
-            f"column {name!r} has no value in any row. Leave it out with {argument('feature_columns')}."
+            f"column {name!r} has no value in any row. Leave it out with {argument('ignore_columns')}."
         )
     if len(levels) > max_levels:
         images = all(level.lower().endswith(_IMAGE_ENDINGS) for level in levels)
         mend = (
             f"It looks like paths of images: say {argument('image_column', name)}."
             if images
-            else "Leave it out with feature_columns."
+            else f"Leave it out with {argument('ignore_columns')}."
         )
         raise InputError(
             f"column {name!r} has {len(levels):,} different values, more than {max_levels} categories. {mend}"
@@ -213,7 +213,7 @@ def _levels(name: str, series: pd.Series[Any]) -> tuple[list[str], npt.NDArray[A
     if pd.api.types.is_datetime64_any_dtype(series):
         raise InputError(
             f"column {name!r} holds dates; turn them into numbers or categories (the year, the weekday) "
-            f"or leave it out with {argument('feature_columns')}."
+            f"or leave it out with {argument('ignore_columns')}."
         )
     try:
         codes, distinct = pd.factorize(series)

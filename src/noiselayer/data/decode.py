@@ -7,15 +7,16 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeVar, get_args
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from noiselayer.errors import InputError
+from noiselayer.choices import ImageFit
+from noiselayer.errors import InputError, argument
 
-__all__ = ["ImageCheck", "check_images", "decode_image", "map_chunks"]
+__all__ = ["ImageCheck", "check_fit", "check_images", "decode_image", "map_chunks"]
 
 _ORIENTATION = 0x0112  # the EXIF tag; its values 5 to 8 stand for a quarter turn
 _CHUNK = 64
@@ -23,16 +24,18 @@ _T = TypeVar("_T")
 _R = TypeVar("_R")
 
 
-def decode_image(path: Path, size: tuple[int, int]) -> npt.NDArray[np.uint8]:
+def decode_image(path: Path, size: tuple[int, int], fit: ImageFit = "squash") -> npt.NDArray[np.uint8]:
     """Read an image file as RGB of a given size.
 
-    Turned upright as its EXIF tag says, scaled so that it covers ``size``, and cropped around its centre,
-    so nothing is squeezed. Transparent parts are laid on white, 16-bit grey is scaled to 8 bits, and of an
-    animation the first frame is taken.
+    Turned upright as its EXIF tag says. Transparent parts are laid on white, 16-bit grey is scaled to 8 bits,
+    and of an animation the first frame is taken.
 
     Args:
         path: The file.
         size: Height and width wanted, in pixels.
+        fit: Where the proportions differ: "squash" scales each side by itself, so all of the image is there;
+            "pad" keeps proportions and fills up with white; "crop" keeps them and cuts off, around the centre,
+            what sticks out.
 
     Returns:
         Shape (height, width, 3), uint8.
@@ -47,9 +50,22 @@ def decode_image(path: Path, size: tuple[int, int]) -> npt.NDArray[np.uint8]:
     [[255, 0, 0], [255, 0, 0]]
     """
     try:
-        return _read(path, size)[0]
+        return _read(path, size, fit)[0]
     except Exception as error:  # damaged files make Pillow's many readers raise almost anything
         raise InputError(f"cannot read image {path}: {_reason(error)}.") from error
+
+
+def check_fit(fit: ImageFit) -> ImageFit:
+    """The same, if it is one that there is.
+
+    Raises:
+        InputError: Otherwise.
+    """
+    if fit not in get_args(ImageFit):
+        raise InputError(
+            f"{argument('image_fit')} must be one of {', '.join(get_args(ImageFit))}; got {fit!r}."
+        )
+    return fit
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +122,12 @@ def _check(path: Path) -> ImageCheck:
         return ImageCheck(path, None, _reason(error))
 
 
-def _read(path: Path, size: tuple[int, int]) -> tuple[npt.NDArray[np.uint8], tuple[int, int]]:
+def _read(
+    path: Path, size: tuple[int, int], fit: ImageFit = "squash"
+) -> tuple[npt.NDArray[np.uint8], tuple[int, int]]:
     """The image at ``size``, and the (height, width) that the file has."""
+    if path.exists() and not path.is_file():
+        raise ValueError("no regular file")
     with Image.open(path) as image:
         width, height = image.size
         if image.getexif().get(_ORIENTATION, 1) >= 5:
@@ -115,7 +135,13 @@ def _read(path: Path, size: tuple[int, int]) -> tuple[npt.NDArray[np.uint8], tup
         # JPEG can be decoded at 1/2, 1/4 or 1/8: far quicker, and twice the wanted size keeps it sharp.
         image.draft(None, (2 * max(size), 2 * max(size)))
         rgb = _to_rgb(ImageOps.exif_transpose(image))
-        fitted = ImageOps.fit(rgb, (size[1], size[0]), Image.Resampling.BILINEAR)
+        wanted, smooth = (size[1], size[0]), Image.Resampling.BILINEAR
+        if fit == "crop":
+            fitted = ImageOps.fit(rgb, wanted, smooth)
+        elif fit == "pad":
+            fitted = ImageOps.pad(rgb, wanted, smooth, color="white")
+        else:
+            fitted = rgb.resize(wanted, smooth)
         return np.array(fitted, dtype=np.uint8), (height, width)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -22,12 +22,12 @@ from noiselayer.data.columns import (
     to_numbers,
 )
 from noiselayer.data.frames import require_columns
-from noiselayer.errors import InputError
+from noiselayer.errors import InputError, argument
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["TableEncoder"]
+__all__ = ["TableEncoder", "column_error", "fit_columns"]
 
 
 @dataclass(frozen=True)
@@ -92,16 +92,12 @@ class TableEncoder:
                 f"the table must have at least one row and one feature column; got {frame.shape[0]} rows and "
                 f"{frame.shape[1]} columns."
             )
-        frame = frame.rename(columns=str)
-        columns: list[NumericColumn | CategoricalColumn] = []
-        for name in frame.columns:
-            if name not in categorical and is_numeric(frame[name]):
-                columns.append(fit_numeric(name, frame[name], impute_missing))
-            else:
-                if name not in categorical:
-                    check_no_numbers(name, frame[name])
-                columns.append(fit_categorical(name, frame[name], max_levels))
-        return cls(tuple(columns), impute_missing)
+        columns, problems = fit_columns(
+            frame, categorical=categorical, impute_missing=impute_missing, max_levels=max_levels
+        )
+        if problems:
+            raise column_error(problems)
+        return cls(columns, impute_missing)
 
     def transform(self, frame: pd.DataFrame) -> npt.NDArray[np.float32]:
         """Encode rows of a table that has at least the columns of the training table, in any order.
@@ -187,6 +183,55 @@ class TableEncoder:
         blocks = [scaled, gaps] if column.gaps else [scaled]
         with np.errstate(over="ignore"):  # whoever holds the numbers names the row with an infinity
             return np.stack(blocks, axis=1).astype(np.float32)
+
+
+def fit_columns(
+    frame: pd.DataFrame,
+    *,
+    categorical: Collection[str] = (),
+    impute_missing: bool = False,
+    max_levels: int = 256,
+) -> tuple[tuple[NumericColumn | CategoricalColumn, ...], dict[str, str]]:
+    """What is learned about each column, and what is wrong with those that are no features, by name.
+
+    See :meth:`TableEncoder.fit` for the arguments.
+
+    >>> import pandas as pd
+    >>> fit_columns(pd.DataFrame({"age": [20.0, None], "day": pd.to_datetime(["2024-01-01"] * 2)}))[1].keys()
+    dict_keys(['age', 'day'])
+    """
+    frame = frame.rename(columns=str)
+    columns: list[NumericColumn | CategoricalColumn] = []
+    problems: dict[str, str] = {}
+    for name in frame.columns:
+        try:
+            if name not in categorical and is_numeric(frame[name]):
+                columns.append(fit_numeric(name, frame[name], impute_missing))
+                continue
+            if name not in categorical:
+                check_no_numbers(name, frame[name])
+            columns.append(fit_categorical(name, frame[name], max_levels))
+        except InputError as error:
+            problems[name] = str(error.args[0]).removeprefix(f"column {name!r} ").rstrip(".")
+    return tuple(columns), problems
+
+
+def column_error(problems: Mapping[str, str]) -> InputError:
+    """One error for all columns that are no features.
+
+    >>> print(column_error({"id": "numbers the rows", "day": "holds dates"}))
+    2 columns cannot be features as they are:
+      column 'id' numbers the rows.
+      column 'day' holds dates.
+    To leave all of them out, say ignore_columns='id,day'.
+    """
+    said = [f"column {name!r} {problem}." for name, problem in problems.items()]
+    if len(said) == 1:
+        return InputError(said[0])
+    head = f"{len(said)} columns cannot be features as they are:"
+    tail = f"To leave all of them out, say {argument('ignore_columns', ','.join(problems))}."
+    lines = [head, *(f"  {line}" for line in said), tail]
+    return InputError("\n".join(lines))
 
 
 def _column_from_dict(plain: dict[str, Any]) -> NumericColumn | CategoricalColumn:

@@ -1,31 +1,168 @@
-"""Labels in a file of their own."""
+"""Where labels are - an array, a column, a file of their own - and what they are: the one reader of them."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from noiselayer.data.frames import TABLE_SUFFIXES, read_columns, read_frame, require_columns
+from noiselayer.data.frames import TABLE_SUFFIXES, is_table, read_columns, read_frame, require_columns
 from noiselayer.data.numpy_files import describe_npz, npz_keys, read_npy, read_npz, split_address
 from noiselayer.errors import InputError, argument, list_some
+from noiselayer.files.given import existing_file
 
 if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = [
     "LABEL_NAMES",
+    "LabelPlace",
+    "find_labels",
     "is_label_file",
-    "label_column_of",
+    "label_file",
     "labels_of_column",
-    "read_annotator_column",
-    "read_label_file",
+    "read_labels",
 ]
 
 LABEL_NAMES = ("y", "Y", "label", "labels", "target", "targets", "class", "y_train", "Y_train")
+
+
+@dataclass(frozen=True)
+class LabelPlace:
+    """Where the labels of data are.
+
+    Attributes:
+        file: The file that holds them.
+        name: The array of an .npz file, or the column of a table; None for an .npy file.
+        own: Whether the inputs lie in the same file.
+    """
+
+    file: Path
+    name: str | None
+    own: bool = False
+
+    @property
+    def words(self) -> str:
+        """The place, for messages."""
+        if not self.own:
+            return str(self.file) if self.name is None or is_table(self.file) else f"{self.file}:{self.name}"
+        return f"column {self.name!r}" if is_table(self.file) else f"array {self.name!r}"
+
+    def read(self, name: str | None = None) -> npt.NDArray[Any]:
+        """The labels as they are written, or another array or column of the same file.
+
+        Raises:
+            InputError: If there is no such array or column, or it is damaged.
+        """
+        name = self.name if name is None else name
+        if name is None:
+            return read_npy(self.file)
+        if not is_table(self.file):
+            return read_npz(self.file, name)
+        require_columns(read_columns(self.file), [name], str(self.file))
+        return labels_of_column(read_frame(self.file, text_columns=[name]), name)
+
+    def read_annotators(self, annotator_column: str) -> tuple[npt.NDArray[Any], str]:
+        """Who gave each label, shape (N,), and where that stands, in words.
+
+        Raises:
+            InputError: If it cannot stand beside the labels, or there is no such column or array.
+        """
+        if is_table(self.file):
+            return self.read(annotator_column), f"column {annotator_column!r} of {self.file}"
+        if self.own and self.name is not None:
+            return self.read(annotator_column), f"array {annotator_column!r} of {self.file}"
+        raise InputError(
+            f"{argument('annotator_column')} is a column of the table that holds the labels, and they are in "
+            f"{self.file}; give labels and annotators together in a table."
+        )
+
+
+def find_labels(data: Path, labels: str | None = None, label_column: str | None = None) -> LabelPlace:
+    r"""Find the labels of data in a file.
+
+    Args:
+        data: An .npz or .npy file or a table.
+        labels: An array of that file, a column of it, or another file.
+        label_column: The column of the table, or of the table that ``labels`` names.
+
+    Raises:
+        InputError: If they are not there, or it is not clear which are meant.
+
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "people.csv"
+    >>> _ = path.write_text("age,label\n20,no\n40,yes\n")
+    >>> find_labels(path).words, find_labels(path, "age").words
+    ("column 'label'", "column 'age'")
+    """
+    for name, value in (("labels", labels), ("label_column", label_column)):
+        if value is not None and not value.strip():
+            raise InputError(f"{argument(name)} is empty; name what holds the labels, or leave it out.")
+    npz = data.suffix.lower() == ".npz"
+    own = npz_keys(data) if npz else read_columns(data) if is_table(data) else []
+    if labels is not None and labels not in own and (is_label_file(labels) or not own):
+        return label_file(labels, label_column)
+    if not own:
+        raise InputError(
+            f"{data} holds inputs only; name the file of their labels with labels (.npy, .npz:KEY, .csv)."
+        )
+    if npz:
+        return LabelPlace(data, labels if labels is not None else _usual_key(data, own), own=True)
+    if labels is not None and label_column is not None and labels != label_column:
+        raise InputError(
+            f"labels ({labels!r}) and {argument('label_column')} ({label_column!r}) name two columns of "
+            f"{data}; give one."
+        )
+    return LabelPlace(data, labels or label_column or _usual_column(own, data), own=True)
+
+
+def label_file(address: str, label_column: str | None = None) -> LabelPlace:
+    r"""Find labels in a file of their own.
+
+    Args:
+        address: ``FILE.npy``, ``FILE.npz:KEY``, ``FILE.npz`` of a single array, a table, or ``TABLE:COLUMN``.
+        label_column: The column of a table; needed if it has more than one and none has a usual name.
+
+    Raises:
+        InputError: If the file, key or column is missing, or it is not clear which is meant.
+
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "labels.csv"
+    >>> _ = path.write_text("label\ncat\nNone\n")
+    >>> label_file(str(path)).read().tolist()
+    ['cat', 'None']
+    """
+    path, key = split_address(address)
+    endings = "|".join(map(re.escape, TABLE_SUFFIXES))
+    column = re.fullmatch(rf"(.+(?:{endings})):([^/\\]+)", address, flags=re.IGNORECASE)
+    if column and label_column is None and not path.is_file():
+        path, label_column = Path(column[1]), column[2]
+    if not is_label_file(str(path)):
+        raise InputError(
+            f"labels must be a file .npy, .npz:KEY or a table ({', '.join(TABLE_SUFFIXES)}); got {address}."
+        )
+    existing_file(path, "file of labels")
+    if is_table(path):
+        columns = read_columns(path)
+        name = label_column if label_column is not None else _usual_column(columns, path)
+        require_columns(columns, [name], str(path))
+        return LabelPlace(path, name)
+    if label_column is not None:
+        raise InputError(f"{argument('label_column')} is for tables, and the labels are in {path}.")
+    if path.suffix.lower() == ".npy":
+        return LabelPlace(path, None)
+    keys = npz_keys(path)
+    if key is None and len(keys) > 1:
+        raise InputError(
+            f"{path} holds {len(keys)} arrays; say which one are the labels as {path}:KEY. They are: "
+            f"{describe_npz(path)}."
+        )
+    return LabelPlace(path, key or keys[0])
 
 
 def is_label_file(address: str) -> bool:
@@ -34,89 +171,30 @@ def is_label_file(address: str) -> bool:
     >>> is_label_file("labels.csv"), is_label_file("data.npz:y"), is_label_file("cifar10n_worse")
     (True, True, False)
     """
-    return split_address(address)[0].suffix.lower() in (".npy", ".npz", *TABLE_SUFFIXES)
+    path = split_address(address)[0]
+    return path.suffix.lower() in (".npy", ".npz") or is_table(path)
 
 
-def read_label_file(address: str, label_column: str | None = None) -> npt.NDArray[Any]:
-    r"""Read labels as they are written, to be given to :func:`~noiselayer.data.labels.encode_labels`.
-
-    Args:
-        address: ``FILE.npy``, ``FILE.npz:KEY``, ``FILE.npz`` of a single array, or a CSV, TSV or Parquet
-            table.
-        label_column: The column of a table; needed if it has more than one and none has a usual name.
-
-    Returns:
-        Shape (N,), or whatever shape the file has.
+def read_labels(address: str) -> npt.NDArray[Any]:
+    r"""Read labels as they are written, from any file of labels or ``TABLE:COLUMN``.
 
     Raises:
         InputError: If the file, key or column is missing, or it is not clear which is meant.
 
     >>> import tempfile
-    >>> path = Path(tempfile.mkdtemp()) / "labels.csv"
-    >>> _ = path.write_text("label\ncat\nNone\n")
-    >>> read_label_file(str(path)).tolist()
-    ['cat', 'None']
+    >>> path = Path(tempfile.mkdtemp()) / "pairs.csv"
+    >>> _ = path.write_text("true,given\ncat,dog\n")
+    >>> read_labels(f"{path}:given").tolist()
+    ['dog']
     """
-    path, key = split_address(address)
-    if not is_label_file(address):
-        raise InputError(f"labels must be a file .npy, .npz:KEY, .csv, .tsv or .parquet; got {address}.")
-    if not path.is_file():
-        raise InputError(f"there is no file of labels {path}.")
-    suffix = path.suffix.lower()
-    if label_column is not None and suffix not in TABLE_SUFFIXES:
-        raise InputError(f"{argument('label_column')} is for tables, and the labels are in {path}.")
-    if suffix == ".npy":
-        return read_npy(path)
-    if suffix == ".npz":
-        return read_npz(path, key or _single_key(path))
-    columns = read_columns(path)
-    column = label_column if label_column is not None else label_column_of(columns, path)
-    require_columns(columns, [column], str(path))
-    return labels_of_column(read_frame(path, text_columns=[column]), column)
-
-
-def read_annotator_column(address: str, annotator_column: str) -> npt.NDArray[Any]:
-    r"""Read who gave each label from the table that holds the labels, shape (N,).
-
-    Raises:
-        InputError: If the labels are in no table, or it has no such column.
-
-    >>> import tempfile
-    >>> path = Path(tempfile.mkdtemp()) / "labels.csv"
-    >>> _ = path.write_text("label,who\ncat,ann\ndog,bob\n")
-    >>> read_annotator_column(str(path), "who").tolist()
-    ['ann', 'bob']
-    """
-    path, _ = split_address(address)
-    if path.suffix.lower() not in TABLE_SUFFIXES:
-        raise InputError(
-            f"{argument('annotator_column')} is a column of the table that holds the labels, and they are in {path}; "
-            "give labels and annotators together in a table."
-        )
-    require_columns(read_columns(path), [annotator_column], str(path))
-    return labels_of_column(read_frame(path, text_columns=[annotator_column]), annotator_column)
-
-
-def label_column_of(columns: Sequence[str], path: Path) -> str:
-    """The one column of a table that must be its labels: the only one, or the only one of a usual name.
-
-    Raises:
-        InputError: If that is not clear.
-
-    >>> label_column_of(["file", "label"], Path("a.csv"))
-    'label'
-    """
-    usual = columns if len(columns) == 1 else [column for column in columns if column.lower() in LABEL_NAMES]
-    if len(usual) == 1:
-        return usual[0]
-    raise InputError(
-        f"it is not clear which column of {path} holds the labels; name it with "
-        f"{argument('label_column')}. Its columns are: {list_some(columns, 20)}."
-    )
+    return label_file(address).read()
 
 
 def labels_of_column(frame: pd.DataFrame, column: str) -> npt.NDArray[Any]:
     """One column as an array of numbers or text, with "" for a gap in text.
+
+    Raises:
+        InputError: If it holds lists, or dates.
 
     >>> import pandas as pd
     >>> labels_of_column(pd.DataFrame({"label": ["cat", None]}), "label").tolist()
@@ -125,20 +203,39 @@ def labels_of_column(frame: pd.DataFrame, column: str) -> npt.NDArray[Any]:
     from pandas.api import types
 
     series = frame[column]
+    gaps = series.isna()
+    if types.is_datetime64_any_dtype(series):
+        raise InputError(f"column {column!r} holds dates, which are no classes; name another column.")
     if types.is_numeric_dtype(series) and not types.is_bool_dtype(series):
-        if series.isna().any():
+        if not gaps.any():
+            return np.asarray(series.to_numpy())
+        if types.is_float_dtype(series):
             return np.asarray(series.to_numpy(dtype=np.float64, na_value=np.nan))
-        return np.asarray(series.to_numpy())
-    return np.array(
-        ["" if gap else str(value).strip() for value, gap in zip(series, series.isna(), strict=True)]
-    )
+    for row, value in enumerate(series):
+        if isinstance(value, (list, tuple, dict, set, np.ndarray)):
+            raise InputError(
+                f"column {column!r} must hold one label per row; row {row} (counting from 0) is a "
+                f"{type(value).__name__}: {str(value)[:60]}."
+            )
+    return np.array(["" if gap else str(value).strip() for value, gap in zip(series, gaps, strict=True)])
 
 
-def _single_key(path: Path) -> str:
-    keys = npz_keys(path)
-    if len(keys) == 1:
-        return keys[0]
+def _usual_column(columns: Sequence[str], path: Path) -> str:
+    """The one column of a table that must be its labels: the only one, or the only one of a usual name."""
+    usual = columns if len(columns) == 1 else [column for column in columns if column.lower() in LABEL_NAMES]
+    if len(usual) == 1:
+        return usual[0]
     raise InputError(
-        f"{path} holds {len(keys)} arrays; say which one are the labels as {path}:KEY. They are: "
-        f"{describe_npz(path)}."
+        f"it is not clear which column of {path} holds the labels; name it with {argument('label_column')}. "
+        f"Its columns are: {list_some(columns, 20)}."
     )
+
+
+def _usual_key(path: Path, keys: Sequence[str]) -> str:
+    usual = [key for key in keys if key in LABEL_NAMES]
+    if len(usual) == 1:
+        return usual[0]
+    several = (
+        f"more than one array of {path} could be" if usual else f"no array of {path} has a usual name for"
+    )
+    raise InputError(f"{several} the labels; name one with labels. Its arrays are: {describe_npz(path)}.")

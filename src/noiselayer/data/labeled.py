@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -14,10 +15,10 @@ from torch import Tensor
 from noiselayer.choices import Layout
 from noiselayer.data.array_inputs import ArrayInputs
 from noiselayer.data.inputs import Indices, Inputs, SubsetInputs
-from noiselayer.data.labels import check_class_names, encode_labels
+from noiselayer.data.labels import check_class_names, encode_labels, rename_labels
 from noiselayer.errors import InputError, list_some
 
-__all__ = ["LabeledData", "check_for_training", "from_arrays"]
+__all__ = ["LabeledData", "check_for_training", "from_arrays", "label_inputs"]
 
 _LISTED_CLASSES = 20
 
@@ -35,6 +36,7 @@ class LabeledData:
         annotators: Shape (N,), int64, who gave each label, an index of ``annotator_names``; None if that is not
             known.
         annotator_names: The S names of annotators, versions of a prompt, web sites, rules.
+        unlabelled: How many samples were left out because they have no label.
 
     Raises:
         InputError: If labels and inputs differ in number, a label or the annotator of one is out of range, or two
@@ -52,6 +54,7 @@ class LabeledData:
     skipped: tuple[str, ...] = field(default=())
     annotators: Tensor | None = None
     annotator_names: tuple[str, ...] = ()
+    unlabelled: int = 0
 
     def __post_init__(self) -> None:
         if self.labels is None:
@@ -149,6 +152,8 @@ class LabeledData:
             "vector": f"{N:,} vectors of {shape[0]:,} numbers",
         }[self.inputs.kind]
         skipped = f" {len(self.skipped):,} unreadable skipped." if self.skipped else ""
+        if self.unlabelled:
+            skipped += f" {self.unlabelled:,} without a label left out."
         return f"{size} from {self.origin}.{skipped} {self._classes()}{self._annotators()}"
 
     def _annotators(self) -> str:
@@ -206,6 +211,63 @@ def from_arrays(
     return LabeledData(array, indices, names, origin)
 
 
+def label_inputs(
+    inputs: Inputs,
+    values: npt.NDArray[Any],
+    class_names: Sequence[str] | None,
+    *,
+    own_names: Sequence[str] | None = None,
+    annotators: tuple[npt.NDArray[Any], str] | None = None,
+    origin: str,
+    where: str,
+    skipped: tuple[str, ...] = (),
+) -> LabeledData:
+    """Inputs with the labels that were read for them; samples without a label are left out.
+
+    Args:
+        inputs: The N samples.
+        values: Shape (N,), labels as they are written.
+        class_names: The K names that the caller wants; the different labels if None.
+        own_names: The names that the file has for its labels; they are matched with ``class_names``.
+        annotators: Who gave each label, shape (N,), and where that was read.
+        origin: Where the inputs were read, in words.
+        where: Where the labels were read.
+        skipped: Names of samples left out before.
+
+    Raises:
+        InputError: If there is not one label per sample, or labels are unfit.
+
+    Warns:
+        UserWarning: If samples have no label.
+    """
+    if len(values) != len(inputs):
+        header = (
+            " The first line of a .csv file is its header, not a label."
+            if len(values) == len(inputs) - 1 and where.lower().endswith((".csv", ".tsv"))
+            else ""
+        )
+        raise InputError(
+            f"there must be one label per sample: {origin} has {len(inputs):,} samples, {where} "
+            f"{len(values):,} labels.{header}"
+        )
+    names = class_names if own_names is None else own_names
+    labels, known = encode_labels(values, names, name=f"labels ({where})", allow_missing=True)
+    if own_names is not None and class_names is not None:
+        labels, known = rename_labels(labels, known, class_names), tuple(class_names)
+    rows = (labels >= 0).nonzero().flatten()
+    unlabelled = len(labels) - len(rows)
+    if unlabelled:
+        warnings.warn(
+            f"{unlabelled:,} of {len(labels):,} samples have no label in {where} and are left out.",
+            stacklevel=2,
+        )
+        inputs, labels = SubsetInputs(inputs, rows), labels[rows]
+    data = LabeledData(
+        inputs, labels, known, f"{origin}, labels from {where}", skipped, unlabelled=unlabelled
+    )
+    return data if annotators is None else data.with_annotators(annotators[0][rows.numpy()], annotators[1])
+
+
 def _check_annotators(annotators: Tensor, num_labels: int, num_annotators: int) -> None:
     if annotators.shape != (num_labels,) or annotators.dtype != torch.int64:
         raise InputError(
@@ -245,6 +307,11 @@ def check_for_training(data: LabeledData) -> None:
         raise InputError(
             f"{data.origin} has fewer samples ({len(data)}) than classes ({data.num_classes}); every class "
             "needs at least one."
+        )
+    if int(counts.max()) == 1 and len(data) > _LISTED_CLASSES:
+        raise InputError(
+            f"each of the {data.num_classes:,} classes in {data.origin} has one sample only, as identifiers have; "
+            "nothing can be learned from that. Name the column of labels that you mean."
         )
     absent = [name for name in data.class_names if name not in set(present)]
     if absent:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import re
 import zipfile
-import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,8 +17,6 @@ from noiselayer.arrays.memory_map import map_stored_member
 from noiselayer.errors import InputError, nearest
 
 __all__ = ["describe_npz", "npz_keys", "read_npy", "read_npz", "split_address"]
-
-_DAMAGED = (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error)
 
 
 def split_address(address: str | Path) -> tuple[Path, str | None]:
@@ -43,10 +43,10 @@ def read_npy(path: Path, *, memory_map: bool = False) -> npt.NDArray[Any]:
     >>> read_npy(path)
     array([0, 1, 2])
     """
-    try:
+    with _readable(str(path)):
+        with path.open("rb") as file:
+            _header(file, path.stat().st_size)
         array: npt.NDArray[Any] = np.load(path, mmap_mode="r" if memory_map else None, allow_pickle=False)
-    except _DAMAGED as error:
-        raise _unreadable(str(path), error) from error
     return array
 
 
@@ -62,11 +62,8 @@ def npz_keys(path: Path) -> list[str]:
     >>> npz_keys(path)
     ['x', 'y']
     """
-    try:
-        with zipfile.ZipFile(path) as archive:
-            keys = [member[: -len(".npy")] for member in archive.namelist() if member.endswith(".npy")]
-    except _DAMAGED as error:
-        raise _unreadable(str(path), error) from error
+    with _readable(str(path)), zipfile.ZipFile(path) as archive:
+        keys = [member[: -len(".npy")] for member in archive.namelist() if member.endswith(".npy")]
     if not keys:
         raise InputError(f"{path} holds no arrays.")
     return keys
@@ -96,16 +93,16 @@ def read_npz(path: Path, key: str, *, map_from: int | None = None) -> npt.NDArra
         raise InputError(
             f"{path} has no array {key!r}.{nearest(key, keys)} Its arrays are: {describe_npz(path)}."
         )
-    try:
-        with zipfile.ZipFile(path) as archive:
-            large = map_from is not None and archive.getinfo(f"{key}.npy").file_size >= map_from
-        mapped = map_stored_member(path, key) if large else None
-        if mapped is not None:
-            return mapped
-        with zipfile.ZipFile(path) as archive, archive.open(f"{key}.npy") as file:
+    with _readable(f"array {key!r} of {path}"), zipfile.ZipFile(path) as archive:
+        size = archive.getinfo(f"{key}.npy").file_size
+        if map_from is not None and size >= map_from:
+            mapped = map_stored_member(path, key)
+            if mapped is not None:
+                return mapped
+        with archive.open(f"{key}.npy") as file:
+            _header(file, size)
+        with archive.open(f"{key}.npy") as file:
             array: npt.NDArray[Any] = np.lib.format.read_array(file, allow_pickle=False)
-    except _DAMAGED as error:
-        raise _unreadable(f"array {key!r} of {path}", error) from error
     return array
 
 
@@ -118,28 +115,40 @@ def describe_npz(path: Path) -> str:
     >>> describe_npz(path)
     'x (5, 8, 8) float64, y (5,) uint8'
     """
-    with zipfile.ZipFile(path) as archive:
-        return ", ".join(f"{key} {_header(archive, key)}" for key in npz_keys(path))
+    texts = []
+    for key in npz_keys(path):
+        try:
+            with _readable(key), zipfile.ZipFile(path) as archive, archive.open(f"{key}.npy") as file:
+                shape, dtype = _header(file, archive.getinfo(f"{key}.npy").file_size)
+            texts.append(f"{key} {shape} {'Python objects' if dtype.hasobject else dtype}")
+        except InputError:
+            texts.append(f"{key} (unreadable)")
+    return ", ".join(texts)
 
 
-def _header(archive: zipfile.ZipFile, key: str) -> str:
+def _header(file: IO[bytes], size: int) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    """Shape and type, checked against the size of the file: a damaged header may ask for terabytes."""
+    version = np.lib.format.read_magic(file)
+    one = np.lib.format.read_array_header_1_0
+    shape, _, dtype = one(file) if version == (1, 0) else np.lib.format.read_array_header_2_0(file)
+    if not dtype.hasobject and math.prod(shape) * dtype.itemsize > size:
+        raise ValueError(f"it is cut off: an array of shape {shape} does not fit into {size:,} bytes")
+    return shape, dtype
+
+
+@contextmanager
+def _readable(what: str) -> Iterator[None]:
     try:
-        with archive.open(f"{key}.npy") as file:
-            version = np.lib.format.read_magic(file)
-            read = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
-            shape, _, dtype = read[version](file)
-    except _DAMAGED:
-        return "(unreadable)"
-    return f"{shape} {'Python objects' if dtype.hasobject else dtype}"
-
-
-def _unreadable(what: str, error: Exception) -> InputError:
-    text = str(error)
-    if "pickle" in text or "Python objects" in text:
-        return InputError(
-            f"{what} holds Python objects, which are not read because loading them could run code. "
-            "Save numbers or text: array.astype(float) or array.astype(str)."
-        )
-    return InputError(
-        f"cannot read {what}: it is damaged or not a NumPy file ({text or type(error).__name__})."
-    )
+        yield
+    except InputError:
+        raise
+    except Exception as error:  # damaged files make the readers of numpy and zipfile raise almost anything
+        text = str(error)
+        if "pickle" in text or "Python objects" in text:
+            raise InputError(
+                f"{what} holds Python objects, which are not read because loading them could run code. "
+                "Save numbers or text: array.astype(float) or array.astype(str)."
+            ) from error
+        raise InputError(
+            f"cannot read {what}: it is damaged or not a NumPy file ({text or type(error).__name__})."
+        ) from error

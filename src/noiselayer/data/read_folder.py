@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
-from noiselayer.data.image_index import indexed_checks
-from noiselayer.data.images import ImageFileInputs, ImageSize, common_size
+from noiselayer.choices import ImageFit
+from noiselayer.data.image_files import ImageSize, read_images
 from noiselayer.data.labeled import LabeledData
 from noiselayer.data.labels import encode_labels
 from noiselayer.errors import InputError, argument, list_some
 
-__all__ = ["IMAGE_SUFFIXES", "read_folder", "read_images"]
+__all__ = ["IMAGE_SUFFIXES", "files_below", "images_below", "read_folder", "read_image"]
 
 IMAGE_SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
 
@@ -25,6 +24,7 @@ def read_folder(
     *,
     class_names: Sequence[str] | None = None,
     image_size: ImageSize | None = None,
+    image_fit: ImageFit = "squash",
     skip_unreadable: bool = False,
     with_labels: bool = True,
 ) -> LabeledData:
@@ -34,8 +34,8 @@ def read_folder(
 
     Raises:
         InputError: If there are no images, images lie beside the class folders, a class folder is empty, a
-            file cannot be read (all are listed) and ``skip_unreadable`` is not set, or sizes differ and no
-            ``image_size`` is given.
+            file cannot be read (all are listed) and ``skip_unreadable`` is not set, a folder cannot be read, or
+            sizes differ and no ``image_size`` is given.
 
     >>> import tempfile
     >>> from PIL import Image
@@ -47,17 +47,21 @@ def read_folder(
     >>> data.class_names, data.inputs.ids
     (('cat', 'dog'), ('cat/1.png', 'dog/1.png'))
     """
-    images, others = _files(folder)
+    images, others, repeated = files_below(folder)
     if not images:
         raise InputError(f"folder {folder} holds no images ({', '.join(IMAGE_SUFFIXES)}).")
     ids = [path.relative_to(folder).as_posix() for path in images]
     if with_labels:
         _check_class_folders(folder, images, class_names)
-    inputs, kept, skipped = read_images(images, ids, image_size, skip_unreadable)
-    origin = f"folder {folder}"
+    inputs, kept, skipped = read_images(images, ids, image_size, image_fit, skip_unreadable)
+    notes = []
     if others:
         names = (path.relative_to(folder).as_posix() for path in others)
-        origin += f" ({len(others):,} other files ignored: {list_some(names, 3)})"
+        notes.append(f"{len(others):,} other files ignored: {list_some(names, 3)}")
+    if repeated:
+        names = (path.relative_to(folder).as_posix() for path in repeated)
+        notes.append(f"links to folders that are read already, not followed: {list_some(names, 3)}")
+    origin = f"folder {folder}" + (f" ({'; '.join(notes)})" if notes else "")
     if not with_labels:
         return LabeledData(inputs, None, tuple(class_names or ()), origin, skipped)
     values = [ids[index].split("/")[0] for index in kept]
@@ -71,62 +75,72 @@ def read_folder(
     return LabeledData(inputs, indices, names_found, origin, skipped)
 
 
-def read_images(
-    paths: Sequence[Path], ids: Sequence[str], image_size: ImageSize | None, skip_unreadable: bool
-) -> tuple[ImageFileInputs, list[int], tuple[str, ...]]:
-    """Check that every file can be read, and make inputs of those that can.
-
-    Args:
-        paths: The files.
-        ids: Their names in messages and results.
-        image_size: To bring them to; the size they all share if None.
-        skip_unreadable: Leave out files that cannot be read, with a warning, instead of stopping.
-
-    Returns:
-        The inputs, the positions in ``paths`` of the files they hold, and the ids of those left out.
+def read_image(
+    path: Path,
+    *,
+    class_names: Sequence[str] | None = None,
+    image_size: ImageSize | None = None,
+    image_fit: ImageFit = "squash",
+    skip_unreadable: bool = False,
+    with_labels: bool = True,
+) -> LabeledData:
+    """Read a single image, to predict its class.
 
     Raises:
-        InputError: If a file cannot be read, unless it may be skipped; if none can; if sizes differ and
-            ``image_size`` is None.
-
-    >>> read_images([Path("nowhere.png")], ["nowhere.png"], 8, skip_unreadable=False)
-    Traceback (most recent call last):
-    ...
-    noiselayer.errors.InputError: 1 of 1 images cannot be read: nowhere.png (no such file). Mend or
-    remove it, or leave it out with skip_unreadable.
+        InputError: If it cannot be read, or labels are asked for.
     """
-    checks = indexed_checks(paths)
-    bad = [(name, check.error) for name, check in zip(ids, checks, strict=True) if check.error is not None]
-    kept = [index for index, check in enumerate(checks) if check.error is None]
-    listed = list_some((f"{name} ({error})" for name, error in bad), limit=20)
-    if bad and (not skip_unreadable or not kept):
-        it = "it" if len(bad) == 1 else "them"
-        mend = (
-            f"Mend or remove {it}, or leave {it} out with {argument('skip_unreadable')}."
-            if kept or not skip_unreadable
-            else ""
-        )
-        raise InputError(f"{len(bad):,} of {len(paths):,} images cannot be read: {listed}. {mend}".rstrip())
-    if bad:
-        warnings.warn(
-            f"{len(bad):,} of {len(paths):,} images cannot be read and are skipped: {listed}.", stacklevel=2
-        )
-    size = common_size(checks) if image_size is None else image_size
-    inputs = ImageFileInputs([paths[index] for index in kept], size, ids=[ids[index] for index in kept])
-    return inputs, kept, tuple(name for name, _ in bad)
+    if with_labels:
+        raise InputError(f"{path} is a single image, which has no label; give the folder of images by class.")
+    inputs, _, _ = read_images([path], [path.name], image_size, image_fit, skip_unreadable)
+    return LabeledData(inputs, None, tuple(class_names or ()), str(path))
 
 
-def _files(folder: Path) -> tuple[list[Path], list[Path]]:
-    """Images and other files under a folder, sorted, hidden ones left out."""
-    images: list[Path] = []
-    others: list[Path] = []
-    for parent, folders, files in os.walk(folder, followlinks=True):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in sorted(files):
-            if not name.startswith("."):
-                path = Path(parent, name)
+def files_below(folder: Path) -> tuple[list[Path], list[Path], list[Path]]:
+    """Images and other files under a folder, hidden ones left out.
+
+    Links to folders are followed, but no folder is read twice: a link to a parent would never come to an end.
+
+    Returns:
+        The images, sorted by their path as text, the other files, and the links that were not followed.
+
+    Raises:
+        InputError: If a folder cannot be read; all are named.
+    """
+    found: tuple[list[Path], list[Path], list[Path]] = ([], [], [])
+    images, others, repeated = found
+    unreadable: list[str] = []
+    seen: set[tuple[int, int]] = set()
+    # Links wait until all folders have been seen where they really are.
+    folders: list[Path] = [folder]
+    links: list[Path] = []
+    while folders or links:
+        parent = folders.pop() if folders else links.pop(0)
+        try:
+            stat = parent.stat()
+            if (stat.st_dev, stat.st_ino) in seen:
+                repeated.append(parent)
+                continue
+            seen.add((stat.st_dev, stat.st_ino))
+            entries = sorted(os.scandir(parent), key=lambda entry: entry.name)
+        except OSError as error:
+            unreadable.append(f"{parent} ({error.strerror or error})")
+            continue
+        for entry in entries:
+            path = Path(entry.path)
+            if entry.name.startswith("."):
+                continue
+            if entry.is_dir():
+                (links if entry.is_symlink() else folders).append(path)
+            else:
                 (images if path.suffix.lower() in IMAGE_SUFFIXES else others).append(path)
-    return sorted(images, key=lambda path: path.parts), others  # the order of paths, compared as plain text
+    if unreadable:
+        raise InputError(f"cannot read {list_some(unreadable)}. Give yourself the right to, or remove it.")
+    return sorted(images, key=lambda path: path.parts), sorted(others), sorted(repeated)
+
+
+def images_below(folder: Path) -> list[str]:
+    """The images under a folder by the names that :func:`read_folder` gives them, in its order."""
+    return [path.relative_to(folder).as_posix() for path in files_below(folder)[0]]
 
 
 def _check_class_folders(folder: Path, images: Sequence[Path], class_names: Sequence[str] | None) -> None:
@@ -152,8 +166,15 @@ def _check_class_folders(folder: Path, images: Sequence[Path], class_names: Sequ
             f"the sub-folders of {folder} look like parts of a data set ({', '.join(classes)}), not like "
             f"classes; give one of them as the data: {folder / part}."
         )
-    empty = sorted(set(classes) - {path.relative_to(folder).parts[0] for path in images})
+    filled = {path.relative_to(folder).parts[0] for path in images}
+    empty = [name for name in classes if name not in filled and not _leads_back(folder / name, folder)]
     if empty:
         raise InputError(
             f"class folder {list_some(map(repr, empty))} of {folder} holds no images. Fill or remove it."
         )
+
+
+def _leads_back(link: Path, folder: Path) -> bool:
+    """Whether a link is to the folder it lies in, or to a parent of it: no class."""
+    target = link.resolve()
+    return link.is_symlink() and (target == folder.resolve() or target in folder.resolve().parents)

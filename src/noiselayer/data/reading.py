@@ -1,26 +1,93 @@
-"""How the data of a run are read, so that the same reading can be asked for again."""
+"""How the data of a run are read: one way in for data of every form, that can be asked for again."""
 
 from __future__ import annotations
 
 import hashlib
-from dataclasses import asdict, dataclass, replace
+import os
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from noiselayer.choices import Layout
-from noiselayer.data import LabeledData, TableEncoder, TableInputs, read_data
-from noiselayer.data.frames import TABLE_SUFFIXES
+from noiselayer.choices import ImageFit, Layout
+from noiselayer.data.encoder import TableEncoder
+from noiselayer.data.frames import TABLE_SUFFIXES, is_table
 from noiselayer.data.inputs import Inputs, SubsetInputs
 from noiselayer.data.label_files import is_label_file
+from noiselayer.data.labeled import LabeledData
 from noiselayer.data.numpy_files import npz_keys, split_address
+from noiselayer.data.read_arrays import read_arrays
+from noiselayer.data.read_folder import IMAGE_SUFFIXES, read_folder, read_image
+from noiselayer.data.table_inputs import TableInputs, read_table
+from noiselayer.errors import InputError, argument
+from noiselayer.files.given import existing_file
 
-__all__ = ["Reading", "fingerprint", "table_encoder", "usable_key"]
+__all__ = ["Reading", "fingerprint", "names_its_classes", "read_data", "table_encoder", "usable_key"]
+
+_LABELS = {"labels", "label_column", "annotator_column"}
+_IMAGES = {"image_fit", "skip_unreadable"}
+_ENCODED = {"feature_columns", "ignore_columns", "categorical_columns", "impute_missing"}
+_FORMS: dict[str, tuple[str, Any, set[str]]] = {
+    "npz": ("an .npz file", read_arrays, {*_LABELS, "inputs_key", "layout"}),
+    "npy": ("an .npy file", read_arrays, {*_LABELS, "layout"}),
+    "folder": ("a folder of images", read_folder, _IMAGES),
+    "image": ("an image", read_image, _IMAGES),
+    "table": (
+        "a table",
+        read_table,
+        {*_LABELS, *_IMAGES, *_ENCODED, "image_column", "id_column", "encoder"},
+    ),
+}
+_FOR_ALL = {"class_names", "image_size", "with_labels"}
+# These permit something, or say how, rather than ask for it: no harm where there is nothing to permit.
+_HARMLESS = {"skip_unreadable", "impute_missing", "image_fit"}
+# Newer than the first saved runs, which must stay what they were: written down only where they are set.
+_LATER = {"ignore_columns": (), "id_column": None}
 
 
 @dataclass(frozen=True)
 class Reading:
-    """The arguments of :func:`noiselayer.data.read_data`, see there.
+    """How to read inputs and labels from files, whatever their form.
+
+    ====================  ===========================================  ======================================
+    ``path``              inputs                                       labels
+    ====================  ===========================================  ======================================
+    ``FILE.npz[:KEY]``    an array of the file                         another array of it, or a file
+    ``FILE.npy``          the array, memory-mapped                     a file
+    a folder              its images, of any format Pillow reads       the sub-folder each image lies in
+    an image              itself                                       none
+    a table               ``image_column``, or the feature columns     a column, or a file
+    ====================  ===========================================  ======================================
+
+    A table is a file .csv, .tsv (both packed with gzip too), .jsonl, .xlsx or .parquet. Separators and UTF-16
+    are recognised; other text must be UTF-8.
+
+    Attributes:
+        path: The data.
+        labels: What holds the labels: an array of the .npz file, a column of the table, or a file: ``.npy``,
+            ``FILE.npz:KEY``, a table or ``TABLE:COLUMN``. If None, the array or column with a usual name ("y",
+            "labels", ...). Samples without a label are left out, and counted.
+        label_column: The column with the labels, in the table or in the table that ``labels`` names.
+        annotator_column: The column that says who gave each label, in the table that holds the labels; of an .npz file
+            that holds them, the array.
+        inputs_key: The array of an .npz file with the inputs, the same as ``FILE.npz:KEY``. If None, the
+            one with a usual name ("x", "images", "x_train", ...).
+        layout: Where the channels of image arrays are: "NHWC", "NCHW", or "auto" where that is clear.
+        image_column: The column with paths of images, relative to the table.
+        image_size: Height and width to bring image files to; needed if they differ in size.
+        skip_unreadable: Leave out, with a warning, image files that cannot be read, instead of stopping.
+        feature_columns: The columns to learn from, by name or pattern (``e*``); all but the labels if None.
+        categorical_columns: Feature columns to take as categories although they look like numbers.
+        impute_missing: Fill missing numbers of a table with the median instead of refusing them.
+        class_names: The K classes in the order of the model's outputs. If None they are the array
+            ``class_names`` of the .npz file or else the different labels, sorted: whole numbers by size, other names
+            as text.
+        ignore_columns: Columns that are no features, by name or pattern.
+        id_column: The column with the samples' names, which is no feature either.
+        image_fit: How an image of other proportions is brought to ``image_size``: "squash" scales each side by
+            itself, "pad" adds white margins, "crop" cuts off what sticks out.
 
     >>> Reading("people.csv", label_column="town").to_dict()["label_column"]
     'town'
@@ -39,21 +106,41 @@ class Reading:
     categorical_columns: tuple[str, ...] = ()
     impute_missing: bool = False
     class_names: tuple[str, ...] | None = None
+    ignore_columns: tuple[str, ...] = ()
+    id_column: str | None = None
+    image_fit: ImageFit = "squash"
 
     def read(self, *, encoder: TableEncoder | None = None, with_labels: bool = True) -> LabeledData:
         """Read the data.
 
         Args:
             encoder: Of the table that the model was trained on.
-            with_labels: False for data to predict on.
+            with_labels: False for data to predict on; then ``labels`` is ignored.
 
         Raises:
             InputError: If the data are unfit; the message says what to do.
         """
-        options = asdict(self)
+        file, key = split_address(self.path)
+        if key is not None and self.inputs_key is not None and key != self.inputs_key:
+            raise InputError(
+                f"{self.path} names the array {key!r}, {argument('inputs_key')} the array {self.inputs_key!r}; "
+                "give one of them."
+            )
+        options = {field.name: getattr(self, field.name) for field in fields(self)}
+        options |= {"inputs_key": key or self.inputs_key, "encoder": encoder, "with_labels": with_labels}
+        del options["path"]
         if encoder is not None:  # it knows the features already
-            del options["feature_columns"], options["categorical_columns"], options["impute_missing"]
-        return read_data(**options, encoder=encoder, with_labels=with_labels)
+            options = {name: value for name, value in options.items() if name not in _ENCODED}
+        what, read, takes = _FORMS[_form(file)]
+        for name, value in options.items():
+            unset = value is None or value is False or value == "auto" or value == ()
+            if not unset and name not in takes | _FOR_ALL | _HARMLESS:
+                forms = " or ".join(form for form, _, names in _FORMS.values() if name in names)
+                raise InputError(f"{name} is for {forms}; {file} is {what}.")
+        data: LabeledData = read(
+            file, **{name: value for name, value in options.items() if name in takes | _FOR_ALL}
+        )
+        return data
 
     def like_this(
         self,
@@ -77,48 +164,87 @@ class Reading:
         ('true', None, 'file')
         """
         suffix = split_address(path)[0].suffix.lower()
-        arrays, table = suffix in (".npy", ".npz"), suffix in TABLE_SUFFIXES
+        arrays, table = suffix in (".npy", ".npz"), is_table(path)
         # Arrays are never resized: another size is an error, and is said to be one of the samples.
-        same = replace(
-            self,
-            path=path,
-            class_names=class_names,
-            image_size=None if arrays else image_size,
-            annotator_column=None,  # of the noisy labels alone
-        )
+        changes: dict[str, Any] = {
+            "path": path,
+            "class_names": class_names,
+            "image_size": None if arrays else image_size,
+            "annotator_column": None,  # of the noisy labels alone
+        }
         if not table:
-            same = replace(
-                same, image_column=None, feature_columns=None, categorical_columns=(), impute_missing=False
-            )
+            unset = Reading(path)
+            changes |= {name: getattr(unset, name) for name in (*_ENCODED, "image_column", "id_column")}
         if not arrays:
-            same = replace(same, layout="auto")
+            changes["layout"] = "auto"
         if suffix != ".npz" and not table:  # these have no array or column of that name
-            same = replace(same, labels=None, label_column=None)
+            changes |= {"labels": None, "label_column": None}
         if self.labels is not None and is_label_file(self.labels):  # those were the labels of other samples
-            same = replace(same, labels=None)
+            changes["labels"] = None
         if labels is not None:
             keep = is_label_file(labels)
-            same = replace(same, labels=labels, label_column=self.label_column if keep else None)
-        return replace(same, inputs_key=usable_key(path, self.inputs_key or split_address(self.path)[1]))
+            changes |= {"labels": labels, "label_column": self.label_column if keep else None}
+        key = self.inputs_key or split_address(self.path)[1]
+        return replace(self, **changes, inputs_key=usable_key(path, key))
 
     def to_dict(self) -> dict[str, Any]:
         """As plain types, for JSON."""
-        return asdict(self)
+        return {name: value for name, value in asdict(self).items() if _LATER.get(name, self) != value}
 
     @classmethod
     def from_dict(cls, state: dict[str, Any]) -> Reading:
-        """What :meth:`to_dict` wrote, also after a trip through JSON.
+        """What :meth:`to_dict` wrote, also after a trip through JSON; of older runs, whose images were cropped, too.
 
+        >>> Reading.from_dict({"path": "a.csv", "source_column": "who"}).annotator_column  # as 0.1 wrote it
+        'who'
         >>> reading = Reading("a.npz", image_size=(8, 8), class_names=("a", "b"))
         >>> Reading.from_dict({**reading.to_dict(), "image_size": [8, 8]}) == reading
         True
-        >>> Reading.from_dict({"path": "a.csv", "source_column": "who"}).annotator_column  # as 0.1 wrote it
-        'who'
         """
         plain: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in state.items()}
         if "source_column" in plain:  # its name in version 0.1
             plain["annotator_column"] = plain.pop("source_column")
-        return cls(**plain)
+        return cls(**{"image_fit": "crop", **plain})
+
+
+def read_data(
+    path: str | Path, *, encoder: TableEncoder | None = None, with_labels: bool = True, **options: Any
+) -> LabeledData:
+    r"""Read inputs and labels from files, whatever their form.
+
+    Everything that can be wrong with the data is found here, not in the middle of a training run; every image
+    is decoded once for that.
+
+    Args:
+        path: The data: ``FILE.npz[:KEY]``, ``FILE.npy``, a folder of images by class, an image or a table.
+        encoder: Of a table that a model was trained on: give ``data.inputs.encoder`` of the training data.
+        with_labels: Whether to read labels; False for data to predict on, then ``labels`` is ignored.
+        **options: Of :class:`~noiselayer.data.reading.Reading`: ``labels``, ``label_column``, ``image_size``,
+            ``feature_columns``, ``class_names`` and the others.
+
+    Raises:
+        InputError: If a file, array or column is missing or unfit, an option does not belong to this form of
+            data, or labels do not fit; the message says what to do. Use
+            :func:`~noiselayer.data.check_for_training` for what only training needs.
+
+    Warns:
+        UserWarning: If samples without a label or unreadable images were left out, or missing numbers were filled
+            in a column that had none in training.
+
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "people.csv"
+    >>> _ = path.write_text("age,town,label\n20,Bonn,no\n40,Aachen,yes\n")
+    >>> train = read_data(path)
+    >>> train.class_names, train.inputs.encoder.feature_names
+    (('no', 'yes'), ('age', 'town = Aachen', 'town = Bonn'))
+    >>> new = read_data(path, encoder=train.inputs.encoder, with_labels=False)
+    >>> new.inputs[0]
+    tensor([-1.,  0.,  1.])
+    """
+    plain: dict[str, Any] = {
+        name: tuple(value) if _is_list(value) else value for name, value in options.items()
+    }
+    return Reading(str(path), **plain).read(encoder=encoder, with_labels=with_labels)
 
 
 def usable_key(path: str, key: str | None) -> str | None:
@@ -128,9 +254,21 @@ def usable_key(path: str, key: str | None) -> str | None:
     True
     """
     file, own = split_address(path)
-    if key is None or own is not None or file.suffix.lower() != ".npz" or not file.is_file():
+    if key is None or own is not None or file.suffix.lower() != ".npz" or not os.path.isfile(file):  # noqa: PTH113
         return None
     return key if key in npz_keys(file) else None
+
+
+def names_its_classes(reading: Reading) -> bool:
+    """Whether somebody has put the classes in order: the caller, or the file of the data.
+
+    >>> names_its_classes(Reading("people.csv")), names_its_classes(Reading("people.csv", class_names=("a", "b")))
+    (False, True)
+    """
+    file = split_address(reading.path)[0]
+    return reading.class_names is not None or (
+        file.suffix.lower() == ".npz" and "class_names" in npz_keys(file)
+    )
 
 
 def table_encoder(inputs: Inputs) -> TableEncoder | None:
@@ -159,3 +297,24 @@ def fingerprint(data: LabeledData, *, samples: int = 256) -> str:
     chosen = np.unique(np.linspace(0, N - 1, min(N, samples)).astype(np.int64))
     digest.update(data.inputs.__getitems__(chosen).contiguous().numpy().tobytes())
     return digest.hexdigest()
+
+
+def _is_list(value: object) -> bool:
+    return isinstance(value, Sequence) and not isinstance(value, str)
+
+
+def _form(path: Path) -> str:
+    if os.path.isdir(path):  # noqa: PTH112 - Path.is_dir() raises on names that are too long
+        return "folder"
+    existing_file(path, "file or folder")
+    suffix = path.suffix.lower()
+    if is_table(path):
+        return "table"
+    if suffix in (".npz", ".npy"):
+        return suffix[1:]
+    if suffix in IMAGE_SUFFIXES:
+        return "image"
+    raise InputError(
+        f"{path} is of no known form; data is an .npz or .npy file, a folder of images by class, an image, or a "
+        f"table ({', '.join(TABLE_SUFFIXES)})."
+    )

@@ -1,4 +1,4 @@
-"""Inputs that are rows of a table, and labelled data from CSV, TSV and Parquet."""
+"""Inputs that are rows of a table, and labelled data from tables of any format."""
 
 from __future__ import annotations
 
@@ -6,21 +6,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from noiselayer.choices import ImageFit
 from noiselayer.data.array_inputs import ArrayInputs
 from noiselayer.data.columns import CategoricalColumn
-from noiselayer.data.encoder import TableEncoder
-from noiselayer.data.frames import read_columns, read_frame, require_columns
-from noiselayer.data.images import ImageFileInputs, ImageSize
-from noiselayer.data.label_files import (
-    is_label_file,
-    label_column_of,
-    labels_of_column,
-    read_annotator_column,
-    read_label_file,
-)
-from noiselayer.data.labeled import LabeledData
-from noiselayer.data.labels import encode_labels
-from noiselayer.data.read_folder import read_images
+from noiselayer.data.doubtful_columns import leaking_columns, rows_own_columns
+from noiselayer.data.encoder import TableEncoder, column_error, fit_columns
+from noiselayer.data.frames import match_columns, read_columns, read_frame, require_columns
+from noiselayer.data.image_files import ImageFileInputs, ImageSize, read_images
+from noiselayer.data.label_files import LabelPlace, find_labels, labels_of_column
+from noiselayer.data.labeled import LabeledData, label_inputs
 from noiselayer.errors import InputError, argument, list_some
 
 if TYPE_CHECKING:
@@ -62,18 +56,22 @@ def read_table(
     annotator_column: str | None = None,
     image_column: str | None = None,
     feature_columns: Sequence[str] | None = None,
+    ignore_columns: Sequence[str] = (),
+    id_column: str | None = None,
     categorical_columns: Sequence[str] = (),
     impute_missing: bool = False,
     encoder: TableEncoder | None = None,
     class_names: Sequence[str] | None = None,
     image_size: ImageSize | None = None,
+    image_fit: ImageFit = "squash",
     skip_unreadable: bool = False,
     with_labels: bool = True,
 ) -> LabeledData:
-    r"""Read a table of features or image paths; see :func:`~noiselayer.data.read_data` for the arguments.
+    r"""Read a table of features or image paths; see :class:`~noiselayer.data.reading.Reading`.
 
     Raises:
-        InputError: If a column is missing (the nearest name is offered) or unfit, or an image cannot be read.
+        InputError: If a column is missing (the nearest name is offered) or unfit, an image cannot be read, or,
+            where nobody has chosen the features, a column looks like an identifier or gives the labels away.
 
     >>> import tempfile
     >>> path = Path(tempfile.mkdtemp()) / "people.csv"
@@ -82,12 +80,12 @@ def read_table(
     '2 classes: no 1, yes 1.'
     """
     columns = read_columns(path)
-    column, file = _where_labels_are(columns, path, labels, label_column) if with_labels else (None, None)
-    own_annotators = annotator_column if with_labels and file is None else None
-    features = _features(columns, (column, own_annotators), image_column, feature_columns, encoder)
-    named = (image_column, column, own_annotators)
-    as_text = [*categorical_columns, *(name for name in named if name is not None)]
-    require_columns(columns, [*features, *as_text], str(path))
+    place = find_labels(path, labels, label_column) if with_labels else LabelPlace(path, None)
+    own = (place.name, annotator_column) if place.own else (None, None)
+    ignored = [*match_columns(columns, ignore_columns, str(path)), *([id_column] if id_column else [])]
+    features = _features(columns, own, image_column, feature_columns, ignored, encoder)
+    as_text = [*categorical_columns, *(name for name in (image_column, *own) if name is not None)]
+    require_columns(columns, [*features, *ignored, *as_text], str(path))
     if encoder is not None:
         as_text += [known.name for known in encoder.columns if isinstance(known, CategoricalColumn)]
     frame = read_frame(path, text_columns=as_text)
@@ -96,49 +94,39 @@ def read_table(
     skipped: tuple[str, ...] = ()
     kept = list(range(len(frame)))
     if image_column is not None:
-        inputs, kept, skipped = _images(frame, path, image_column, image_size, skip_unreadable)
+        inputs, kept, skipped = _images(frame, path, image_column, image_size, image_fit, skip_unreadable)
         origin = f"{path}, images from column {image_column!r}"
     else:
         if encoder is None:
-            encoder = TableEncoder.fit(
+            known, problems = fit_columns(
                 frame[features], categorical=categorical_columns, impute_missing=impute_missing
             )
+            if feature_columns is None:
+                problems = rows_own_columns(frame[features]) | problems
+                if place.own:
+                    given = labels_of_column(frame, str(place.name))
+                    problems |= leaking_columns(frame[features], given, class_names)
+            if problems:
+                raise column_error(problems)
+            encoder = TableEncoder(known, impute_missing)
         inputs = TableInputs(frame, encoder)
         origin = f"{path}, features {list_some(features, 20)}"
     if not with_labels:
         return LabeledData(inputs, None, tuple(class_names or ()), origin, skipped)
-
-    where = f"column {column!r}" if file is None else file
-    values = labels_of_column(frame, str(column)) if file is None else read_label_file(file, label_column)
-    if len(values) != len(frame):
-        raise InputError(
-            f"there must be one label per sample: {path} has {len(frame):,} rows, {where} has "
-            f"{len(values):,} labels."
+    values = labels_of_column(frame, str(place.name)) if place.own else place.read()
+    if len(values) == len(frame):
+        values = values[kept]
+    annotators = None
+    if annotator_column is not None:
+        who, where = (
+            (labels_of_column(frame, annotator_column), f"column {annotator_column!r} of {path}")
+            if place.own
+            else place.read_annotators(annotator_column)
         )
-    indices, names = encode_labels(values[kept], class_names, name=f"labels ({where})")
-    data = LabeledData(inputs, indices, names, f"{origin}, labels from {where}", skipped)
-    if annotator_column is None:
-        return data
-    who = (
-        labels_of_column(frame, annotator_column)
-        if file is None
-        else read_annotator_column(file, annotator_column)
+        annotators = (who[kept] if len(who) == len(frame) else who, where)
+    return label_inputs(
+        inputs, values, class_names, annotators=annotators, origin=origin, where=place.words, skipped=skipped
     )
-    return data.with_annotators(who[kept], f"column {annotator_column!r} of {path if file is None else file}")
-
-
-def _where_labels_are(
-    columns: Sequence[str], path: Path, labels: str | None, label_column: str | None
-) -> tuple[str | None, str | None]:
-    """The column of this table that holds the labels, or else the file that does."""
-    if labels is not None and labels not in columns and is_label_file(labels):
-        return None, labels
-    if labels is not None and label_column is not None and labels != label_column:
-        raise InputError(
-            f"labels ({labels!r}) and {argument('label_column')} ({label_column!r}) name two columns of {path}; "
-            "give one."
-        )
-    return labels or label_column or label_column_of(columns, path), None
 
 
 def _features(
@@ -146,27 +134,34 @@ def _features(
     about_labels: tuple[str | None, str | None],
     image_column: str | None,
     feature_columns: Sequence[str] | None,
+    ignored: Sequence[str],
     encoder: TableEncoder | None,
 ) -> list[str]:
     if image_column is not None:
         if feature_columns is not None or encoder is not None:
             raise InputError(
-                f"{argument('image_column')} excludes {argument('feature_columns')} and encoder: a sample is an "
-                "image or a row."
+                f"{argument('image_column')} excludes {argument('feature_columns')} and encoder: a sample is "
+                "an image or a row."
             )
         return []
     if encoder is not None:
         return [column.name for column in encoder.columns]
+    others = [column for column in columns if column not in (*about_labels, *ignored)]
     if feature_columns is None:
-        return [column for column in columns if column not in about_labels]
+        return others
     for column, holds in zip(about_labels, ("the labels", "who gave the labels"), strict=True):
         if column is not None and column in feature_columns:
             raise InputError(f"column {column!r} holds {holds}, so it cannot be a feature too.")
-    return list(feature_columns)
+    return match_columns(others, feature_columns, "the table")
 
 
 def _images(
-    frame: pd.DataFrame, path: Path, column: str, image_size: ImageSize | None, skip_unreadable: bool
+    frame: pd.DataFrame,
+    path: Path,
+    column: str,
+    image_size: ImageSize | None,
+    image_fit: ImageFit,
+    skip_unreadable: bool,
 ) -> tuple[ImageFileInputs, list[int], tuple[str, ...]]:
     names = [str(name) for name in labels_of_column(frame, column)]
     gaps = [row for row, name in enumerate(names) if not name]
@@ -176,4 +171,4 @@ def _images(
             f"({list_some(gaps)}, counting from 0)."
         )
     # An absolute path stays what it is when joined.
-    return read_images([path.parent / name for name in names], names, image_size, skip_unreadable)
+    return read_images([path.parent / name for name in names], names, image_size, image_fit, skip_unreadable)

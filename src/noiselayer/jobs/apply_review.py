@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from noiselayer.data.frames import TABLE_SUFFIXES, read_columns
-from noiselayer.data.label_files import LABEL_NAMES, is_label_file
-from noiselayer.data.numpy_files import describe_npz, npz_keys, split_address
-from noiselayer.errors import InputError, argument, nearest
+from noiselayer.data.frames import TABLE_SUFFIXES, is_table, table_suffix
+from noiselayer.data.label_files import find_labels
+from noiselayer.data.numpy_files import split_address
+from noiselayer.errors import InputError, argument
+from noiselayer.files.given import check_not_read, existing_file
 from noiselayer.files.targets import check_target
-from noiselayer.storage.review.array_labels import npy_labels, npz_labels
+from noiselayer.storage.review.array_labels import array_labels
 from noiselayer.storage.review.decisions import Decision
 from noiselayer.storage.review.folder_labels import folder_labels
 from noiselayer.storage.review.label_store import LabelStore
@@ -80,7 +81,7 @@ def apply_review(
     >>> done.out.name, done.changed, np.load(done.out)["y"].tolist()
     ('data.corrected.npz', 1, ['dog', 'dog', 'dog'])
     """
-    store = _open_labels(Path(data), str(data), labels, label_column, image_column, class_names)
+    store = _open_labels(split_address(data)[0], labels, label_column, image_column, class_names)
     target = store.out if out is None else Path(out)
     _check_target(target, store, split_address(data)[0], force)
     changes: dict[int, str] = {}
@@ -107,65 +108,30 @@ def apply_review(
 
 def _open_labels(
     path: Path,
-    address: str,
     labels: str | None,
     label_column: str | None,
     image_column: str | None,
     class_names: Sequence[str] | None,
 ) -> LabelStore:
     """Find the labels as :func:`noiselayer.data.read_data` does."""
-    file = split_address(address)[0]
-    suffix = file.suffix.lower()
-    if file.is_dir():
-        return folder_labels(file)
-    if not file.is_file():
-        beside = [other.name for other in file.parent.iterdir()] if file.parent.is_dir() else []
-        raise InputError(f"there is no file or folder {file}.{nearest(file.name, beside)}")
-    if suffix not in (".npz", ".npy", *TABLE_SUFFIXES):
-        raise InputError(f"data must be .npz, .npy, a folder of images, .csv, .tsv or .parquet; got {path}.")
-    own = npz_keys(file) if suffix == ".npz" else read_columns(file) if suffix in TABLE_SUFFIXES else []
-    if labels is not None and labels not in own and is_label_file(labels):
-        return _label_file(labels, label_column, class_names)
-    if suffix == ".npy":
+    if path.is_dir():
+        return folder_labels(path)
+    existing_file(path, "file or folder")
+    if path.suffix.lower() not in (".npz", ".npy") and not is_table(path):
         raise InputError(
-            f"{file} holds inputs only; name the file of their labels with labels (.npy, .npz:KEY, .csv)."
+            f"data must be .npz, .npy, a folder of images or a table ({', '.join(TABLE_SUFFIXES)}); got {path}."
         )
-    if suffix == ".npz":
-        return npz_labels(file, labels if labels is not None else _label_key(file), class_names)
-    return table_labels(file, labels or label_column, class_names, image_column)
-
-
-def _label_file(address: str, label_column: str | None, class_names: Sequence[str] | None) -> LabelStore:
-    file, key = split_address(address)
-    if not file.is_file():
-        raise InputError(f"there is no file of labels {file}.")
-    if file.suffix.lower() == ".npy":
-        return npy_labels(file, class_names)
-    if file.suffix.lower() == ".npz":
-        return npz_labels(file, key or _label_key(file), class_names)
-    return table_labels(file, label_column, class_names)
-
-
-def _label_key(path: Path) -> str:
-    keys = npz_keys(path)
-    usual = [key for key in keys if key in LABEL_NAMES] if len(keys) > 1 else keys
-    if len(usual) != 1:
-        raise InputError(
-            f"it is not clear which array of {path} holds the labels; name it with labels. Its arrays are: "
-            f"{describe_npz(path)}."
-        )
-    return usual[0]
+    place = find_labels(path, labels, label_column)
+    if is_table(place.file):
+        return table_labels(place, class_names, image_column if place.own else None)
+    return array_labels(place, class_names)
 
 
 def _check_target(target: Path, store: LabelStore, data: Path, force: bool) -> None:
-    if target.suffix.lower() not in store.endings:
+    if (table_suffix(target) or target.suffix.lower()) not in store.endings:
         wanted = " or ".join(ending or "a folder's name" for ending in store.endings)
         raise InputError(f"the corrected labels of {store.origin} are written as {wanted}; got {target}.")
-    for own in (*store.files, data):
-        if target.resolve() == own.resolve() or (own.is_dir() and own.resolve() in target.resolve().parents):
-            raise InputError(
-                f"{target} would change the data themselves; name another file with {argument('out')}."
-            )
+    check_not_read((target,), (*store.files, data))
     check_target(target, force=force)
 
 

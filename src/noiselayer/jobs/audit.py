@@ -16,9 +16,11 @@ from noiselayer.annotators.estimates import CombinedLabels
 from noiselayer.audit import AuditResult
 from noiselayer.audit.stream import audit_stream, batches_of_columns
 from noiselayer.data import LabeledData, check_for_training
-from noiselayer.data.label_sets import read_probabilities
-from noiselayer.data.reading import Reading
+from noiselayer.data.inputs import SubsetInputs
+from noiselayer.data.probabilities import check_nameless, read_probabilities
+from noiselayer.data.reading import Reading, names_its_classes
 from noiselayer.errors import InputError, as_input_errors
+from noiselayer.files.given import existing_file
 from noiselayer.jobs.audit_by_annotator import judged_by_annotator, whole_probs
 from noiselayer.jobs.audit_options import AuditJob
 from noiselayer.jobs.audit_plan import abandon_folder, changed_options, check_out_of_sample, open_folder
@@ -135,13 +137,21 @@ def _given(job: AuditJob, reading: Reading, data: LabeledData, hardware: Hardwar
         assert job.probs_predict is not None
         found: Any
         shape: tuple[int, ...] = (len(data), data.num_classes)
-        if job.probs.lower().endswith(".npy"):  # read piece by piece, however large
+        chosen = names_its_classes(reading)
+        if job.probs.lower().endswith(".npy") and not chosen:
+            existing_file(Path(job.probs), "file of probabilities")
+            check_nameless(job.probs, data.class_names)
+        if data.unlabelled and isinstance(data.inputs, SubsetInputs):
+            found = read_probabilities(job.probs).ordered(data.class_names, chosen=chosen).float()
+            found = found[data.inputs.indices] if len(found) == len(data.inputs.base) else found
+            shape = tuple(found.shape)
+        elif job.probs.lower().endswith(".npy"):  # read piece by piece, however large
             found = Path(job.probs)
             shape = _npy_shape(found)
         elif job.probs.lower().endswith(".parquet") and (batches := _batches(job.probs, data)):
             found = batches
         else:
-            found = read_probabilities(job.probs).ordered(data.class_names).float()
+            found = read_probabilities(job.probs).ordered(data.class_names, chosen=chosen).float()
             shape = tuple(found.shape)
         if shape != (len(data), data.num_classes):
             raise InputError(

@@ -11,9 +11,11 @@ from torch import Tensor
 
 from noiselayer.annotators import AnnotatorEstimate, CombinedLabels, combine_labels
 from noiselayer.annotators.describe import describe_annotators
-from noiselayer.data.label_sets import Probabilities, read_probabilities
+from noiselayer.data.numpy_files import split_address
+from noiselayer.data.probabilities import Probabilities, read_probabilities
 from noiselayer.data.vote_tables import VoteTable, read_votes
 from noiselayer.errors import InputError, argument
+from noiselayer.files.given import check_not_read
 from noiselayer.files.records import write_json
 from noiselayer.files.targets import check_target
 from noiselayer.files.whole_file import whole_files, writing
@@ -67,7 +69,9 @@ def combine_table(job: CombineJob) -> CombinedTable:
     """
     out, table, class_names = job.out, job.table, job.class_names
     figures, page = out.with_name(f"{out.stem}.annotators.json"), out.with_name(f"{out.stem}.annotators.html")
-    _check_output((out, figures, page), table, job.force)
+    _check_output(
+        (out, figures, page), (table, None if job.probs is None else split_address(job.probs)[0]), job.force
+    )
     if not 0 < job.confidence < 1:
         raise InputError(f"confidence must lie between 0 and 1, as in 0.95; got {job.confidence}.")
     model = None if job.probs is None else read_probabilities(job.probs)
@@ -82,7 +86,7 @@ def combine_table(job: CombineJob) -> CombinedTable:
         true_column=job.true_column,
         class_names=class_names,
     )
-    evidence = None if model is None else _evidence(model, votes)
+    evidence = None if model is None else _evidence(model, votes, class_names is not None)
     _check_enough(votes, evidence)
     try:
         combined = combine_labels(
@@ -110,16 +114,15 @@ def combine_table(job: CombineJob) -> CombinedTable:
     return CombinedTable(combined, combined.annotators, int((combined.labels < 0).sum()), figures, page)
 
 
-def _check_output(files: Sequence[Path], table: Path, force: bool) -> None:
+def _check_output(files: Sequence[Path], inputs: Sequence[Path | None], force: bool) -> None:
     out = files[0]
     if out.suffix.lower() != ".csv":
         raise InputError(f"{argument('out')} must be a file .csv; got {out}.")
-    if out.resolve() == table.resolve():
-        raise InputError(f"{argument('out')} is the table itself, {table}; give another file.")
+    check_not_read(files, inputs)
     check_target(*files, force=force)
 
 
-def _evidence(model: Probabilities, votes: VoteTable) -> Tensor:
+def _evidence(model: Probabilities, votes: VoteTable, chosen: bool) -> Tensor:
     """The model's probabilities with the columns in the order of the votes' classes."""
     N, K = len(votes.ids), len(votes.class_names)
     if tuple(model.values.shape) != (N, K):
@@ -128,7 +131,7 @@ def _evidence(model: Probabilities, votes: VoteTable) -> Tensor:
             f"the {K} classes; {model.origin} has {tuple(model.values.shape)}. If the model knows classes that no "
             f"annotator has named, list all in {argument('class_names')}."
         )
-    return model.ordered(votes.class_names)
+    return model.ordered(votes.class_names, chosen=chosen)
 
 
 def _check_enough(votes: VoteTable, evidence: Tensor | None) -> None:

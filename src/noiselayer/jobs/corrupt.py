@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,11 +12,18 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from noiselayer.data.frames import TABLE_SUFFIXES, read_columns, read_frame, require_columns
-from noiselayer.data.label_files import is_label_file, label_column_of, labels_of_column, read_label_file
+from noiselayer.data.frames import (
+    TABLE_SUFFIXES,
+    is_table,
+    read_columns,
+    read_frame,
+    table_suffix,
+    write_frame,
+)
+from noiselayer.data.label_files import label_file, labels_of_column
 from noiselayer.data.labels import encode_labels
-from noiselayer.data.numpy_files import split_address
 from noiselayer.errors import InputError, argument, as_input_errors, nearest
+from noiselayer.files.given import check_not_read
 from noiselayer.files.records import whole_file
 from noiselayer.files.targets import check_target
 from noiselayer.jobs.corrupt_options import CorruptJob
@@ -67,36 +75,30 @@ def corrupt_file(job: CorruptJob) -> Corrupted:
     """
     out, seed = job.out, job.seed
     matrix_path = out.with_name(f"{out.stem}.noise_matrix.csv")
-    _check_output(out, matrix_path, job.force)
-    frame, column, values = _read(job.labels, job.label_column)
+    place = label_file(job.labels, job.label_column)
+    _check_output(out, matrix_path, (place.file, job.noise), job.force)
+    if is_table(place.file):
+        # As text, so that the other columns are written as they were read.
+        frame = read_frame(place.file, text_columns=read_columns(place.file))
+        values = labels_of_column(frame, str(place.name))
+    else:
+        frame, values = None, place.read()
     indices, names = encode_labels(values, job.class_names)
     Q = _matrix(job, names)
     # Another stream than the matrix's, so that the draw does not depend on how that was made.
     noisy = corrupt_labels(indices, Q, generator=torch.Generator().manual_seed(seed + 1))
-    _write(out, noisy, names, values, frame, column, Q)
+    _write(out, noisy, names, values, frame, place.name, Q)
     write_noise_matrix(matrix_path, Q, names)
     return Corrupted(len(noisy), int((noisy != indices).sum()), matrix_path)
 
 
-def _check_output(out: Path, matrix_path: Path, force: bool) -> None:
-    if out.suffix.lower() not in (".npy", ".npz", *TABLE_SUFFIXES):
-        raise InputError(f"noisy labels are written as .npy, .npz, .csv, .tsv or .parquet; got {out}.")
+def _check_output(out: Path, matrix_path: Path, inputs: Sequence[str | Path], force: bool) -> None:
+    if out.suffix.lower() not in (".npy", ".npz") and not is_table(out):
+        raise InputError(
+            f"noisy labels are written as .npy, .npz or a table ({', '.join(TABLE_SUFFIXES)}); got {out}."
+        )
+    check_not_read((out, matrix_path), inputs)
     check_target(out, matrix_path, force=force)
-
-
-def _read(labels: str, label_column: str | None) -> tuple[Any, str | None, npt.NDArray[Any]]:
-    """The table and its column, if the labels are in one, and the labels as they are written."""
-    path, _ = split_address(labels)
-    if not is_label_file(labels) or path.suffix.lower() not in TABLE_SUFFIXES:
-        return None, None, read_label_file(labels, label_column)
-    if not path.is_file():
-        raise InputError(f"there is no file of labels {path}.")
-    columns = read_columns(path)
-    column = label_column if label_column is not None else label_column_of(columns, path)
-    require_columns(columns, [column], str(path))
-    # As text, so that the other columns are written as they were read.
-    frame = read_frame(path, text_columns=columns)
-    return frame, column, labels_of_column(frame, column)
 
 
 def _matrix(job: CorruptJob, names: tuple[str, ...]) -> Tensor:
@@ -142,10 +144,7 @@ def _write(
             table = pd.DataFrame({"label": written}) if frame is None else frame
             if frame is not None:
                 table[column] = written
-            if suffix == ".parquet":
-                table.to_parquet(beside, index=False)
-            else:
-                table.to_csv(beside, index=False, sep="\t" if suffix == ".tsv" else ",", lineterminator="\n")
+            write_frame(table, beside, str(table_suffix(out)))
 
 
 def _as_written(noisy: Tensor, names: tuple[str, ...], values: npt.NDArray[Any]) -> npt.NDArray[Any]:
@@ -157,4 +156,8 @@ def _as_written(noisy: Tensor, names: tuple[str, ...], values: npt.NDArray[Any])
     whole = values if values.dtype.kind == "b" else values.astype(np.int64)
     if {str(value) for value in np.unique(whole).tolist()} <= set(names):  # the names are the numbers
         chosen = np.array([name == "True" if whole.dtype == bool else int(name) for name in names])[chosen]
+    if int(chosen.max()) > (np.iinfo(values.dtype).max if values.dtype.kind in "iu" else 2**53):
+        raise InputError(
+            f"{len(names)} classes do not fit into the type of the labels, {values.dtype}; give them a wider type."
+        )
     return np.asarray(chosen.astype(values.dtype))

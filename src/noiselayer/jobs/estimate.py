@@ -10,7 +10,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from noiselayer.data.label_sets import Probabilities, encode_together, read_labels, read_probabilities
+from noiselayer.data.label_files import read_labels
+from noiselayer.data.labels import encode_together
+from noiselayer.data.probabilities import Probabilities, read_probabilities
 from noiselayer.errors import InputError, argument, as_input_errors
 from noiselayer.estimation import (
     NoiseEstimate,
@@ -127,7 +129,9 @@ def _read(
         class_names = known[0]
     if class_names is not None:
         for table in tables.values():
-            table.ordered(class_names)  # of other classes: said before it looks like a wrong label
+            table.ordered(
+                class_names, chosen=True
+            )  # of other classes: said before it looks like a wrong label
     columns = next((table.values.shape[1] for table in tables.values()), None)
     labels, names = encode_together(written, class_names, num_classes=columns)
     for one, other in (
@@ -142,7 +146,7 @@ def _read(
                     f"{argument(one)} and {argument(other)} must be of the same samples, in the same order; "
                     f"{given[one]} has {sizes[0]:,} rows, {given[other]} {sizes[1]:,}."
                 )
-    return labels, {name: table.ordered(names) for name, table in tables.items()}, names
+    return labels, {name: table.ordered(names, chosen=True) for name, table in tables.items()}, names
 
 
 def _write(out: Path, found: Estimated, about: dict[str, Any]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
-from noiselayer.choices import Layout
+from noiselayer.choices import ImageFit, Layout
 from noiselayer.jobs.option import Option
 
 __all__ = ["CleanOptions", "DataOptions", "DeviceOptions", "NetworkOptions"]
@@ -19,7 +19,11 @@ class DataOptions:
     """How data are read: the fields of :class:`noiselayer.data.reading.Reading`."""
 
     data: Annotated[
-        str, Option("FILE.npz[:KEY], FILE.npy, a folder of images by class, or a table.", positional=True)
+        str,
+        Option(
+            "FILE.npz[:KEY], FILE.npy, a folder of images by class, or a table.",
+            positional=True,
+        ),
     ]
     labels: Annotated[str | None, Option("Array, column or file with the labels.", _DATA)] = None
     label_column: Annotated[str | None, Option("Column with the labels.", _DATA)] = None
@@ -28,8 +32,12 @@ class DataOptions:
     ] = None
     image_column: Annotated[str | None, Option("Column with paths of images.", _DATA)] = None
     feature_columns: Annotated[
-        tuple[str, ...] | None, Option("Columns to learn from: a,b,c.", _DATA, ("--features",))
+        tuple[str, ...] | None, Option("Columns to learn from: a,b,e*.", _DATA, ("--features",))
     ] = None
+    ignore_columns: Annotated[
+        tuple[str, ...], Option("Columns that are no features: a,b,e*.", _DATA, ("--ignore",))
+    ] = ()
+    id_column: Annotated[str | None, Option("Column of the samples' names: no feature.", _DATA)] = None
     categorical_columns: Annotated[
         tuple[str, ...], Option("Columns of codes to take as categories: a,b.", _DATA, ("--categorical",))
     ] = ()
@@ -37,8 +45,12 @@ class DataOptions:
     inputs_key: Annotated[str | None, Option("Array of an .npz file with the inputs.", _DATA)] = None
     layout: Annotated[Layout, Option("Where the channels of image arrays are.", _DATA)] = "auto"
     image_size: Annotated[
-        tuple[int, int] | None, Option("Scale image files to this: 32 or 32x48.", _DATA)
+        tuple[int, int] | None, Option("Bring image files to this size: 32 or 32x48.", _DATA)
     ] = None
+    image_fit: Annotated[
+        ImageFit,
+        Option("Other proportions: squash the image, pad it with white, or crop what sticks out.", _DATA),
+    ] = "squash"
     class_names: Annotated[
         tuple[str, ...] | None, Option("Names of the classes 0, 1, ...: a,b,c.", _DATA)
     ] = None

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from PIL import Image, ImageOps
 
 from noiselayer.data import Inputs, read_data
-from noiselayer.data.frames import TABLE_SUFFIXES, read_frame
+from noiselayer.data.frames import is_table, read_frame
 from noiselayer.data.numpy_files import split_address
 from noiselayer.errors import InputError
 from noiselayer.report.content import Note
@@ -70,7 +70,7 @@ def row_of(sample: int, name: str) -> int:
 
 def _looks(reading: Reading, samples: Sequence[int], ids: Sequence[str], inputs: Inputs | None) -> list[Look]:
     path = split_address(reading.path)[0]
-    table = path.suffix.lower() in TABLE_SUFFIXES
+    table = is_table(path)
     if path.is_dir():
         return [_of_file(path / name, reading.image_size) for name in ids]
     if table and reading.image_column is not None:

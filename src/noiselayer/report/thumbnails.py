@@ -81,4 +81,4 @@ def file_thumbnail(path: Path, shape: tuple[int, int]) -> str:
     """
     scale = LONGEST_SIDE / max(shape)
     height, width = (max(1, round(side * scale)) for side in shape)
-    return image_uri(decode_image(path, (height, width)))
+    return image_uri(decode_image(path, (height, width), "pad"))

@@ -11,8 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from noiselayer.data import ArrayInputs, Inputs, LabeledData, TableEncoder, TableInputs
-from noiselayer.data.frames import TABLE_SUFFIXES
-from noiselayer.data.numpy_files import split_address
+from noiselayer.data.frames import is_table
 from noiselayer.data.reading import Reading
 from noiselayer.errors import InputError
 from noiselayer.files.records import read_json
@@ -71,8 +70,7 @@ class LoadedRun:
             class_names=self.class_names,
             image_size=self.input_shape[1:] if image else None,  # type: ignore[arg-type]
         )
-        table = split_address(path)[0].suffix.lower() in TABLE_SUFFIXES
-        encoder = self.encoder if table and reading.image_column is None else None
+        encoder = self.encoder if is_table(path) and reading.image_column is None else None
         data = replace(reading, **options).read(encoder=encoder, with_labels=False)
         self._check(data.inputs, data.origin)
         return data

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -151,9 +152,11 @@ def _read_like(
 
 def _in_memory(data: LabeledData) -> LabeledData:
     """Images that fit are decoded once and not in every epoch."""
-    if not isinstance(data.inputs, ImageFileInputs):
+    inputs = data.inputs
+    images = inputs.base if isinstance(inputs, SubsetInputs) else inputs
+    if not isinstance(images, ImageFileInputs) or len(images) * math.prod(images.shape) > _IN_MEMORY:
         return data
-    channels, height, width = data.inputs.shape
-    if len(data) * channels * height * width > _IN_MEMORY:
-        return data
-    return replace(data, inputs=data.inputs.in_memory())
+    kept = images.in_memory()
+    return replace(
+        data, inputs=SubsetInputs(kept, inputs.indices) if isinstance(inputs, SubsetInputs) else kept
+    )

@@ -13,7 +13,7 @@ import numpy.typing as npt
 import torch
 
 from noiselayer.data.decode import check_images
-from noiselayer.data.images import ImageFileInputs, ImageSize
+from noiselayer.data.image_files import ImageFileInputs, ImageSize
 from noiselayer.data.labeled import LabeledData
 from noiselayer.data.labels import encode_labels
 from noiselayer.data.read_folder import IMAGE_SUFFIXES
@@ -75,8 +75,8 @@ class PathSet:
         )
 
     def inputs(self, image_size: ImageSize) -> ImageFileInputs:
-        """The images, RGB, decoded when a batch is asked for, without their labels."""
-        return ImageFileInputs(self.paths, image_size)
+        """The images, RGB, cropped around their centre, decoded when a batch is asked for, without their labels."""
+        return ImageFileInputs(self.paths, image_size, fit="crop")
 
 
 def read_class_folders(folder: Path | str, class_names: Sequence[str] | None = None) -> PathSet:

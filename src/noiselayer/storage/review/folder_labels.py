@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from uuid import uuid4
 
-from noiselayer.data.read_folder import IMAGE_SUFFIXES
+from noiselayer.data.read_folder import images_below
 from noiselayer.errors import InputError
 from noiselayer.files.records import write_rows
 from noiselayer.storage.review.label_store import LabelStore, beside
@@ -38,7 +37,7 @@ def folder_labels(folder: Path) -> LabelStore:
     >>> folder.with_name("new.csv").read_text()
     'id,label\ncat/1.png,dog\ndog/1.png,dog\n'
     """
-    ids = [path.relative_to(folder).as_posix() for path in _images(folder)]
+    ids = images_below(folder)
     names = [name.split("/")[0] for name in ids if "/" in name]
     if not ids or len(names) != len(ids):
         raise InputError(f"folder {folder} must hold images in sub-folders, whose names are their labels.")
@@ -51,18 +50,6 @@ def folder_labels(folder: Path) -> LabelStore:
             _copy(folder, ids, new, out)
 
     return LabelStore(f"folder {folder}", (folder,), names, ids, beside(folder, ".csv"), (".csv", ""), write)
-
-
-def _images(folder: Path) -> list[Path]:
-    found: list[Path] = []
-    for parent, folders, files in os.walk(folder, followlinks=True):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        found += [
-            Path(parent, name)
-            for name in files
-            if not name.startswith(".") and Path(name).suffix.lower() in IMAGE_SUFFIXES
-        ]
-    return sorted(found)
 
 
 def _copy(folder: Path, ids: Sequence[str], labels: Sequence[str], out: Path) -> None:

@@ -10,12 +10,11 @@ from typing import Any
 
 import numpy.typing as npt
 
-from noiselayer.data.labels import encode_labels
+from noiselayer.data.frames import table_suffix
+from noiselayer.data.labels import encode_labels, is_integer
 from noiselayer.errors import InputError, argument, list_some, nearest
 
 __all__ = ["LabelStore", "beside", "label_names", "raw_labels"]
-
-_INTEGER = re.compile(r"-?(0|[1-9][0-9]*)")
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,7 +24,7 @@ class LabelStore:
     Attributes:
         origin: What holds the labels, in words.
         files: The files and folders that must not be written over.
-        names: The class of every row, by name.
+        names: The class of every row, by name; "" where a row has no label.
         ids: A name per row, where samples have names of their own (images); None where rows are counted.
         out: Where a corrected copy goes if nobody says.
         endings: What the name of a copy may end with; "" stands for a folder.
@@ -44,18 +43,20 @@ class LabelStore:
 def beside(path: Path, suffix: str | None = None) -> Path:
     """The path of a corrected copy.
 
-    >>> beside(Path("some/data.npz")).as_posix(), beside(Path("images"), ".csv").as_posix()
-    ('some/data.corrected.npz', 'images.corrected.csv')
+    >>> beside(Path("some/data.csv.gz")).as_posix(), beside(Path("images"), ".csv").as_posix()
+    ('some/data.corrected.csv.gz', 'images.corrected.csv')
     """
-    if suffix is None:
-        return path.with_name(f"{path.stem}.corrected{path.suffix}")
-    return path.with_name(f"{path.name}.corrected{suffix}")
+    if suffix is not None:
+        return path.with_name(f"{path.name}.corrected{suffix}")
+    length = len(table_suffix(path) or path.suffix)
+    stem, ending = path.name[: len(path.name) - length], path.name[len(path.name) - length :]
+    return path.with_name(f"{stem}.corrected{ending}")
 
 
 def label_names(
     values: npt.NDArray[Any], class_names: Sequence[str] | None, origin: str
 ) -> tuple[list[str], tuple[str, ...]]:
-    """The class of every row by name, and the names of all classes.
+    """The class of every row by name ("" without a label), and the names of all classes.
 
     Args:
         values: Labels as they are written, shape (N,) or (N, 1).
@@ -69,8 +70,8 @@ def label_names(
     >>> label_names(np.array([1, 0, 1]), ["cat", "dog"], "labels")
     (['dog', 'cat', 'dog'], ('cat', 'dog'))
     """
-    indices, names = encode_labels(values, class_names, name=f"labels ({origin})")
-    return [names[k] for k in indices.tolist()], names
+    indices, names = encode_labels(values, class_names, name=f"labels ({origin})", allow_missing=True)
+    return [names[k] if k >= 0 else "" for k in indices.tolist()], names
 
 
 def raw_labels(
@@ -95,26 +96,25 @@ def raw_labels(
     >>> raw_labels([0, 1, 1], ["cat", "dog", "dog"], ["cat", "dog", "bird"], ["dog", "bird"], "labels")
     {'dog': 1, 'bird': 2}
     """
-    written = dict(zip(reversed(names), reversed(values), strict=True))
+    written = {name: value for name, value in zip(reversed(names), reversed(values), strict=True) if name}
+    example = next(iter(written.values()))
+    text = isinstance(example, str)
+    numbered = not text or all(re.fullmatch(r"-?\d+([.,]0*)?", value) for value in written.values())
     found: dict[str, Any] = {}
     for name in wanted:
         if name in written:
             found[name] = written[name]
-            continue
-        example = values[0]
-        text = isinstance(example, str)
-        numbered = not text or all(_INTEGER.fullmatch(str(value)) for value in values)
-        if not numbered:
+        elif not numbered:
             found[name] = name  # a class without a sample so far is written like the others: by its name
-        elif name in class_names and not any(_INTEGER.fullmatch(known) for known in class_names):
+        elif name in class_names and not any(map(is_integer, class_names)):
             index = list(class_names).index(name)
             found[name] = str(index) if text else type(example)(index)
-        elif _INTEGER.fullmatch(name) and not isinstance(example, bool):
+        elif is_integer(name) and not isinstance(example, bool):
             found[name] = name if text else type(example)(int(name))
         else:
             raise InputError(
                 f"{name!r} is not one of the {len(class_names)} classes {list_some(class_names)} of {origin}."
-                f"{nearest(name, class_names)} If its labels are numbers, say what they mean "
-                f"with {argument('class_names')}."
+                f"{nearest(name, class_names)} If its labels are numbers, say what they mean with "
+                f"{argument('class_names')}."
             )
     return found

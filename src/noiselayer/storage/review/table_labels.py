@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import csv
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from noiselayer.data.frames import read_columns, read_frame, require_columns
-from noiselayer.data.label_files import label_column_of, labels_of_column
+from noiselayer.data.frames import (
+    open_text,
+    read_columns,
+    read_frame,
+    require_columns,
+    table_suffix,
+    text_form,
+)
+from noiselayer.data.label_files import LabelPlace, labels_of_column
 from noiselayer.errors import InputError
 from noiselayer.files.records import whole_file
 from noiselayer.storage.review.label_store import LabelStore, beside, label_names, raw_labels
@@ -17,13 +25,12 @@ __all__ = ["table_labels"]
 
 
 def table_labels(
-    path: Path, column: str | None, class_names: Sequence[str] | None, image_column: str | None = None
+    place: LabelPlace, class_names: Sequence[str] | None, image_column: str | None = None
 ) -> LabelStore:
-    r"""The labels in a column of a CSV, TSV or Parquet file.
+    r"""The labels in a column of a table.
 
     Args:
-        path: The file.
-        column: Its name; the only one of a usual name if None.
+        place: The file and the column.
         class_names: The K names, if numbers stand for them.
         image_column: The column that names the samples; rows are counted if None.
 
@@ -33,50 +40,46 @@ def table_labels(
     >>> import tempfile
     >>> path = Path(tempfile.mkdtemp()) / "people.csv"
     >>> _ = path.write_text('age,label\n"20",no\n40,yes\n')
-    >>> table_labels(path, None, None).write({1: "no"}, path.with_name("new.csv"))
+    >>> table_labels(LabelPlace(path, "label"), None).write({1: "no"}, path.with_name("new.csv"))
     >>> path.with_name("new.csv").read_text()
     'age,label\n"20",no\n40,no\n'
     """
-    columns = read_columns(path)
-    name = column if column is not None else label_column_of(columns, path)
+    path, name = place.file, str(place.name)
     text = [one for one in (name, image_column) if one is not None]
-    require_columns(columns, text, str(path))
+    require_columns(read_columns(path), text, str(path))
     frame = read_frame(path, text_columns=text)
-    values = labels_of_column(frame, name)
     origin = f"column {name!r} of {path}"
-    names, known = label_names(values, class_names, origin)
+    names, known = label_names(labels_of_column(frame, name), class_names, origin)
     ids = None if image_column is None else [str(one) for one in labels_of_column(frame, image_column)]
-    plain = values.tolist()
+    suffix = str(table_suffix(path))
+    copy = {".parquet": _copy_parquet, ".jsonl": _copy_jsonl, ".xlsx": _copy_excel}.get(suffix)
+    before: list[Any] = (labels_of_column(frame, name) if copy is None else frame[name]).tolist()
 
     def write(changes: Mapping[int, str], out: Path) -> None:
-        raw = raw_labels(plain, names, known, list(dict.fromkeys(changes.values())), origin)
+        raw = raw_labels(before, names, known, list(dict.fromkeys(changes.values())), origin)
         cells = {row: raw[new] for row, new in changes.items()}
-        if path.suffix.lower() == ".parquet":
-            _write_parquet(path, name, cells, out)
+        if copy is None:
+            _copy_text(path, name, cells, before, out)
         else:
-            _write_text(path, name, cells, plain, out)
+            copy(path, name, cells, out)
 
-    return LabelStore(origin, (path,), names, ids, beside(path), (path.suffix.lower(),), write)
+    return LabelStore(origin, (path,), names, ids, beside(path), (suffix,), write)
 
 
-def _write_text(path: Path, column: str, cells: Mapping[int, Any], before: Sequence[Any], out: Path) -> None:
+def _copy_text(path: Path, column: str, cells: Mapping[int, Any], before: Sequence[str], out: Path) -> None:
     """Copy line by line; only records whose label changes are written anew."""
-    delimiter = "\t" if path.suffix.lower() == ".tsv" else ","
+    form, packed = text_form(path), str(table_suffix(path)).endswith(".gz")
+    encoding = form.encoding.removesuffix("-sig")  # so that a mark at the beginning is copied, not made
     with (
-        path.open(encoding="utf-8", newline="") as file,
+        open_text(path, encoding) as file,
         whole_file(out) as part,
-        part.open("w", encoding="utf-8", newline="") as new,
+        open_text(part, encoding, "w", packed) as new,
     ):
-        records = _records(file, delimiter)
+        records = _records(file, form.separator)
         header, lines = next(records)
-        names = [name.removeprefix("\ufeff").strip() for name in header]
-        if names.count(column) != 1:
-            raise InputError(
-                f"the header of {path} must name the column {column!r} once; give it that name alone."
-            )
-        place = names.index(column)
+        place = [name.removeprefix("\ufeff").strip() for name in header].index(column)
         ending = "\r\n" if lines.endswith("\r\n") else "\n"
-        writer = csv.writer(new, delimiter=delimiter, lineterminator=ending)
+        writer = csv.writer(new, delimiter=form.separator, lineterminator=ending)
         new.write(lines)
         row = -1
         for record, lines in records:
@@ -111,7 +114,36 @@ def _records(file: Any, delimiter: str) -> Iterator[tuple[list[str], str]]:
         taken.clear()
 
 
-def _write_parquet(path: Path, column: str, cells: Mapping[int, Any], out: Path) -> None:
+def _copy_jsonl(path: Path, column: str, cells: Mapping[int, Any], out: Path) -> None:
+    """Copy line by line; only objects whose label changes are written anew."""
+    with (
+        open_text(path, "utf-8") as file,
+        whole_file(out) as part,
+        part.open("w", encoding="utf-8", newline="") as new,
+    ):
+        row = -1
+        for line in file:
+            row += bool(line.strip())
+            if not line.strip() or row not in cells:
+                new.write(line)
+                continue
+            changed = json.loads(line.removeprefix("\ufeff")) | {column: cells[row]}
+            new.write(json.dumps(changed, ensure_ascii=False) + "\n")
+
+
+def _copy_excel(path: Path, column: str, cells: Mapping[int, Any], out: Path) -> None:
+    from openpyxl import load_workbook
+
+    book = load_workbook(path)
+    sheet = book.worksheets[0]
+    place = [str(cell.value).strip() for cell in sheet[1]].index(column) + 1
+    for row, value in cells.items():
+        sheet.cell(row + 2, place).value = value
+    with whole_file(out) as part:
+        book.save(part)
+
+
+def _copy_parquet(path: Path, column: str, cells: Mapping[int, Any], out: Path) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -119,10 +151,15 @@ def _write_parquet(path: Path, column: str, cells: Mapping[int, Any], out: Path)
     place = [str(name) for name in table.column_names].index(column)
     kind = table.schema.field(place)
     values = table.column(place).to_pylist()
-    for row, value in cells.items():
-        values[row] = value
     plain = kind.type.value_type if pa.types.is_dictionary(kind.type) else kind.type
-    new = pa.array(values, type=plain)
+    for row, value in cells.items():
+        values[row] = int(value) if pa.types.is_integer(plain) else value  # pandas reads gaps into floats
+    try:
+        new = pa.array(values, type=plain)
+    except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError) as error:
+        raise InputError(
+            f"a class does not fit into column {column!r} of {path}, of type {plain}: {error}."
+        ) from error
     if pa.types.is_dictionary(kind.type):
         new = new.dictionary_encode().cast(kind.type)
     with whole_file(out) as part:

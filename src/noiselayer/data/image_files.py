@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,12 +10,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from noiselayer.choices import ImageFit
 from noiselayer.data.array_inputs import ArrayInputs
-from noiselayer.data.decode import ImageCheck, check_images, decode_image, map_chunks
+from noiselayer.data.decode import ImageCheck, check_fit, check_images, decode_image, map_chunks
+from noiselayer.data.image_index import indexed_checks
 from noiselayer.data.inputs import Indices, Inputs
 from noiselayer.errors import InputError, argument, list_some
 
-__all__ = ["ImageFileInputs", "ImageSize", "common_size", "height_and_width"]
+__all__ = ["ImageFileInputs", "ImageSize", "common_size", "height_and_width", "read_images"]
 
 ImageSize = int | tuple[int, int]
 
@@ -23,12 +26,13 @@ class ImageFileInputs(Inputs):
     """Images in files, decoded when asked for.
 
     Every file comes out as RGB, uint8, shape (3, height, width): see
-    :func:`~noiselayer.data.decode.decode_image` for scaling, cropping and transparency.
+    :func:`~noiselayer.data.decode.decode_image` for scaling and transparency.
 
     Args:
         paths: The files.
         image_size: Height and width in pixels, or one number for both.
         ids: A name per file; its path if None.
+        fit: How images of other proportions are brought to that size; nothing is cut off unless it is "crop".
 
     Raises:
         InputError: If there are no paths or ``image_size`` is not positive; when a batch is asked for, also
@@ -43,12 +47,18 @@ class ImageFileInputs(Inputs):
     """
 
     def __init__(
-        self, paths: Sequence[Path | str], image_size: ImageSize, *, ids: Sequence[str] | None = None
+        self,
+        paths: Sequence[Path | str],
+        image_size: ImageSize,
+        *,
+        ids: Sequence[str] | None = None,
+        fit: ImageFit = "squash",
     ) -> None:
         if not paths:
             raise InputError("paths must name at least one image file; got none.")
         self._files = tuple(str(Path(path)) for path in paths)  # a Path takes four times as much memory
         self.size = height_and_width(image_size)
+        self.fit: ImageFit = check_fit(fit)
         self.kind = "image"
         self.shape = (3, *self.size)
         self.dtype = torch.uint8
@@ -67,7 +77,7 @@ class ImageFileInputs(Inputs):
         chosen = np.asarray(indices, dtype=np.int64)
         batch = np.empty((len(chosen), *self.size, 3), dtype=np.uint8)
         for row, index in enumerate(chosen):
-            batch[row] = decode_image(Path(self._files[index]), self.size)
+            batch[row] = decode_image(Path(self._files[index]), self.size, self.fit)
         return torch.from_numpy(np.ascontiguousarray(batch.transpose(0, 3, 1, 2)))
 
     def verify(self) -> list[ImageCheck]:
@@ -137,3 +147,55 @@ def common_size(checks: Sequence[ImageCheck]) -> tuple[int, int]:
             "bring them to."
         )
     return sizes[0]
+
+
+def read_images(
+    paths: Sequence[Path],
+    ids: Sequence[str],
+    image_size: ImageSize | None,
+    image_fit: ImageFit,
+    skip_unreadable: bool,
+) -> tuple[ImageFileInputs, list[int], tuple[str, ...]]:
+    """Check that every file can be read, and make inputs of those that can.
+
+    Args:
+        paths: The files.
+        ids: Their names in messages and results.
+        image_size: To bring them to; the size they all share if None.
+        image_fit: How, see :func:`~noiselayer.data.decode.decode_image`.
+        skip_unreadable: Leave out files that cannot be read, with a warning, instead of stopping.
+
+    Returns:
+        The inputs, the positions in ``paths`` of the files they hold, and the ids of those left out.
+
+    Raises:
+        InputError: If a file cannot be read, unless it may be skipped; if none can; if sizes differ and
+            ``image_size`` is None.
+
+    >>> read_images([Path("nowhere.png")], ["nowhere.png"], 8, "squash", skip_unreadable=False)
+    Traceback (most recent call last):
+    ...
+    noiselayer.errors.InputError: 1 of 1 images cannot be read: nowhere.png (no such file). Mend or
+    remove it, or leave it out with skip_unreadable.
+    """
+    checks = indexed_checks(paths)
+    bad = [(name, check.error) for name, check in zip(ids, checks, strict=True) if check.error is not None]
+    kept = [index for index, check in enumerate(checks) if check.error is None]
+    listed = list_some((f"{name} ({error})" for name, error in bad), limit=20)
+    if bad and (not skip_unreadable or not kept):
+        it = "it" if len(bad) == 1 else "them"
+        mend = (
+            f"Mend or remove {it}, or leave {it} out with {argument('skip_unreadable')}."
+            if kept or not skip_unreadable
+            else ""
+        )
+        raise InputError(f"{len(bad):,} of {len(paths):,} images cannot be read: {listed}. {mend}".rstrip())
+    if bad:
+        warnings.warn(
+            f"{len(bad):,} of {len(paths):,} images cannot be read and are skipped: {listed}.", stacklevel=2
+        )
+    size = common_size(checks) if image_size is None else image_size
+    inputs = ImageFileInputs(
+        [paths[index] for index in kept], size, ids=[ids[index] for index in kept], fit=image_fit
+    )
+    return inputs, kept, tuple(name for name, _ in bad)

@@ -1,9 +1,9 @@
-"""Files of predictions and of labels -> tensors that count classes in one order."""
+"""A model's probabilities in files: a row per sample, a column per class."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,16 +13,15 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from noiselayer.data.frames import TABLE_SUFFIXES, read_frame
-from noiselayer.data.label_files import read_label_file
-from noiselayer.data.labels import check_class_names, encode_labels
+from noiselayer.data.frames import TABLE_SUFFIXES, is_table, read_frame
+from noiselayer.data.labels import is_integer
 from noiselayer.data.numpy_files import describe_npz, npz_keys, read_npy, read_npz, split_address
 from noiselayer.errors import InputError, argument, list_some
+from noiselayer.files.given import existing_file
 
-__all__ = ["Probabilities", "encode_together", "read_labels", "read_probabilities"]
+__all__ = ["Probabilities", "check_nameless", "read_probabilities"]
 
 _OF_CLASS = re.compile(r"p\((.+)\)")
-_INTEGER = re.compile(r"-?(0|[1-9][0-9]*)")
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,11 +38,16 @@ class Probabilities:
     class_names: tuple[str, ...] | None
     origin: str
 
-    def ordered(self, class_names: Sequence[str]) -> Tensor:
+    def ordered(self, class_names: Sequence[str], *, chosen: bool = False) -> Tensor:
         """The columns in the order of ``class_names``.
 
+        Args:
+            class_names: The K classes.
+            chosen: Whether the user has given this order, which says what nameless columns mean.
+
         Raises:
-            InputError: If there is another number of columns, or they are of other classes.
+            InputError: If there is another number of columns, they are of other classes, or they have no names
+                and the classes are words, whose order in the model nobody knows. Whole numbers are taken by size.
         """
         if self.class_names is None:
             if self.values.shape[1] != len(class_names):
@@ -51,6 +55,8 @@ class Probabilities:
                     f"{self.origin} has {self.values.shape[1]} columns, and there are {len(class_names)} classes, "
                     f"{list_some(class_names)}. Say what the columns mean with {argument('class_names')}."
                 )
+            if not chosen:
+                check_nameless(self.origin, class_names)
             return self.values
         other = sorted(set(self.class_names) ^ set(class_names))
         if other:
@@ -59,6 +65,21 @@ class Probabilities:
                 f"{list_some(class_names)}; {list_some(map(repr, other))} stands on one side only."
             )
         return self.values[:, [self.class_names.index(name) for name in class_names]]
+
+
+def check_nameless(origin: str, class_names: Sequence[str]) -> None:
+    """Raise if nobody has said what columns without names mean, and it cannot be known: the classes are words.
+
+    Raises:
+        InputError: It lists the classes, sorted, to be put in order.
+
+    >>> check_nameless("p.npy", ["0", "1", "10"])
+    """
+    if not all(map(is_integer, class_names)):
+        raise InputError(
+            f"the columns of {origin} have no names. Say which classes they are of, in their order, with "
+            f"{argument('class_names')}; sorted as text they would be {','.join(class_names)}."
+        )
 
 
 def read_probabilities(address: str) -> Probabilities:
@@ -79,16 +100,16 @@ def read_probabilities(address: str) -> Probabilities:
     ('cat', 'dog')
     """
     path, key = split_address(address)
-    if path.suffix.lower() not in (".npy", ".npz", *TABLE_SUFFIXES):
+    suffix = path.suffix.lower()
+    if suffix not in (".npy", ".npz") and not is_table(path):
         raise InputError(
-            f"probabilities must be a file .npy, .npz:KEY, .csv, .tsv or .parquet; got {address}."
+            f"probabilities must be a file .npy, .npz:KEY or a table ({', '.join(TABLE_SUFFIXES)}); got {address}."
         )
-    if not path.is_file():
-        raise InputError(f"there is no file of probabilities {path}.")
+    existing_file(path, "file of probabilities")
     names: tuple[str, ...] | None = None
-    if path.suffix.lower() == ".npy":
+    if suffix == ".npy":
         array = read_npy(path)
-    elif path.suffix.lower() == ".npz":
+    elif suffix == ".npz":
         array, names = _from_npz(path, key)
     else:
         array, names = _from_table(path)
@@ -100,70 +121,6 @@ def read_probabilities(address: str) -> Probabilities:
     if names is not None and len(names) != array.shape[1]:
         raise InputError(f"{path} names {len(names)} classes, but {address} has {array.shape[1]} columns.")
     return Probabilities(torch.from_numpy(array.astype(np.float64)), names, address)
-
-
-def read_labels(address: str) -> npt.NDArray[Any]:
-    r"""Read labels as they are written, from any file of labels or ``TABLE:COLUMN``.
-
-    Raises:
-        InputError: If the file, key or column is missing, or it is not clear which is meant.
-
-    >>> import tempfile
-    >>> path = Path(tempfile.mkdtemp()) / "pairs.csv"
-    >>> _ = path.write_text("true,given\ncat,dog\n")
-    >>> read_labels(f"{path}:given").tolist()
-    ['dog']
-    """
-    endings = "|".join(re.escape(suffix) for suffix in TABLE_SUFFIXES)
-    column = re.fullmatch(rf"(.+(?:{endings})):([^/\\]+)", address, flags=re.IGNORECASE)
-    if column and not Path(address).is_file():
-        return read_label_file(column[1], column[2])
-    return read_label_file(address)
-
-
-def encode_together(
-    labels: Mapping[str, npt.NDArray[Any]],
-    class_names: Sequence[str] | None = None,
-    *,
-    num_classes: int | None = None,
-) -> tuple[dict[str, Tensor], tuple[str, ...]]:
-    """Turn several arrays of labels into indices of the same classes.
-
-    Args:
-        labels: Name -> labels as they are written.
-        class_names: The K names; if None, the different labels of all arrays, sorted, or 0..K-1 if all are
-            integers and ``num_classes`` is known.
-        num_classes: K, if it is known from elsewhere.
-
-    Raises:
-        InputError: If labels are unfit or not as many classes as there should be.
-
-    >>> encode_together({"true": np.array(["cat", "dog"]), "given": np.array(["dog", "bird"])})[1]
-    ('bird', 'cat', 'dog')
-    >>> encode_together({"true": np.array([0, 1])}, num_classes=3)[1]
-    ('0', '1', '2')
-    """
-    if class_names is None:
-        class_names = _derive(labels, num_classes)
-    names = check_class_names(class_names)
-    return {name: encode_labels(values, names, name=name)[0] for name, values in labels.items()}, names
-
-
-def _derive(labels: Mapping[str, npt.NDArray[Any]], num_classes: int | None) -> tuple[str, ...]:
-    found: set[str] = set()
-    for name, values in labels.items():
-        found |= set(encode_labels(values, name=name)[1])
-    integers = all(_INTEGER.fullmatch(value) for value in found)
-    if num_classes is None:
-        return tuple(sorted(found, key=int) if integers else sorted(found))
-    if integers:
-        return tuple(map(str, range(num_classes)))
-    if len(found) != num_classes:
-        raise InputError(
-            f"the labels are of {len(found)} classes, {list_some(sorted(found))}, but the probabilities have "
-            f"{num_classes} columns. Say what the columns mean with {argument('class_names')}."
-        )
-    return tuple(sorted(found))
 
 
 def _from_npz(path: Path, key: str | None) -> tuple[npt.NDArray[Any], tuple[str, ...] | None]:
