@@ -13,6 +13,7 @@ from torch import Tensor
 from noiselayer._version import __version__
 from noiselayer.checks import Finding
 from noiselayer.errors import InputError, list_some
+from noiselayer.estimation.in_words import finite
 from noiselayer.files.records import read_json, whole_file, write_json
 from noiselayer.storage.annotators_file import read_annotator_figures, write_annotator_figures
 from noiselayer.storage.matrix_file import read_noise_matrix, write_entries, write_noise_matrix
@@ -37,6 +38,9 @@ LABEL_COLUMNS = {
     "rank": "int64",
 }
 """The columns of labels.parquet and their types; rank counts from 0, the label most likely wrong."""
+
+
+_AS_THEY_ARE = ("num_samples", "threshold", "counts", "temperature", "folds")
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,8 +97,8 @@ class SavedAudit:
         lines.append(f"Largest shares of wrong labels: {worst}.")
         if self.annotators is not None:
             ordered = sorted(self.annotators["annotators"], key=lambda one: one["accuracy"])
-            told = ", ".join(f"{one['name']} {one['accuracy']:.1%}" for one in ordered[:3])
-            lines.append(f"{len(ordered)} annotators; right labels of the worst: {told}.")
+            worst = ", ".join(f"{one['name']} {one['accuracy']:.1%}" for one in ordered[:3])
+            lines.append(f"{len(ordered)} annotators; right labels of the worst: {worst}.")
         lines += [f"Note: {warning}" for warning in self.warnings]
         return lines + [f"Check: {finding}" for finding in self.findings]
 
@@ -193,10 +197,7 @@ def load_audit(folder: str | Path) -> SavedAudit:
             )
             for one in content["findings"]
         )
-        plain = {
-            name: content[name]
-            for name in ("num_samples", "threshold", "counts", "temperature", "folds", "made_by")
-        }
+        plain = {name: content[name] for name in (*_AS_THEY_ARE, "made_by")}
         probs_predict = content.get("probs_predict") or _BEFORE[content["probs_of"]]
         origin, warnings = content["source"], tuple(content["warnings"])
     except (KeyError, TypeError) as error:
@@ -221,22 +222,18 @@ def _plain(audit: SavedAudit) -> dict[str, Any]:
         "format": FORMAT,
         "class_names": list(audit.class_names),
         "probs_predict": audit.probs_predict,
-        "num_samples": audit.num_samples,
-        "threshold": audit.threshold,
-        "counts": audit.counts,
+        **{name: getattr(audit, name) for name in _AS_THEY_ARE},
+        # JSON has no infinity: a likelihood ratio is infinite where a label was impossible.
         "findings": [
             {
-                "name": finding.name,
-                "message": finding.message,
-                # JSON has no infinity: a likelihood ratio is infinite where a label was impossible.
-                "statistic": finding.statistic if math.isfinite(finding.statistic) else None,
-                "p_value": finding.p_value,
+                "name": one.name,
+                "message": one.message,
+                "statistic": finite(one.statistic),
+                "p_value": one.p_value,
             }
-            for finding in audit.findings
+            for one in audit.findings
         ],
-        "temperature": audit.temperature,
         "source": audit.origin,
-        "folds": audit.folds,
         "warnings": list(audit.warnings),
     }
 

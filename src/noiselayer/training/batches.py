@@ -103,7 +103,7 @@ def _annotators(parts: Sequence[Part]) -> Tensor | None:
 class EpochSampler(DistributedSampler[int]):
     """A random order that depends on the seed and the epoch alone, so that a resumed run sees the same batches.
 
-    Of several processes each takes every so-manieth sample of that one order: their batches together are the batch
+    Of P processes each takes every P-th sample of that one order: their batches together are the batch
     that one process would take. (Lightning knows by the type that it need not shuffle and cut it once more.)
 
     Args:

@@ -148,8 +148,7 @@ def _looked_at_again(folds: Sequence[_View], found: Tensor, held_out: Tensor) ->
     poor with them: those that know roughly how labels are mixed up see better.
     """
     K = len(found)
-    views = [(view.features, view.labels) for view in folds]
-    better = alternate(views, K, starts=[(1 - _SPREAD) * found + _SPREAD / K]).noise_matrix
+    better = alternate(_pairs(folds), K, starts=[(1 - _SPREAD) * found + _SPREAD / K]).noise_matrix
     taken = not renamed_classes(better) and _explains_more(better, found, folds, held_out)
     return project(better) if taken else found
 
@@ -161,10 +160,9 @@ def _in_turns(folds: Sequence[_View], confusion: Tensor, found: Tensor, held_out
     fit of both together makes less of a little noise.
     """
     K = len(found)
-    views = [(view.features, view.labels) for view in folds]
-    if K > _MOST_CLASSES_IN_TURNS or min(len(labels) for _, labels in views) < _FEWEST_IN_TURNS:
+    if K > _MOST_CLASSES_IN_TURNS or min(len(view.labels) for view in folds) < _FEWEST_IN_TURNS:
         return None
-    in_turns = alternate(views, K, starts=[confusion, 0.98 * torch.eye(K) + 0.02 / K]).noise_matrix
+    in_turns = alternate(_pairs(folds), K, starts=[confusion, 0.98 * torch.eye(K) + 0.02 / K]).noise_matrix
     if renamed_classes(in_turns):
         return None
     return project(in_turns) if _explains_more(in_turns, found, folds, held_out) else None
@@ -172,11 +170,14 @@ def _in_turns(folds: Sequence[_View], confusion: Tensor, found: Tensor, held_out
 
 def _explains_more(matrix: Tensor, than: Tensor, folds: Sequence[_View], held_out: Tensor) -> bool:
     """Whether a matrix explains the held-out labels better than another one does, by more than a standard error."""
-    views, seen = [(view.features, view.labels) for view in folds], [view.held_out for view in folds]
-    gain = fixed_matrix_losses(than, views, seen, held_out) - fixed_matrix_losses(
-        matrix, views, seen, held_out
-    )
+    seen = [view.held_out for view in folds]
+    before, after = (fixed_matrix_losses(Q, _pairs(folds), seen, held_out) for Q in (than, matrix))
+    gain = before - after
     return float(gain.mean()) > float(gain.std() / len(gain) ** 0.5)
+
+
+def _pairs(folds: Sequence[_View]) -> list[tuple[Tensor, Tensor]]:
+    return [(view.features, view.labels) for view in folds]
 
 
 def _mean_loss(estimates: Sequence[FeatureEstimate]) -> float:
@@ -215,9 +216,7 @@ def out_of_fold_confusion(logits: Tensor, noisy_labels: Tensor, num_classes: int
 
 
 _MAX_RAW_FEATURES = 1024
-_MOST_CLASSES_IN_TURNS = (
-    32  # its time grows with the square of their number: at 200 it would take most of an hour
-)
+_MOST_CLASSES_IN_TURNS = 32  # its time grows with their square: at 200 it would take most of an hour
 _SPREAD = 0.04  # of every column evenly, so that an entry that came out as zero can grow again
 _FEWEST_IN_TURNS = 100  # samples of a fold; with fewer, parts of it teach nothing
 

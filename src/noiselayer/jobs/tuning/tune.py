@@ -141,9 +141,17 @@ def tune(
     check_effects(
         replace(options, noisy_weight=1.0), names, clean=clean is not None, outside=outside is not None
     )
-    aim = choose_objective(options, clean=clean is not None, wanted=objective)
+    criterion = choose_objective(options, clean=clean is not None, wanted=objective)
     trainer = _Trials(
-        data, options, ranges, aim, clean, outside, noise_matrix, _one_device(hardware or Hardware()), say
+        data,
+        options,
+        ranges,
+        criterion,
+        clean,
+        outside,
+        noise_matrix,
+        _one_device(hardware or Hardware()),
+        say,
     )
     described = {**(config or trainer.identity()), "tuning": trainer.description()}
     folder = None if out is None else RunFolder(out, resume=resume)
@@ -180,7 +188,7 @@ def tune(
         if folder is not None and folder.config is None and not (folder.path / "study.db").exists():
             folder.abandon()
         raise
-    result = TuningResult(ranges, aim, records(study), options, interrupted)
+    result = TuningResult(ranges, criterion, records(study), options, interrupted)
     if folder is not None:
         with writing(str(folder.path), _GO_ON):
             save_report(folder.path, result, train_arguments=train_arguments)
