@@ -14,8 +14,8 @@ from report_contents import HOSTILE, hostile_content, many_classes
 from typer.testing import CliRunner
 
 from noiselayer.cli.app import app
-from noiselayer.jobs.demo import Demo, DemoFolder, Suspect, save_demo
-from noiselayer.report import save_report
+from noiselayer.jobs.demo import Demo, DemoFolder, save_demo
+from noiselayer.report import Suspect, save_report
 
 Opened = Callable[..., Any]
 
@@ -72,17 +72,17 @@ def test_ten_suspects_by_keyboard_and_then_corrected_labels(
     path = folder / "suspects.html"
     watched = opened(path)
     page = watched.page
-    assert visible_cards(page) == [s.place for s in suspects]
+    assert visible_cards(page) == [s.sample for s in suspects]
 
     # Only one pair of classes, in the order of the data.
-    given, suggested = suspects[0].given_label, suspects[0].suggested_label
-    alike = [s.place for s in suspects if (s.given_label, s.suggested_label) == (given, suggested)]
+    given, suggested = suspects[0].given, suspects[0].suggested
+    alike = [s.sample for s in suspects if (s.given, s.suggested) == (given, suggested)]
     page.select_option("#pair", f"{given}-{suggested}")
     assert visible_cards(page) == alike
     page.select_option("#sort", "sample")
     assert visible_cards(page) == sorted(alike)
     page.select_option("#pair", "")
-    assert visible_cards(page) == sorted(s.place for s in suspects)
+    assert visible_cards(page) == sorted(s.sample for s in suspects)
     page.select_option("#sort", "sure")
 
     # Ten decisions without the mouse: three kinds of them, and two taken back.
@@ -92,7 +92,7 @@ def test_ten_suspects_by_keyboard_and_then_corrected_labels(
     for key in keys:
         page.keyboard.press(key)
         if key == "p":
-            page.keyboard.type(str((suspects[5].suggested_label + 1) % 10))
+            page.keyboard.type(str((suspects[5].suggested + 1) % 10))
             page.keyboard.press("Enter")
     assert page.inner_text("#progress") == "12 of 60 reviewed"
     page.keyboard.press("u")
@@ -103,21 +103,21 @@ def test_ten_suspects_by_keyboard_and_then_corrected_labels(
     page.reload()
     assert page.inner_text("#progress") == "10 of 60 reviewed"
     page.select_option("#status", "done")
-    assert visible_cards(page) == [s.place for s in suspects[:10]]
+    assert visible_cards(page) == [s.sample for s in suspects[:10]]
     page.select_option("#status", "open")
-    assert visible_cards(page) == [s.place for s in suspects[10:]]
+    assert visible_cards(page) == [s.sample for s in suspects[10:]]
 
     expected = {}
     for suspect, key in zip(suspects[:10], keys, strict=False):
         new = {
-            "a": suspect.suggested_label,
-            "r": suspect.given_label,
-            "p": (suspect.suggested_label + 1) % 10,
+            "a": suspect.suggested,
+            "r": suspect.given,
+            "p": (suspect.suggested + 1) % 10,
         }[key]
         kind = {"a": "accept", "r": "reject", "p": "pick"}[key]
-        if key == "p" and new == suspect.given_label:
+        if key == "p" and new == suspect.given:
             kind = "reject"
-        expected[suspect.place] = (str(suspect.given_label), kind, str(new))
+        expected[suspect.sample] = (str(suspect.given), kind, str(new))
     name, text = exported(page, "#csv")
     assert name == "decisions.csv"
     rows = list(csv.DictReader(io.StringIO(text)))

@@ -24,7 +24,7 @@ def demo(
     """
     say("1,797 handwritten digits; a quarter is held out, with true labels, for the test.")
     say("In the rest every digit is mistaken for the next one 45 % of the time: 0 becomes 1, 9 becomes 0.")
-    from noiselayer.jobs.demo import DemoFolder, label_errors, run_demo, save_demo
+    from noiselayer.jobs.demo import DemoFolder, label_errors, really_wrong, run_demo, save_demo
 
     folder = DemoFolder(out)
     try:
@@ -34,7 +34,7 @@ def demo(
         folder.remove_if_empty()
     _print_table(found)
     errors = label_errors(found)
-    wrong = sum(s.given_label != s.true_label for s in suspects)
+    wrong = really_wrong(found, suspects)
     say(f"Of the {len(suspects)} labels it is surest are wrong, {wrong} are wrong.")
     say(
         f"It calls {errors['flagged']} of the {len(found.noisy_labels):,} training labels wrong; "

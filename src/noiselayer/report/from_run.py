@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,9 +16,9 @@ from noiselayer.checks import check_noise_model
 from noiselayer.data import LabeledData
 from noiselayer.data.reading import Reading, fingerprint
 from noiselayer.errors import InputError
-from noiselayer.noise.posterior import label_error_probability, posterior
 from noiselayer.report.annotator_facts import read_annotators
-from noiselayer.report.content import ClassErrors, Note, ReportContent, StageLosses, Suspect
+from noiselayer.report.content import ClassErrors, Note, ReportContent, StageLosses
+from noiselayer.report.find_suspects import find_suspects, in_double
 from noiselayer.report.samples import look_at, row_of
 from noiselayer.report.stages import read_stages
 from noiselayer.report.wording import in_prose, percent, strongest_confusions
@@ -65,7 +65,10 @@ def content_from_run(
     notes = [Note("Estimate", text) for text in metrics.get("estimate", {}).get("warnings", ())]
     stages = read_stages(run.folder, metrics["stages"])
     if through_matrix and data is not None:
-        about = content_of_data(run, data, reading, stages, limit=limit, device=device)
+        logits, held_out = predict_logits(run.network, data.inputs, device=device).cpu(), _held_out(run, data)
+        about = content_of_data(data, logits, run.noise_matrix, reading, held_out=held_out, limit=limit)
+        assert data.labels is not None
+        notes += _findings(run, logits[held_out].double(), data.labels[held_out], stages)
         notes += about.pop("notes")
         found |= about
     if not metrics["finished"]:
@@ -114,66 +117,52 @@ def read_run_data(run: LoadedRun, path: str | None = None) -> LabeledData:
 
 
 def content_of_data(
-    run: LoadedRun,
     data: LabeledData,
+    logits: Tensor,
+    noise_matrix: Tensor,
     reading: Reading,
-    stages: Sequence[StageLosses],
     *,
+    held_out: Tensor | None = None,
     limit: int,
-    device: torch.device | str | None,
+    least: float = 0.5,
 ) -> dict[str, Any]:
-    """The parts of a report that need the samples: suspects, errors by class, findings.
+    """The parts of a report that need the samples: suspects and errors by class.
 
     Args:
-        run: What was trained, with a noise matrix.
-        data: Its samples and noisy labels.
-        reading: How they were read.
-        stages: Losses, whose last training loss is compared with the noise floor.
+        data: The samples and noisy labels.
+        logits: Shape (N, K), of the true classes, from a network trained through ``noise_matrix``.
+        noise_matrix: Shape (K, K), ``noise_matrix[j, i] = p(noisy = j | true = i)``, columns sum to 1.
+        reading: How the data were read.
+        held_out: Places of the samples that the network was not trained on; the shares of the classes are
+            theirs. All samples if None.
         limit: How many suspects at most.
-        device: Where to ask the network.
+        least: The error probability above which a label is a suspect.
 
     Returns:
         ``suspects``, ``suspects_note``, ``errors`` and ``notes``, by the names of
         :class:`~noiselayer.report.content.ReportContent`.
     """
     assert data.labels is not None
-    logits = predict_logits(run.network, data.inputs, device=device).double().cpu()
-    Q = run.noise_matrix.double()
-    Q = Q / Q.sum(dim=0)
-    held_out = _held_out(run, data)
-    probs = logits[held_out].softmax(dim=1)
-    shares = probs.mean(dim=0)
-    errors = _errors(data, Q, shares)
-    notes = _findings(run, Q, probs, data.labels[held_out], shares, stages)
+    judges = logits if held_out is None else logits[held_out]
+    shares = judges.double().softmax(dim=1).mean(dim=0)
+    errors = _errors(data, in_double(noise_matrix), shares)
     try:
-        after = posterior(logits, data.labels, Q)
-        wrong = label_error_probability(logits, data.labels, Q)
+        found, wrong = find_suspects(logits, data.labels, noise_matrix, limit=limit, least=least)
     except ValueError as error:  # a label that the matrix calls impossible
-        notes.append(Note("No suspects", str(error)))
+        notes = [Note("No suspects", str(error))]
         return {"suspects": (), "suspects_note": "", "errors": errors, "notes": notes}
-    # By what the given label has left: near 1 all probabilities look alike.
-    left = after.gather(1, data.labels.unsqueeze(1)).squeeze(1)
-    surest = torch.argsort(left, stable=True)
-    surest = surest[wrong[surest] > 0.5][:limit]
-    places, ids = surest.tolist(), [data.inputs.ids[place] for place in surest.tolist()]
-    looks, problems = look_at(reading, places, ids, inputs=data.inputs)
+    ids = [data.inputs.ids[suspect.sample] for suspect in found]
+    looks, problems = look_at(reading, [suspect.sample for suspect in found], ids, inputs=data.inputs)
     suspects = [
-        Suspect(
-            sample=row_of(place, name),
-            id=name,
-            given=int(data.labels[place]),
-            suggested=int(after[place].argmax()),
-            probability=float(wrong[place]),
-            **asdict(look) | {"cells": look.cells},
-        )
-        for place, name, look in zip(places, ids, looks, strict=True)
+        replace(suspect, sample=row_of(suspect.sample, name), id=name, **vars(look))
+        for suspect, name, look in zip(found, ids, looks, strict=True)
     ]
-    called = int((wrong > 0.5).sum())
+    called = data.labels[wrong > 0.5].bincount(minlength=len(errors)).tolist()
     return {
         "suspects": suspects,
-        "suspects_note": _about_suspects(called, len(suspects), len(data), len(held_out)),
-        "errors": errors,
-        "notes": notes + problems,
+        "suspects_note": _about_suspects(sum(called), len(suspects), len(data), len(judges)),
+        "errors": [replace(one, flagged=count) for one, count in zip(errors, called, strict=True)],
+        "notes": problems,
     }
 
 
@@ -218,15 +207,15 @@ def _errors(data: LabeledData, Q: Tensor, shares: Tensor) -> list[ClassErrors]:
     ]
 
 
-def _findings(
-    run: LoadedRun, Q: Tensor, probs: Tensor, labels: Tensor, shares: Tensor, stages: Sequence[StageLosses]
-) -> list[Note]:
+def _findings(run: LoadedRun, logits: Tensor, labels: Tensor, stages: Sequence[StageLosses]) -> list[Note]:
     """What the held-out labels say against the noise model."""
     loss = stages[-1].training[-1] if stages and stages[-1].training else None
     error = _standard_error(run)
+    probs = logits.softmax(dim=1)
+    shares = probs.mean(dim=0)
     try:
         findings = check_noise_model(
-            Q,
+            in_double(run.noise_matrix),
             standard_error=None if error is None else torch.from_numpy(error),
             noisy_probs=probs,
             noisy_labels=labels,

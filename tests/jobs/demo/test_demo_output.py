@@ -11,13 +11,14 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
+from sklearn.datasets import load_digits
 from typer.testing import CliRunner
 
 import noiselayer.jobs.demo
 from noiselayer.cli.app import app
 from noiselayer.errors import InputError
 from noiselayer.jobs.demo import Demo, DemoFolder, find_suspects, label_errors, save_demo
-from noiselayer.jobs.demo.demo_page import content_from_demo
+from noiselayer.jobs.demo.output import content_from_demo
 
 FILES = {"digits.npz", "metrics.json", "noise_matrix.png", "suspects.csv", "suspects.html"}
 
@@ -33,7 +34,10 @@ def test_it_writes_the_files_it_names(hurried: Demo, tmp_path: Path) -> None:
     assert metrics["seconds"] == hurried.seconds > 0
     table = pd.read_csv(tmp_path / "out" / "suspects.csv")
     assert len(table) == 60
-    assert table["given_label"].tolist() == [suspect.given_label for suspect in suspects]
+    assert table["given_label"].tolist() == [suspect.given for suspect in suspects]
+    rows = [int(hurried.samples[suspect.sample]) for suspect in suspects]
+    assert table["sample"].tolist() == rows
+    np.testing.assert_array_equal(table["true_label"], load_digits().target[rows])
     assert metrics["suspects"]["really_wrong"] == int((table["given_label"] != table["true_label"]).sum())
     with Image.open(tmp_path / "out" / "noise_matrix.png") as image:
         width, height = image.size
@@ -42,7 +46,7 @@ def test_it_writes_the_files_it_names(hurried: Demo, tmp_path: Path) -> None:
 
 def test_the_page_says_what_was_found(hurried: Demo, tmp_path: Path) -> None:
     suspects = save_demo(DemoFolder(tmp_path), hurried)
-    content = content_from_demo(hurried, suspects, apply_to="digits.npz")
+    content = content_from_demo(hurried, tmp_path / "digits.npz")
     assert content.noise_matrix is not None
     np.testing.assert_allclose(content.noise_matrix, hurried.learned_matrix.numpy(), atol=1e-6)
     assert dict(content.figures)["called wrong"] == f"{label_errors(hurried)['flagged']:,}"
@@ -51,7 +55,8 @@ def test_the_page_says_what_was_found(hurried: Demo, tmp_path: Path) -> None:
     assert [len(stage.validation) for stage in content.stages] == [
         len(stage.curves) for stage in hurried.learned_stages
     ]
-    right = sum(s.given_label != s.true_label for s in suspects)
+    right = sum(s.given != int(hurried.true_labels[s.sample]) for s in suspects)
+    assert [dataclasses.replace(s, image=None, pixels=False) for s in content.suspects] == suspects
     assert f"{right} of these 60 are really wrong" in content.suspects_note
     for method, error in hurried.test_error.items():
         assert f"{error:.1f} %" in content.facts[-1], method
@@ -65,7 +70,7 @@ def test_the_images_are_the_suspects_images(hurried: Demo, tmp_path: Path) -> No
     for source, suspect in zip(sources, suspects, strict=True):
         grey = np.asarray(Image.open(io.BytesIO(base64.b64decode(source))))
         ink = 16 * (1 - grey / 255)
-        np.testing.assert_allclose(ink, hurried.images[suspect.place], atol=0.05)
+        np.testing.assert_allclose(ink, hurried.images[suspect.sample], atol=0.05)
 
 
 def test_the_data_beside_the_page_are_those_reviewed(hurried: Demo, tmp_path: Path) -> None:
@@ -110,7 +115,7 @@ def test_the_command_says_what_it_found(
     assert done.exit_code == 0, done.output
     for method, error in hurried.test_error.items():
         assert re.search(rf"{method} .*{error:.1f} %", done.stdout)
-    wrong = sum(s.given_label != s.true_label for s in find_suspects(hurried))
+    wrong = sum(s.given != int(hurried.true_labels[s.sample]) for s in find_suspects(hurried))
     assert f"Of the 60 labels it is surest are wrong, {wrong} are wrong." in done.stderr
     assert {file.name for file in (tmp_path / "out").iterdir()} == FILES
 

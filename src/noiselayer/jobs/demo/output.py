@@ -9,13 +9,21 @@ from typing import Any
 import numpy as np
 import torch
 
+from noiselayer.checks import noise_floor
+from noiselayer.data.reading import Reading
 from noiselayer.errors import InputError, argument, list_some
+from noiselayer.files.records import whole_file, write_json, write_rows
 from noiselayer.files.targets import content_of
-from noiselayer.jobs.demo.demo_page import content_from_demo
 from noiselayer.jobs.demo.digits import RATE, Demo
-from noiselayer.jobs.demo.suspects import Suspect, find_suspects, label_errors
+from noiselayer.jobs.demo.suspects import LIMIT, find_suspects, label_errors, really_wrong
+from noiselayer.report import ClassErrors, ReportContent, Suspect, save_noise_matrices, save_report
+from noiselayer.report.find_suspects import in_double
+from noiselayer.report.from_run import content_of_data
+from noiselayer.report.stages import losses_of
+from noiselayer.storage.environment import versions
+from noiselayer.storage.review import review_command
 
-__all__ = ["DemoFolder", "save_demo"]
+__all__ = ["DemoFolder", "content_from_demo", "save_demo"]
 
 _MARK = "noiselayer demo"
 _NAMES = [str(digit) for digit in range(10)]
@@ -84,9 +92,6 @@ def save_demo(folder: DemoFolder, demo: Demo) -> list[Suspect]:
     Returns:
         The suspects listed.
     """
-    from noiselayer.files.records import whole_file, write_json, write_rows
-    from noiselayer.report import save_noise_matrices, save_report
-
     suspects = find_suspects(demo)
     # First: with it in place the folder is known as the demo's own, whatever stops the rest.
     write_json(folder.path / "metrics.json", _metrics(demo, suspects))
@@ -100,17 +105,74 @@ def save_demo(folder: DemoFolder, demo: Demo) -> list[Suspect]:
         folder.path / "suspects.csv",
         ["sample", "given_label", "suggested_label", "probability_wrong", "true_label"],
         [
-            [s.sample, s.given_label, s.suggested_label, f"{s.probability_wrong:.6f}", s.true_label]
+            [
+                int(demo.samples[s.sample]),
+                s.given,
+                s.suggested,
+                f"{s.probability:.6f}",
+                int(demo.true_labels[s.sample]),
+            ]
             for s in suspects
         ],
     )
     with whole_file(folder.path / "digits.npz") as beside:
         np.savez(beside, images=_as_bytes(demo.images), labels=demo.noisy_labels.numpy())
-    save_report(
-        folder.path / "suspects.html",
-        content_from_demo(demo, suspects, apply_to=str(folder.path / "digits.npz")),
-    )
+    save_report(folder.path / "suspects.html", content_from_demo(demo, folder.path / "digits.npz"))
     return suspects
+
+
+def content_from_demo(demo: Demo, data_file: Path) -> ReportContent:
+    """What the report of the demonstration says; here the truth is known, so it says that too.
+
+    Args:
+        demo: What was found.
+        data_file: With the images and noisy labels, which a review can be applied to.
+    """
+    reading = Reading(str(data_file), labels="labels")
+    of_data = content_of_data(
+        reading.read(), demo.learned_logits, demo.learned_matrix, reading, limit=LIMIT, least=-1
+    )
+    suspects, errors, found = of_data["suspects"], of_data["errors"], label_errors(demo)
+    matrix = in_double(demo.learned_matrix)
+    shares = demo.learned_logits.double().softmax(dim=1).mean(dim=0)
+    of_data["suspects_note"] = (
+        f"The {len(suspects)} labels most surely wrong, by the image, its label and the learned noise matrix; "
+        f"surest first. Since the truth is known here: {really_wrong(demo, suspects)} of these {len(suspects)} are "
+        "really wrong."
+    )
+    return ReportContent(
+        title="Handwritten digits with wrong labels",
+        facts=[
+            f"A classifier was trained on {len(demo.noisy_labels):,} images of handwritten digits. In this "
+            f"demonstration {100 * demo.wrong_share:.0f} % of their labels had been made wrong on purpose: 0 called 1, "
+            "1 called 2, and so on.",
+            "It was not told. It learned the noise matrix below from the wrong labels alone.",
+            f"On {demo.test_samples} digits with true labels it then errs in {demo.test_error['learned']:.1f} % of the "
+            f"cases; trained as usual it would in {demo.test_error['normal']:.1f} %, and with the true noise matrix in "
+            f"{demo.test_error['known']:.1f} %.",
+        ],
+        class_names=_NAMES,
+        figures=[
+            ("labels", f"{len(demo.noisy_labels):,}"),
+            ("called wrong", f"{found['flagged']:,}"),
+            ("of these really wrong", f"{found['flagged_and_wrong']:,}"),
+            ("wrong in all", f"{found['wrong']:,}"),
+        ],
+        noise_matrix=matrix.numpy(),
+        stages=[losses_of(stage) for stage in demo.learned_stages if stage.curves],
+        noise_floor=noise_floor(matrix, shares / shares.sum()),
+        total=ClassErrors(
+            "all", len(demo.noisy_labels), sum(one.expected for one in errors), flagged=found["flagged"]
+        ),
+        apply_command=review_command(reading),
+        details=[
+            ("Data", "scikit-learn's digits, 8 x 8 pixels"),
+            ("Method", "learned"),
+            ("Seed", str(demo.seed)),
+            ("Versions", ", ".join(f"{name} {number}" for name, number in versions().items())),
+        ],
+        **of_data,
+    )
 
 
 def _as_bytes(images: torch.Tensor) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
@@ -119,8 +181,6 @@ def _as_bytes(images: torch.Tensor) -> np.ndarray[tuple[int, ...], np.dtype[np.u
 
 
 def _metrics(demo: Demo, suspects: list[Suspect]) -> dict[str, Any]:
-    from noiselayer.storage.environment import versions
-
     return {
         "test_error": demo.test_error,
         "noise_matrix_l1": demo.noise_matrix_l1(),
@@ -131,8 +191,8 @@ def _metrics(demo: Demo, suspects: list[Suspect]) -> dict[str, Any]:
         },
         "suspects": {
             "listed": len(suspects),
-            "really_wrong": _really_wrong(suspects),
-            "suggestion_right": sum(s.suggested_label == s.true_label for s in suspects),
+            "really_wrong": really_wrong(demo, suspects),
+            "suggestion_right": sum(s.suggested == int(demo.true_labels[s.sample]) for s in suspects),
         },
         "label_errors": label_errors(demo),
         "data": {
@@ -145,7 +205,3 @@ def _metrics(demo: Demo, suspects: list[Suspect]) -> dict[str, Any]:
         "versions": versions(),
         "made_by": _MARK,
     }
-
-
-def _really_wrong(suspects: list[Suspect]) -> int:
-    return sum(s.given_label != s.true_label for s in suspects)

@@ -2,62 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-import torch
-from torch import Tensor
-
 from noiselayer.jobs.demo.digits import Demo
-from noiselayer.noise.posterior import label_error_probability, posterior
+from noiselayer.report import Suspect
+from noiselayer.report.find_suspects import find_suspects as find
 
-__all__ = ["Suspect", "find_suspects", "label_errors"]
+__all__ = ["find_suspects", "label_errors", "really_wrong"]
 
-
-@dataclass(frozen=True)
-class Suspect:
-    """A label that is probably wrong.
-
-    Attributes:
-        place: Of the sample among the training samples.
-        sample: Its row number in scikit-learn's digits.
-        given_label: What it carries.
-        suggested_label: The most probable true class, given the image and the label.
-        probability_wrong: That the given label is not the true class.
-        true_label: What only the demonstration knows.
-    """
-
-    place: int
-    sample: int
-    given_label: int
-    suggested_label: int
-    probability_wrong: float
-    true_label: int
+LIMIT = 60
 
 
-def find_suspects(demo: Demo, limit: int = 60) -> list[Suspect]:
-    """The labels most surely wrong, surest first.
+def find_suspects(demo: Demo, limit: int = LIMIT) -> list[Suspect]:
+    """The labels most surely wrong, surest first; ``sample`` is a place among the training samples.
 
     Args:
         demo: What the demonstration found.
         limit: At most so many.
     """
-    logits, matrix = _in_double(demo)
-    probs = posterior(logits, demo.noisy_labels, matrix)
-    wrong = label_error_probability(logits, demo.noisy_labels, matrix)
-    # By what the given label has left: near 1 all probabilities look alike.
-    left = probs.gather(1, demo.noisy_labels.unsqueeze(1)).squeeze(1)
-    surest = torch.argsort(left, stable=True)[:limit].tolist()
-    return [
-        Suspect(
-            place=place,
-            sample=int(demo.samples[place]),
-            given_label=int(demo.noisy_labels[place]),
-            suggested_label=int(probs[place].argmax()),
-            probability_wrong=float(wrong[place]),
-            true_label=int(demo.true_labels[place]),
-        )
-        for place in surest
-    ]
+    return find(demo.learned_logits, demo.noisy_labels, demo.learned_matrix, limit=limit, least=-1)[0]
 
 
 def label_errors(demo: Demo) -> dict[str, int]:
@@ -66,8 +27,7 @@ def label_errors(demo: Demo) -> dict[str, int]:
     Args:
         demo: What the demonstration found.
     """
-    logits, matrix = _in_double(demo)
-    flagged = label_error_probability(logits, demo.noisy_labels, matrix) > 0.5
+    flagged = find(demo.learned_logits, demo.noisy_labels, demo.learned_matrix, limit=0)[1] > 0.5
     wrong = demo.noisy_labels != demo.true_labels
     return {
         "flagged": int(flagged.sum()),
@@ -76,7 +36,6 @@ def label_errors(demo: Demo) -> dict[str, int]:
     }
 
 
-def _in_double(demo: Demo) -> tuple[Tensor, Tensor]:
-    """The learned logits and noise matrix, its columns summing to 1 in the wider type too."""
-    matrix = demo.learned_matrix.double()
-    return demo.learned_logits.double(), matrix / matrix.sum(dim=0)
+def really_wrong(demo: Demo, suspects: list[Suspect]) -> int:
+    """How many of the suspects are wrong, which only the demonstration knows."""
+    return sum(s.given != int(demo.true_labels[s.sample]) for s in suspects)
