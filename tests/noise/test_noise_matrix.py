@@ -185,7 +185,7 @@ def matrix(*rows: list[float]) -> Tensor:
             TypeError,
             r"floating-point tensor; got torch.int64. Use torch.as_tensor",
         ),
-        ([[1.0, 0.0], [0.0, 1.0]], TypeError, "floating-point tensor; got list"),
+        ([[1, 0], [0, 1]], TypeError, "floating-point tensor; got torch.int64"),
     ],
 )
 def test_check_names_the_entry_and_the_cure(Q: Tensor, error: type[Exception], message: str) -> None:

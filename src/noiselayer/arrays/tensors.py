@@ -42,7 +42,7 @@ def as_tensor(values: Any, name: str = "values") -> Tensor:
             if isinstance(values, list | tuple) and not any(hasattr(value, "__array__") for value in values):
                 return torch.as_tensor(values)
             return torch.from_numpy(_native(values.to_numpy() if hasattr(values, "to_numpy") else values))
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, RuntimeError) as error:
             raise TypeError(
                 f"{name} must be an array of numbers; got {type(values).__name__} with {_content(values)} in it. "
                 "Turn names into class numbers 0..K-1."

@@ -8,6 +8,7 @@ import warnings
 import torch
 from torch import Tensor, nn
 
+from noiselayer.arrays.tensors import as_tensor
 from noiselayer.losses.log_space import result_dtype
 from noiselayer.losses.shapes import check_range, check_square, check_weight, flatten, reduce_loss
 from noiselayer.noise.matrices import check
@@ -100,7 +101,8 @@ def inverse_conversion(noise_matrix: Tensor) -> Tensor:
     tensor([[ 1.5000, -1.0000],
             [-0.5000,  2.0000]])
     """
-    Q = check(noise_matrix).detach().cpu().double()  # MPS has no float64
+    noise_matrix = as_tensor(noise_matrix, "noise_matrix")
+    Q = check(noise_matrix).cpu().double()  # MPS has no float64
     condition = float(torch.linalg.cond(Q))
     if not condition < _SINGULAR:
         raise ValueError(

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from typing import Any, overload
 
 import torch
 from torch import Tensor
 
+from noiselayer.arrays.tensors import as_tensor, in_kind
 from noiselayer.noise.simplex import project
 
 __all__ = [
@@ -166,14 +168,14 @@ def random(
     return Q.to(dtype or torch.get_default_dtype())
 
 
-def from_transition_matrix(transition_matrix: Tensor) -> Tensor:
+def from_transition_matrix(transition_matrix: Any) -> Tensor:
     """The noise matrix of a transition matrix ``T[i, j] = p(noisy = j | true = i)``, whose rows sum to 1.
 
     Args:
         transition_matrix: Shape (K, K), a row per true class.
 
     Returns:
-        Its transpose, checked, shape (K, K): a column per true class.
+        Its transpose, checked, a tensor of shape (K, K): a column per true class.
 
     Raises:
         ValueError: If the rows do not sum to 1.
@@ -182,7 +184,9 @@ def from_transition_matrix(transition_matrix: Tensor) -> Tensor:
     tensor([[0.9000, 0.3000],
             [0.1000, 0.7000]])
     """
-    T = torch.as_tensor(transition_matrix)
+    T = transition_matrix
+    if not isinstance(T, Tensor):
+        T = as_tensor(T, "transition_matrix")
     if T.ndim == 2 and T.is_floating_point():
         sums = T.detach().sum(dim=1)
         worst = int((sums - 1).abs().argmax()) if sums.numel() else 0
@@ -194,16 +198,24 @@ def from_transition_matrix(transition_matrix: Tensor) -> Tensor:
     return check(T.T.contiguous(), name="transition_matrix (transposed)")
 
 
-def check(noise_matrix: Tensor, *, num_classes: int | None = None, name: str = "noise_matrix") -> Tensor:
-    """Return ``noise_matrix`` if it is one, else say which column is wrong and how to mend it.
+@overload
+def check(noise_matrix: Tensor, *, num_classes: int | None = None, name: str = ...) -> Tensor: ...
+@overload
+def check(noise_matrix: Any, *, num_classes: int | None = None, name: str = ...) -> Any: ...
+def check(noise_matrix: Any, *, num_classes: int | None = None, name: str = "noise_matrix") -> Any:
+    """Return ``noise_matrix`` if it is one, else say which column is wrong and what to do.
 
     Args:
-        noise_matrix: Shape (K, K), floating point, ``noise_matrix[j, i] = p(noisy = j | true = i)``.
+        noise_matrix: Shape (K, K), floating point, ``noise_matrix[j, i] = p(noisy = j | true = i)``; a tensor or
+            any array-like, by position.
         num_classes: K, if known from elsewhere.
         name: What to call the argument in the message.
 
+    Returns:
+        The tensor itself; a NumPy array if it was none.
+
     Raises:
-        TypeError: If it is not a floating-point tensor.
+        TypeError: If it does not hold floating-point numbers.
         ValueError: If it is not square, has the wrong size, entries that are not finite or negative, or a
             column whose sum is not 1.
 
@@ -213,11 +225,10 @@ def check(noise_matrix: Tensor, *, num_classes: int | None = None, name: str = "
     ValueError: noise_matrix columns must sum to 1; column 0 sums to 1.2. Its rows do: if rows are true
     classes, use noiselayer.noise.from_transition_matrix.
     """
-    Q = noise_matrix
-    if not isinstance(Q, Tensor) or not Q.is_floating_point():
-        kind = Q.dtype if isinstance(Q, Tensor) else type(Q).__name__
+    Q = noise_matrix if isinstance(noise_matrix, Tensor) else as_tensor(noise_matrix, name)
+    if not Q.is_floating_point():
         raise TypeError(
-            f"{name} must be a floating-point tensor; got {kind}. Use torch.as_tensor(...).float()."
+            f"{name} must be a floating-point tensor; got {Q.dtype}. Use torch.as_tensor(...).float()."
         )
     if Q.ndim != 2 or Q.shape[0] != Q.shape[1] or Q.shape[0] < 2:
         raise ValueError(f"{name} must have shape (K, K) with K >= 2; got {tuple(Q.shape)}.")
@@ -247,7 +258,7 @@ def check(noise_matrix: Tensor, *, num_classes: int | None = None, name: str = "
         raise ValueError(
             f"{name} columns must sum to 1; column {worst} sums to {float(sums[worst]):.4g}. {mend}"
         )
-    return noise_matrix
+    return in_kind(Q, noise_matrix)
 
 
 def _tolerance(Q: Tensor) -> float:

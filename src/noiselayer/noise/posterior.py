@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any, overload
+
 import torch
 from torch import Tensor
 
+from noiselayer.arrays.tensors import as_tensor, in_kind
 from noiselayer.noise.matrices import check
 
 __all__ = ["bayes", "label_error_probability", "posterior"]
@@ -34,7 +37,11 @@ def bayes(log_joint: Tensor, prior: Tensor | None = None) -> Tensor:
     return torch.where(log_joint.amax(dim=-1, keepdim=True) > -torch.inf, after, prior)
 
 
-def posterior(logits: Tensor, noisy_labels: Tensor, noise_matrix: Tensor) -> Tensor:
+@overload
+def posterior(logits: Tensor, noisy_labels: Any, noise_matrix: Any) -> Tensor: ...
+@overload
+def posterior(logits: Any, noisy_labels: Any, noise_matrix: Any) -> Any: ...
+def posterior(logits: Any, noisy_labels: Any, noise_matrix: Any) -> Any:
     r"""The probability of every true class, once the sample *and* its noisy label are known.
 
     .. math:: p(y^* = i \mid x, \tilde y = j) = \frac{Q_{ji}\, p_i(x)}{\sum_k Q_{jk}\, p_k(x)}
@@ -52,7 +59,8 @@ def posterior(logits: Tensor, noisy_labels: Tensor, noise_matrix: Tensor) -> Ten
 
     Returns:
         Shape (N, K), rows sum to 1, without gradients; in the wider type of ``logits`` and ``noise_matrix``,
-        float32 at least.
+        float32 at least. A tensor if ``logits`` is one, else a NumPy array; all arguments may be array-likes,
+        which are read by position.
 
     Raises:
         TypeError: If logits are not floating point or labels are not integers.
@@ -67,10 +75,14 @@ def posterior(logits: Tensor, noisy_labels: Tensor, noise_matrix: Tensor) -> Ten
             [0.2500, 0.7500]])
     """
     log_joint = _log_joint(logits, noisy_labels, noise_matrix)
-    return bayes(log_joint)
+    return in_kind(bayes(log_joint), logits)
 
 
-def label_error_probability(logits: Tensor, noisy_labels: Tensor, noise_matrix: Tensor) -> Tensor:
+@overload
+def label_error_probability(logits: Tensor, noisy_labels: Any, noise_matrix: Any) -> Tensor: ...
+@overload
+def label_error_probability(logits: Any, noisy_labels: Any, noise_matrix: Any) -> Any: ...
+def label_error_probability(logits: Any, noisy_labels: Any, noise_matrix: Any) -> Any:
     """The probability that a sample's label is wrong: the posterior of all other classes together.
 
     Args:
@@ -80,6 +92,7 @@ def label_error_probability(logits: Tensor, noisy_labels: Tensor, noise_matrix: 
 
     Returns:
         Shape (N,), from 0 to 1. Small ones keep their digits: the other classes are summed, not taken from 1.
+        A tensor if ``logits`` is one, else a NumPy array.
 
     Raises:
         TypeError: As :func:`posterior`.
@@ -90,14 +103,16 @@ def label_error_probability(logits: Tensor, noisy_labels: Tensor, noise_matrix: 
     >>> label_error_probability(torch.zeros(2, 2), torch.tensor([0, 1]), Q)
     tensor([0.3333, 0.2500])
     """
-    probs = posterior(logits, noisy_labels, noise_matrix)
-    given = noisy_labels.long().unsqueeze(1).to(probs.device)
-    return probs.scatter(1, given, 0.0).sum(dim=1).clamp_max(1.0)
+    probs = bayes(_log_joint(logits, noisy_labels, noise_matrix))
+    given = as_tensor(noisy_labels).long().unsqueeze(1).to(probs.device)
+    return in_kind(probs.scatter(1, given, 0.0).sum(dim=1).clamp_max(1.0), logits)
 
 
 @torch.no_grad()  # log Q has no gradient at Q's zeros; whoever trains wants the loss, not this
-def _log_joint(logits: Tensor, labels: Tensor, Q: Tensor) -> Tensor:
+def _log_joint(logits: Any, labels: Any, Q: Any) -> Tensor:
     """The log of Q[label, i] p_i but for a constant of the row, shape (N, K); a finite entry in every row."""
+    logits, labels = as_tensor(logits, "logits"), as_tensor(labels, "noisy_labels")
+    Q = as_tensor(Q, "noise_matrix")
     if not logits.is_floating_point():
         raise TypeError(f"logits must be floating-point class scores; got {logits.dtype}.")
     if labels.is_floating_point() or labels.dtype == torch.bool:

@@ -7,6 +7,7 @@ import math
 import torch
 from torch import Tensor, nn
 
+from noiselayer.arrays.tensors import as_tensor
 from noiselayer.noise.matrices import check
 from noiselayer.noise.simplex import project
 
@@ -97,7 +98,7 @@ class SparseNoiseMatrix(nn.Module):
         >>> SparseNoiseMatrix.from_dense(symmetric(4, 0.3), 1).to_dense()[:, 0]
         tensor([0.7000, 0.1000, 0.1000, 0.1000])
         """
-        Q = check(noise_matrix).detach()
+        Q = check(as_tensor(noise_matrix, "noise_matrix"))
         K = len(Q)
         _check_num_confusions(num_confusions, K)
         ranked = Q.clone().fill_diagonal_(math.inf)  # the diagonal is always stored, and first
