@@ -33,9 +33,10 @@ def help_of(*command: str) -> Result:
     return CliRunner().invoke(app, [*command, "--help"])
 
 
-def test_help_imports_nothing_heavy() -> None:
+@pytest.mark.parametrize("command", [[], ["train"]])
+def test_help_imports_nothing_heavy(command: list[str]) -> None:
     code = (
-        "import sys, time; began = time.perf_counter(); sys.argv = ['noiselayer', '--help']\n"
+        f"import sys, time; began = time.perf_counter(); sys.argv = {['noiselayer', *command, '--help']!r}\n"
         "from noiselayer.cli import main\n"
         "try: main()\n"
         "except SystemExit as end: code = end.code\n"

@@ -62,12 +62,12 @@ def tune(job: TuneJob) -> None:
         train_arguments=job.train_command(),
         on_event=say,
     )
-    _show(result, job.out, job.train_command())
+    _show(result, job.out, job.train_command(), job.heartbeat)
     if result.interrupted:
         raise typer.Exit(INTERRUPTED)
 
 
-def _show(result: TuningResult, out: Path, command: Sequence[str]) -> None:
+def _show(result: TuningResult, out: Path, command: Sequence[str], heartbeat: int) -> None:
     """The trials as a table, the outcome in words, and what to do next."""
     from rich.console import Console
     from rich.table import Table
@@ -99,7 +99,7 @@ def _show(result: TuningResult, out: Path, command: Sequence[str]) -> None:
     if running:
         say(
             f"{running} trial{'s are' if running > 1 else ' is'} running elsewhere. If the worker is dead, --resume "
-            "does the trial again two minutes after its last sign of life."
+            f"does the trial again {2 * heartbeat} seconds after its last sign of life."
         )
     say(f"Written to {out}. " + ("Stopped; " if result.interrupted else "") + "--resume adds trials.")
 

@@ -26,6 +26,8 @@ from noiselayer.jobs.audit_options import AuditJob
 from noiselayer.jobs.audit_plan import abandon_folder, changed_options, check_out_of_sample, open_folder
 from noiselayer.jobs.option import given
 from noiselayer.jobs.train_prepare import hardware_of, training_options
+from noiselayer.report import save_report
+from noiselayer.report.from_audit import content_from_audit
 from noiselayer.storage.audit_folder import SavedAudit, load_audit, save_audit
 from noiselayer.storage.environment import evaluation_device
 from noiselayer.storage.loaded_run import load_run
@@ -121,9 +123,6 @@ def audit_files(job: AuditJob, *, on_stage: Callable[[str], None] | None = None)
 
 def _report(job: AuditJob, saved: SavedAudit, data: LabeledData) -> None:
     """The page of the audit, as ``noiselayer report`` makes it."""
-    from noiselayer.report import save_report
-    from noiselayer.report.from_audit import content_from_audit
-
     try:
         content = content_from_audit(saved, name=f"Audit: {job.out.resolve().name}", inputs=data.inputs)
         save_report(job.out / "report.html", content)

@@ -24,6 +24,7 @@ from noiselayer.estimation.in_words import about_estimate, name_classes
 from noiselayer.files.records import whole_file, write_json
 from noiselayer.files.targets import check_target_folder, content_of
 from noiselayer.jobs.estimate_options import EstimateJob
+from noiselayer.report import save_noise_matrices
 from noiselayer.storage.environment import versions
 from noiselayer.storage.matrix_file import write_entries, write_noise_matrix
 
@@ -150,8 +151,6 @@ def _read(
 
 
 def _write(out: Path, found: Estimated, about: dict[str, Any]) -> None:
-    from noiselayer.report import save_noise_matrices
-
     estimate, names = found.estimate, found.class_names
     try:
         out.mkdir(parents=True, exist_ok=True)

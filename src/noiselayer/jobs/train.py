@@ -15,6 +15,8 @@ from noiselayer.data import LabeledData
 from noiselayer.errors import InputError
 from noiselayer.files.whole_file import writing
 from noiselayer.jobs.train_plan import in_words, planned_stages, seconds_per_sample
+from noiselayer.report import save_curves, save_noise_matrices, save_report
+from noiselayer.report.from_run import content_from_run
 from noiselayer.storage.environment import describe_hardware, evaluation_device, is_first_process, versions
 from noiselayer.storage.loaded_run import load_run
 from noiselayer.storage.run_folder import RunFolder
@@ -164,9 +166,6 @@ class PreparedRun:
 
     def _report(self, device: torch.device) -> None:
         """The page of the run; it says what the folder holds, so that ``noiselayer report`` makes the same."""
-        from noiselayer.report import save_report
-        from noiselayer.report.from_run import content_from_run
-
         content = content_from_run(load_run(self.folder.path), self.sets.noisy, device=device)
         try:
             save_report(self.folder.path / "report.html", content)
@@ -176,8 +175,6 @@ class PreparedRun:
 
 def _draw(folder: Path, trained: TrainedClassifier, metrics: dict[str, Any]) -> None:
     """The pictures that lie beside ``noise_matrix.csv`` and ``curves.csv``."""
-    from noiselayer.report import save_curves, save_noise_matrices
-
     method = trained.options.method
     title = "no noise matrix" if method in ("normal", "top-down") else f"noise matrix, {method}"
     save_noise_matrices(folder / "noise_matrix.png", {title: trained.noise_matrix}, trained.class_names)
