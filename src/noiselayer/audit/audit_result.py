@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["AuditResult"]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class AuditResult:
     """Which labels are wrong, what they should be, and how many there are.
 
@@ -72,6 +72,9 @@ class AuditResult:
     class_names: tuple[str, ...] | None = None
     _posterior: Callable[[], Tensor] | None = None
     _judging: NoiseModel | None = None
+
+    def __repr__(self) -> str:
+        return f"AuditResult: {self.summary()}"
 
     def __len__(self) -> int:
         return len(self.samples)

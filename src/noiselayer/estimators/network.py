@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
-from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import Tensor
 
+from noiselayer.audit import AuditResult, audit_labels
 from noiselayer.data.array_inputs import ArrayInputs
 from noiselayer.data.labeled import LabeledData
 from noiselayer.errors import InputError
@@ -27,10 +28,11 @@ from noiselayer.estimators.arguments import (
     options_of,
     prediction_device,
 )
+from noiselayer.training.cross_fit import cross_fit
 from noiselayer.training.effects import check_effects
 from noiselayer.training.logits import predict_logits
 from noiselayer.training.methods import TrainedClassifier, fit_classifier
-from noiselayer.training.options import Hardware, choose_method
+from noiselayer.training.options import Hardware, TrainingOptions, choose_method
 
 __all__ = ["NoisyLabelClassifier"]
 
@@ -170,13 +172,7 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
                 of range or would change nothing, or ``noise_matrix`` does not suit the method or the classes.
         """
         data = self._labeled(X, y, annotators)
-        if (X_clean is None) != (y_clean is None):
-            raise InputError("X_clean and y_clean must be given together: samples and their trusted labels.")
-        clean = outside = None
-        if X_clean is not None:
-            inputs, y_clean = self._like(X_clean, "X_clean", y_clean)
-            codes = codes_of(y_clean, self.classes_)
-            clean = LabeledData(inputs, codes, data.class_names, "X_clean and y_clean")
+        clean, outside = self._clean(X_clean, y_clean, data), None
         if X_outside is not None:
             outside, _ = self._like(X_outside, "X_outside")
         trained = self._train(data, clean, outside)
@@ -192,6 +188,53 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
         self.n_iter_ = trained.stages[-1].epochs
         self.history_ = [{"stage": stage.name, **row} for stage in trained.stages for row in stage.curves]
         return self
+
+    def audit(
+        self, X: Any, y: Any, *, X_clean: Any = None, y_clean: Any = None, cv: int = 5, **options: Any
+    ) -> AuditResult:
+        """Find the labels in y that are wrong; every one is judged by a copy that has not seen it.
+
+        ``cv`` copies are trained as ``fit`` trains, each on the other folds. The estimator stays as it is, fitted
+        or not: a network fitted to y itself has memorised labels and would find too few errors.
+
+        Args:
+            X: As in ``fit``.
+            y: As in ``fit``.
+            X_clean: As in ``fit``.
+            y_clean: As in ``fit``.
+            cv: How many folds.
+            **options: Of :func:`noiselayer.audit_labels`: ``verified``, ``threshold``, ``top``, ``calibrate``.
+
+        Returns:
+            The result; its labels are numbers, positions in the sorted labels, ``class_names``.
+
+        Raises:
+            ValueError: As ``fit`` does.
+        """
+        other = clone(self)
+        data = other._labeled(X, y)
+        clean = other._clean(X_clean, y_clean, data)
+        training = other._options(data, clean, None)
+        fitted = cross_fit(
+            data,
+            training,
+            folds=cv,
+            clean=clean,
+            noise_matrix=as_matrix(self.noise_matrix),
+            hardware=self._hardware(),
+            on_stage=print if self.verbose else None,
+        )
+        if fitted.interrupted:
+            raise KeyboardInterrupt("the audit was interrupted.")
+        return audit_labels(
+            data.labels,
+            fitted.probs,
+            fitted.noise_matrix,
+            probs_predict=fitted.probs_predict,
+            standard_error=fitted.standard_error,
+            class_names=data.class_names,
+            **options,
+        )
 
     def predict(self, X: Any) -> npt.NDArray[Any]:
         """The most probable true class of every sample, shape (N,), in the labels' own type."""
@@ -250,6 +293,15 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
         )
         return data.subset(np.repeat(np.arange(len(data)), 2))  # a copy to each side of the split
 
+    def _clean(self, X_clean: Any, y_clean: Any, data: LabeledData) -> LabeledData | None:
+        """The trusted samples, checked; None without."""
+        if (X_clean is None) != (y_clean is None):
+            raise InputError("X_clean and y_clean must be given together: samples and their trusted labels.")
+        if X_clean is None:
+            return None
+        inputs, y_clean = self._like(X_clean, "X_clean", y_clean)
+        return LabeledData(inputs, codes_of(y_clean, self.classes_), data.class_names, "X_clean and y_clean")
+
     def _setting(self, name: str, default: Any = None) -> Any:
         """A parameter, or what ``options`` says in its place."""
         if hasattr(self, name):
@@ -266,6 +318,24 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
     def _train(
         self, data: LabeledData, clean: LabeledData | None, outside: ArrayInputs | None
     ) -> TrainedClassifier:
+        options = self._options(data, clean, outside)
+        trained = fit_classifier(
+            data,
+            options,
+            clean=clean,
+            outside=outside,
+            overlapping=self._setting("overlapping"),
+            noise_matrix=as_matrix(self.noise_matrix),
+            hardware=self._hardware(),
+            on_stage=print if self.verbose else None,
+        )
+        if trained.interrupted:
+            raise KeyboardInterrupt("fit was interrupted; the estimator is not fitted.")
+        return trained
+
+    def _options(
+        self, data: LabeledData, clean: LabeledData | None, outside: ArrayInputs | None
+    ) -> TrainingOptions:
         options = options_of(self, data.inputs.kind)
         if options.method == "auto":
             num_clean = len(clean) if clean is not None else 0
@@ -275,25 +345,16 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
                 print(f"Method {method}: {why}.")  # noqa: T201
         given = [name for name, default in REFUSED.items() if self._setting(name, default) != default]
         check_effects(options, given, clean=clean is not None, outside=outside is not None)
-        trained = fit_classifier(
-            data,
-            options,
-            clean=clean,
-            outside=outside,
-            overlapping=self._setting("overlapping"),
-            noise_matrix=as_matrix(self.noise_matrix),
-            # One device: a second process would need the caller's script to be written for it.
-            hardware=Hardware(
-                accelerator=self.accelerator,
-                devices=1,
-                precision=self._setting("precision"),
-                progress=bool(self.verbose),
-            ),
-            on_stage=print if self.verbose else None,
+        return options
+
+    def _hardware(self) -> Hardware:
+        # One device: a second process would need the caller's script to be written for it.
+        return Hardware(
+            accelerator=self.accelerator,
+            devices=1,
+            precision=self._setting("precision"),
+            progress=bool(self.verbose),
         )
-        if trained.interrupted:
-            raise KeyboardInterrupt("fit was interrupted; the estimator is not fitted.")
-        return trained
 
     def _log_proba(self, X: Any) -> Tensor:
         """Log-probabilities of the true class, shape (N, K), double precision, on the CPU."""

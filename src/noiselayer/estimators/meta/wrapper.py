@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin
+from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
 from sklearn.utils import check_random_state, get_tags
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from noiselayer.audit import AuditResult, audit_labels
 from noiselayer.errors import InputError
 from noiselayer.estimation.from_confusions import estimate_from_predictions
 from noiselayer.estimation.noise_estimate import NoiseEstimate
@@ -62,6 +63,11 @@ class NoisyLabelWrapper(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):  # 
             ValueError: If X or y is unfit, a parameter is out of range, ``noise_matrix`` does not suit the
                 classes, or clean samples come although it is given.
         """
+        self._fit_all(*self._with_matrix(X, y, X_clean, y_clean))
+        return self
+
+    def _with_matrix(self, X: Any, y: Any, X_clean: Any, y_clean: Any) -> tuple[Any, ...]:
+        """Check everything and find ``noise_matrix_``; what is left to do is to train through it."""
         X, y = validate_data(self, X, y, dtype=np.float64, ensure_all_finite=self._finite())
         check_classification_targets(y)
         self.classes_, codes = np.unique(y, return_inverse=True)
@@ -92,8 +98,42 @@ class NoisyLabelWrapper(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):  # 
             self.noise_matrix_ = self._measured(X, codes, X_clean, y_clean, generator)
         else:
             self.noise_matrix_ = self._learned(X, codes, generator)
-        self._fit_all(X, codes, X_clean, y_clean, generator)
-        return self
+        return X, codes, X_clean, y_clean, generator
+
+    def audit(
+        self, X: Any, y: Any, *, X_clean: Any = None, y_clean: Any = None, **options: Any
+    ) -> AuditResult:
+        """Find the labels in y that are wrong; every one is judged by a copy that has not seen it.
+
+        The noise matrix is found as ``fit`` does; then ``cv`` copies are trained through it. The estimator stays
+        as it is, fitted or not. A matrix that is learned or measured counts as exact in the intervals, unless
+        ``estimate_`` knows its error.
+
+        Args:
+            X: As in ``fit``.
+            y: As in ``fit``.
+            X_clean: As in ``fit``.
+            y_clean: As in ``fit``.
+            **options: Of :func:`noiselayer.audit_labels`: ``verified``, ``threshold``, ``top``, ``calibrate``.
+
+        Returns:
+            The result; its labels are numbers, positions in the sorted labels, ``class_names``.
+
+        Raises:
+            ValueError: As ``fit`` does.
+        """
+        copy = clone(self)
+        X, codes, _, _, generator = copy._with_matrix(X, y, X_clean, y_clean)
+        probs = copy._out_of_fold(X, codes, copy.noise_matrix_, generator).probs
+        return audit_labels(
+            torch.from_numpy(codes),
+            torch.from_numpy(probs),
+            torch.from_numpy(copy.noise_matrix_),
+            probs_predict="true",
+            standard_error=None if copy.estimate_ is None else copy.estimate_.standard_error,
+            class_names=tuple(map(str, copy.classes_.tolist())),
+            **options,
+        )
 
     def predict(self, X: Any) -> Array:
         """The most probable true class of every sample, shape (N,), in the labels' own type."""

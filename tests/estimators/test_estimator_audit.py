@@ -1,0 +1,48 @@
+"""``audit`` of the estimators: every label judged by a model that has not seen it, through the noise matrix."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from sklearn.linear_model import LogisticRegression
+
+from noiselayer import NoisyLabelClassifier, NoisyLabelMetaClassifier
+
+Q = [[1.0, 0.3], [0.0, 0.7]]  # three in ten dogs are called cats, no cat a dog
+
+
+def blobs() -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+    generator = np.random.default_rng(0)
+    truth = np.arange(1000) % 2
+    X = generator.normal(size=(1000, 2)) + 4 * truth[:, None]
+    wrong = (truth == 1) & (generator.random(1000) < 0.3)
+    return X, np.array(["cat", "dog"])[np.where(wrong, 0, truth)], wrong
+
+
+@pytest.mark.parametrize(
+    "estimator",
+    [
+        NoisyLabelMetaClassifier(LogisticRegression(), noise_matrix=Q, random_state=0),
+        NoisyLabelMetaClassifier(LogisticRegression(), random_state=0),
+        NoisyLabelClassifier("known", noise_matrix=Q, max_iter=10, random_state=0),
+    ],
+    ids=["meta, known", "meta, learned", "network"],
+)
+def test_audit_finds_what_is_wrong_and_leaves_the_estimator_alone(estimator: Any) -> None:
+    X, y, wrong = blobs()
+    audit = estimator.audit(X, y)
+    assert audit.probs_predict == "true"
+    assert audit.class_names == ("cat", "dog")
+    assert (audit.is_error.numpy() == wrong).mean() > 0.97
+    assert abs(audit.wrong.total - wrong.sum()) < 0.15 * wrong.sum()
+    assert not hasattr(estimator, "classes_")
+    assert repr(audit).startswith("AuditResult: ")
+    assert "tensor" not in repr(audit)
+
+
+def test_one_trusted_half_is_an_error() -> None:
+    X, y, _ = blobs()
+    with pytest.raises(ValueError, match="X_clean and y_clean must be given together"):
+        NoisyLabelMetaClassifier(LogisticRegression()).audit(X, y, X_clean=X)
