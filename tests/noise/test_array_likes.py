@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 import torch
 
+from noiselayer import NoisyLabelLoss
 from noiselayer.noise import check, corrupt_labels, label_error_probability, pair_flip, posterior
 
 LABELS = np.array([2, 0, 1, 1, 2, 0])
@@ -70,3 +71,11 @@ def test_what_is_no_array_of_numbers_is_named(bad: Any) -> None:
         posterior(LOGITS[:2], bad, Q)
     with pytest.raises(TypeError, match="^noise_matrix must be an array of numbers; got list"):
         check(bad)
+
+
+def test_a_loss_is_made_of_any_kind_of_matrix() -> None:
+    expected = NoisyLabelLoss(torch.tensor(Q))(torch.tensor(LOGITS), torch.tensor(LABELS))
+    for matrix in (Q, pd.DataFrame(Q), Q.astype(">f8")):
+        torch.testing.assert_close(
+            NoisyLabelLoss(matrix)(torch.tensor(LOGITS), torch.tensor(LABELS)), expected
+        )

@@ -7,6 +7,7 @@ import copy
 import torch
 from torch import Tensor, nn
 
+from noiselayer.arrays.tensors import as_tensor
 from noiselayer.losses.annotator_rows import check_stack, rows_of_annotators
 from noiselayer.losses.log_space import noisy_nll, result_dtype
 from noiselayer.losses.shapes import (
@@ -174,8 +175,9 @@ class NoisyLabelLoss(nn.CrossEntropyLoss):
         if isinstance(noise_matrix, SparseNoiseMatrix):
             self.noise_matrix = copy.deepcopy(noise_matrix).requires_grad_(False)
         else:
-            Q = check_stack(noise_matrix) if noise_matrix.ndim == 3 else check(noise_matrix)
-            self.register_buffer("noise_matrix", Q.detach().clone())
+            Q = as_tensor(noise_matrix, "noise_matrix")
+            Q = check_stack(Q) if Q.ndim == 3 else check(Q)
+            self.register_buffer("noise_matrix", Q.clone())
 
     def forward(self, logits: Tensor, noisy_labels: Tensor, annotators: Tensor | None = None) -> Tensor:
         """The loss of ``logits`` (N, K, ...) against ``noisy_labels`` (N, ...), and who gave them (N, ...)."""
