@@ -19,6 +19,7 @@ from noiselayer.errors import InputError, argument, list_some, nearest
 __all__ = [
     "check_class_names",
     "count_from_zero",
+    "encode_columns",
     "encode_labels",
     "encode_together",
     "is_integer",
@@ -79,7 +80,7 @@ def encode_labels(
     """
     classes, inverse = _classes(values, class_names, name)
     missing = "" in classes
-    if missing and not (allow_missing and len(classes) > 1):
+    if missing and not (allow_missing and (len(classes) > 1 or class_names is not None)):
         rows = np.flatnonzero(np.array([not text for text in classes])[inverse])
         raise InputError(_no_label(rows, name))
     found = list(dict.fromkeys(text for text in classes if text))
@@ -147,6 +148,44 @@ def encode_together(
             )
     names = check_class_names(class_names)
     return {name: encode_labels(values, names, name=name)[0] for name, values in labels.items()}, names
+
+
+def encode_columns(
+    columns: Mapping[str, npt.NDArray[Any]], class_names: Sequence[str] | None = None
+) -> tuple[dict[str, npt.NDArray[np.int64]], tuple[str, ...]]:
+    """Turn columns of labels, some of which may be missing, into indices of the same classes; -1 where missing.
+
+    Args:
+        columns: Name -> labels as they are written.
+        class_names: The K names; the different labels of all columns, sorted, if None.
+
+    Raises:
+        InputError: If labels are unfit, there is none, or one is no class.
+
+    >>> encode_columns({"ann": np.array(["1.0", ""]), "bob": np.array(["1", "2"])})
+    ({'ann': array([ 0, -1]), 'bob': array([0, 1])}, ('1', '2'))
+    """
+    if class_names is None:
+        found = {
+            text
+            for name, values in columns.items()
+            for text in _classes(values, None, f"column {name!r}")[0]
+            if text
+        }
+        if not found:
+            raise InputError("the table holds no label by any annotator: every cell is empty.")
+        if len(found) > 2 and "-1" in found and all(map(is_integer, found)):
+            raise InputError(
+                "labels must lie in 0..K-1; -1 is among them, which often means 'no label'. Leave such cells empty, "
+                f"or give {argument('class_names')} with '-1' among them if it is a class."
+            )
+        class_names = encode_labels(sorted(found))[1]
+    names = check_class_names(class_names)
+    encoded = {
+        name: encode_labels(values, names, name=f"column {name!r}", allow_missing=True)[0].numpy()
+        for name, values in columns.items()
+    }
+    return encoded, names
 
 
 def rename_labels(labels: Tensor, own_names: Sequence[str], class_names: Sequence[str]) -> Tensor:

@@ -5,15 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from noiselayer.data.frames import TABLE_SUFFIXES, read_columns, read_frame, require_columns
-from noiselayer.data.vote_classes import class_numbers, names_of, texts_of
+from noiselayer.data.frames import TABLE_SUFFIXES, is_table, read_columns, read_frame, require_columns
+from noiselayer.data.label_files import labels_of_column
+from noiselayer.data.labels import encode_columns
 from noiselayer.errors import InputError, argument, list_some
+from noiselayer.files.given import existing_file
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ["VoteTable", "read_votes"]
 
@@ -54,7 +60,7 @@ def read_votes(
     r"""Read who said what of which sample.
 
     Args:
-        path: A table .csv, .tsv or .parquet. Empty cells are labels that an annotator has not given.
+        path: A table of any format. Empty cells are labels that an annotator has not given.
         label_columns: Of a table with a row per sample: a column per annotator.
         annotator_column: Of a table with a row per label: who gave it.
         label_column: With ``annotator_column``: the label.
@@ -75,9 +81,8 @@ def read_votes(
     """
     path = Path(path)
     wide = _is_wide(label_columns, annotator_column, label_column, id_column)
-    if not path.is_file():
-        raise InputError(f"there is no table {path}.")
-    if path.suffix.lower() not in TABLE_SUFFIXES:
+    existing_file(path, "table")
+    if not is_table(path):
         raise InputError(f"the table must be a file {', '.join(TABLE_SUFFIXES)}; got {path}.")
     said = list(label_columns) if label_columns else [str(label_column)]
     used = [name for name in (*said, annotator_column, id_column, true_column) if name is not None]
@@ -86,10 +91,9 @@ def read_votes(
         raise InputError(f"column {list_some(map(repr, twice))} is named for more than one purpose.")
     require_columns(read_columns(path), used, str(path))
     frame = read_frame(path, text_columns=used)
-    texts = {name: texts_of(frame, name) for name in used}
     labelled = [*said, *([] if true_column is None else [true_column])]
-    names = names_of([texts[name] for name in labelled], class_names)
-    numbers = {name: class_numbers(texts[name], names, name) for name in labelled}
+    texts = {name: _texts(frame, name) for name in used if name not in labelled}
+    numbers, names = encode_columns({name: labels_of_column(frame, name) for name in labelled}, class_names)
     truth = None if true_column is None else numbers[true_column]
     if wide:
         ids = [str(row) for row in range(len(frame))] if id_column is None else texts[id_column].tolist()
@@ -100,6 +104,14 @@ def read_votes(
     return _long(
         texts[str(id_column)], texts[str(annotator_column)], numbers[str(label_column)], truth, names, used
     )
+
+
+def _texts(frame: pd.DataFrame, column: str) -> npt.NDArray[np.str_]:
+    """Names in a column, "" for a gap; whole numbers without a fraction, whatever their type."""
+    values = labels_of_column(frame, column)
+    if values.dtype.kind == "f":
+        values = np.array(["" if np.isnan(one) else f"{one:.15g}" for one in values.tolist()])
+    return values.astype(str)
 
 
 def _is_wide(

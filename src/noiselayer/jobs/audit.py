@@ -17,10 +17,11 @@ from noiselayer.audit import AuditResult
 from noiselayer.audit.stream import audit_stream, batches_of_columns
 from noiselayer.data import LabeledData, check_for_training
 from noiselayer.data.inputs import SubsetInputs
+from noiselayer.data.numpy_files import split_address
 from noiselayer.data.probabilities import check_nameless, read_probabilities
 from noiselayer.data.reading import Reading, names_its_classes
 from noiselayer.errors import InputError, as_input_errors
-from noiselayer.files.given import existing_file
+from noiselayer.files.given import check_not_read, existing_file
 from noiselayer.jobs.audit_by_annotator import judged_by_annotator, whole_probs
 from noiselayer.jobs.audit_options import AuditJob
 from noiselayer.jobs.audit_plan import abandon_folder, changed_options, check_out_of_sample, open_folder
@@ -72,6 +73,7 @@ def audit_files(job: AuditJob, *, on_stage: Callable[[str], None] | None = None)
     """
     hardware, say = hardware_of(job), on_stage or (lambda message: None)
     reading = Reading(job.data, **given(job, Reading))
+    check_not_read((job.out,), (split_address(job.data)[0], job.clean, job.run))
     with as_input_errors():
         sets = read_sets(reading, clean=job.clean, clean_labels=job.clean_labels)
         data = sets.noisy
