@@ -18,8 +18,6 @@ from noiselayer.estimation.uncertainty import wilson
 from noiselayer.estimation.validate import check_probs
 from noiselayer.losses.annotator_rows import check_stack
 
-__all__ = ["combine_labels", "estimate_annotator_matrices"]
-
 _LABELS_TO_CALIBRATE = 1.5  # labels per sample that tell a model's probabilities from the annotators' errors
 
 

@@ -9,8 +9,6 @@ import torch
 from noiselayer.annotators.em import Answer
 from noiselayer.annotators.votes import Votes
 
-__all__ = ["Pair", "dependent_pairs"]
-
 _MOST_ANNOTATORS = 30  # pairs of more are not looked at one by one
 _CERTAIN = 5.0  # standard errors
 _MATTERS = 0.02  # of the samples that both have labelled

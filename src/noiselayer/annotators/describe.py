@@ -9,8 +9,6 @@ from torch import Tensor
 
 from noiselayer.annotators.estimates import AnnotatorEstimate, CombinedLabels
 
-__all__ = ["describe_annotators"]
-
 _CONFUSIONS = 10
 
 

@@ -12,8 +12,6 @@ from noiselayer.annotators.shrink import Prior, fit_prior
 from noiselayer.annotators.votes import Votes
 from noiselayer.noise.posterior import bayes
 
-__all__ = ["Answer", "draw_classes", "expected_counts", "maximise", "posterior_of"]
-
 _PORTION = 2**22  # numbers at a time
 _FIRST_GUESS = 0.7  # the share of right labels before anything is known
 _PRIORS, _ROUNDS_PER_PRIOR = (

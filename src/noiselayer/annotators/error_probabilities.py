@@ -15,8 +15,6 @@ from noiselayer.audit import AuditResult, audit_labels
 from noiselayer.audit.candidates import candidates_of
 from noiselayer.audit.noise_model import NoiseModel
 
-__all__ = ["audit_annotators"]
-
 
 def audit_annotators(
     labels: Any,

@@ -11,8 +11,6 @@ from torch import Tensor
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["AnnotatorEstimate", "CombinedLabels", "Confusion"]
-
 
 class Confusion(NamedTuple):
     """One way in which an annotator errs: of ``true``'s samples it calls so many ``given``."""

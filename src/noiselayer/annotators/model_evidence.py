@@ -9,8 +9,6 @@ from torch import Tensor
 
 from noiselayer.estimation.sharpness import sharpness_step
 
-__all__ = ["Evidence"]
-
 _FLOOR = 1e-12
 _SHARPNESS = (0.02, 20.0)
 _SHIFT = 6.0

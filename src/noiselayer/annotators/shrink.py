@@ -10,8 +10,6 @@ from torch import Tensor
 
 from noiselayer.estimation.confusion import confusion_by_prediction
 
-__all__ = ["Prior", "Skills", "common_matrix", "fit_prior", "skills", "tilted"]
-
 _LOG_STRENGTHS = torch.linspace(
     -1.0, 11.0, 31, dtype=torch.float64
 )  # 0.4 to 60,000 imagined labels per column

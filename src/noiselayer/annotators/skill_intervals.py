@@ -11,8 +11,6 @@ from noiselayer.annotators.em import Answer, draw_classes, expected_counts, post
 from noiselayer.annotators.shrink import skills, tilted
 from noiselayer.annotators.votes import Votes
 
-__all__ = ["Precision", "precision_of"]
-
 _DRAWS = (50, 120)  # fewest where there are many labels, most where there are few
 _FIRST = 8  # so many before them are not kept
 _WORK = 5e7  # numbers to look at, before there are fewer draws

@@ -8,8 +8,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-__all__ = ["Votes", "votes_of"]
-
 
 @dataclass(frozen=True, eq=False)
 class Votes:

@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
     from noiselayer.audit.noise_model import NoiseModel
 
-__all__ = ["AuditResult"]
-
 
 @dataclass(frozen=True, eq=False, repr=False)
 class AuditResult:

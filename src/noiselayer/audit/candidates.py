@@ -9,8 +9,6 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-__all__ = ["Candidates", "candidates_of", "likeliest_class"]
-
 FEW = 16
 """Up to so many classes, all of them are candidates."""
 LIKELIEST, LIKELIEST_OF_MANY = 8, 5

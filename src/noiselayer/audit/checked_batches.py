@@ -12,8 +12,6 @@ from torch import Tensor
 from noiselayer.arrays.tensors import as_tensor
 from noiselayer.audit.subsample import Batch
 
-__all__ = ["Batches", "batches_of_arrays", "checked_batches"]
-
 ENTRIES = 2**20
 """Of probabilities in a batch: 4 MB of float32."""
 

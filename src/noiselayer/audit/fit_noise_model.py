@@ -20,8 +20,6 @@ from noiselayer.audit.candidates import Candidates
 from noiselayer.audit.noise_model import NoiseModel
 from noiselayer.estimation.sharpness import sharpness_step
 
-__all__ = ["LEARNED_SHARES", "fit_noise_model", "part_of_confusion", "refit"]
-
 LEARNED_SHARES = (0.0, 0.5, 1.0)
 _TRACE_PENALTIES = (0.1, 0.03, 0.01, 0.0)  # weights of tr(Q) / K against the mean log-likelihood
 _STRENGTH = 5.0  # samples that the first, one-parameter answer counts for in every column

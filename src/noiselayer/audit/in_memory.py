@@ -17,8 +17,6 @@ from noiselayer.audit.noise_model import NoiseModel
 from noiselayer.audit.passes import Options, audit_batches
 from noiselayer.noise.posterior import bayes
 
-__all__ = ["audit_labels"]
-
 
 def audit_labels(
     labels: Any,

@@ -12,8 +12,6 @@ from noiselayer.audit.fit_noise_model import refit
 from noiselayer.audit.noise_model import NoiseModel
 from noiselayer.estimation.uncertainty import normal_quantile
 
-__all__ = ["Draws", "WrongLabels", "draw_models", "wrong_labels"]
-
 NUM_DRAWS, _FEW_DRAWS = 20, 8
 _MANY_CLASSES = 64
 _MOST_ROWS = 2**12

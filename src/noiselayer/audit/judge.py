@@ -10,8 +10,6 @@ from noiselayer.audit.candidates import Candidates
 from noiselayer.audit.fit_noise_model import part_of_confusion
 from noiselayer.audit.noise_model import NoiseModel
 
-__all__ = ["judging_model"]
-
 _WIDEST = 20.0
 
 

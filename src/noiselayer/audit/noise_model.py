@@ -10,8 +10,6 @@ from torch import Tensor
 
 from noiselayer.audit.candidates import Candidates
 
-__all__ = ["NoiseModel", "Scores", "unmix"]
-
 _FLOOR = 1e-30
 _FEWEST = 1e-3  # the share that unmixed probabilities give to all candidates alike: none is impossible
 _UNMIX_STEPS = 15

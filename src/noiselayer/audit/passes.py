@@ -22,8 +22,6 @@ from noiselayer.checks.matrix_checks import doubts
 from noiselayer.estimation.confusion import confusion_by_prediction
 from noiselayer.noise.matrices import check
 
-__all__ = ["Options", "audit_batches"]
-
 _CHECKED = 2**21  # entries of probabilities that the noise model is checked on
 
 

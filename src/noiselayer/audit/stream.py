@@ -16,8 +16,6 @@ from noiselayer.audit.checked_batches import ENTRIES, Batches, batches_of_arrays
 from noiselayer.audit.passes import Options, audit_batches
 from noiselayer.errors import InputError
 
-__all__ = ["audit_stream", "batches_of_columns", "batches_of_parquet"]
-
 
 def audit_stream(
     labels: Any,

@@ -10,8 +10,6 @@ from torch import Tensor
 
 from noiselayer.audit.candidates import Candidates, candidates_of, likeliest_class
 
-__all__ = ["Batch", "Subsample", "first_pass", "hashed"]
-
 MOST_ROWS = 2**16
 
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-__all__ = ["best_threshold"]
-
 
 def best_threshold(error_probability: Tensor) -> float:
     r"""The threshold with the highest expected F1 score, by the error probabilities themselves.

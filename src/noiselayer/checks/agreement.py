@@ -12,8 +12,6 @@ from torch import Tensor
 from noiselayer.checks.finding import Finding
 from noiselayer.checks.significance import bins_within, normal_tail, ranks_within, stratified_score_test
 
-__all__ = ["about_agreement", "about_confidence"]
-
 _BINS = 5
 _FEWEST = 30  # samples of either set in a bin
 

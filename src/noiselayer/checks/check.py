@@ -22,8 +22,6 @@ from noiselayer.noise.floor import check_prior
 from noiselayer.noise.matrices import check
 from noiselayer.noise.simplex import project
 
-__all__ = ["check_noise_model"]
-
 _INVERTIBLE = 1e6  # a condition number
 
 

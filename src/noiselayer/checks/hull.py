@@ -15,8 +15,6 @@ from torch import Tensor
 from noiselayer.checks.finding import Finding
 from noiselayer.checks.significance import bins_within, chi2_tail
 
-__all__ = ["about_mixtures", "outside_hull"]
-
 _FEWEST = 30  # samples in a bin
 _EXPECTED = 5.0
 _ROUNDS, _STEPS = 20, 10

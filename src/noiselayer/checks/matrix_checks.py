@@ -8,8 +8,6 @@ from torch import Tensor
 from noiselayer.checks.finding import Finding
 from noiselayer.estimation.validate import check_confusion, to_double
 
-__all__ = ["about_confusion", "about_dominance", "doubts", "without_dominance"]
-
 _ILL_CONDITIONED = 100.0
 
 

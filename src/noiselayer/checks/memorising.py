@@ -8,8 +8,6 @@ from noiselayer.checks.finding import Finding
 from noiselayer.checks.significance import normal_tail
 from noiselayer.noise.floor import information_moments
 
-__all__ = ["memorising"]
-
 
 def memorising(
     noise_matrix: Tensor, class_prior: Tensor | None, training_loss: float, num_training: int

@@ -22,8 +22,6 @@ from noiselayer.checks.significance import (
     stratified_score_test,
 )
 
-__all__ = ["about_pairs", "independence"]
-
 _NAME = "input_dependent_noise"
 _ADVICE = (
     "One noise matrix cannot describe that. Down-weight or leave out the inputs it is worst for, use a noise "

@@ -8,8 +8,6 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-__all__ = ["bins_within", "chi2_tail", "holm", "normal_tail", "ranks_within", "stratified_score_test"]
-
 
 def chi2_tail(statistic: Tensor, degrees: Tensor) -> Tensor:
     """p(X > statistic) for a chi-square distribution; 1 where it has no degrees of freedom.

@@ -13,8 +13,6 @@ from noiselayer.estimation.uncertainty import normal_quantile
 from noiselayer.estimation.validate import check_labels, check_same_samples
 from noiselayer.noise.matrices import check
 
-__all__ = ["CleanAccuracy", "accuracy_from_noisy_labels"]
-
 _ILL_CONDITIONED = 1e6
 
 

@@ -11,8 +11,6 @@ from torch import Tensor
 from noiselayer.arrays.tensors import as_tensor, in_kind
 from noiselayer.estimation.validate import check_labels, check_probs, check_same_samples, listing, to_double
 
-__all__ = ["ConfusionCounts", "confusion_by_prediction", "confusion_matrix"]
-
 
 def confusion_matrix(
     given_labels: Any,

@@ -11,8 +11,6 @@ from noiselayer.estimation.evidence import CountEvidence, Evidence, Sample, colu
 from noiselayer.estimation.sparse_inverse import largest_sparsity, sparse_inverse_noise_matrix
 from noiselayer.estimation.validate import check_confusion, to_double
 
-__all__ = ["SparsityPath", "choose_sparsity", "select_sparsity"]
-
 _PATH = 12  # weights above 0, a factor of 1.5 apart
 _COLUMNS = 100  # of R that are fitted to judge a weight; beyond that many classes a sample of them is enough
 _TOLERANCE = 1e-6

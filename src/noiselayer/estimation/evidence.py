@@ -13,8 +13,6 @@ from typing import NamedTuple, Protocol
 import torch
 from torch import Tensor
 
-__all__ = ["CountEvidence", "Evidence", "Sample", "SampleEvidence", "columns_of", "fixed_generator"]
-
 _CHUNK = 1 << 22  # numbers in one tensor of a resampling step: 32 MB
 
 

@@ -36,8 +36,6 @@ from noiselayer.estimation.validate import (
 )
 from noiselayer.noise.simplex import project
 
-__all__ = ["estimate_from_predictions", "estimate_noise_matrix"]
-
 _FLOOR = 1e-6  # of p(true = i): what Bayes' rule may divide by
 _DRAW_TOLERANCE = 1e-6  # of a bootstrap draw: its error is far below the spread that the draws are for
 

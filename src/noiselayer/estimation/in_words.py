@@ -11,8 +11,6 @@ from typing import Any
 from noiselayer.arrays.tensors import as_tensor
 from noiselayer.estimation.noise_estimate import NoiseEstimate
 
-__all__ = ["Confusion", "about_estimate", "finite", "name_classes", "strongest_confusions"]
-
 
 @dataclass(frozen=True)
 class Confusion:

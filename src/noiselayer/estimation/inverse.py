@@ -7,8 +7,6 @@ from torch import Tensor
 
 from noiselayer.estimation.validate import check_confusion, check_same_classes, like, to_double
 
-__all__ = ["inverse_noise_matrix", "is_singular", "noise_matrix_from_inverse"]
-
 _SINGULAR = 1e8  # a condition number: beyond it half of double precision's digits are gone
 
 

@@ -13,8 +13,6 @@ from noiselayer.estimation.inverse import noise_matrix_from_inverse
 from noiselayer.estimation.uncertainty import normal_quantile
 from noiselayer.estimation.validate import like, to_double
 
-__all__ = ["NoiseEstimate", "combine_estimates", "relative_l1_error"]
-
 
 @dataclass(frozen=True, eq=False)
 class NoiseEstimate:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from torch import Tensor
 
-__all__ = ["sharpness_step"]
-
 
 def sharpness_step(
     sharpness: float,

@@ -8,8 +8,6 @@ from torch import Tensor
 from noiselayer.estimation.validate import check_confusion, check_same_classes, like, to_double
 from noiselayer.noise.simplex import project
 
-__all__ = ["largest_sparsity", "solve_columns", "sparse_inverse_noise_matrix"]
-
 _FORBIDDEN = -1e6  # stands for minus infinity in the projection, which wants finite numbers
 
 

@@ -19,8 +19,6 @@ from noiselayer.estimation.validate import (
     to_double,
 )
 
-__all__ = ["estimate_from_pairs", "gold_loss_correction"]
-
 
 def estimate_from_pairs(
     true_labels: Any,

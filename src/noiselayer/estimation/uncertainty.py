@@ -12,17 +12,6 @@ from noiselayer.estimation.evidence import Evidence
 from noiselayer.estimation.inverse import is_singular
 from noiselayer.estimation.validate import listing
 
-__all__ = [
-    "FirstOrder",
-    "about_condition",
-    "about_counts",
-    "about_fit",
-    "first_order",
-    "interval",
-    "normal_quantile",
-    "wilson",
-]
-
 _ADDED = 4  # average samples per column, after Agresti and Coull (1998)
 _ILL_CONDITIONED = 100.0
 _FEW = 5  # clean samples of a class

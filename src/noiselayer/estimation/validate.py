@@ -11,21 +11,6 @@ from torch import Tensor
 from noiselayer.arrays.tensors import as_tensor
 from noiselayer.errors import InputError, argument
 
-__all__ = [
-    "check_confusion",
-    "check_counts",
-    "check_labels",
-    "check_options",
-    "check_pair",
-    "check_probs",
-    "check_same_classes",
-    "check_same_samples",
-    "like",
-    "listing",
-    "to_double",
-    "where_double",
-]
-
 _METHODS = ("inverse", "sparse", "auto")
 
 

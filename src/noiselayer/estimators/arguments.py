@@ -17,17 +17,6 @@ from noiselayer.data.inputs import Kind
 from noiselayer.errors import InputError, list_some, nearest
 from noiselayer.training.options import Optimization, TrainingOptions, default_options
 
-__all__ = [
-    "BESIDE_TRAINING",
-    "DTYPES",
-    "REFUSED",
-    "as_matrix",
-    "codes_of",
-    "options_of",
-    "prediction_device",
-    "seed_of",
-]
-
 DTYPES: Sequence[Any] = (np.float32, np.uint8)
 """What networks are fed; anything else becomes the first."""
 

@@ -34,8 +34,6 @@ from noiselayer.training.logits import predict_logits
 from noiselayer.training.methods import TrainedClassifier, fit_classifier
 from noiselayer.training.options import Hardware, TrainingOptions, choose_method
 
-__all__ = ["NoisyLabelClassifier"]
-
 
 class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """A neural network that learns from wrong labels, with scikit-learn's interface.

@@ -38,8 +38,6 @@ from noiselayer.joint.linear_fit import (
 )
 from noiselayer.losses.log_space import noisy_nll
 
-__all__ = ["Alternation", "alternate", "fixed_matrix_losses", "renamed_classes"]
-
 _EMPTY = 0.5  # times 1 / K: a class with a smaller share of the samples may have been swallowed
 _OWN = 0.8  # of the two classes' labels, in the columns that a split begins with
 _LARGE = 1e6  # a round trip that gains can be gone again and again

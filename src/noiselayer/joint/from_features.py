@@ -30,15 +30,6 @@ from noiselayer.joint.linear_fit import (
 )
 from noiselayer.losses.log_space import noisy_nll
 
-__all__ = [
-    "Candidate",
-    "FeatureEstimate",
-    "estimate_from_features",
-    "lost_classes",
-    "smallest_trace_within_one_error",
-]
-
-
 RIDGES = (30.0, 10.0, 3.0)
 """Candidates for the ridge, times N: the data's weight in the loss grows with N, a prior's does not."""
 TRACE_PENALTIES = (0.0, 0.05, 0.1, 0.2)

@@ -15,8 +15,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-__all__ = ["LinearFit", "evenly_spaced", "linear_logits", "num_components", "principal_features"]
-
 
 class LinearFit:
     """Fits the logits ``W f + b`` of the true class, and Q, to noisy labels.

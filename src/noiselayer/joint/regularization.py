@@ -8,8 +8,6 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-__all__ = ["log_volume", "trace_penalty", "weight_decay_penalty"]
-
 
 def trace_penalty(noise_matrix: Tensor) -> Tensor:
     """tr(Q), the regulariser of Theorem 1, a scalar.

@@ -7,8 +7,6 @@ from torch import Tensor
 
 from noiselayer.noise.matrices import check
 
-__all__ = ["check_stack", "rows_of_annotators"]
-
 
 def check_stack(
     noise_matrices: Tensor, *, num_classes: int | None = None, name: str = "noise_matrix"

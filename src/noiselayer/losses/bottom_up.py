@@ -22,8 +22,6 @@ from noiselayer.losses.sparse_bottom_up import sparse_noisy_nll
 from noiselayer.noise.matrices import check
 from noiselayer.noise.sparse_matrix import SparseNoiseMatrix
 
-__all__ = ["NoisyLabelLoss", "noisy_label_loss"]
-
 
 def noisy_label_loss(
     logits: Tensor,

@@ -19,8 +19,6 @@ from torch import Tensor
 
 from noiselayer.noise.posterior import bayes
 
-__all__ = ["bounded_ratio", "log_noisy_probs", "noisy_nll", "refuse_second_derivative", "result_dtype"]
-
 
 def noisy_nll(logits: Tensor, labels: Tensor, noise_matrix: Tensor) -> Tensor:
     """-log sum_i Q[label, i] softmax(logits)_i for every row, shape (B,), in float32 or better.

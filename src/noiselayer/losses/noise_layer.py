@@ -21,8 +21,6 @@ from noiselayer.noise.matrices import check, identity
 from noiselayer.noise.simplex import project
 from noiselayer.noise.sparse_matrix import SparseNoiseMatrix
 
-__all__ = ["NoiseLayer"]
-
 
 class NoiseLayer(nn.Module):
     r"""A linear layer on top of the softmax whose weights are the noise matrix, learned on the simplex.

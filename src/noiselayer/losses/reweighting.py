@@ -9,8 +9,6 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-__all__ = ["alternating_weight", "mixed_batch_loss", "reweighted_loss"]
-
 
 def reweighted_loss(
     clean_loss_per_sample: Tensor,

@@ -7,16 +7,6 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-__all__ = [
-    "Shaped",
-    "check_range",
-    "check_square",
-    "check_weight",
-    "flatten",
-    "nothing_ignored",
-    "reduce_loss",
-]
-
 
 class Shaped(Protocol):
     """A matrix, or what stands for one."""

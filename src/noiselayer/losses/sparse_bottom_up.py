@@ -11,8 +11,6 @@ from torch import Tensor
 from noiselayer.losses.log_space import bounded_ratio, refuse_second_derivative
 from noiselayer.noise.sparse_matrix import SparseNoiseMatrix
 
-__all__ = ["sparse_log_noisy_probs", "sparse_noisy_nll"]
-
 
 def sparse_noisy_nll(logits: Tensor, labels: Tensor, noise_matrix: SparseNoiseMatrix) -> Tensor:
     """-log sum_i Q[label, i] softmax(logits)_i for every row, shape (B,), in float32 or better.

@@ -13,14 +13,6 @@ from noiselayer.losses.log_space import result_dtype
 from noiselayer.losses.shapes import check_range, check_square, check_weight, flatten, reduce_loss
 from noiselayer.noise.matrices import check
 
-__all__ = [
-    "TopDownLoss",
-    "UnboundedLossWarning",
-    "inverse_conversion",
-    "top_down_loss",
-    "uniform_conversion",
-]
-
 _SINGULAR = 1e8  # a condition number: beyond it half of double precision's digits are gone
 _ILL_CONDITIONED = 100.0
 

@@ -9,8 +9,6 @@ from torch import nn
 
 from noiselayer.models.input_shapes import check_image_shape, check_num_classes
 
-__all__ = ["AlexNet32"]
-
 
 class AlexNet32(nn.Sequential):
     """Five convolutions, overlapping pooling and three linear layers with dropout, for small images.

@@ -8,8 +8,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import conv2d
 
-__all__ = ["CosineStem", "cosine_filters"]
-
 
 class CosineStem(nn.Module):
     """A fixed convolution, 4 x 4 with stride 2, with cosine waves and their negatives as filters.

@@ -10,8 +10,6 @@ from torch import nn
 
 from noiselayer.models.input_shapes import check_input_shape, check_num_classes
 
-__all__ = ["linear", "mlp"]
-
 
 def mlp(
     num_classes: int, input_shape: Sequence[int], *, hidden: Sequence[int] = (128, 128), dropout: float = 0.0

@@ -6,8 +6,6 @@ from collections.abc import Sequence
 
 from noiselayer.errors import InputError
 
-__all__ = ["check_image_shape", "check_input_shape", "check_num_classes"]
-
 
 def check_num_classes(num_classes: int) -> None:
     """Raise InputError unless there are at least two classes.

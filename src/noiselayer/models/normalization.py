@@ -8,8 +8,6 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-__all__ = ["Standardize", "with_normalization"]
-
 Statistic = float | Sequence[float] | Tensor
 
 

@@ -49,8 +49,6 @@ from torch import nn
 from noiselayer.models.input_shapes import check_image_shape, check_num_classes
 from noiselayer.models.response_norm import ResponseNorm
 
-__all__ = ["PaperNet", "paper_parameter_groups"]
-
 
 class PaperNet(nn.Sequential):
     """Three convolutions of 5 x 5, overlapping pooling, response normalisation, one linear layer.

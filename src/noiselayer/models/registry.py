@@ -17,8 +17,6 @@ from noiselayer.models.paper import PaperNet
 from noiselayer.models.small import SmallNet
 from noiselayer.models.vision import torchvision_classifier, torchvision_names
 
-__all__ = ["MODELS", "build_model", "count_parameters"]
-
 MODELS: dict[str, Callable[..., nn.Module]] = {
     "paper": PaperNet,
     "paper-wide": partial(PaperNet, widths=(64, 128, 128)),

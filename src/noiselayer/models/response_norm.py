@@ -8,8 +8,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import conv2d
 
-__all__ = ["ResponseNorm"]
-
 
 class ResponseNorm(nn.Module):
     r"""Divide every activation by a power of the energy around it.

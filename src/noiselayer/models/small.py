@@ -9,8 +9,6 @@ from torch import Tensor, nn
 from noiselayer.models.cosine import CosineStem
 from noiselayer.models.input_shapes import check_image_shape, check_num_classes
 
-__all__ = ["SmallNet"]
-
 
 class SmallNet(nn.Sequential):
     """A strided stem, five 3 x 3 convolutions with batch norm and ReLU, a global maximum, one linear layer.

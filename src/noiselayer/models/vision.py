@@ -11,8 +11,6 @@ from torch import nn
 from noiselayer.errors import InputError
 from noiselayer.models.input_shapes import check_image_shape, check_num_classes
 
-__all__ = ["torchvision_classifier", "torchvision_names"]
-
 
 def torchvision_names() -> list[str]:
     """The classifiers that the installed torchvision knows.

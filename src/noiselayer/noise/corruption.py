@@ -11,8 +11,6 @@ from torch import Tensor
 from noiselayer.arrays.tensors import as_tensor, in_kind
 from noiselayer.noise.matrices import check
 
-__all__ = ["corrupt_labels"]
-
 
 @overload
 def corrupt_labels(

@@ -10,8 +10,6 @@ from torch import Tensor
 from noiselayer.arrays.tensors import as_tensor
 from noiselayer.noise.matrices import check
 
-__all__ = ["check_prior", "information_moments", "noise_floor"]
-
 
 def noise_floor(noise_matrix: Any, class_prior: Any = None) -> float:
     r"""The smallest mean loss on noisy labels that a network reaches without memorising them, in nats.

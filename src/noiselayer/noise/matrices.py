@@ -15,18 +15,6 @@ import torch
 from torch import Tensor
 
 from noiselayer.arrays.tensors import as_tensor, in_kind
-from noiselayer.noise.simplex import project
-
-__all__ = [
-    "check",
-    "class_map",
-    "from_transition_matrix",
-    "identity",
-    "pair_flip",
-    "project",
-    "random",
-    "symmetric",
-]
 
 
 def identity(num_classes: int, *, dtype: torch.dtype | None = None) -> Tensor:

@@ -10,8 +10,6 @@ from torch import Tensor
 from noiselayer.arrays.tensors import as_tensor, in_kind
 from noiselayer.noise.matrices import check
 
-__all__ = ["bayes", "label_error_probability", "posterior"]
-
 
 def bayes(log_joint: Tensor, prior: Tensor | None = None) -> Tensor:
     r"""Bayes' rule on logarithms: what is known of the true class once a label has come.

@@ -7,8 +7,6 @@ import math
 import torch
 from torch import Tensor
 
-__all__ = ["project"]
-
 
 def project(matrix: Tensor) -> Tensor:
     r"""The nearest matrix, in Euclidean distance, whose columns are probabilities.

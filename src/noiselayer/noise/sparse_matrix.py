@@ -11,8 +11,6 @@ from noiselayer.arrays.tensors import as_tensor
 from noiselayer.noise.matrices import check
 from noiselayer.noise.simplex import project
 
-__all__ = ["SparseNoiseMatrix"]
-
 
 class SparseNoiseMatrix(nn.Module):
     r"""Q with the diagonal, a few confusions per true class, and a uniform rest that keeps all labels possible.

@@ -22,8 +22,6 @@ from noiselayer.paper.datasets import (
 )
 from noiselayer.paper.datasets.image_set import Labels
 
-__all__ = ["DATASETS", "DataFolder", "Images"]
-
 Made = TypeVar("Made")
 _BATCH = 4096
 

@@ -14,8 +14,6 @@ from noiselayer.paper.datasets.image_set import Labels
 from noiselayer.paper.experiment import Budget, Row
 from noiselayer.paper.trial import corrupt, count_matrix, outcome, train
 
-__all__ = ["NoisySample", "corrupted", "deliberate_noise", "draw", "right_and_wrong", "train_on"]
-
 
 class NoisySample(NamedTuple):
     """Training images drawn at random, some of which are labelled wrong on purpose.

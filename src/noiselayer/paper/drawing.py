@@ -12,8 +12,6 @@ from matplotlib.figure import Figure
 from noiselayer.paper.experiment import Row
 from noiselayer.paper.markdown import grouped, matching, methods_of
 
-__all__ = ["contours", "error_lines"]
-
 # Okabe and Ito's colours, told apart with any kind of colour vision; markers and dashes say it again.
 _STYLES = [("#000000", "o", "-"), ("#0072B2", "s", "-"), ("#D55E00", "^", "-"), ("#009E73", "D", "--")]
 _MORE = [("#CC79A7", "v", "--"), ("#E69F00", "P", ":"), ("#56B4E9", "X", ":")]

@@ -12,8 +12,6 @@ if TYPE_CHECKING:
 
     from noiselayer.paper.data_folder import DataFolder
 
-__all__ = ["SCALES", "TRY_OUT", "Budget", "Cell", "Experiment", "Row", "Scale"]
-
 Scale = Literal["small", "reduced", "paper"]
 SCALES: tuple[Scale, ...] = ("small", "reduced", "paper")
 Row = dict[str, Any]

@@ -17,8 +17,6 @@ from noiselayer.paper.datasets import (
     web_like_extra,
 )
 
-__all__ = ["loose_extra", "random_extra"]
-
 # The guesser sees the last images of the training set; the clean ones of a cell are drawn from all, and a few in
 # common do not matter: it labels other images.
 _GUESSER_SAMPLES = 5_000

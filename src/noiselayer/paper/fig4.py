@@ -12,8 +12,6 @@ from noiselayer.paper.drawing import error_lines
 from noiselayer.paper.experiment import TRY_OUT, Budget, Cell, Experiment, Row, Scale
 from noiselayer.paper.markdown import side_by_side
 
-__all__ = ["error_curve"]
-
 Grid = tuple[str, Sequence[int], Sequence[float]]
 """The data set, the numbers of training samples, the shares of wrong labels."""
 

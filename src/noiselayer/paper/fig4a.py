@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from noiselayer.paper.fig4 import error_curve
 
-__all__ = ["EXPERIMENT"]
-
 EXPERIMENT = error_curve(
     "fig4a",
     title="Test error against training size, 50 % of the labels wrong",

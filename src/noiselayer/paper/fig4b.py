@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from noiselayer.paper.fig4 import error_curve
 
-__all__ = ["EXPERIMENT"]
-
 EXPERIMENT = error_curve(
     "fig4b",
     title="Test error against the share of wrong labels",

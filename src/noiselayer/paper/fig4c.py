@@ -13,8 +13,6 @@ from noiselayer.paper.markdown import errors, grouped, markdown, spread
 from noiselayer.paper.table1 import BUDGETS, GRIDS, run
 from noiselayer.report import draw_noise_matrices
 
-__all__ = ["EXPERIMENT"]
-
 METHODS = ("learned", "estimated")
 _DIGITS = tuple(str(k) for k in range(10))
 

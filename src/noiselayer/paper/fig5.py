@@ -12,8 +12,6 @@ from noiselayer.paper.drawing import contours
 from noiselayer.paper.experiment import TRY_OUT, Budget, Cell, Experiment, Row, Scale
 from noiselayer.paper.markdown import side_by_side
 
-__all__ = ["error_surface"]
-
 METHODS = ("normal", "learned")
 Grid = tuple[str, tuple[int, ...], tuple[int, ...]]
 """The data set, the numbers of right labels, the numbers of wrong ones."""

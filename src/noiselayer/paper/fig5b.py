@@ -5,8 +5,6 @@ from __future__ import annotations
 from noiselayer.paper.experiment import Budget
 from noiselayer.paper.fig5 import error_surface
 
-__all__ = ["EXPERIMENT"]
-
 EXPERIMENT = error_surface(
     "fig5b",
     title="Test error over numbers of right and wrong labels, CIFAR-10",

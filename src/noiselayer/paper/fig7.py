@@ -11,8 +11,6 @@ from noiselayer.paper.experiment import Cell, Experiment, Row, Scale
 from noiselayer.paper.markdown import side_by_side
 from noiselayer.paper.table2 import BUDGETS, NAMES, run, settings_of
 
-__all__ = ["EXPERIMENT"]
-
 METHODS = ("normal", "top-down")
 WEIGHTS: dict[Scale, tuple[float, ...]] = {
     "small": (0.2, 1.0),

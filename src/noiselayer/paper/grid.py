@@ -24,8 +24,6 @@ from noiselayer.report import save_figure
 from noiselayer.storage.environment import describe_hardware, versions
 from noiselayer.training import Hardware
 
-__all__ = ["rows_of", "run_grid", "write_results"]
-
 
 def run_grid(
     experiment: Experiment,

@@ -23,8 +23,6 @@ from noiselayer.paper.experiment import Budget
 from noiselayer.paper.trial import train
 from noiselayer.training import predict_logits
 
-__all__ = ["ManyClasses", "many_classes"]
-
 CLEAN, NOISY, WEAK, TEST = 12_000, 24_000, 10_000, 10_000
 KEYWORDS = 10
 _IMAGENET_PIXELS = 224

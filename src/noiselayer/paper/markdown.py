@@ -8,20 +8,6 @@ from typing import Any
 
 from noiselayer.paper.experiment import Experiment, Row
 
-__all__ = [
-    "FIGURES",
-    "errors",
-    "figures",
-    "grouped",
-    "markdown",
-    "matching",
-    "methods_of",
-    "notes",
-    "section",
-    "side_by_side",
-    "spread",
-]
-
 FIGURES = ("test error, %", "relative L1 error of Q", "seeds")
 """The heading of :func:`figures`."""
 

@@ -16,8 +16,6 @@ from noiselayer.paper.experiment import SCALES, Cell, Experiment, Row, Scale
 from noiselayer.paper.grid import run_grid, write_results
 from noiselayer.training import best_precision
 
-__all__ = ["EXPERIMENTS", "load_experiment", "reproduce"]
-
 EXPERIMENTS: dict[str, Experiment] = {
     module.EXPERIMENT.name: module.EXPERIMENT
     for module in (

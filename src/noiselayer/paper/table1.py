@@ -13,8 +13,6 @@ from noiselayer.paper.deliberate import corrupted, train_on
 from noiselayer.paper.experiment import TRY_OUT, Budget, Cell, Experiment, Row, Scale
 from noiselayer.paper.markdown import FIGURES, figures, grouped, markdown
 
-__all__ = ["BUDGETS", "EXPERIMENT", "GRIDS", "RATES", "rate_and_method", "run"]
-
 RATES = (0.5, 0.7)
 METHODS = ("normal", "true", "learned", "estimated", "paper's recipe")
 PAPER = {

@@ -19,8 +19,6 @@ from noiselayer.paper.extras import loose_extra, random_extra
 from noiselayer.paper.markdown import errors, markdown, matching
 from noiselayer.paper.trial import CLEAN_TOO, count_matrix, outcome, train
 
-__all__ = ["BUDGETS", "EXPERIMENT", "GRIDS", "run", "settings_of"]
-
 # Method, extra images, gamma, and the paper's test error.
 ROWS: tuple[tuple[str, str, float, str], ...] = (
     ("normal", "none", 1.0, "16.1"),

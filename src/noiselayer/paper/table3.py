@@ -19,8 +19,6 @@ from noiselayer.paper.many_classes import many_classes
 from noiselayer.paper.markdown import FIGURES, figures, markdown, matching
 from noiselayer.paper.trial import CLEAN_TOO, count_matrix, outcome, train
 
-__all__ = ["EXPERIMENT"]
-
 # Method, noisy images too, gamma, and the paper's top-5 validation error.
 ROWS: tuple[tuple[str, bool, float, str], ...] = (
     ("normal", False, 1.0, "18.2"),

@@ -17,17 +17,6 @@ from noiselayer.data import Inputs, LabeledData
 from noiselayer.paper.experiment import Budget, Row
 from noiselayer.training import Hardware, TrainedClassifier, default_options, fit_classifier, predict_logits
 
-__all__ = [
-    "CLEAN_TOO",
-    "METHODS",
-    "corrupt",
-    "count_matrix",
-    "hardware_of",
-    "options_of",
-    "outcome",
-    "train",
-]
-
 Array = npt.NDArray[Any]
 
 METHODS: dict[str, dict[str, Any]] = {

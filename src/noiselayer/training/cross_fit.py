@@ -12,7 +12,7 @@ from torch import Tensor
 
 from noiselayer.data import LabeledData, check_for_training
 from noiselayer.errors import InputError, list_some
-from noiselayer.noise.matrices import project
+from noiselayer.noise.simplex import project
 from noiselayer.training import Hardware, TrainingOptions, fit_classifier, predict_logits
 from noiselayer.training.options import THROUGH_Q
 from noiselayer.training.start import stratified_folds

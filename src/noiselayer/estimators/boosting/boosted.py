@@ -15,8 +15,6 @@ from noiselayer.estimators.boosting.objective import noisy_label_objective
 from noiselayer.estimators.meta.fold_predictions import Array, Codes, Floats
 from noiselayer.estimators.meta.wrapper import NoisyLabelWrapper
 
-__all__ = ["NoisyLabelBoostingClassifier"]
-
 
 class NoisyLabelBoostingClassifier(NoisyLabelWrapper):
     """LightGBM or XGBoost, trained through a noise matrix that is given, measured or learned.
@@ -136,6 +134,7 @@ class Boosted:
         self.trees = trees
 
     def __call__(self, X: Array) -> Floats:
+        """p(true class | x), shape (N, K)."""
         # The boosters themselves: LightGBM's classifier warns of what is intended here.
         if hasattr(self.trees, "booster_"):
             return class_probabilities(self.trees.booster_.predict(X, raw_score=True))

@@ -12,8 +12,6 @@ from noiselayer.errors import InputError
 from noiselayer.estimators.arguments import as_matrix
 from noiselayer.noise.matrices import check
 
-__all__ = ["Array", "Floats", "Scored", "class_probabilities", "log_softmax", "matrix_of", "scored"]
-
 Array = npt.NDArray[Any]
 Floats = npt.NDArray[np.float64]
 

@@ -13,8 +13,6 @@ from noiselayer.errors import InputError
 from noiselayer.estimators.boosting.margins import Array, matrix_of, scored
 from noiselayer.losses.log_space import noisy_nll
 
-__all__ = ["NoisyLabelMetric", "noisy_label_metric"]
-
 Library = Literal["lightgbm", "xgboost"]
 
 

@@ -25,8 +25,6 @@ from noiselayer.errors import InputError
 from noiselayer.estimators.boosting.margins import Array, Floats, log_softmax, matrix_of, scored
 from noiselayer.noise.posterior import bayes
 
-__all__ = ["NoisyLabelObjective", "noisy_label_objective"]
-
 SMALLEST_CURVATURE = 1e-16
 """What XGBoost gives a class that is certain: a leaf's value divides by a sum of these."""
 

@@ -8,8 +8,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Array", "Codes", "Floats", "FoldPredictions", "Predict", "fold_numbers", "predict_folds"]
-
 Array = npt.NDArray[Any]
 Codes = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]

@@ -15,8 +15,6 @@ from noiselayer.estimators.meta.fold_predictions import Array, Codes, Floats, fo
 from noiselayer.estimators.meta.rounds import posterior_of, update_noise_matrix
 from noiselayer.estimators.meta.wrapper import NoisyLabelWrapper
 
-__all__ = ["NoisyLabelMetaClassifier"]
-
 SMALLEST_WEIGHT = 1e-3
 """Classes a sample is less probably of are left out of its copies: K of them would mostly weigh nothing."""
 
@@ -188,6 +186,7 @@ class Weighted:
         self.estimator = estimator
 
     def __call__(self, X: Array) -> Floats:
+        """p(true class | x), shape (N, K)."""
         probs: Floats = np.asarray(self.estimator.predict_proba(X), dtype=np.float64)
         return probs
 

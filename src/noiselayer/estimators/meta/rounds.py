@@ -20,8 +20,6 @@ from noiselayer.estimators.meta.fold_predictions import Array, Codes, Floats, Fo
 from noiselayer.joint.from_features import FeatureEstimate, estimate_from_features
 from noiselayer.noise.posterior import bayes
 
-__all__ = ["LearnedMatrix", "Round", "learn_noise_matrix", "posterior_of", "update_noise_matrix"]
-
 MAX_RAW_FEATURES = 1024
 _UNTOLD = (
     "the noise cannot be told from the estimator's own mistakes: classes would be labelled as others more often "

@@ -29,8 +29,6 @@ from noiselayer.estimators.meta.fold_predictions import (
 from noiselayer.estimators.meta.rounds import learn_noise_matrix
 from noiselayer.noise.matrices import check
 
-__all__ = ["NoisyLabelWrapper"]
-
 
 class NoisyLabelWrapper(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """An estimator that trains another one through a noise matrix, which is given, measured or learned.

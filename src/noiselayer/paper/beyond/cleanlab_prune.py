@@ -19,8 +19,6 @@ from noiselayer.paper.experiment import Budget
 from noiselayer.paper.trial import train
 from noiselayer.training import predict_logits
 
-__all__ = ["cleanlab_issues", "label_issues"]
-
 _SCRIPT = """
 import sys
 import numpy as np

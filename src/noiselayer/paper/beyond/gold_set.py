@@ -20,8 +20,6 @@ from noiselayer.paper.experiment import TRY_OUT, Budget, Cell, Experiment, Row, 
 from noiselayer.paper.markdown import FIGURES, figures, grouped, markdown
 from noiselayer.paper.trial import corrupt, count_matrix, outcome, train
 
-__all__ = ["EXPERIMENT", "hurried_labels"]
-
 METHODS = ("clean only", "noisy only", "plain mixture", "auto")
 GRIDS: dict[Scale, tuple[str, int, int]] = {
     "small": ("digits", 100, 1_000),

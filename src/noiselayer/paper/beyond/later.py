@@ -27,8 +27,6 @@ from noiselayer.paper.table1 import BUDGETS, GRIDS, RATES, rate_and_method
 from noiselayer.paper.trial import outcome, train
 from noiselayer.training import TrainedClassifier, predict_logits
 
-__all__ = ["EXPERIMENT", "anchor_matrix"]
-
 METHODS = ("forward, anchor points", "volume minimisation", "prune and retrain")
 
 

@@ -28,8 +28,6 @@ from noiselayer.paper.markdown import FIGURES, figures, markdown, matching
 from noiselayer.paper.trial import count_matrix, outcome, train
 from noiselayer.training import Optimization
 
-__all__ = ["EXPERIMENT", "OPTIMIZATION", "WIDTHS", "matrix_product_speed", "operations_per_sample"]
-
 ROWS: tuple[tuple[str, str], ...] = (("clean", "normal"), ("worse", "normal"), ("worse", "learned"))
 EPOCHS = 17
 WIDTHS = [32, 64, 128]

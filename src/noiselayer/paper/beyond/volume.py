@@ -17,8 +17,6 @@ from noiselayer.paper.trial import hardware_of, options_of
 from noiselayer.storage.environment import evaluation_device
 from noiselayer.training import TrainedClassifier
 
-__all__ = ["SigmoidMatrix", "train_by_volume"]
-
 
 class SigmoidMatrix(nn.Module):
     """Li et al.'s Q: ones on the diagonal, sigmoids off it, every column divided by its sum.

@@ -12,8 +12,6 @@ from noiselayer.errors import InputError
 from noiselayer.paper.datasets.find_files import missing_files
 from noiselayer.paper.datasets.image_set import ImageSet, Labels
 
-__all__ = ["CIFAR10_CLASSES", "Cifar10", "load_cifar10"]
-
 CIFAR10_CLASSES = (
     "airplane",
     "automobile",

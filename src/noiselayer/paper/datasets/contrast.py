@@ -6,8 +6,6 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
-__all__ = ["local_contrast_normalization"]
-
 
 def local_contrast_normalization(images: Tensor, *, sigma: float = 2.0, radius: int = 4) -> Tensor:
     """Subtract the local mean of every channel and divide by its local standard deviation.

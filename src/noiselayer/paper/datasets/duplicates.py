@@ -16,8 +16,6 @@ from noiselayer.data.inputs import Inputs
 from noiselayer.errors import InputError
 from noiselayer.paper.datasets.image_set import ImageSet, Labels, Pixels
 
-__all__ = ["Duplicates", "remove_duplicates", "thumbnails"]
-
 _READ = 1024
 _LUMA = (0.299, 0.587, 0.114)
 

@@ -14,8 +14,6 @@ from noiselayer.errors import InputError
 from noiselayer.paper.datasets.find_files import first_with, missing_files
 from noiselayer.paper.datasets.image_set import ImageSet
 
-__all__ = ["DEBIAN_FASHION_MNIST", "load_fashion_mnist"]
-
 DEBIAN_FASHION_MNIST = Path("/usr/share/datasets/fashion-mnist")
 """Where Debian's package ``dataset-fashion-mnist`` puts the files."""
 

@@ -7,8 +7,6 @@ from pathlib import Path
 
 from noiselayer.errors import InputError
 
-__all__ = ["first_with", "missing_files", "require_file"]
-
 
 def missing_files(folder: Path, expected: str, how: str) -> InputError:
     """The error for a data set that is not there: where it was looked for, what was expected, how to get it.

@@ -11,8 +11,6 @@ from noiselayer.errors import InputError
 from noiselayer.paper.datasets.image_set import ImageSet, Pixels
 from noiselayer.paper.datasets.loose import Guess
 
-__all__ = ["pixel_guesser"]
-
 
 def pixel_guesser(
     train: ImageSet, *, pixels: int = 8, size: int | None = None, seed: int = 0, max_iter: int = 100

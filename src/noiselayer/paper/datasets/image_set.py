@@ -13,8 +13,6 @@ from torch import Tensor
 from noiselayer.data import LabeledData, from_arrays
 from noiselayer.errors import InputError
 
-__all__ = ["ImageSet", "Labels", "Pixels"]
-
 Labels = npt.NDArray[np.int64]
 Pixels = npt.NDArray[np.uint8]
 _Set = TypeVar("_Set", bound="ImageSet")

@@ -14,8 +14,6 @@ from noiselayer.paper.datasets.cifar10 import CIFAR10_CLASSES
 from noiselayer.paper.datasets.image_set import ImageSet, Labels, Pixels
 from noiselayer.paper.datasets.outside_names import OUTSIDE_NAMES
 
-__all__ = ["Guess", "LooseSet", "guess_labels", "label_shares", "random_outside", "web_like_extra"]
-
 Guess = Callable[[Pixels], Any]
 """Images, uint8, shape (B, H, W, C) -> logits, shape (B, K): an array, or a tensor on the CPU without gradient."""
 

@@ -12,8 +12,6 @@ from noiselayer.paper.datasets.find_files import missing_files, require_file
 from noiselayer.paper.datasets.image_set import ImageSet
 from noiselayer.paper.datasets.path_set import read_class_folders
 
-__all__ = ["load_outside32", "make_outside32"]
-
 _FILES = ("outside32_x.npy", "outside32.npz")
 
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-__all__ = ["OUTSIDE_NAMES", "NameMatch"]
-
 
 class NameMatch(NamedTuple):
     """What the words of a class say, and what its images show.

@@ -21,8 +21,6 @@ from noiselayer.errors import InputError, list_some, nearest
 from noiselayer.paper.datasets.find_files import require_file
 from noiselayer.paper.datasets.image_set import Labels
 
-__all__ = ["PathSet", "read_class_folders", "read_file_list"]
-
 
 @dataclass(frozen=True, eq=False)
 class PathSet:

@@ -9,8 +9,6 @@ from noiselayer.errors import InputError
 from noiselayer.paper.datasets.find_files import missing_files
 from noiselayer.paper.datasets.image_set import ImageSet
 
-__all__ = ["SVHN_SPLITS", "load_svhn"]
-
 SVHN_SPLITS = ("train", "extra", "test")
 """73,257, 531,131 and 26,032 images."""
 

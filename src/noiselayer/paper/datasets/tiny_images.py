@@ -13,8 +13,6 @@ from noiselayer.errors import InputError
 from noiselayer.paper.datasets.find_files import require_file
 from noiselayer.paper.datasets.image_set import ImageSet, Labels, Pixels
 
-__all__ = ["METADATA", "load_tiny_images", "open_tiny_images", "open_tiny_metadata", "tiny_image_search"]
-
 METADATA = np.dtype(
     [
         ("keyword", "S80"),

@@ -12,8 +12,6 @@ from noiselayer.errors import InputError
 from noiselayer.paper.datasets.image_set import Labels, Pixels
 from noiselayer.paper.datasets.loose import LooseSet
 
-__all__ = ["noisy_by_weak_model", "split_clean_noisy"]
-
 
 def noisy_by_weak_model(
     images: Pixels,
