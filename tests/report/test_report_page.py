@@ -16,10 +16,11 @@ from hypothesis import strategies as st
 from PIL import Image
 from report_contents import HOSTILE, hostile_content, many_classes
 
+from noiselayer.estimation.in_words import strongest_confusions
 from noiselayer.report import ReportContent, StageLosses, Suspect, render_report
 from noiselayer.report.matrix_drawing import picture_matrix, pool
 from noiselayer.report.thumbnails import tensor_thumbnail
-from noiselayer.report.wording import clip, strongest_confusions
+from noiselayer.report.wording import clip
 
 CSS = (Path(__file__).parents[2] / "src/noiselayer/report/web/report.css").read_text(encoding="utf-8")
 
@@ -153,7 +154,7 @@ def test_confusions_are_the_largest_entries(K: int, limit: int, seed: int) -> No
     expected = sorted((-Q[j, i], j, i) for j in range(K) for i in range(K) if i != j and Q[j, i] >= 0.001)[
         :limit
     ]
-    found = strongest_confusions(Q, error, limit)
+    found = strongest_confusions(Q, error, limit=limit)
     assert [(-c.share, c.label, c.true) for c in found] == expected
     assert all(c.error == error[c.label, c.true] for c in found)
 

@@ -39,7 +39,10 @@ def _print_table(found: Any, limit: int) -> None:
 
     from noiselayer.estimation.in_words import strongest_confusions
 
-    confusions = strongest_confusions(found.estimate, found.class_names, limit)
+    estimate = found.estimate
+    confusions = strongest_confusions(
+        estimate.noise_matrix, estimate.standard_error, estimate.interval, limit=limit, least=0.0005
+    )
     if not confusions:
         say("No class carries another's label as often as once in 2,000.")
         return
@@ -48,5 +51,5 @@ def _print_table(found: Any, limit: int) -> None:
     table.add_column(f"{100 * found.estimate.confidence:g} % interval", justify="right")
     for confusion in confusions:
         low, high = confusion.interval or (0.0, 1.0)
-        table.add_row(Text(str(confusion)), f"{100 * low:.1f} to {100 * high:.1f} %")
+        table.add_row(Text(confusion.in_words(found.class_names)), f"{100 * low:.1f} to {100 * high:.1f} %")
     Console().print(table)

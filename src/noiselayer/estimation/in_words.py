@@ -8,79 +8,96 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from noiselayer.arrays.tensors import as_tensor
 from noiselayer.estimation.noise_estimate import NoiseEstimate
 
 
 @dataclass(frozen=True)
 class Confusion:
-    """One entry off the diagonal.
+    """A true class and a wrong label that its samples carry: one entry off the diagonal.
 
     Attributes:
-        true: The true class.
-        noisy: The label that its samples carry.
-        share: p(noisy | true).
-        standard_error: Of it; infinite where the data say nothing, None if it is not known.
+        true: The class, 0..K-1.
+        label: The label, another one.
+        share: p(label | true).
+        error: Standard error of ``share``; infinite where the data say nothing, None if it is not known.
         interval: Its ends, or None.
-
-    >>> str(Confusion("cat", "dog", 0.123, 0.0213))
-    '12 % of true cat carry the label dog, ±2'
-    >>> str(Confusion("cat", "dog", 0.0123, 0.0021))
-    '1.2 % of true cat carry the label dog, ±0.2'
     """
 
-    true: str
-    noisy: str
+    true: int
+    label: int
     share: float
-    standard_error: float | None = None
+    error: float | None = None
     interval: tuple[float, float] | None = None
 
-    def __str__(self) -> str:
-        error = self.standard_error
+    @property
+    def error_in_words(self) -> str | None:
+        """The standard error in percentage points; None if there is none to give.
+
+        >>> Confusion(0, 1, 0.12, 0.021).error_in_words, Confusion(0, 1, 0.12, 0.0004).error_in_words
+        ('2', '< 0.1')
+        """
+        if self.error is None or not math.isfinite(self.error):
+            return None
+        points = 100 * self.error
+        if points < 0.05:
+            return "< 0.1"
+        return f"{points:.0f}" if self.share >= 0.0995 and points >= 0.95 else f"{points:.1f}"
+
+    def in_words(self, class_names: Sequence[str]) -> str:
+        """A sentence without its full stop.
+
+        >>> Confusion(0, 1, 0.123, 0.0213).in_words(["cat", "dog"])
+        '12 % of true cat carry the label dog, ±2'
+        >>> Confusion(0, 1, 0.0123, 0.0021).in_words(["cat", "dog"])
+        '1.2 % of true cat carry the label dog, ±0.2'
+        """
+        error = self.error
         digits = 1 if self.share < 0.05 or (error is not None and error < 0.005) else 0
         spread = ""
         if error is not None:
             spread = (
                 f", ±{100 * error:.{digits}f}" if math.isfinite(error) else ", which nothing in the data says"
             )
-        return f"{100 * self.share:.{digits}f} % of true {self.true} carry the label {self.noisy}{spread}"
+        true, label = class_names[self.true], class_names[self.label]
+        return f"{100 * self.share:.{digits}f} % of true {true} carry the label {label}{spread}"
 
 
 def strongest_confusions(
-    estimate: NoiseEstimate, class_names: Sequence[str], limit: int = 10
+    noise_matrix: Any,
+    standard_error: Any = None,
+    interval: tuple[Any, Any] | None = None,
+    *,
+    limit: int = 10,
+    least: float = 0.001,
 ) -> list[Confusion]:
-    """The largest entries off the diagonal, largest first; none that would be 0.0 %.
+    """The largest entries off the diagonal, largest first.
 
     Args:
-        estimate: Its ``noise_matrix`` has columns = true classes.
-        class_names: The K names.
+        noise_matrix: Shape (K, K), row = noisy label, column = true class.
+        standard_error: Of its entries, shape (K, K).
+        interval: Its lower and upper ends, each of shape (K, K).
         limit: At most so many.
+        least: None below this share.
 
-    >>> import torch
-    >>> from noiselayer.estimation import estimate_from_pairs
-    >>> true, given = torch.tensor([0] * 50 + [1] * 50), torch.tensor([0] * 44 + [1] * 56)
-    >>> [str(c) for c in strongest_confusions(estimate_from_pairs(true, given, 2), ["cat", "dog"])]
-    ['13 % of true cat carry the label dog, ±5', '1.0 % of true dog carry the label cat, ±1.4']
+    >>> strongest_confusions([[0.875, 0.25], [0.125, 0.75]], limit=1)
+    [Confusion(true=1, label=0, share=0.25, error=None, interval=None)]
     """
-    Q = as_tensor(estimate.noise_matrix).double().cpu()
-    K = len(class_names)
-    found: list[Confusion] = []
-    for index in Q.flatten().argsort(descending=True, stable=True).tolist():
-        j, i = divmod(index, K)
-        if len(found) == limit or Q[j, i] < 0.0005:
+    off = as_tensor(noise_matrix).detach().cpu().double().numpy().copy()
+    np.fill_diagonal(off, 0.0)
+    # Sorting a million entries for ten of them would take its time.
+    candidates = np.argpartition(-off, min(limit, off.size) - 1, axis=None)[:limit]
+    ordered = candidates[np.lexsort((candidates, -off.ravel()[candidates]))]
+    found = []
+    for place in ordered.tolist():
+        j, i = divmod(place, len(off))
+        if off[j, i] < least:
             break
-        if i == j:
-            continue
-        error, ends = estimate.standard_error, estimate.interval
-        found.append(
-            Confusion(
-                class_names[i],
-                class_names[j],
-                float(Q[j, i]),
-                None if error is None else float(error[j, i]),
-                None if ends is None else (float(ends[0][j, i]), float(ends[1][j, i])),
-            )
-        )
+        error = None if standard_error is None else float(standard_error[j, i])
+        ends = None if interval is None else (float(interval[0][j, i]), float(interval[1][j, i]))
+        found.append(Confusion(i, j, float(off[j, i]), error, ends))
     return found
 
 

@@ -10,10 +10,11 @@ import torch
 
 from noiselayer.checks.matrix_checks import without_dominance
 from noiselayer.data.reading import Reading
+from noiselayer.estimation.in_words import strongest_confusions
 from noiselayer.report.annotator_facts import annotator_facts
 from noiselayer.report.content import ClassErrors, Note, ReportContent, Suspect
 from noiselayer.report.samples import look_at
-from noiselayer.report.wording import in_prose, percent, strongest_confusions
+from noiselayer.report.wording import in_prose, percent
 from noiselayer.storage.review.command import review_command
 
 if TYPE_CHECKING:
@@ -148,7 +149,7 @@ def _facts(audit: SavedAudit, total: ClassErrors, matrix: Any) -> list[str]:
         )
     for most in strongest_confusions(matrix, limit=1):
         facts.append(
-            f"The strongest confusion: {most.share_in_words} of true {in_prose(audit.class_names[most.true])} "
+            f"The strongest confusion: {percent(most.share)} of true {in_prose(audit.class_names[most.true])} "
             f"carry the label {in_prose(audit.class_names[most.label])}."
         )
     return facts

@@ -16,12 +16,13 @@ from noiselayer.checks import check_noise_model
 from noiselayer.data import LabeledData
 from noiselayer.data.reading import Reading, fingerprint
 from noiselayer.errors import InputError
+from noiselayer.estimation.in_words import strongest_confusions
 from noiselayer.report.annotator_facts import read_annotators
 from noiselayer.report.content import ClassErrors, Note, ReportContent, StageLosses
 from noiselayer.report.find_suspects import find_suspects, in_double
 from noiselayer.report.samples import look_at, row_of
 from noiselayer.report.stages import read_stages
-from noiselayer.report.wording import in_prose, percent, strongest_confusions
+from noiselayer.report.wording import in_prose, percent
 from noiselayer.storage.loaded_run import LoadedRun
 from noiselayer.storage.review.command import review_command
 from noiselayer.training import predict_logits
@@ -245,7 +246,7 @@ def _facts(run: LoadedRun, matrix: Any) -> list[str]:
     if matrix is not None:
         for most in strongest_confusions(matrix, limit=1):
             facts.append(
-                f"The strongest confusion: {most.share_in_words} of true {in_prose(run.class_names[most.true])} carry "
+                f"The strongest confusion: {percent(most.share)} of true {in_prose(run.class_names[most.true])} carry "
                 f"the label {in_prose(run.class_names[most.label])}."
             )
     if "test_error" in metrics:

@@ -13,6 +13,7 @@ from typing import Any
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
+from noiselayer.estimation.in_words import strongest_confusions
 from noiselayer.report.annotator_facts import MOST_CLASSES
 from noiselayer.report.content import ReportContent
 from noiselayer.report.loss_drawing import describe_losses, draw_losses
@@ -24,7 +25,6 @@ from noiselayer.report.wording import (
     in_prose,
     percent,
     probability_in_words,
-    strongest_confusions,
 )
 
 __all__ = ["render_report", "save_report"]
@@ -166,7 +166,7 @@ def _state(content: ReportContent, matrix: MatrixPicture | None) -> Markup:
 def _confusions(content: ReportContent, limit: int) -> list[Any]:
     if content.noise_matrix is None:
         return []
-    return strongest_confusions(content.noise_matrix, content.standard_error, limit)
+    return strongest_confusions(content.noise_matrix, content.standard_error, limit=limit)
 
 
 def _curves(content: ReportContent) -> list[tuple[str, Markup]]:

@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-import math
 import re
 import unicodedata
-from dataclasses import dataclass
-
-import numpy as np
-import numpy.typing as npt
 
 __all__ = [
-    "Confusion",
     "clip",
     "clip_prose",
     "in_prose",
     "percent",
     "probability_in_words",
-    "strongest_confusions",
 ]
 
 _LONGEST = 60
@@ -100,68 +93,3 @@ def probability_in_words(probability: float) -> str:
     if probability < 0.001:
         return "< 0.1 %"
     return f"{100 * probability:.1f} %"
-
-
-@dataclass(frozen=True)
-class Confusion:
-    """A true class and a wrong label that its samples carry.
-
-    Attributes:
-        true: The class, 0..K-1.
-        label: The label, another one.
-        share: Of the samples of ``true`` that carry ``label``.
-        error: Standard error of ``share``, None if unknown.
-    """
-
-    true: int
-    label: int
-    share: float
-    error: float | None
-
-    @property
-    def share_in_words(self) -> str:
-        """The share in percent, without the sign where it is a bound."""
-        return percent(self.share)
-
-    @property
-    def error_in_words(self) -> str | None:
-        """The standard error in percentage points.
-
-        >>> Confusion(0, 1, 0.12, 0.021).error_in_words, Confusion(0, 1, 0.12, 0.0004).error_in_words
-        ('2', '< 0.1')
-        """
-        if self.error is None or not math.isfinite(self.error):
-            return None
-        points = 100 * self.error
-        if points < 0.05:
-            return "< 0.1"
-        return f"{points:.0f}" if self.share >= 0.0995 and points >= 0.95 else f"{points:.1f}"
-
-
-def strongest_confusions(
-    noise_matrix: npt.NDArray[np.float64],
-    standard_error: npt.NDArray[np.float64] | None = None,
-    limit: int = 10,
-) -> list[Confusion]:
-    """The largest entries off the diagonal, largest first; none below a thousandth.
-
-    Args:
-        noise_matrix: Shape (K, K), row = noisy label, column = true class.
-        standard_error: Of its entries, shape (K, K).
-        limit: At most so many.
-
-    >>> strongest_confusions(np.array([[0.9, 0.3], [0.1, 0.7]]), limit=1)
-    [Confusion(true=1, label=0, share=0.3, error=None)]
-    """
-    off = np.where(np.eye(len(noise_matrix), dtype=bool), 0.0, noise_matrix)
-    # Sorting a million entries for ten of them would take its time.
-    candidates = np.argpartition(-off, min(limit, off.size) - 1, axis=None)[:limit]
-    ordered = candidates[np.lexsort((candidates, -off.ravel()[candidates]))]
-    found = []
-    for place in ordered.tolist():
-        label, true = divmod(place, len(off))
-        if off[label, true] < 0.001:
-            break
-        error = None if standard_error is None else float(standard_error[label, true])
-        found.append(Confusion(true, label, float(off[label, true]), error))
-    return found
