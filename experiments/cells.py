@@ -16,7 +16,7 @@ import torch
 
 import noiselayer
 from noiselayer.data import from_arrays
-from noiselayer.files.records import whole_file
+from noiselayer.files.whole_file import whole_file
 from noiselayer.paper.datasets import CIFAR10_CLASSES, load_cifar10
 from noiselayer.training import TrainedClassifier, predict_logits
 

@@ -19,7 +19,7 @@ import torch
 
 import noiselayer
 from noiselayer.data import from_arrays
-from noiselayer.files.records import whole_file
+from noiselayer.files.whole_file import whole_file
 from noiselayer.storage.environment import versions
 from noiselayer.training import Hardware, best_precision, default_options
 from noiselayer.training.cross_fit import cross_fit

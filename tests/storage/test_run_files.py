@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from noiselayer.errors import InputError
-from noiselayer.files.records import whole_file
+from noiselayer.files.whole_file import whole_file
 from noiselayer.noise import random
 from noiselayer.storage.matrix_file import read_noise_matrix, write_noise_matrix
 from noiselayer.storage.run_folder import RunFolder

@@ -15,8 +15,6 @@ import typer
 
 from noiselayer.errors import InputError, worded
 
-__all__ = ["reports_errors", "say", "say_error"]
-
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 INTERRUPTED = 130

@@ -15,8 +15,6 @@ from noiselayer.cli._parse import parse_devices, parse_list, parse_numbers, pars
 from noiselayer.errors import InputError, argument
 from noiselayer.jobs.option import flags_of, option_of
 
-__all__ = ["with_options"]
-
 # Types that are typed as text.
 _PARSERS: dict[Any, Callable[[str], Any]] = {
     tuple[str, ...]: parse_list,

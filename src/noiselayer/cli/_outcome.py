@@ -7,8 +7,6 @@ from typing import Any
 
 from noiselayer.cli._errors import say
 
-__all__ = ["tell_outcome"]
-
 
 def tell_outcome(metrics: dict[str, Any], out: Path) -> None:
     """Print the figures of a run.

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-__all__ = ["parse_devices", "parse_list", "parse_numbers", "parse_size"]
-
 
 def parse_list(text: str) -> tuple[str, ...]:
     """Names with commas between them.

@@ -16,8 +16,6 @@ from noiselayer._version import __version__
 from noiselayer.cli._errors import reports_errors
 from noiselayer.cli._job import with_options
 
-__all__ = ["app", "main"]
-
 # What a newcomer needs first stands first; commands that are not named here follow by name.
 _ORDER = (
     *("demo", "train", "predict", "corrupt", "estimate", "combine", "tune", "audit", "report"),

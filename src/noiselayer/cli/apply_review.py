@@ -10,8 +10,6 @@ import typer
 from noiselayer.cli._errors import say
 from noiselayer.cli._parse import parse_list
 
-__all__ = ["apply_review"]
-
 
 def apply_review(
     data: Annotated[str, typer.Argument(help="FILE.npz, FILE.npy, a folder of images by class, or a table.")],

@@ -7,8 +7,6 @@ import typer
 from noiselayer.cli._errors import INTERRUPTED, say
 from noiselayer.jobs.audit_options import AuditJob
 
-__all__ = ["audit"]
-
 
 def audit(job: AuditJob) -> None:
     """Find the labels that are wrong, what they should be, and how many there are.

@@ -5,8 +5,6 @@ from __future__ import annotations
 from noiselayer.cli._errors import say
 from noiselayer.jobs.combine_options import CombineJob
 
-__all__ = ["combine"]
-
 
 def combine(job: CombineJob) -> None:
     """Make one label per sample of several annotators', and say which annotator is how good at what.

@@ -5,8 +5,6 @@ from __future__ import annotations
 from noiselayer.cli._errors import say
 from noiselayer.jobs.corrupt_options import CorruptJob
 
-__all__ = ["corrupt"]
-
 
 def corrupt(job: CorruptJob) -> None:
     """Make labels wrong on purpose, to find out what noise does.

@@ -9,8 +9,6 @@ import typer
 
 from noiselayer.cli._errors import say
 
-__all__ = ["demo"]
-
 
 def demo(
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for what it finds.")] = Path(

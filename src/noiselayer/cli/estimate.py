@@ -7,8 +7,6 @@ from typing import Any
 from noiselayer.cli._errors import say
 from noiselayer.jobs.estimate_options import EstimateJob
 
-__all__ = ["estimate"]
-
 
 def estimate(job: EstimateJob) -> None:
     """Measure how labels are wrong, with the help of trusted ones.

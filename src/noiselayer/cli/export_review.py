@@ -10,8 +10,6 @@ import typer
 from noiselayer.choices import ReviewFormat
 from noiselayer.cli._errors import say
 
-__all__ = ["export_review"]
-
 
 def export_review(
     folder: Annotated[Path, typer.Argument(help="Folder that noiselayer train or audit has left.")],

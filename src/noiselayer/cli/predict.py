@@ -9,8 +9,6 @@ import typer
 
 from noiselayer.cli._errors import say
 
-__all__ = ["predict"]
-
 
 def predict(
     run: Annotated[Path, typer.Argument(help="Folder that noiselayer train has left.")],

@@ -9,8 +9,6 @@ import typer
 
 from noiselayer.cli._errors import say
 
-__all__ = ["report"]
-
 
 def report(
     folder: Annotated[Path, typer.Argument(help="Folder that noiselayer train or audit has left.")],

@@ -9,8 +9,6 @@ import typer
 
 from noiselayer.cli._errors import say
 
-__all__ = ["reproduce"]
-
 
 def reproduce(
     name: Annotated[

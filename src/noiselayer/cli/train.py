@@ -8,8 +8,6 @@ from noiselayer.cli._errors import INTERRUPTED, say
 from noiselayer.cli._outcome import tell_outcome
 from noiselayer.jobs.train_options import TrainJob
 
-__all__ = ["train"]
-
 
 def train(job: TrainJob) -> None:
     """Train a classifier on noisy labels, and on clean ones where there are some.

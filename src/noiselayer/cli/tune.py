@@ -16,8 +16,6 @@ from noiselayer.jobs.tune_options import TuneJob
 if TYPE_CHECKING:
     from noiselayer.jobs.tuning import SearchRange, TuningResult
 
-__all__ = ["tune"]
-
 
 def tune(job: TuneJob) -> None:
     """Choose alpha, the weight of noisy samples, or a penalty, on samples held out.

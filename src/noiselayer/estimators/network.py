@@ -31,8 +31,9 @@ from noiselayer.estimators.arguments import (
 from noiselayer.training.cross_fit import cross_fit
 from noiselayer.training.effects import check_effects
 from noiselayer.training.logits import predict_logits
-from noiselayer.training.methods import TrainedClassifier, fit_classifier
+from noiselayer.training.methods import fit_classifier
 from noiselayer.training.options import Hardware, TrainingOptions, choose_method
+from noiselayer.training.runner import TrainedClassifier
 
 
 class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]

@@ -8,8 +8,6 @@ from typing import Any
 
 from noiselayer.errors import list_some
 
-__all__ = ["differences"]
-
 
 def differences(before: Mapping[str, Any], now: Mapping[str, Any], *, at_most: int = 5) -> str:
     """Name the entries of two descriptions that are not the same; empty if there are none.

@@ -8,8 +8,6 @@ from pathlib import Path
 
 from noiselayer.errors import InputError, argument, nearest
 
-__all__ = ["check_not_read", "existing_file", "is_inside"]
-
 
 def existing_file(path: Path, what: str = "file") -> None:
     """Raise unless ``path`` is a regular file: a pipe would be waited for without end.

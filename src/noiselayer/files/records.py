@@ -11,8 +11,6 @@ from typing import Any
 from noiselayer.errors import InputError
 from noiselayer.files.whole_file import whole_file
 
-__all__ = ["read_json", "whole_file", "write_json", "write_rows"]
-
 
 def write_json(path: Path, content: dict[str, Any]) -> None:
     """Write a dict of plain types; a number that JSON lacks (nan, infinity) is an error.

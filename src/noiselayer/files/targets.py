@@ -7,8 +7,6 @@ from pathlib import Path
 from noiselayer.errors import InputError, argument, list_some
 from noiselayer.files.whole_file import is_unfinished
 
-__all__ = ["check_target", "check_target_folder", "content_of"]
-
 
 def check_target(*files: Path, force: bool = False) -> None:
     """Raise an error if one of several files cannot be written, or would be written over unasked.

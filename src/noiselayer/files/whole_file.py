@@ -12,8 +12,6 @@ from uuid import uuid4
 
 from noiselayer.errors import InputError
 
-__all__ = ["is_unfinished", "remove_unfinished", "whole_file", "whole_files", "writing"]
-
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from noiselayer.errors import InputError
-from noiselayer.files.records import whole_file
 from noiselayer.files.targets import check_target
+from noiselayer.files.whole_file import whole_file
 from noiselayer.interchange.fiftyone import to_fiftyone
 from noiselayer.interchange.label_studio import label_studio_config, to_label_studio
 from noiselayer.interchange.review_items import ReviewItem, review_items

@@ -18,8 +18,6 @@ from noiselayer.storage.review.folder_labels import folder_labels
 from noiselayer.storage.review.label_store import LabelStore
 from noiselayer.storage.review.table_labels import table_labels
 
-__all__ = ["AppliedReview", "apply_review"]
-
 
 @dataclass(frozen=True)
 class AppliedReview:

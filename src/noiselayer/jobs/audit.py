@@ -38,8 +38,6 @@ from noiselayer.training import Hardware, Optimization, choose_method
 from noiselayer.training.cross_fit import cross_fit
 from noiselayer.training.options import THROUGH_Q
 
-__all__ = ["audit_files"]
-
 _IN_SAMPLE = (
     "the probabilities are of a model that has seen these labels; it agrees with labels that it has memorised, so "
     "errors are missed and the numbers are too small."

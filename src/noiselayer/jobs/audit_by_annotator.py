@@ -16,8 +16,6 @@ from noiselayer.audit import AuditResult
 from noiselayer.audit.verdict import best_threshold
 from noiselayer.data import LabeledData
 
-__all__ = ["judged_by_annotator", "whole_probs"]
-
 
 def judged_by_annotator(
     result: AuditResult,

@@ -11,8 +11,6 @@ from noiselayer.errors import InputError, argument, list_some
 from noiselayer.jobs.option import Option, differing
 from noiselayer.jobs.shared_options import CleanOptions, DataOptions, DeviceOptions, NetworkOptions
 
-__all__ = ["AuditJob"]
-
 _PROBS, _MODEL, _AUDIT = "Where probabilities come from", "Model and training", "Audit"
 
 

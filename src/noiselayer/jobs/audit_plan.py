@@ -17,8 +17,6 @@ from noiselayer.storage.loaded_run import LoadedRun
 from noiselayer.storage.run_folder import check_same_job, read_description
 from noiselayer.training import Optimization, TrainingOptions
 
-__all__ = ["abandon_folder", "changed_options", "check_out_of_sample", "open_folder"]
-
 _PLAN = "audit_plan.json"
 
 

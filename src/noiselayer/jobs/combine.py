@@ -22,8 +22,6 @@ from noiselayer.files.whole_file import whole_files, writing
 from noiselayer.jobs.combine_options import CombineJob
 from noiselayer.report.annotators_page import render_annotators
 
-__all__ = ["CombinedTable", "combine_table"]
-
 
 @dataclass(frozen=True, eq=False)
 class CombinedTable:

@@ -8,8 +8,6 @@ from typing import Annotated
 
 from noiselayer.jobs.option import Option
 
-__all__ = ["CombineJob"]
-
 _WIDE, _LONG = "A row per sample, a column per annotator", "A row per label"
 
 

@@ -24,14 +24,12 @@ from noiselayer.data.label_files import label_file, labels_of_column
 from noiselayer.data.labels import encode_labels
 from noiselayer.errors import InputError, argument, as_input_errors, nearest
 from noiselayer.files.given import check_not_read
-from noiselayer.files.records import whole_file
 from noiselayer.files.targets import check_target
+from noiselayer.files.whole_file import whole_file
 from noiselayer.jobs.corrupt_options import CorruptJob
 from noiselayer.noise import matrices
 from noiselayer.noise.corruption import corrupt_labels
 from noiselayer.storage.matrix_file import read_noise_matrix, write_noise_matrix
-
-__all__ = ["NOISES", "Corrupted", "corrupt_file"]
 
 NOISES = ("symmetric", "pair-flip", "random")
 _DEFAULT_RATE = 0.4

@@ -8,8 +8,6 @@ from typing import Annotated
 
 from noiselayer.jobs.option import Option
 
-__all__ = ["CorruptJob"]
-
 
 @dataclass(frozen=True, kw_only=True)
 class CorruptJob:

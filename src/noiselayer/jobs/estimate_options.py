@@ -10,8 +10,6 @@ from noiselayer.choices import EstimateMethod
 from noiselayer.errors import InputError, argument
 from noiselayer.jobs.option import Option
 
-__all__ = ["EstimateJob"]
-
 _PREDICTIONS, _PAIRS = "From predictions", "From pairs of labels"
 _OF_PREDICTIONS = ("clean_probs", "clean_labels", "noisy_probs", "noisy_labels")
 _OF_PAIRS = ("true_labels", "given_labels")

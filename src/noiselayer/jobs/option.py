@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import MISSING, Field, dataclass, fields
 from typing import Any, get_type_hints
 
-__all__ = ["Option", "command_words", "differing", "flags_of", "given", "option_of"]
-
 
 @dataclass(frozen=True)
 class Option:

@@ -8,8 +8,6 @@ from typing import Annotated
 from noiselayer.choices import ImageFit, Layout
 from noiselayer.jobs.option import Option
 
-__all__ = ["CleanOptions", "DataOptions", "DeviceOptions", "NetworkOptions"]
-
 _DATA, _MODEL, _HARDWARE = "Data", "Model and training", "Hardware"
 _SETS = "Clean, outside and test data, read as DATA is"
 

@@ -25,8 +25,6 @@ from noiselayer.storage.saved_run import save_run, summarize, trusted_error
 from noiselayer.training import Hardware, TrainedClassifier, TrainingOptions, fit_classifier
 from noiselayer.training.options import THROUGH_Q
 
-__all__ = ["PreparedRun"]
-
 
 @dataclass(frozen=True)
 class PreparedRun:

@@ -20,8 +20,6 @@ from noiselayer.choices import (
 from noiselayer.jobs.option import Option
 from noiselayer.jobs.shared_options import CleanOptions, DataOptions, DeviceOptions, NetworkOptions
 
-__all__ = ["TrainJob", "TrialOptions"]
-
 _MODEL, _NOISE, _HARDWARE, _RUN = "Model and training", "Noise", "Hardware", "Run"
 _SETS = "Clean, outside and test data, read as DATA is"
 

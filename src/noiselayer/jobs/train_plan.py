@@ -15,8 +15,6 @@ from noiselayer.training import TrainingOptions
 from noiselayer.training.measured import trained_on_clean
 from noiselayer.training.seeding import seeded
 
-__all__ = ["PlannedStage", "in_words", "planned_stages", "seconds_per_sample"]
-
 
 @dataclass(frozen=True)
 class PlannedStage:

@@ -26,8 +26,6 @@ from noiselayer.training.effects import check_effects
 from noiselayer.training.per_annotator import check_annotators
 from noiselayer.training.seeding import seeded
 
-__all__ = ["hardware_of", "prepare_run", "run_config", "training_options"]
-
 
 def prepare_run(job: TrainJob) -> PreparedRun:
     """Read and check everything that a run needs.

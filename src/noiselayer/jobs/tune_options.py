@@ -10,8 +10,6 @@ from noiselayer.choices import ObjectiveName
 from noiselayer.jobs.option import Option, command_words
 from noiselayer.jobs.train_options import TrainJob, TrialOptions
 
-__all__ = ["TuneJob"]
-
 _SEARCH = "Search"
 
 

@@ -92,7 +92,7 @@ def save_report(path: str | Path, content: ReportContent) -> None:
     '<!DOCTYPE html>'
     """
     from noiselayer.errors import InputError
-    from noiselayer.files.records import whole_file
+    from noiselayer.files.whole_file import whole_file
 
     page = render_report(content)
     try:

@@ -7,8 +7,6 @@ from typing import Any
 
 from noiselayer.files.records import read_json, write_json
 
-__all__ = ["read_annotator_figures", "write_annotator_figures"]
-
 _NAME, _NAME_BEFORE = "annotators.json", "sources.json"
 
 

@@ -13,8 +13,6 @@ from noiselayer._version import __version__
 from noiselayer.training import Hardware
 from noiselayer.training.precision import device_of
 
-__all__ = ["describe_hardware", "evaluation_device", "is_first_process", "versions"]
-
 _PACKAGES = ("torch", "torchvision", "pytorch-lightning", "numpy", "pandas", "scikit-learn", "safetensors")
 
 

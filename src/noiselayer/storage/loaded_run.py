@@ -20,8 +20,6 @@ from noiselayer.storage.matrix_file import read_noise_matrix
 from noiselayer.storage.predictions import Predictions
 from noiselayer.training import predict_logits
 
-__all__ = ["FORMAT", "LoadedRun", "load", "load_run"]
-
 FORMAT = 1
 """Of config.json; another number means that an older program could misread it."""
 

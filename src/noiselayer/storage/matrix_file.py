@@ -13,8 +13,6 @@ from noiselayer.errors import InputError, list_some, nearest
 from noiselayer.files.records import write_rows
 from noiselayer.noise.matrices import check
 
-__all__ = ["CORNER", "read_noise_matrix", "write_entries", "write_noise_matrix"]
-
 CORNER = "noisy \\ true"
 
 

@@ -12,9 +12,7 @@ from typing import IO, Any
 from torch import Tensor
 
 from noiselayer.errors import InputError
-from noiselayer.files.records import whole_file
-
-__all__ = ["Predictions"]
+from noiselayer.files.whole_file import whole_file
 
 
 @dataclass(frozen=True, eq=False)

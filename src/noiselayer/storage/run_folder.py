@@ -12,8 +12,6 @@ from noiselayer.files.records import read_json, write_json
 from noiselayer.files.targets import check_target_folder, content_of
 from noiselayer.files.whole_file import remove_unfinished
 
-__all__ = ["RunFolder", "check_same_job", "read_description"]
-
 _COMPARED = (
     *("options", "inputs", "class_names", "encoder", "data", "clean", "outside", "known_noise_matrix"),
     "precision",

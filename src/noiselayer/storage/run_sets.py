@@ -16,8 +16,6 @@ from noiselayer.data.reading import Reading, fingerprint, table_encoder
 from noiselayer.errors import InputError, argument
 from noiselayer.training.set_checks import check_clean, check_like
 
-__all__ = ["RunSets", "read_sets"]
-
 _IN_MEMORY = 2 << 30  # bytes of decoded images that are kept instead of read again in every epoch
 
 

@@ -22,8 +22,6 @@ from noiselayer.training import TrainedClassifier, predict_logits
 from noiselayer.training.checkpoints import save_weights
 from noiselayer.training.options import THROUGH_Q
 
-__all__ = ["save_run", "summarize", "trusted_error"]
-
 _CURVES = ("epoch", "train_loss", "val_loss", "noise_trace", "noise_learning", "learning_rate", "seconds")
 
 

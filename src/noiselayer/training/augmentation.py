@@ -7,8 +7,6 @@ from torch import Tensor
 
 from noiselayer.choices import Augmentation, check_choice
 
-__all__ = ["augment"]
-
 
 def augment(images: Tensor, augmentation: Augmentation, *, shift: float = 0.125) -> Tensor:
     """Shift every image by a few pixels up to ``shift`` of its size; "flip-shift" also mirrors every second one.

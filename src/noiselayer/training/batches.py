@@ -15,8 +15,6 @@ from torch.utils.data import DataLoader, Dataset, DistributedSampler, Sampler
 from noiselayer.data.inputs import Indices, Inputs
 from noiselayer.training.shards import EverySampleOnce, rank, world_size
 
-__all__ = ["AlternatingSampler", "Batch", "EpochSampler", "JoinedDataset", "Part", "Trust", "make_loader"]
-
 Batch: TypeAlias = tuple[Tensor, ...]
 """Inputs (B, ...), labels (B,) and trust (B,), values of :class:`Trust`; where it is known who gave the labels
 (annotators, prompts, rules), a fourth tensor of their numbers (B,)."""

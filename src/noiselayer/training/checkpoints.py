@@ -21,8 +21,6 @@ from noiselayer.files.differences import differences
 from noiselayer.files.whole_file import whole_file, writing
 from noiselayer.training.batches import Part
 
-__all__ = ["FORMAT", "StageFolder", "WholeCheckpoints", "save_weights", "stage_identity"]
-
 FORMAT = 1
 """Of a stage's files; another number means that this version could misread them."""
 

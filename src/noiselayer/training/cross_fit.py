@@ -17,8 +17,6 @@ from noiselayer.training import Hardware, TrainingOptions, fit_classifier, predi
 from noiselayer.training.options import THROUGH_Q
 from noiselayer.training.start import stratified_folds
 
-__all__ = ["CrossFit", "cross_fit"]
-
 
 @dataclass(frozen=True, eq=False)
 class CrossFit:

@@ -10,8 +10,6 @@ from pytorch_lightning.callbacks import Callback
 from noiselayer.training.kept_state import KeptState
 from noiselayer.training.phases import find_noise_layer
 
-__all__ = ["CurveRecorder"]
-
 
 class CurveRecorder(KeptState, Callback):
     """Collects losses and the state of Q after every epoch.

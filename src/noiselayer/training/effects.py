@@ -7,8 +7,6 @@ from collections.abc import Collection
 from noiselayer.errors import InputError, argument
 from noiselayer.training.options import TrainingOptions
 
-__all__ = ["check_effects", "learns_by_gradient"]
-
 
 def learns_by_gradient(options: TrainingOptions) -> bool:
     """Whether the noise matrix takes gradient steps at any time.

@@ -19,8 +19,6 @@ from noiselayer.losses.noise_layer import NoiseLayer
 from noiselayer.training.batches import Part, Trust
 from noiselayer.training.kept_state import KeptState
 
-__all__ = ["FiniteLoss", "NonFiniteLossError", "SkipNonFinite"]
-
 
 class NonFiniteLossError(InputError):
     """The loss of a batch is NaN or infinite.

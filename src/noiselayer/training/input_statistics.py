@@ -8,8 +8,6 @@ import torch
 from noiselayer.data.inputs import Inputs
 from noiselayer.data.pieces import samples_at_a_time
 
-__all__ = ["input_statistics"]
-
 
 def input_statistics(inputs: Inputs, *, max_samples: int = 10_000) -> tuple[list[float], list[float]]:
     """Mean and standard deviation per channel (images) or per feature (vectors), in the inputs' own units.

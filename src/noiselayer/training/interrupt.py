@@ -10,8 +10,6 @@ from typing import Any
 import pytorch_lightning as pl
 from pytorch_lightning.callbacks import Callback
 
-__all__ = ["StopOnInterrupt", "TrainingInterrupted", "ignore_interrupts"]
-
 
 class TrainingInterrupted(BaseException):
     """Carries a stop out of ``Trainer.fit``.

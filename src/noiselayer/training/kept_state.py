@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-__all__ = ["KeptState"]
-
 
 class KeptState:
     """Put before ``Callback`` among the bases: the attributes named in ``kept`` survive a resumed run.

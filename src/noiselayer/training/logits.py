@@ -10,8 +10,6 @@ from torch import Tensor, nn
 from noiselayer.data.inputs import Inputs
 from noiselayer.data.pieces import samples_at_a_time
 
-__all__ = ["features_and_logits", "predict_logits"]
-
 
 def predict_logits(
     network: nn.Module,

@@ -17,8 +17,6 @@ from noiselayer.training.options import TrainingOptions
 from noiselayer.training.runner import StageRunner, clean_part, noisy_part
 from noiselayer.training.start import stratified_folds
 
-__all__ = ["Measured", "measured_matrix", "trained_on_clean"]
-
 
 class Measured(NamedTuple):
     """The noise matrix measured, and what its models say of the noisy samples.

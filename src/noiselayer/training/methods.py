@@ -28,8 +28,6 @@ from noiselayer.training.runner import StageRunner, TrainedClassifier, clean_par
 from noiselayer.training.set_checks import check_measurable, check_outside, kept_rows
 from noiselayer.training.start import starting_matrix
 
-__all__ = ["TrainedClassifier", "fit_classifier"]
-
 
 def fit_classifier(
     data: LabeledData,

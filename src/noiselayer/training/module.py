@@ -21,8 +21,6 @@ from noiselayer.training.batches import Batch, Trust
 from noiselayer.training.finite import SkipNonFinite
 from noiselayer.training.options import Optimization
 
-__all__ = ["NoisyLabelModule"]
-
 
 class NoisyLabelModule(pl.LightningModule):
     """Trains ``network`` on labels that pass through ``noise_layer`` (Fig. 1).

@@ -17,8 +17,6 @@ from noiselayer.noise.floor import noise_floor
 from noiselayer.training.kept_state import KeptState
 from noiselayer.training.phases import find_noise_layer
 
-__all__ = ["LOGGERS", "NoiseLog", "end_log", "make_logger"]
-
 
 class NoiseLog(KeptState, Callback):
     r"""Logs the state of the noise matrix after every epoch, for any LightningModule with a noise layer.

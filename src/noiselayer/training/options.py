@@ -25,11 +25,6 @@ from noiselayer.errors import InputError
 if TYPE_CHECKING:
     from noiselayer.data.inputs import Kind
 
-__all__ = [
-    *("METHODS", "THROUGH_Q", "Hardware", "Optimization", "TrainingOptions"),
-    *("choose_method", "default_options"),
-]
-
 METHODS: tuple[str, ...] = get_args(Method)
 THROUGH_Q = ("known", "learned", "estimated", "refined")
 """The methods whose network predicts the true class, through a noise matrix that is not the identity."""

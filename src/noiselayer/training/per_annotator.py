@@ -15,8 +15,6 @@ from noiselayer.losses.annotator_rows import check_stack
 from noiselayer.training.effects import learns_by_gradient
 from noiselayer.training.options import TrainingOptions
 
-__all__ = ["check_annotators", "judge_annotators", "mean_matrix"]
-
 _LEAST = 1e-4  # of every column, spread evenly: no label that stands in the data is impossible
 
 

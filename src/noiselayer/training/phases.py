@@ -14,8 +14,6 @@ from torch import Tensor
 from noiselayer.losses.noise_layer import NoiseLayer
 from noiselayer.training.kept_state import KeptState
 
-__all__ = ["KeepBest", "NoisePhases", "Patience", "find_noise_layer"]
-
 
 class Patience(KeptState):
     """Counts how long a loss has not improved.

@@ -7,8 +7,6 @@ from typing import Any
 
 import torch
 
-__all__ = ["best_precision", "device_of", "warn_if_emulated"]
-
 
 def best_precision(accelerator: str = "auto") -> str:
     """The quickest precision that trains as well as 32 bits, as Lightning names it.

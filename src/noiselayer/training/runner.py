@@ -25,8 +25,6 @@ from noiselayer.training.phases import NoisePhases
 from noiselayer.training.seeding import seeded
 from noiselayer.training.stage import StageResult, run_stage
 
-__all__ = ["StageRunner", "TrainedClassifier", "clean_part", "noisy_part", "outside_part"]
-
 
 @dataclass
 class TrainedClassifier:

@@ -11,8 +11,6 @@ import pytorch_lightning as pl
 import torch
 from pytorch_lightning.callbacks import Callback
 
-__all__ = ["EpochSeed", "seeded"]
-
 
 class EpochSeed(Callback):
     """Seeds torch at the start of every epoch, so that a resumed run draws the same dropout masks.

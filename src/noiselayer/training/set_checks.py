@@ -13,8 +13,6 @@ from noiselayer.data.labeled import LabeledData
 from noiselayer.data.splits import overlap
 from noiselayer.errors import InputError, argument, list_some
 
-__all__ = ["check_clean", "check_like", "check_measurable", "check_outside", "kept_rows"]
-
 
 def check_clean(data: LabeledData, clean: LabeledData, *, overlapping: Overlapping = "error") -> LabeledData:
     """Return the noisy samples, without those that stand in the clean set too if they are to be dropped.

@@ -8,8 +8,6 @@ from collections.abc import Iterator
 import torch.distributed as dist
 from torch.utils.data import DistributedSampler
 
-__all__ = ["EverySampleOnce", "even_batch_size", "rank", "world_size"]
-
 
 class EverySampleOnce(DistributedSampler[int]):
     """Every process takes its share of the samples, in order, and none is taken twice.

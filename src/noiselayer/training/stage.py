@@ -34,8 +34,6 @@ from noiselayer.training.precision import warn_if_emulated
 from noiselayer.training.seeding import EpochSeed
 from noiselayer.training.shards import even_batch_size
 
-__all__ = ["StageResult", "run_stage"]
-
 
 @dataclass
 class StageResult:

@@ -19,8 +19,6 @@ from noiselayer.training.logits import features_and_logits
 from noiselayer.training.options import TrainingOptions
 from noiselayer.training.runner import StageRunner, noisy_part
 
-__all__ = ["Found", "out_of_fold_confusion", "starting_matrix", "stratified_folds"]
-
 
 class Found(NamedTuple):
     """Where a learned matrix starts.

@@ -18,8 +18,6 @@ from noiselayer.noise.corruption import corrupt_labels
 from noiselayer.noise.matrices import pair_flip
 from noiselayer.training import Hardware, StageResult, default_options, fit_classifier, predict_logits
 
-__all__ = ["METHODS", "RATE", "Demo", "run_demo"]
-
 METHODS = ("normal", "learned", "known")
 RATE = 0.45
 _TEST_SHARE = 0.25

@@ -12,8 +12,9 @@ import torch
 from noiselayer.checks import noise_floor
 from noiselayer.data.reading import Reading
 from noiselayer.errors import InputError, argument, list_some
-from noiselayer.files.records import whole_file, write_json, write_rows
+from noiselayer.files.records import write_json, write_rows
 from noiselayer.files.targets import content_of
+from noiselayer.files.whole_file import whole_file
 from noiselayer.jobs.demo.digits import RATE, Demo
 from noiselayer.jobs.demo.suspects import LIMIT, find_suspects, label_errors, really_wrong
 from noiselayer.report import ClassErrors, ReportContent, Suspect, save_noise_matrices, save_report
@@ -22,8 +23,6 @@ from noiselayer.report.from_run import content_of_data
 from noiselayer.report.stages import losses_of
 from noiselayer.storage.environment import versions
 from noiselayer.storage.review import review_command
-
-__all__ = ["DemoFolder", "content_from_demo", "save_demo"]
 
 _MARK = "noiselayer demo"
 _NAMES = [str(digit) for digit in range(10)]

@@ -6,8 +6,6 @@ from noiselayer.jobs.demo.digits import Demo
 from noiselayer.report import Suspect
 from noiselayer.report.find_suspects import find_suspects as find
 
-__all__ = ["find_suspects", "label_errors", "really_wrong"]
-
 LIMIT = 60
 
 

@@ -17,9 +17,6 @@ from noiselayer.errors import InputError
 from noiselayer.losses.bottom_up import noisy_label_loss
 from noiselayer.training import TrainedClassifier, TrainingOptions, predict_logits
 
-__all__ = ["HeldOut", "Objective", "Score", "choose_objective", "held_out_samples", "score"]
-
-
 _NOTES = {
     "clean": "",
     "through": (

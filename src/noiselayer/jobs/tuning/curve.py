@@ -10,8 +10,6 @@ from matplotlib.figure import Figure
 from noiselayer.jobs.tuning.search import SearchRange
 from noiselayer.jobs.tuning.tuning_result import TuningResult
 
-__all__ = ["draw_curve"]
-
 _DARK, _GOLD, _GREY = "#00224e", "#b8860b", "0.6"
 
 

@@ -10,8 +10,6 @@ from noiselayer.choices import ObjectiveName
 from noiselayer.jobs.tuning.criterion import HeldOut
 from noiselayer.training.phases import find_noise_layer
 
-__all__ = ["ReportObjective"]
-
 
 class ReportObjective(Callback):
     """Tells a trial how it does; stops the training when the study's pruner says so.

@@ -9,8 +9,6 @@ from dataclasses import dataclass, fields, replace
 from noiselayer.errors import InputError, argument, nearest
 from noiselayer.training import Optimization, TrainingOptions
 
-__all__ = ["SearchRange", "apply_values", "default_search", "parse_search", "with_grid"]
-
 _INFINITE = math.inf
 # name -> (smallest and largest value there is, the range searched if none is given)
 _SEARCHABLE: dict[str, tuple[float, float, tuple[float, float, bool]]] = {

@@ -20,18 +20,6 @@ from noiselayer.errors import InputError
 from noiselayer.files.differences import differences
 from noiselayer.jobs.tuning.search import SearchRange
 
-__all__ = [
-    "check_same",
-    "open_study",
-    "queue_again",
-    "queue_next",
-    "quiet",
-    "remaining",
-    "sampler_of",
-    "suggest",
-    "tried",
-]
-
 STUDY = "noiselayer"
 _ATTEMPTS = 5
 

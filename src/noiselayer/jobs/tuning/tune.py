@@ -43,8 +43,6 @@ from noiselayer.training import Hardware, TrainedClassifier, TrainingOptions, ch
 from noiselayer.training.effects import check_effects
 from noiselayer.training.set_checks import check_clean, check_outside
 
-__all__ = ["tune"]
-
 _COMPARED = ("options", "data", "clean", "outside", "known_noise_matrix", "tuning")
 _TRIALS = 20
 _GO_ON = "Trials that have ended are kept: make room, and go on with --resume."

@@ -13,8 +13,6 @@ from noiselayer.jobs.tuning.criterion import Objective
 from noiselayer.jobs.tuning.search import SearchRange, apply_values
 from noiselayer.training import TrainingOptions
 
-__all__ = ["Chosen", "TrialRecord", "TuningResult", "records"]
-
 
 @dataclass(frozen=True)
 class TrialRecord:

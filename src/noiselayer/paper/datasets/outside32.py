@@ -56,7 +56,7 @@ def make_outside32(tiny_imagenet: Path | str, folder: Path | str) -> None:
     Raises:
         InputError: If a file is missing or cannot be read, or a class has no words.
     """
-    from noiselayer.files.records import whole_file
+    from noiselayer.files.whole_file import whole_file
 
     how = "It is in tiny-imagenet-200.zip, http://cs231n.stanford.edu/tiny-imagenet-200.zip."
     table = require_file(Path(tiny_imagenet) / "words.txt", "the words of every class", how)

@@ -15,10 +15,8 @@ import numpy.typing as npt
 from noiselayer.data.label_files import LabelPlace
 from noiselayer.data.numpy_files import npz_keys, read_npz
 from noiselayer.errors import InputError
-from noiselayer.files.records import whole_file
+from noiselayer.files.whole_file import whole_file
 from noiselayer.storage.review.label_store import LabelStore, beside, label_names, raw_labels
-
-__all__ = ["array_labels"]
 
 
 def array_labels(place: LabelPlace, class_names: Sequence[str] | None) -> LabelStore:

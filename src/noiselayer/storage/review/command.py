@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from noiselayer.data.reading import Reading
 
-__all__ = ["review_command"]
-
 _OPTIONS = {
     "labels": "--labels",
     "label_column": "--label-column",

@@ -11,8 +11,6 @@ from typing import Any
 
 from noiselayer.errors import InputError, list_some
 
-__all__ = ["COLUMNS", "KINDS", "Decision", "read_decisions"]
-
 COLUMNS = ("sample", "id", "given_label", "decision", "new_label")
 """What a file of decisions must have; it may have more."""
 

@@ -12,8 +12,6 @@ from noiselayer.errors import InputError
 from noiselayer.files.records import write_rows
 from noiselayer.storage.review.label_store import LabelStore, beside
 
-__all__ = ["folder_labels"]
-
 
 def folder_labels(folder: Path) -> LabelStore:
     r"""The labels of a folder of images: the sub-folder that each lies in.

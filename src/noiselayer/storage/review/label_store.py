@@ -14,8 +14,6 @@ from noiselayer.data.frames import table_suffix
 from noiselayer.data.labels import encode_labels, is_integer
 from noiselayer.errors import InputError, argument, list_some, nearest
 
-__all__ = ["LabelStore", "beside", "label_names", "raw_labels"]
-
 
 @dataclass(frozen=True, eq=False)
 class LabelStore:

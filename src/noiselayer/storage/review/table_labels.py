@@ -18,10 +18,8 @@ from noiselayer.data.frames import (
 )
 from noiselayer.data.label_files import LabelPlace, labels_of_column
 from noiselayer.errors import InputError
-from noiselayer.files.records import whole_file
+from noiselayer.files.whole_file import whole_file
 from noiselayer.storage.review.label_store import LabelStore, beside, label_names, raw_labels
-
-__all__ = ["table_labels"]
 
 
 def table_labels(
