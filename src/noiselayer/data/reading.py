@@ -136,7 +136,7 @@ class Reading:
             unset = value is None or value is False or value == "auto" or value == ()
             if not unset and name not in takes | _FOR_ALL | _HARMLESS:
                 forms = " or ".join(form for form, _, names in _FORMS.values() if name in names)
-                raise InputError(f"{name} is for {forms}; {file} is {what}.")
+                raise InputError(f"{argument(name)} is for {forms}; {file} is {what}.")
         data: LabeledData = read(
             file, **{name: value for name, value in options.items() if name in takes | _FOR_ALL}
         )

@@ -10,8 +10,10 @@ from typing import Any
 from torch import Tensor
 
 from noiselayer.data.inputs import Kind
+from noiselayer.data.numpy_files import split_address
 from noiselayer.data.reading import Reading, table_encoder
 from noiselayer.errors import InputError, argument, as_input_errors
+from noiselayer.files.given import check_not_read
 from noiselayer.jobs.option import differing, given
 from noiselayer.jobs.train import PreparedRun
 from noiselayer.jobs.train_options import TrainJob
@@ -39,6 +41,8 @@ def prepare_run(job: TrainJob) -> PreparedRun:
     """
     reading = Reading(job.data, **given(job, Reading))
     hardware = hardware_of(job, logger=job.logger, log_folder=job.out / "logs")
+    inputs = (job.data, job.clean, job.outside, job.test)
+    check_not_read((job.out,), (None if one is None else split_address(one)[0] for one in inputs))
     folder = RunFolder(job.out, resume=job.resume or not is_first_process())
     with as_input_errors():
         sets = read_sets(

@@ -92,7 +92,7 @@ def _replaced(
         for name, value in raw.items():
             try:
                 with np.errstate(over="ignore"):
-                    fits = bool(np.array([value]).astype(flat.dtype)[0] == value)
+                    fits = bool(np.array([value]).astype(flat.dtype).tolist()[0] == value)
             except OverflowError:
                 fits = False
             if not fits:
