@@ -220,6 +220,50 @@ def test_the_threshold_has_the_highest_expected_f1() -> None:
     assert best_threshold(torch.zeros(3)) == 0.5
 
 
+def test_nothing_is_flagged_where_nothing_wrong_is_likelier() -> None:
+    equal = torch.full((600,), 0.02)
+    assert not bool((equal > best_threshold(equal)).any())  # 600 flagged for 12: no verdict
+    assert best_threshold(torch.tensor([0.45, 0.01])) >= 0.5  # fewer than half a label
+    assert best_threshold(torch.full((60,), 0.002), num_labels=60) == 0.5
+    ties = torch.tensor([0.9] * 5 + [0.3] * 40)  # together or not at all
+    assert int((ties > best_threshold(ties)).sum()) in (5, 45)
+    certain = torch.tensor([1.0, 0.0, 0.0])
+    assert (certain > best_threshold(certain)).tolist() == [True, False, False]
+
+
+@pytest.mark.parametrize("own", [0.6, 0.9, 0.999])
+@pytest.mark.parametrize("N", [20, 60, 3000])
+def test_right_labels_with_one_certainty_for_all_are_left_alone(own: float, N: int) -> None:
+    labels = torch.arange(N) % 3
+    probs = torch.full((N, 3), (1 - own) / 2).scatter_(1, labels.unsqueeze(1), own)
+    for predict in ("given", "true"):
+        audit = audit_labels(labels, probs, probs_predict=predict)  # type: ignore[arg-type]
+        assert audit.flagged == 0
+        assert torch.equal(audit.corrected_labels(), labels)
+
+
+@pytest.mark.parametrize("name", ["iris", "wine", "breast_cancer", "digits"])
+def test_real_labels_that_nobody_changed_are_left_alone_where_so_few_are_expected(name: str) -> None:
+    """Whatever is expected, a list of suspects is no longer than twice that, and empty below half a label."""
+    from sklearn import datasets
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.model_selection import cross_val_predict
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    X, y = getattr(datasets, f"load_{name}")(return_X_y=True)
+    model = make_pipeline(StandardScaler(), LogisticRegression())
+    for rows in (slice(None), slice(None, None, 4)):
+        probs = cross_val_predict(model, X[rows], y[rows], method="predict_proba", cv=5)
+        labels = torch.from_numpy(y[rows])
+        audit = audit_labels(labels, probs, probs_predict="given")
+        if audit.wrong.total < 0.5:
+            assert audit.flagged == 0
+            assert torch.equal(audit.corrected_labels(), labels)
+        assert audit.flagged <= 2 * audit.wrong.total + 1
+        assert audit.flagged <= 0.03 * len(labels) + 2
+
+
 def test_what_the_first_pass_keeps_does_not_depend_on_the_batches() -> None:
     N = MOST_ROWS + 5000
     probs = torch.rand(N, 2, generator=torch.Generator().manual_seed(0))

@@ -90,7 +90,9 @@ def audit_batches(
     e = judging.score(first.samples).error_probability
     if first.samples.verified is not None:
         e = e[~first.samples.verified]
-    threshold = best_threshold(e) if options.threshold is None else options.threshold
+    threshold = options.threshold
+    if threshold is None:
+        threshold = best_threshold(e, num_labels=int(first.counts.sum()))
     findings = _findings(first.samples, model, draws, options) if options.check_model else ()
     if options.noise_matrix is None:
         notes = (*doubts(model.noise_matrix), *notes)

@@ -5,30 +5,47 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+_LEAST_EXPECTED = 0.5  # labels: with fewer expected to be wrong, none is the likelier number
+_LEAST_THRESHOLD = 0.1  # ten labels looked at for one that is wrong: below that a list is no verdict
 
-def best_threshold(error_probability: Tensor) -> float:
+
+def best_threshold(error_probability: Tensor, num_labels: int | None = None) -> float:
     r"""The threshold with the highest expected F1 score, by the error probabilities themselves.
 
     Of the k samples most likely wrong, :math:`\sum_{n \le k} e_n` are expected to be, so
 
-    .. math:: F_1(k) \approx \frac{2 \sum_{n \le k} e_n}{k + \sum_n e_n}
+    .. math:: F_1(k) \approx \frac{2 \sum_{n \le k} e_n}{k + \sum_n e_n} \quad (k \ge 1), \qquad
+        F_1(0) = \prod_n (1 - e_n)
 
-    The best k is where e falls to half the best F1: near one half if wrong labels stand out, lower where they
-    do not, since what is missed costs as much as what is flagged in vain.
+    as to call nothing wrong is perfect if nothing is. The best k is where e falls to half the best F1: near one
+    half if wrong labels stand out, lower where they do not, since what is missed costs as much as what is flagged
+    in vain. It is never below 0.1. Where fewer than half a label is expected to be wrong, none is called so; labels
+    that are equally doubtful are called wrong together or not at all.
 
     Args:
         error_probability: Shape (N,), calibrated.
+        num_labels: How many labels these stand for, if they are a sample of more.
 
     Returns:
-        Between 0 and 0.5; 0.5 where no label is doubtful.
+        A label is called wrong if its error probability is above it; 0.5 or more where none is.
 
     >>> best_threshold(torch.tensor([1.0, 1.0, 0.0, 0.0]))
     0.5
     >>> round(best_threshold(torch.tensor([0.9, 0.4, 0.4, 0.3, 0.0])), 2)
     0.34
+    >>> best_threshold(torch.full((60,), 0.002))  # 0.12 of 60 labels
+    0.5
     """
     e = error_probability.double().sort(descending=True).values
-    if not len(e) or not float(e[0]) > 0:
+    if not len(e):
+        return 0.5
+    copies = (len(e) if num_labels is None else num_labels) / len(e)
+    if copies * float(e.sum()) < _LEAST_EXPECTED:
         return 0.5
     k = torch.arange(1, len(e) + 1, dtype=torch.float64)
-    return float((e.cumsum(0) / (k + e.sum())).max())
+    score = e.cumsum(0) / (k + e.sum())  # half of F1
+    best = float(score.max())
+    if float((copies * (-e).clamp_max(0).log1p().sum()).exp()) >= 2 * best:
+        return max(0.5, float(e[0]))
+    # Equal ones on the threshold are not worth flagging: rounding must not decide.
+    return max(best * (1 + 1e-4), _LEAST_THRESHOLD) if best < 0.5 else 0.5
