@@ -92,5 +92,11 @@ def test_everything_that_is_wrong_is_said_at_once(frame: pd.DataFrame, tmp_path:
     assert message.endswith(
         "To leave all of them out, say ignore_columns='customer_id,row,day,notes,age,human'."
     )
+    frame["label"] = frame["e0"].round(1)
+    with pytest.raises(
+        InputError, match=r"^labels .* a measured quantity is no class\.\n5 columns cannot be"
+    ):
+        features_of(save(frame.drop(columns="human"), tmp_path))
+    path = save(frame.assign(label=frame["human"]), tmp_path)
     left_out = ["customer_id", "row", "day", "notes", "human"]
     assert features_of(path, ignore_columns=left_out, impute_missing=True) == ("e0", "e1", "age")

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import warnings
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import numpy.typing as npt
 
 from noiselayer.choices import ImageFit
 from noiselayer.data.array_inputs import ArrayInputs
@@ -15,6 +18,7 @@ from noiselayer.data.frames import match_columns, read_columns, read_frame, requ
 from noiselayer.data.image_files import ImageFileInputs, ImageSize, read_images
 from noiselayer.data.label_files import LabelPlace, find_labels, labels_of_column
 from noiselayer.data.labeled import LabeledData, label_inputs
+from noiselayer.data.labels import encode_labels
 from noiselayer.errors import InputError, argument, list_some
 
 if TYPE_CHECKING:
@@ -107,6 +111,10 @@ def read_table(
                     given = labels_of_column(frame, str(place.name))
                     problems |= leaking_columns(frame[features], given, class_names)
             if problems:
+                if place.own:
+                    _check_labels(
+                        labels_of_column(frame, str(place.name)), class_names, place.words, problems
+                    )
                 raise column_error(problems)
             encoder = TableEncoder(known, impute_missing)
         inputs = TableInputs(frame, encoder)
@@ -153,6 +161,18 @@ def _features(
         if column is not None and column in feature_columns:
             raise InputError(f"column {column!r} holds {holds}, so it cannot be a feature too.")
     return match_columns(others, feature_columns, "the table")
+
+
+def _check_labels(
+    values: npt.NDArray[Any], class_names: Sequence[str] | None, where: str, problems: Mapping[str, str]
+) -> None:
+    """Say what is wrong with the labels together with what is wrong with the features."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            encode_labels(values, class_names, name=f"labels ({where})", allow_missing=True)
+    except InputError as error:
+        raise InputError(f"{error.args[0]}\n{column_error(problems).args[0]}") from error
 
 
 def _images(
