@@ -11,7 +11,8 @@ import pytest
 import torch
 
 from noiselayer import audit_labels, corrupt_labels
-from noiselayer.audit.stream import audit_stream, batches_of_columns, batches_of_parquet
+from noiselayer.audit.stream import audit_stream
+from noiselayer.data.parquet_batches import batches_of_columns, batches_of_parquet
 from noiselayer.errors import InputError
 from noiselayer.noise import pair_flip
 

@@ -14,10 +14,11 @@ from torch import Tensor
 from noiselayer.annotators.describe import describe_annotators
 from noiselayer.annotators.estimates import CombinedLabels
 from noiselayer.audit import AuditResult
-from noiselayer.audit.stream import audit_stream, batches_of_columns
+from noiselayer.audit.stream import audit_stream
 from noiselayer.data import LabeledData, check_for_training
 from noiselayer.data.inputs import SubsetInputs
 from noiselayer.data.numpy_files import split_address
+from noiselayer.data.parquet_batches import batches_of_columns
 from noiselayer.data.probabilities import check_nameless, read_probabilities
 from noiselayer.data.reading import Reading, names_its_classes
 from noiselayer.errors import InputError, as_input_errors
