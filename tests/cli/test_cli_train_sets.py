@@ -185,7 +185,18 @@ def test_samples_in_both_sets_are_refused_or_dropped(train: Run, sets: Path) -> 
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--clean", "lacking.npz"], "has no samples of 'bird'; the noise of a class can only be measured"),
+        (
+            ["--clean", "lacking.npz", "--method", "estimated"],
+            "has no samples of 'bird'; the noise of a class",
+        ),
+        (
+            ["--clean", "lacking.npz", "--method", "refined"],
+            "or take --method learned, which trains on the clean",
+        ),
+        (
+            ["--method", "known", "--noise-matrix", "zero_row.csv"],
+            "--noise-matrix has only zeros in row 2, so no class is ever labelled 'bird', yet",
+        ),
         (["--clean", "named.npz"], "'brd' (row 2, counting from 0) is not one of the 3 classes cat, dog"),
         (["--clean", "named.npz"], "Did you mean 'bird'?"),
         (["--clean", "wide.npz"], "samples of the clean set must be like the noisy ones, (2,)"),
@@ -230,11 +241,25 @@ def test_bad_input(
     np.savez(sets / "five.npz", x=x, y=np.arange(45) % 5)
     np.savez(sets / "few.npz", x=x[:3], y=y[:3])
     np.savez(sets / "four.npz", x=x[:4], y=y[:4])
+    (sets / "zero_row.csv").write_text("1,0,0.5\n0,1,0.5\n0,0,0\n")
     monkeypatch.chdir(sets)
     before = left(sets)
     labels = [] if "--labels" in words else ["--labels", "y"]
     refused(train(*words, *labels), message)
     assert left(sets) == before
+
+
+def test_auto_learns_where_a_class_has_no_clean_samples(train: Run, sets: Path) -> None:
+    clean = arrays_of(sets / "clean.npz")
+    few = clean["y"] < 2
+    np.savez(sets / "lacking.npz", x=clean["x"][few], y=clean["y"][few])
+    for more in (["--dry-run"], []):
+        result = train("--labels", "y", "--clean", sets / "lacking.npz", *more)
+        assert result.exit_code == 0, result.output
+        assert (
+            "Note: The clean set has no samples of 'bird', and the noise of a class can only" in result.stderr
+        )
+    assert json.loads((sets / "run" / "config.json").read_text())["options"]["method"] == "learned"
 
 
 def test_a_clean_folder_of_images_has_the_classes_of_the_noisy_one(run: Run, tmp_path: Path) -> None:

@@ -109,11 +109,24 @@ def test_samples_in_both_sets_are_refused_or_dropped(sets: dict[str, Array]) -> 
     np.testing.assert_array_equal(dropped.predict_proba(X), apart.predict_proba(X))
 
 
+def test_a_class_without_clean_samples(sets: dict[str, Array]) -> None:
+    lacking = {"X_clean": sets["X_clean"][:40], "y_clean": np.arange(40) % 2}
+    with pytest.raises(
+        ValueError, match=r"the clean set \(X_clean and y_clean\) has no samples of '2'; the noise"
+    ):
+        quick("estimated", max_iter=1).fit(sets["X"], sets["y"], **lacking)
+    with pytest.warns(
+        UserWarning, match="The clean set has no samples of '2', and the noise of a class can only"
+    ):
+        model = quick("auto", max_iter=1).fit(sets["X"], sets["y"], **lacking)
+    assert model.method_ == "learned"
+    assert model.predict(sets["X"]).shape == (240,)
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
         ({"y_clean": None}, "X_clean and y_clean must be given together"),
-        ({"y_clean": np.arange(60) % 2}, r"the clean set \(X_clean and y_clean\) has no samples of '2'"),
         (
             {"y_clean": np.arange(60) % 4},
             "y_clean must hold labels that y has too, 0, 1, 2; it has 3 besides",

@@ -39,11 +39,11 @@ class Ordinary(pl.LightningModule):
         self.log("val_loss", loss, on_epoch=True)
 
     def on_train_epoch_start(self) -> None:
-        self.frozen.append(not self.noise_layer().noise_matrix.requires_grad)
+        self.frozen.append(not self.noise_layer().parameter.requires_grad)
 
     def on_validation_epoch_end(self) -> None:
         if not self.trainer.sanity_checking:
-            self.matrices.append(self.noise_layer().noise_matrix.detach().clone())
+            self.matrices.append(self.noise_layer().parameter.detach().clone())
             self.weights.append(self.network.weight.detach().clone())
 
     def configure_optimizers(self) -> torch.optim.Optimizer:

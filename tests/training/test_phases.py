@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from ordinary import Ordinary, train
 from torch import nn
 
-from noiselayer import NoiseLayer
+from noiselayer import NoiseLayer, SparseNoiseMatrix
 from noiselayer.training import KeepBest, NoisePhases
 from noiselayer.training.phases import Patience, find_noise_layer
 
@@ -74,6 +74,29 @@ def test_phase_epochs_bound_the_first_phase() -> None:
     train(module, [phases], max_epochs=5)
     assert phases.switched_at == 3
     assert module.frozen == [True] * 3 + [False] * 2
+
+
+def test_a_sparse_matrix_joins_too() -> None:
+    layer = NoiseLayer(3, SparseNoiseMatrix.identity(3, 1))
+    module = Ordinary(NEVER, layer)
+    phases = NoisePhases(patience=None, phase_epochs=2)
+    seen = []
+
+    class Watch(pl.Callback):
+        def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+            assert layer.sparse is not None
+            seen.append(layer.sparse.to_dense().detach().clone())
+
+    train(module, [phases, Watch()], max_epochs=4)
+    assert torch.equal(seen[1], torch.eye(3))
+    assert not torch.equal(seen[3], torch.eye(3))
+    torch.testing.assert_close(seen[3].sum(dim=0), torch.ones(3))
+
+
+def test_a_start_of_another_shape_is_refused() -> None:
+    phases = NoisePhases(patience=None, phase_epochs=1, start=lambda module: torch.eye(2))
+    with pytest.raises(RuntimeError, match=r"start must return .* of shape \(3, 3\); got \(2, 2\)"):
+        train(Ordinary(NEVER), [phases], max_epochs=2)
 
 
 def test_without_a_stall_nothing_switches_or_stops() -> None:

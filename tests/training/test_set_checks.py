@@ -7,7 +7,13 @@ import torch
 
 from noiselayer.data import LabeledData, from_arrays
 from noiselayer.errors import InputError
-from noiselayer.training.set_checks import check_clean, check_measurable, check_outside
+from noiselayer.training.set_checks import (
+    automatic_method,
+    check_clean,
+    check_complete,
+    check_measurable,
+    check_outside,
+)
 
 NAMES = ["cat", "dog", "bird"]
 
@@ -30,16 +36,6 @@ def test_sets_that_fit_are_left_as_they_are() -> None:
 @pytest.mark.parametrize(
     ("clean", "message"),
     [
-        (
-            labeled([0, 1, 1, 0], first=100),
-            "the clean set (arrays in memory) has no samples of 'bird'; the noise of a class can only be measured "
-            "with clean samples of it. Add some, or leave the class out of both sets.",
-        ),
-        (
-            labeled([1, 1], first=100),
-            "the clean set (arrays in memory) has no samples of 'cat', 'bird'; the noise of a class can only be "
-            "measured with clean samples of it. Add some, or leave the class out of both sets.",
-        ),
         (
             labeled([0, 1, 2], first=100, names=["cat", "dog", "fish"]),
             "the clean and the noisy set must have the same classes in the same order; 'bird' only in the noisy set; "
@@ -92,6 +88,25 @@ def test_overlapping_samples_are_dropped_from_the_noisy_set() -> None:
 def test_overlapping_is_one_of_two_words() -> None:
     with pytest.raises(ValueError, match="overlapping must be 'error' or 'drop'; got 'keep'"):
         check_clean(NOISY, labeled([0, 0, 1, 2], first=100), overlapping="keep")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("labels", "absent"), [([0, 1, 1, 0], "'bird'"), ([1, 1], "'cat', 'bird'")])
+def test_noise_is_not_measured_without_clean_samples_of_a_class(labels: list[int], absent: str) -> None:
+    clean = labeled(labels, first=100)
+    message = (
+        f"the clean set (arrays in memory) has no samples of {absent}; the noise of a class can only be measured with "
+        "clean samples of it. Add some, leave the class out of both sets, or take method='learned', which trains on "
+        "the clean samples and does not measure."
+    )
+    with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
+        check_complete(clean)
+    warning = (
+        f"The clean set has no samples of {absent}, and the noise of a class can only be measured with clean"
+    )
+    with pytest.warns(UserWarning, match=f"^{re.escape(warning)}"):
+        method, why = automatic_method(NOISY, clean)
+    assert method == "learned"
+    assert why.endswith("it is learned from the noisy samples, and the clean ones are trained on")
 
 
 def test_every_class_needs_a_sample_a_fold() -> None:

@@ -32,8 +32,9 @@ from noiselayer.training.cross_fit import cross_fit
 from noiselayer.training.effects import check_effects
 from noiselayer.training.logits import predict_logits
 from noiselayer.training.methods import fit_classifier
-from noiselayer.training.options import Hardware, TrainingOptions, choose_method
+from noiselayer.training.options import Hardware, TrainingOptions
 from noiselayer.training.runner import TrainedClassifier
+from noiselayer.training.set_checks import automatic_method
 
 
 class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
@@ -159,7 +160,7 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
                 type that sorts. Each gets a noise matrix of its own, drawn to the common one by how little it has
                 labelled. For methods "learned", "estimated" and "known".
             X_clean: Samples like X whose labels can be trusted. A pipeline does not transform them.
-            y_clean: Their labels, each among those of y; there must be some of every class.
+            y_clean: Their labels, each among those of y; some of every class, or "auto" takes "learned".
             X_outside: Samples like X that show none of the classes.
 
         Returns:
@@ -337,8 +338,7 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
     ) -> TrainingOptions:
         options = options_of(self, data.inputs.kind)
         if options.method == "auto":
-            num_clean = len(clean) if clean is not None else 0
-            method, why = choose_method(len(data), num_clean, data.num_classes)
+            method, why = automatic_method(data, clean)
             options = replace(options, method=method)
             if self.verbose:
                 print(f"Method {method}: {why}.")  # noqa: T201

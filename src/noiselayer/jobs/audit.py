@@ -35,9 +35,10 @@ from noiselayer.storage.environment import evaluation_device
 from noiselayer.storage.loaded_run import load_run
 from noiselayer.storage.matrix_file import read_noise_matrix
 from noiselayer.storage.run_sets import read_sets
-from noiselayer.training import Hardware, Optimization, choose_method
+from noiselayer.training import Hardware, Optimization
 from noiselayer.training.cross_fit import cross_fit
 from noiselayer.training.options import THROUGH_Q
+from noiselayer.training.set_checks import automatic_method
 
 _IN_SAMPLE = (
     "the probabilities are of a model that has seen these labels; it agrees with labels that it has memorised, so "
@@ -187,7 +188,7 @@ def _trained(
     if job.method == "auto":
         method = "normal"
         if clean is not None:
-            method, why = choose_method(len(data), len(clean), data.num_classes)
+            method, why = automatic_method(data, clean)
             say(f"Method {method}: {why}.")
         options = replace(options, method=method)
     # Sources are told apart in judging, not in training.

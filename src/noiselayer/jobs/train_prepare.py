@@ -23,10 +23,11 @@ from noiselayer.storage.loaded_run import FORMAT
 from noiselayer.storage.matrix_file import read_noise_matrix
 from noiselayer.storage.run_folder import RunFolder
 from noiselayer.storage.run_sets import RunSets, read_sets
-from noiselayer.training import Hardware, Optimization, TrainingOptions, choose_method, default_options
+from noiselayer.training import Hardware, Optimization, TrainingOptions, default_options
 from noiselayer.training.effects import check_effects
 from noiselayer.training.per_annotator import check_annotators
 from noiselayer.training.seeding import seeded
+from noiselayer.training.set_checks import automatic_method, check_complete, check_known
 
 
 def prepare_run(job: TrainJob) -> PreparedRun:
@@ -62,6 +63,7 @@ def prepare_run(job: TrainJob) -> PreparedRun:
         check_effects(chosen, differing(job), clean=sets.clean is not None, outside=sets.outside is not None)
         Q = None if job.noise_matrix is None else read_noise_matrix(job.noise_matrix, sets.noisy.class_names)
         check_annotators(sets.noisy, chosen, Q)
+        check_known(sets.noisy, Q)
         with seeded(chosen.seed):
             network = build_model(
                 chosen.model,
@@ -126,8 +128,7 @@ def _method(options: TrainingOptions, sets: RunSets) -> tuple[TrainingOptions, s
     """The options with what "auto" takes, and why; so a run resumed with that very method is the same."""
     if options.method != "auto":
         return options, None
-    num_clean = len(sets.clean) if sets.clean is not None else 0
-    method, why = choose_method(len(sets.noisy), num_clean, sets.noisy.num_classes)
+    method, why = automatic_method(sets.noisy, sets.clean)
     return replace(options, method=method), f"Method {method}: {why}."
 
 
@@ -144,3 +145,5 @@ def _check_method(method: str, sets: RunSets, noise_matrix: str | Path | None) -
             f"method {method} measures the noise with trusted labels: give some with {argument('clean')} DATA, or take "
             "the method learned, which needs none."
         )
+    if method in ("estimated", "refined") and sets.clean is not None:
+        check_complete(sets.clean)

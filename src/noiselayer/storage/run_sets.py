@@ -90,12 +90,12 @@ def read_sets(
     >>> from pathlib import Path
     >>> folder = Path(tempfile.mkdtemp())
     >>> np.savez(folder / "noisy.npz", x=np.eye(5), y=[0, 0, 1, 1, 1], class_names=["cat", "dog"])
-    >>> np.savez(folder / "clean.npz", x=np.eye(5)[3:] * [[1], [9]], y=[0, 0])
+    >>> np.savez(folder / "clean.npz", x=np.eye(5)[3:], y=[0, 1])
     >>> read_sets(Reading(str(folder / "noisy.npz")), clean=str(folder / "clean.npz"))
     Traceback (most recent call last):
     ...
-    noiselayer.errors.InputError: the clean set (...) has no samples of 'dog'; the noise of a class can only be
-    measured with clean samples of it. Add some, or leave the class out of both sets.
+    noiselayer.errors.InputError: the clean set (...) has one sample of each class, so none can be held out for
+    validation; add some.
     """
     for labels, data, name in ((clean_labels, clean, "clean"), (test_labels, test, "test")):
         if labels is not None and data is None:

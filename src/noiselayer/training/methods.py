@@ -21,11 +21,18 @@ from noiselayer.noise.matrices import check
 from noiselayer.training.batches import Part
 from noiselayer.training.input_statistics import input_statistics
 from noiselayer.training.measured import measured_matrix, trained_on_clean
-from noiselayer.training.options import Hardware, TrainingOptions, choose_method
+from noiselayer.training.options import Hardware, TrainingOptions
 from noiselayer.training.per_annotator import check_annotators, judge_annotators, mean_matrix
 from noiselayer.training.phases import NoisePhases
 from noiselayer.training.runner import StageRunner, TrainedClassifier, clean_part, noisy_part, outside_part
-from noiselayer.training.set_checks import check_measurable, check_outside, kept_rows
+from noiselayer.training.set_checks import (
+    automatic_method,
+    check_complete,
+    check_known,
+    check_measurable,
+    check_outside,
+    kept_rows,
+)
 from noiselayer.training.start import starting_matrix
 
 
@@ -91,11 +98,12 @@ def fit_classifier(
     assert data.labels is not None
     K = data.num_classes
     if options.method == "auto":
-        method, why = choose_method(len(data), len(clean) if clean is not None else 0, K)
+        method, why = automatic_method(data, clean)
         say(f"Method {method}: {why}.")
         options = replace(options, method=method)
     _check_method(options.method, clean, noise_matrix, K)
     check_annotators(data, options, noise_matrix)
+    check_known(data, noise_matrix)
     generator = torch.Generator().manual_seed(options.seed)
 
     def split(of: LabeledData) -> tuple[Tensor, Tensor]:
@@ -226,5 +234,8 @@ def _check_method(
         raise ValueError(
             f"method {method!r} measures the noise with trusted labels and needs clean; without any, use 'learned'."
         )
+    if method in ("estimated", "refined"):
+        assert clean is not None
+        check_complete(clean)
     if noise_matrix is not None and noise_matrix.ndim != 3:
         check(noise_matrix, num_classes=num_classes)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
@@ -20,7 +21,7 @@ from noiselayer.choices import (
     Start,
     check_choice,
 )
-from noiselayer.errors import InputError
+from noiselayer.errors import InputError, list_some
 
 if TYPE_CHECKING:
     from noiselayer.data.inputs import Kind
@@ -205,13 +206,16 @@ class Hardware:
             )
 
 
-def choose_method(num_noisy: int, num_clean: int, num_classes: int) -> tuple[str, str]:
+def choose_method(
+    num_noisy: int, num_clean: int, num_classes: int, *, absent: Sequence[str] = ()
+) -> tuple[str, str]:
     """What "auto" takes, and why in one line.
 
     Args:
         num_noisy: Samples with noisy labels.
         num_clean: Samples with trusted labels; 0 for none.
         num_classes: K.
+        absent: Names of classes without a trusted label, whose noise cannot be measured.
 
     >>> print(": ".join(choose_method(20_000, 500, 10)))
     estimated: 500 clean samples, 50 a class, are enough to measure the noise of 20,000 noisy ones
@@ -220,6 +224,11 @@ def choose_method(num_noisy: int, num_clean: int, num_classes: int) -> tuple[str
         return (
             "learned",
             f"there is no clean set, so the noise is learned from the {num_noisy:,} noisy samples alone",
+        )
+    if absent:
+        return "learned", (
+            f"the clean set has no samples of {list_some(map(repr, absent))}, and the noise of a class can only be "
+            "measured with clean samples of it; it is learned from the noisy samples, and the clean ones are trained on"
         )
     per_class = num_clean // num_classes
     if per_class < _FEW_PER_CLASS:

@@ -67,7 +67,7 @@ class NoisePhases(KeptState, Callback):
             ``max_epochs`` bounds both together.
         min_delta: What counts as an improvement.
         start: Called with the module when phase 2 begins; returns the noise matrix to start from, shape
-            (K, K), columns = true classes. None leaves it as it is.
+            (K, K), columns = true classes; of a sparse matrix the values it stores. None leaves it as it is.
 
     Raises:
         RuntimeError: When training starts, if the module has no noise layer or several, or if its optimizer
@@ -102,7 +102,7 @@ class NoisePhases(KeptState, Callback):
         """Freeze Q for phase 1, and make sure that it could learn in phase 2."""
         layer = find_noise_layer(pl_module)
         held = {id(p) for o in trainer.optimizers for group in o.param_groups for p in group["params"]}
-        if id(layer.noise_matrix) not in held:
+        if id(layer.parameter) not in held:
             raise RuntimeError(
                 "the optimizer does not hold the noise layer's matrix, so phase 2 would learn nothing. Add "
                 "noise_layer.parameter_group(lr=...) to the groups in configure_optimizers."
@@ -130,7 +130,13 @@ class NoisePhases(KeptState, Callback):
         layer = find_noise_layer(pl_module)
         if self.start is not None:
             with torch.no_grad():
-                layer.noise_matrix.copy_(self.start(pl_module))
+                start, Q = self.start(pl_module), layer.parameter
+                if start.shape != Q.shape:
+                    raise RuntimeError(
+                        f"start must return what the noise layer learns, of shape {tuple(Q.shape)}; got "
+                        f"{tuple(start.shape)}."
+                    )
+                Q.copy_(start)
                 layer.project_()
         layer.unfreeze()
         self.phase, self.switched_at, self._switched_step = 2, finished, trainer.global_step

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import get_args
 
 import torch
@@ -11,14 +12,16 @@ from noiselayer.choices import Overlapping
 from noiselayer.data.inputs import Inputs
 from noiselayer.data.labeled import LabeledData
 from noiselayer.data.splits import overlap
-from noiselayer.errors import InputError, argument, list_some
+from noiselayer.errors import InputError, argument, as_input_errors, list_some
+from noiselayer.noise.possible import check_possible
+from noiselayer.training.options import choose_method
 
 
 def check_clean(data: LabeledData, clean: LabeledData, *, overlapping: Overlapping = "error") -> LabeledData:
     """Return the noisy samples, without those that stand in the clean set too if they are to be dropped.
 
     Raises:
-        InputError: If shapes or class names differ, the clean set lacks a class, or the sets overlap.
+        InputError: If shapes or class names differ, or the sets overlap.
         ValueError: If ``overlapping`` is neither of the two.
 
     >>> from noiselayer.data.labeled import from_arrays
@@ -58,14 +61,6 @@ def kept_rows(data: LabeledData, clean: LabeledData, *, overlapping: Overlapping
             "the clean and the noisy set must have the same classes in the same order; "
             f"{where or 'the order differs'}. Give {argument('class_names')} to say what they are."
         )
-    absent = [
-        name for name, count in zip(clean.class_names, clean.counts().tolist(), strict=True) if count == 0
-    ]
-    if absent:
-        raise InputError(
-            f"the clean set ({clean.origin}) has no samples of {list_some(map(repr, absent))}; the noise of a class "
-            "can only be measured with clean samples of it. Add some, or leave the class out of both sets."
-        )
     if int(clean.counts().amax()) == 1:
         raise InputError(
             f"the clean set ({clean.origin}) has one sample of each class, so none can be held out for validation; add "
@@ -82,6 +77,62 @@ def kept_rows(data: LabeledData, clean: LabeledData, *, overlapping: Overlapping
     kept = torch.ones(len(data), dtype=torch.bool)
     kept[twice] = False
     return kept.nonzero().flatten()
+
+
+def automatic_method(data: LabeledData, clean: LabeledData | None) -> tuple[str, str]:
+    """What "auto" takes for these sets, and why in one line; a class without clean samples is warned of by name.
+
+    >>> from noiselayer.data.labeled import from_arrays
+    >>> automatic_method(from_arrays(torch.eye(3), ["cat", "dog", "dog"]), None)[0]
+    'learned'
+    """
+    absent = [] if clean is None else _absent(clean)
+    method, why = choose_method(
+        len(data), 0 if clean is None else len(clean), data.num_classes, absent=absent
+    )
+    if absent:
+        warnings.warn(f"{why[0].upper()}{why[1:]}.", stacklevel=2)
+    return method, why
+
+
+def check_complete(clean: LabeledData) -> None:
+    """Raise an error if the noise cannot be measured with a clean set, as a class has no samples in it.
+
+    >>> from noiselayer.data.labeled import from_arrays
+    >>> check_complete(from_arrays(torch.eye(2), [0, 0], class_names=["cat", "dog"]))
+    Traceback (most recent call last):
+    ...
+    noiselayer.errors.InputError: the clean set (arrays in memory) has no samples of 'dog'; the noise of a class can
+    only be measured with clean samples of it. Add some, leave the class out of both sets, or take method='learned',
+    which trains on the clean samples and does not measure.
+    """
+    absent = _absent(clean)
+    if absent:
+        raise InputError(
+            f"the clean set ({clean.origin}) has no samples of {list_some(map(repr, absent))}; the noise of a class "
+            "can only be measured with clean samples of it. Add some, leave the class out of both sets, or take "
+            f"{argument('method', 'learned')}, which trains on the clean samples and does not measure."
+        )
+
+
+def _absent(clean: LabeledData) -> list[str]:
+    return [
+        name for name, count in zip(clean.class_names, clean.counts().tolist(), strict=True) if count == 0
+    ]
+
+
+def check_known(data: LabeledData, noise_matrix: Tensor | None) -> None:
+    """Raise an error if a label occurs that the matrix given for the method "known" calls impossible.
+
+    >>> from noiselayer.data.labeled import from_arrays
+    >>> check_known(from_arrays(torch.eye(2), ["cat", "dog"]), torch.eye(2))
+    """
+    if noise_matrix is None:
+        return
+    assert data.labels is not None
+    annotators = data.annotators if noise_matrix.ndim == 3 else None
+    with as_input_errors():
+        check_possible(noise_matrix, data.labels, class_names=data.class_names, annotators=annotators)
 
 
 def check_measurable(trusted: LabeledData, folds: int) -> None:

@@ -13,7 +13,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from noiselayer.audit import AuditResult, audit_labels
-from noiselayer.errors import InputError
+from noiselayer.errors import InputError, as_input_errors
 from noiselayer.estimation.from_confusions import estimate_from_predictions
 from noiselayer.estimation.noise_estimate import NoiseEstimate
 from noiselayer.estimators.arguments import as_matrix, codes_of
@@ -28,6 +28,7 @@ from noiselayer.estimators.meta.fold_predictions import (
 )
 from noiselayer.estimators.meta.rounds import learn_noise_matrix
 from noiselayer.noise.matrices import check
+from noiselayer.noise.possible import check_possible
 
 
 class NoisyLabelWrapper(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):  # type: ignore[misc]
@@ -59,7 +60,7 @@ class NoisyLabelWrapper(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):  # 
 
         Raises:
             ValueError: If X or y is unfit, a parameter is out of range, ``noise_matrix`` does not suit the
-                classes, or clean samples come although it is given.
+                classes or calls a label of y impossible, or clean samples come although it is given.
         """
         self._fit_all(*self._with_matrix(X, y, X_clean, y_clean))
         return self
@@ -90,7 +91,11 @@ class NoisyLabelWrapper(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):  # 
                 )
             Q = as_matrix(self.noise_matrix)
             assert Q is not None
-            self.noise_matrix_: Floats = check(Q, num_classes=K).double().numpy()
+            with as_input_errors():
+                check_possible(
+                    check(Q, num_classes=K), torch.from_numpy(codes), class_names=self.classes_.tolist()
+                )
+            self.noise_matrix_: Floats = Q.double().numpy()
         elif X_clean is not None:
             X_clean, y_clean = self._clean(X_clean, y_clean)
             self.noise_matrix_ = self._measured(X, codes, X_clean, y_clean, generator)

@@ -39,9 +39,9 @@ from noiselayer.jobs.tuning.tuning_result import TuningResult, records
 from noiselayer.storage.environment import evaluation_device
 from noiselayer.storage.run_folder import RunFolder
 from noiselayer.storage.run_sets import RunSets
-from noiselayer.training import Hardware, TrainedClassifier, TrainingOptions, choose_method, fit_classifier
+from noiselayer.training import Hardware, TrainedClassifier, TrainingOptions, fit_classifier
 from noiselayer.training.effects import check_effects
-from noiselayer.training.set_checks import check_clean, check_outside
+from noiselayer.training.set_checks import automatic_method, check_clean, check_outside
 
 _COMPARED = ("options", "data", "clean", "outside", "known_noise_matrix", "tuning")
 _TRIALS = 20
@@ -127,7 +127,7 @@ def tune(
     if outside is not None:
         check_outside(data, outside)
     if options.method == "auto":
-        method, why = choose_method(len(data), len(clean) if clean is not None else 0, data.num_classes)
+        method, why = automatic_method(data, clean)
         say(f"Method {method}: {why}.")
         options = replace(options, method=method)
     ranges = tuple(search) or default_search(options, clean=clean is not None)
