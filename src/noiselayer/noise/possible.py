@@ -7,8 +7,6 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-__all__ = ["check_possible"]
-
 
 def check_possible(
     noise_matrix: Tensor,
