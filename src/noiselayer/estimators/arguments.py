@@ -103,14 +103,7 @@ def prediction_device(accelerator: str) -> str:
 
 
 def options_of(estimator: Any, kind: Kind) -> TrainingOptions:
-    """The options of training that an estimator's parameters stand for.
-
-    Args:
-        estimator: Has every parameter of :class:`noiselayer.NoisyLabelClassifier` as an attribute.
-        kind: Of the data.
-
-    Raises:
-        InputError: If ``options`` has a name that there is not, or one that is a parameter of its own.
+    """The options of training that the parameters of a :class:`noiselayer.NoisyLabelClassifier` stand for.
 
     >>> from noiselayer import NoisyLabelClassifier
     >>> options = options_of(NoisyLabelClassifier("learned", max_iter=7, options={"folds": 3}), "vector")

@@ -44,10 +44,7 @@ class Images:
 
 
 class DataFolder:
-    """Reads a data set once, when an experiment asks for it.
-
-    Args:
-        path: The folder of real data sets; None if there is none, then only ``"digits"`` is there.
+    """Reads a data set once, when an experiment asks for it; without a path only ``"digits"`` is there.
 
     >>> digits = DataFolder(None).images("digits")
     >>> digits.train.images.shape, digits.train.num_classes
@@ -59,11 +56,7 @@ class DataFolder:
         self._made: dict[str, Any] = {}
 
     def once(self, name: str, make: Callable[[], Made]) -> Made:
-        """What ``make`` returns, made once: the cells of an experiment share the sets that take long to build.
-
-        Args:
-            name: Of the thing; whatever it depends on must be in it.
-            make: Makes it.
+        """What ``make`` returns, made once; whatever it depends on must be in the name.
 
         >>> folder = DataFolder(None)
         >>> folder.once("a list", list) is folder.once("a list", list)
@@ -75,27 +68,13 @@ class DataFolder:
         return made
 
     def images(self, name: str) -> Images:
-        """The data set of this name.
-
-        Args:
-            name: One of :data:`DATASETS`.
-
-        Raises:
-            InputError: If there is no such data set, or its files are not in the folder.
-        """
+        """The data set of this name, one of :data:`DATASETS`."""
         if name not in DATASETS:
             raise InputError(f"there is no data set {name!r}; there are {', '.join(DATASETS)}.")
         return self.once(name, lambda: DATASETS[name](self))
 
     def folder(self, needed_for: str) -> Path:
-        """The folder of real data sets.
-
-        Args:
-            needed_for: What needs it, for the message.
-
-        Raises:
-            InputError: If none was given.
-        """
+        """The folder of real data sets; the message says what it is ``needed_for`` where none was given."""
         if self.path is None:
             raise InputError(
                 f"{needed_for} needs real data: name their folder with --data or NOISELAYER_DATA "

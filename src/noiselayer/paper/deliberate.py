@@ -38,10 +38,9 @@ class NoisySample(NamedTuple):
 
 
 def draw(images: Images, size: int, seed: int) -> tuple[torch.Generator, Labels, Labels]:
-    """``size`` training images at random, or all if there are not so many; the generator goes on to draw noise.
+    """``size`` training images at random, or all if there are not so many: rows drawn, and the others.
 
-    Returns:
-        The generator, the rows drawn, and the others.
+    The generator comes first, and goes on to draw noise.
     """
     generator = torch.Generator().manual_seed(seed)
     order = torch.randperm(len(images.train), generator=generator).numpy()
@@ -53,11 +52,6 @@ def deliberate_noise(rate: float, num_classes: int, generator: torch.Generator) 
 
     Above 50 % the shares of the wrong labels are drawn more evenly, so that the true class still leads its row, as
     Theorem 1 asks.
-
-    Args:
-        rate: The probability that a label is wrong.
-        num_classes: K.
-        generator: Of the draw.
 
     >>> deliberate_noise(0.5, 3, torch.Generator().manual_seed(0)).diagonal()
     tensor([0.5000, 0.5000, 0.5000])

@@ -25,15 +25,7 @@ def error_lines(
     logarithmic: bool = False,
     label: Callable[[str], str] = str,
 ) -> Figure:
-    """Test error over one quantity, a line per method, with the spread over seeds.
-
-    Args:
-        rows: Of one experiment.
-        x: The quantity.
-        xlabel: What it is.
-        logarithmic: Its axis.
-        label: A method's name in the legend.
-    """
+    """Test error over ``x``, a line per method named by ``label``, with the spread over seeds."""
     figure = Figure(figsize=(5.2, 3.6), layout="constrained")
     axes = figure.subplots()
     for method, style in zip(methods_of(rows), _STYLES + _MORE, strict=False):

@@ -36,25 +36,11 @@ def run_grid(
     budget: Budget,
     say: Callable[[str], None] = lambda message: None,
 ) -> list[Row]:
-    """Run the cells that have no result yet, and gather all rows in ``out/NAME.json``.
+    """Run the cells that have no result yet in ``out/cells/NAME/``, and gather all rows in ``out/NAME.json``.
 
     A process that works on a cell holds a lock on it, which the system takes back when the process dies:
-    others take other cells, and a cell whose process was killed is run again.
-
-    Args:
-        experiment: Whose cells.
-        cells: The grid, in order.
-        data: Where the images are.
-        out: Folder of results; cells go to ``out/cells/NAME/``.
-        scale: Noted in every row.
-        budget: How long networks train; noted too.
-        say: Called with a line when a cell begins and when it ends.
-
-    Returns:
-        The rows of all cells that are done, in the grid's order.
-
-    Raises:
-        InputError: If ``out`` holds a cell of the same name that was run in another way.
+    others take other cells, and a cell whose process was killed is run again. An InputError if ``out`` holds a cell
+    of the same name that was run in another way.
     """
     folder = _folder(experiment, out)
     folder.mkdir(parents=True, exist_ok=True)

@@ -49,19 +49,13 @@ class ManyClasses:
 
 
 def many_classes(data: DataFolder, dataset: str, *, seed: int, budget: Budget) -> ManyClasses:
-    """Read or build the sets.
+    """Read or build the sets; ``budget`` and ``seed`` are also the weak model's.
 
     - "outside32": 200 classes. A weak model, the paper's small network trained on other images, labels the
       noisy part: it is offered ten keywords for an image, the true one among them, and takes the likeliest.
     - "digits": the same from scikit-learn's digits and a logistic regression on a few pixels, to try the command on.
     - "imagenet": DATA/imagenet/train, DATA/imagenet/val and DATA/web-search, folders of classes of the same names;
       images of the web that are in the training set are left out (§4.3).
-
-    Args:
-        data: The folder.
-        dataset: One of these names.
-        seed: Of the split and the weak model.
-        budget: For the weak model: its epochs, and the precision.
     """
     if dataset == "imagenet":
         return _imagenet(data)

@@ -90,15 +90,9 @@ def side_by_side(
     label: Callable[[str], str] = str,
     learned_matrix: bool = False,
 ) -> str:
-    """A table with a line per value of ``key`` and the test errors of the methods beside each other.
+    """A line per value of ``key``, which ``show`` puts in words, and the test errors of the methods beside each other.
 
-    Args:
-        rows: Of one experiment.
-        key: What a line stands for.
-        heading: Over the columns that ``show`` fills.
-        show: A value of ``key`` in words.
-        label: A method's name in the heading.
-        learned_matrix: Whether the error of the learned noise matrix stands at the end.
+    ``learned_matrix`` adds the error of the learned noise matrix at the end.
     """
     methods = methods_of(rows)
     lines = []

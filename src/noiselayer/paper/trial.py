@@ -97,12 +97,8 @@ def outcome(
 ) -> Row:
     """The figures of a row. Test labels are read here, and nothing is chosen by them.
 
-    Args:
-        trained: What training left.
-        test: Images and true labels.
-        truth: The true noise matrix, shape (K, K); None where nobody knows it.
-        dataset: What the images are.
-        top: A prediction counts as right if the true class is among so many.
+    ``truth`` is the true noise matrix, shape (K, K), or None where nobody knows it; a prediction counts as right if the
+    true class is among the ``top`` likeliest.
     """
     assert test.labels is not None
     logits = predict_logits(trained.network, test.inputs)
@@ -127,11 +123,6 @@ _MOST_KEPT = 20  # classes, of a matrix that a result's file shows
 
 def count_matrix(noisy_labels: Array | Tensor, true_labels: Array | Tensor, num_classes: int) -> Tensor:
     """The shares of the noisy labels among the samples of each true class, shape (K, K), columns = true classes.
-
-    Args:
-        noisy_labels: Shape (N,).
-        true_labels: Shape (N,).
-        num_classes: K.
 
     >>> count_matrix(np.array([0, 1, 1]), np.array([0, 0, 1]), 2)
     tensor([[0.5000, 0.0000],

@@ -80,12 +80,6 @@ class Annotators:
 def annotator_facts(figures: Mapping[str, Any]) -> Annotators:
     """What the figures of :func:`noiselayer.annotators.describe.describe_annotators` say, in the order of a page.
 
-    Args:
-        figures: As they were written, or read again.
-
-    Raises:
-        KeyError: If they lack something.
-
     >>> import torch
     >>> from noiselayer.annotators import combine_labels
     >>> from noiselayer.annotators.describe import describe_annotators
@@ -109,9 +103,6 @@ def annotator_facts(figures: Mapping[str, Any]) -> Annotators:
 
 def read_annotators(folder: Path) -> Annotators | None:
     """What the file ``annotators.json`` in the folder of a run or an audit says; None if there is none.
-
-    Raises:
-        InputError: If the file is damaged.
 
     >>> read_annotators(Path("nowhere")) is None
     True

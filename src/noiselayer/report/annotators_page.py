@@ -19,13 +19,6 @@ def render_annotators(combined: CombinedLabels, *, title: str) -> str:
     Names are escaped and clipped, and a Content-Security-Policy allows the page's own style, by its hash, and
     nothing else.
 
-    Args:
-        combined: Labels of several annotators, with ``combined.annotators``.
-        title: Above it.
-
-    Raises:
-        ValueError: If the annotators' matrices were given, so that nothing was found of them.
-
     >>> import torch
     >>> from noiselayer.annotators import combine_labels
     >>> said = torch.tensor([[0, 0], [1, 1], [1, 0]] * 30)

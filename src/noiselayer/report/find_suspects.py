@@ -16,15 +16,7 @@ def find_suspects(
 ) -> tuple[list[Suspect], Tensor]:
     """The labels most surely wrong, surest first, and the probability of every label that it is wrong, shape (N,).
 
-    Args:
-        logits: Shape (N, K), of the true classes.
-        noisy_labels: Shape (N,).
-        noise_matrix: Shape (K, K), ``noise_matrix[j, i] = p(noisy = j | true = i)``, columns sum to 1.
-        limit: How many suspects at most.
-        least: The error probability above which a label is a suspect.
-
-    Raises:
-        ValueError: If a label is impossible by the noise matrix.
+    A label is a suspect if that probability is above ``least``; a ValueError if the matrix calls a label impossible.
 
     >>> Q = torch.tensor([[0.8, 0.2], [0.2, 0.8]])
     >>> logits = torch.tensor([[4.0, 0.0], [4.0, 0.0], [0.0, 4.0]])

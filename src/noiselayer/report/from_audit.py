@@ -34,15 +34,7 @@ def content_from_audit(
     data_path: str | None = None,
     inputs: Inputs | None = None,
 ) -> ReportContent:
-    """What the report of an audit says.
-
-    Args:
-        audit: What was found.
-        name: Of the page.
-        limit: How many suspects at most.
-        data_path: Where the data lie now, if not where they were.
-        inputs: The samples, if they are at hand; they are read from the files otherwise.
-    """
+    """What the report of an audit says; ``data_path`` is where the data lie now, ``inputs`` the samples if at hand."""
     reading = _reading(audit.origin, data_path)
     suspects, notes = _suspects(audit, reading, limit, inputs)
     matrix = audit.noise_matrix.double().numpy()

@@ -48,16 +48,7 @@ def content_from_run(
     device: torch.device | str | None = None,
     data_path: str | None = None,
 ) -> ReportContent:
-    """What the report of a run says.
-
-    Args:
-        run: What was trained.
-        data: The samples and noisy labels it was trained and validated on, see :func:`read_run_data`; without
-            them no suspects are listed.
-        limit: How many suspects at most.
-        device: Where to ask the network.
-        data_path: Where the data lie now, if not where they were.
-    """
+    """What the report of a run says; without ``data``, see :func:`read_run_data`, no suspects are listed."""
     config, metrics = run.config, run.metrics
     method = metrics["method"]
     through_matrix = method not in _WITHOUT_MATRIX
@@ -93,15 +84,7 @@ def content_from_run(
 
 
 def read_run_data(run: LoadedRun, path: str | None = None) -> LabeledData:
-    """The samples and noisy labels that a run was trained and validated on, read again.
-
-    Args:
-        run: What was trained.
-        path: Where they lie now; where they lay then if None.
-
-    Raises:
-        InputError: If they cannot be read or are not the same any more.
-    """
+    """The samples and noisy labels that a run was trained and validated on, read again; they must be the same."""
     reading = Reading.from_dict({**run.config["reading"], **({"path": path} if path else {})})
     data = reading.read(encoder=run.encoder)
     with np.load(run.folder / "splits.npz") as splits:
@@ -127,21 +110,9 @@ def content_of_data(
     limit: int,
     least: float = 0.5,
 ) -> dict[str, Any]:
-    """The parts of a report that need the samples: suspects and errors by class.
+    """The parts of a report that need the samples, by the names of :class:`~noiselayer.report.content.ReportContent`.
 
-    Args:
-        data: The samples and noisy labels.
-        logits: Shape (N, K), of the true classes, from a network trained through ``noise_matrix``.
-        noise_matrix: Shape (K, K), ``noise_matrix[j, i] = p(noisy = j | true = i)``, columns sum to 1.
-        reading: How the data were read.
-        held_out: Places of the samples that the network was not trained on; the shares of the classes are
-            theirs. All samples if None.
-        limit: How many suspects at most.
-        least: The error probability above which a label is a suspect.
-
-    Returns:
-        ``suspects``, ``suspects_note``, ``errors`` and ``notes``, by the names of
-        :class:`~noiselayer.report.content.ReportContent`.
+    The network was not trained on the places ``held_out``, which give the classes' shares: all if None.
     """
     assert data.labels is not None
     judges = logits if held_out is None else logits[held_out]

@@ -147,12 +147,7 @@ class MatrixPicture:
 def picture_matrix(
     noise_matrix: Floats, class_names: Sequence[str], standard_error: Floats | None = None
 ) -> MatrixPicture:
-    """Draw a noise matrix for a page, where a pointer can read its cells.
-
-    Args:
-        noise_matrix: Shape (K, K), row = noisy label, column = true class, columns sum to 1.
-        class_names: The K names.
-        standard_error: Of its entries, shape (K, K); shown with few classes only.
+    """Draw a noise matrix for a page, where a pointer can read its cells; errors are shown with few classes only.
 
     >>> picture = picture_matrix(np.array([[0.9, 0.3], [0.1, 0.7]]), ["cat", "dog"])
     >>> picture.side, picture.bin, picture.svg.count("<title>true")

@@ -67,13 +67,8 @@ def inline_svg(
 ) -> Markup:
     """A figure as an element of a page whose policy forbids styles: attributes instead, colours by their names.
 
-    Args:
-        figure: Drawn in the colours of ``PALETTE``; its unit, a 72nd of an inch, becomes a pixel.
-        name: Of the picture within its page: two on one page must differ.
-        title: For those who cannot see it.
-        description: What it shows.
-        kind: Its class in the page's style.
-        cell_titles: A text for every part of the group "cells", in their order.
+    The figure is drawn in the colours of ``PALETTE``; a 72nd of an inch becomes a pixel. Two pictures on a page must
+    differ in ``name``; ``cell_titles`` are for the parts of the group "cells".
 
     >>> figure = Figure(figsize=(1, 1))
     >>> _ = figure.text(0, 0, "<x>", color=PALETTE["soft"])

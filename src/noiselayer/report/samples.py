@@ -39,14 +39,7 @@ def look_at(
 ) -> tuple[list[Look], list[Note]]:
     """Fetch what can be shown of some samples; nothing else is read.
 
-    Args:
-        reading: How the data were read.
-        samples: Their places among the samples read.
-        ids: Their names.
-        inputs: The samples, if they are at hand; of arrays they are read again otherwise.
-
-    Returns:
-        A look at each, and a note if they cannot be shown: the data may have moved since they were used.
+    A note comes beside the looks if they cannot be shown: the data may have moved since they were used.
 
     >>> from noiselayer.data.reading import Reading
     >>> looks, notes = look_at(Reading("nowhere.npz"), [0], ["0"])

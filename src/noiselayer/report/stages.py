@@ -19,13 +19,7 @@ __all__ = ["losses_of", "read_stages", "stage_losses"]
 def stage_losses(
     name: str, rows: Sequence[Mapping[str, Any]], *, joined: int | None = None, best: int | None = None
 ) -> StageLosses:
-    """The losses of a stage.
-
-    Args:
-        name: Of the stage, as training calls it.
-        rows: An epoch each, with ``train_loss`` and ``val_loss`` as numbers or text; either may be missing.
-        joined: Epochs finished when the noise matrix joined on the way.
-        best: The epoch, from 0, whose weights were kept.
+    """The losses of a stage, from an epoch's ``train_loss`` and ``val_loss``: numbers or text, either may be missing.
 
     >>> stage_losses("main", [{"train_loss": 1.0, "val_loss": ""}, {"train_loss": "nan", "val_loss": "0.5"}])
     StageLosses(name='main stage', training=(1.0, None), validation=(None, 0.5), joined=None, best=None)
@@ -42,12 +36,7 @@ def losses_of(stage: StageResult) -> StageLosses:
 
 
 def read_stages(folder: Path, stages: Sequence[Mapping[str, Any]]) -> list[StageLosses]:
-    """The losses of every stage of a run.
-
-    Args:
-        folder: The run's, with ``curves.csv``.
-        stages: What ``metrics.json`` says of the stages.
-    """
+    """The losses of every stage of a run, from its ``curves.csv`` and what ``metrics.json`` says of the stages."""
     path = folder / "curves.csv"
     rows: dict[str, list[dict[str, str]]] = {}
     if path.is_file():

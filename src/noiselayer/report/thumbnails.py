@@ -21,10 +21,7 @@ PIXEL_ART = 48
 
 
 def image_uri(pixels: npt.NDArray[np.uint8]) -> str:
-    """A data URI: PNG for small images, JPEG for photographs.
-
-    Args:
-        pixels: Shape (H, W) grey or (H, W, 3).
+    """A data URI of pixels, shape (H, W) or (H, W, 3): PNG for small images, JPEG for photographs.
 
     >>> image_uri(np.zeros((2, 2), dtype=np.uint8))[:22]
     'data:image/png;base64,'
@@ -42,13 +39,10 @@ def image_uri(pixels: npt.NDArray[np.uint8]) -> str:
 
 
 def tensor_thumbnail(sample: Tensor) -> str:
-    """A sample of an array of images as a data URI.
+    """A sample of an array of images, shape (C, H, W), as a data URI; of 2 or more than 4 channels the first one.
 
     Bytes are shown as they are. Floats in 0..1 and in 0..255 are taken as such; others are stretched from
     their smallest to their largest value, since nobody can know what was meant.
-
-    Args:
-        sample: Shape (C, H, W), C = 1, 3 or 4; of another number of channels the first one is shown.
 
     >>> import torch
     >>> tensor_thumbnail(torch.zeros(3, 32, 32, dtype=torch.uint8))[:15]
@@ -70,15 +64,7 @@ def tensor_thumbnail(sample: Tensor) -> str:
 
 
 def file_thumbnail(path: Path, shape: tuple[int, int]) -> str:
-    """An image file as a data URI, of the part that a network sees, but with more pixels.
-
-    Args:
-        path: The file.
-        shape: Height and width that the network sees.
-
-    Raises:
-        InputError: If the file cannot be read.
-    """
+    """An image file as a data URI, of the part that a network sees at ``shape``, but with more pixels."""
     scale = LONGEST_SIDE / max(shape)
     height, width = (max(1, round(side * scale)) for side in shape)
     return image_uri(decode_image(path, (height, width), "pad"))

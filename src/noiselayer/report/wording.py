@@ -22,11 +22,6 @@ _KEPT = "\u200c\u200d"
 def clip(text: str, longest: int = _LONGEST, kept: str = _KEPT) -> str:
     r"""A name as it can be shown: of bounded length, on one line, without characters that act on others.
 
-    Args:
-        text: Anything.
-        longest: Characters that may be left, the ellipsis among them.
-        kept: Formatting characters that may stay.
-
     >>> clip("x" * 10_000, 8)
     'xxxxxxx…'
     >>> clip("cat\n\u202egod")
@@ -57,11 +52,7 @@ def in_prose(name: str) -> str:
 
 
 def clip_prose(text: str, longest: int = 1200) -> str:
-    r"""Whole sentences, clipped; names in them stay isolated.
-
-    Args:
-        text: Sentences whose names have been through :func:`in_prose`.
-        longest: Characters that may be left.
+    r"""Whole sentences, clipped; names in them, which have been through :func:`in_prose`, stay isolated.
 
     >>> clip_prose("of true \u2068cat\u2069\n\u202e")
     'of true \u2068cat\u2069 \ufffd'

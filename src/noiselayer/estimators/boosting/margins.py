@@ -75,16 +75,9 @@ class Scored(NamedTuple):
 
 
 def scored(first: Any, second: Any, sample_weight: Array | None, *, num_classes: int) -> Scored:
-    """Tell the two orders of arguments apart and check what came.
+    """Tell the two orders of arguments, (labels, margins) and (margins, data set), apart and check what came.
 
-    Args:
-        first: Labels, shape (N,); or margins, where ``second`` is a data set of LightGBM or XGBoost.
-        second: Margins, shape (N, K) or (N,); or the data set.
-        sample_weight: Shape (N,), or None; a data set has its own.
-        num_classes: K.
-
-    Raises:
-        ValueError: If margins or labels do not suit K classes.
+    A data set of LightGBM or XGBoost has its own labels and weights.
 
     >>> scored(np.array([0.0, 1.0]), np.array([-1.0, 1.0]), None, num_classes=2).logits.tolist()
     [[0.0, -1.0], [0.0, 1.0]]

@@ -54,14 +54,7 @@ class FoldPredictions:
 def predict_folds(
     X: Array, codes: Codes, num_classes: int, fold_of: Codes, fit: Callable[[Array, Codes, Codes], Predict]
 ) -> FoldPredictions:
-    """Fit once per fold and predict the samples left out.
-
-    Args:
-        X: Shape (N, D).
-        codes: Shape (N,), noisy labels 0..K-1.
-        num_classes: K.
-        fold_of: Shape (N,), from :func:`fold_numbers`.
-        fit: Of inputs, labels and the rows they come from; returns what predicts.
+    """Fit once per fold and predict the samples left out; ``fit`` gets inputs, labels and the rows they come from.
 
     >>> def majority(X, codes, rows):
     ...     return lambda X: np.tile(np.bincount(codes, minlength=2) / len(codes), (len(X), 1))

@@ -36,9 +36,6 @@ class NoisyLabelWrapper(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):  # 
 
     Subclasses say how, in ``_fit_through``, and have the parameters ``estimator``, ``noise_matrix``, ``cv``,
     ``rounds`` and ``random_state``.
-
-    >>> hasattr(NoisyLabelWrapper, "fit")
-    True
     """
 
     estimator: Any

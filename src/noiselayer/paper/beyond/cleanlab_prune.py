@@ -32,9 +32,6 @@ def label_issues(noisy: LabeledData, *, budget: Budget, seed: int) -> npt.NDArra
     """Which labels cleanlab's default filter calls wrong, shape (N,).
 
     As many networks are trained out of fold, for as many epochs, as a learned noise matrix takes for its start.
-
-    Raises:
-        InputError: If ``budget.cleanlab``, an interpreter, does not run cleanlab.
     """
     assert budget.cleanlab is not None
     assert noisy.labels is not None
@@ -52,16 +49,7 @@ def label_issues(noisy: LabeledData, *, budget: Budget, seed: int) -> npt.NDArra
 def cleanlab_issues(
     interpreter: str, labels: npt.NDArray[Any], probs: npt.NDArray[Any]
 ) -> npt.NDArray[np.bool_]:
-    """Which labels cleanlab's default filter calls wrong, shape (N,).
-
-    Args:
-        interpreter: Of an environment that has cleanlab.
-        labels: Shape (N,), class indices.
-        probs: Out-of-fold probabilities, shape (N, K).
-
-    Raises:
-        InputError: If the interpreter does not run cleanlab.
-    """
+    """What cleanlab's default filter says of out-of-fold probabilities, shape (N, K); its answer has shape (N,)."""
     with tempfile.TemporaryDirectory() as folder:
         given, found = Path(folder) / "given.npz", Path(folder) / "found.npy"
         np.savez(given, labels=labels, probs=probs)

@@ -64,11 +64,7 @@ def run(cell: Cell, data: DataFolder, budget: Budget) -> Row:
 
 
 def hurried_labels(images: Images, rows: Labels, generator: torch.Generator) -> torch.Tensor:
-    """CIFAR-10N's "worse" labels of these training images; for the stand-in of digits, 40 % wrong ones.
-
-    Raises:
-        InputError: If nobody has labelled these images.
-    """
+    """CIFAR-10N's "worse" labels of these training images; for the stand-in of digits, 40 % wrong ones."""
     if images.human_labels is not None:
         return torch.from_numpy(images.human_labels["worse"][rows])
     if images.name != "digits":

@@ -43,11 +43,7 @@ def cells(scale: Scale, seeds: Sequence[int]) -> list[Cell]:
 
 
 def anchor_matrix(probs: Tensor, *, quantile: float = 0.97) -> Tensor:
-    """Column i is the prediction for the anchor of class i, shape (K, K), columns = true classes.
-
-    Args:
-        probs: p(noisy | x), shape (N, K), of a network trained on noisy labels.
-        quantile: Samples above it are left out as outliers, for every class.
+    """Column i is the prediction for the anchor of class i, shape (K, K); samples above ``quantile`` count as outliers.
 
     >>> anchor_matrix(torch.tensor([[0.9, 0.1], [0.2, 0.8], [0.5, 0.5]]), quantile=1.0)
     tensor([[0.9000, 0.2000],

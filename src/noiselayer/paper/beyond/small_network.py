@@ -49,10 +49,6 @@ def cells(scale: Scale, seeds: Sequence[int]) -> list[Cell]:
 def operations_per_sample(network: nn.Module, images: torch.Tensor) -> float:
     """Floating-point operations of a training step, forward and backward, for one sample; a multiply-add is two.
 
-    Args:
-        network: Inputs to logits.
-        images: A batch, shape (N, C, H, W).
-
     >>> operations_per_sample(nn.Sequential(nn.Flatten(), nn.Linear(4, 3)), torch.zeros(2, 1, 2, 2))
     48.0
     """
@@ -64,12 +60,7 @@ def operations_per_sample(network: nn.Module, images: torch.Tensor) -> float:
 
 
 def matrix_product_speed(dtype: torch.dtype, *, size: int = 2048, rounds: int = 5) -> float:
-    """Floating-point operations a second of the fastest of several products of two square matrices.
-
-    Args:
-        dtype: Of the matrices.
-        size: Rows and columns.
-        rounds: How many are timed, after one that is not.
+    """Floating-point operations a second of the fastest of several products, after one that is not timed.
 
     >>> matrix_product_speed(torch.float32, size=64, rounds=1) > 0
     True

@@ -21,9 +21,7 @@ from noiselayer.training import TrainedClassifier
 class SigmoidMatrix(nn.Module):
     """Li et al.'s Q: ones on the diagonal, sigmoids off it, every column divided by its sum.
 
-    Args:
-        num_classes: K.
-        start: Of the weights; -2 for tens of classes, -4.5 for a hundred.
+    Their weights start at -2 for tens of classes, at -4.5 for a hundred.
 
     >>> SigmoidMatrix(2, start=0.0)()
     tensor([[0.6667, 0.3333],

@@ -107,15 +107,7 @@ def remove_duplicates(
 def thumbnails(pictures: Pictures, pixels: int = 16) -> Tensor:
     """Small grey versions of images, of mean 0 and length 1, so that a product of two is their correlation.
 
-    Args:
-        pictures: N images.
-        pixels: Height and width.
-
-    Returns:
-        Shape (N, pixels * pixels), float32; a row of zeros for an image of one colour.
-
-    Raises:
-        InputError: If ``pixels`` is below 2.
+    Shape (N, pixels * pixels), float32; a row of zeros for an image of one colour.
 
     >>> thumbnails(np.zeros((2, 32, 32, 3), dtype=np.uint8)).shape
     torch.Size([2, 256])

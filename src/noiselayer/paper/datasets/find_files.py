@@ -20,15 +20,7 @@ def missing_files(folder: Path, expected: str, how: str) -> InputError:
 
 
 def require_file(path: Path, what: str, how: str) -> Path:
-    """Give back ``path``, which must be a file.
-
-    Args:
-        path: The file.
-        what: What it should hold, in words.
-        how: A sentence that says how to get it.
-
-    Raises:
-        InputError: If it is not a file.
+    """Give back ``path``, which must be a file: ``what`` says what it should hold, ``how`` how to get it.
 
     >>> require_file(Path("nowhere.bin"), "the images", "Name another one.")
     Traceback (most recent call last):

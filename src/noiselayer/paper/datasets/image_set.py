@@ -87,12 +87,7 @@ class ImageSet:
     def labeled(
         self, rows: npt.NDArray[Any] | None = None, labels: npt.NDArray[Any] | Tensor | None = None
     ) -> LabeledData:
-        """As labelled data to train or test on.
-
-        Args:
-            rows: Indices of the images to take; all if None.
-            labels: One for each of them, shape (len(rows),); their own if None.
-        """
+        """As labelled data: the images at ``rows``, all if None, with ``labels``, their own if None."""
         images, own = (self.images, self.labels) if rows is None else (self.images[rows], self.labels[rows])
         return from_arrays(images, own if labels is None else labels, class_names=self.class_names)
 

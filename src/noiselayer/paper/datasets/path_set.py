@@ -63,11 +63,7 @@ class PathSet:
         return self.subset([k for k, check in enumerate(checks) if check.error is None])
 
     def labeled(self, image_size: ImageSize) -> LabeledData:
-        """As labelled data to train on.
-
-        Args:
-            image_size: Height and width to bring every image to, or one number for both.
-        """
+        """As labelled data to train on, every image brought to this height and width, or one number for both."""
         return LabeledData(
             self.inputs(image_size), torch.from_numpy(self.labels), self.class_names, self.origin
         )

@@ -39,18 +39,9 @@ _HOW = "The data set was withdrawn by its authors in 2020 and is not distributed
 
 
 def open_tiny_images(binary: Path | str) -> Pixels:
-    """Open ``tiny_images.bin`` as a memory map.
+    """Open ``tiny_images.bin`` as a memory map, shape (N, 32, 32, 3), rows before columns.
 
-    An image is 3,072 bytes: the red plane, the green and the blue, each column by column.
-
-    Args:
-        binary: The file.
-
-    Returns:
-        Shape (N, 32, 32, 3), rows before columns; a view of the file, nothing is read yet.
-
-    Raises:
-        InputError: If there is no such file or its size is not a multiple of an image's.
+    In the file an image is 3,072 bytes: the red plane, the green and the blue, each column by column.
 
     >>> import tempfile
     >>> path = Path(tempfile.mkdtemp()) / "tiny_images.bin"
@@ -65,36 +56,15 @@ def open_tiny_images(binary: Path | str) -> Pixels:
 
 
 def open_tiny_metadata(metadata: Path | str) -> npt.NDArray[Any]:
-    """Open ``tiny_metadata.bin`` as a memory map of records.
-
-    Args:
-        metadata: The file.
-
-    Returns:
-        Shape (N,), of type :data:`METADATA`: bytes, with spaces at their end.
-
-    Raises:
-        InputError: If there is no such file or its size is not a multiple of a record's.
-    """
+    """Open ``tiny_metadata.bin`` as a memory map of records, shape (N,), of type :data:`METADATA`."""
     path = require_file(Path(metadata), "what is known of Tiny Images (tiny_metadata.bin)", _HOW)
     return np.memmap(path, dtype=METADATA, mode="r", shape=(_count(path, METADATA.itemsize),))
 
 
 def tiny_image_search(metadata: Path | str, keywords: Sequence[str]) -> dict[str, Labels]:
-    """Find the images that a word was searched with when they were collected.
+    """Positions, ascending, of the images that each word ("cat", "tabby_cat") brought up when they were collected.
 
     Reads the whole file once, in pieces, for all words together.
-
-    Args:
-        metadata: ``tiny_metadata.bin``.
-        keywords: Words as the file has them: "cat", "tabby_cat".
-
-    Returns:
-        Keyword -> positions in the file, ascending.
-
-    Raises:
-        InputError: If the file is missing or damaged, a keyword is given twice, is empty or longer than 80
-            bytes, or no image has it.
     """
     words = list(keywords)
     for word in words:
