@@ -10,8 +10,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Mapped", "PageBudget", "map_stored_member"]
-
 _BUDGET = 64 << 20  # bytes read through a map before its pages are given back
 _AROUND = 1 << 20  # what the system may bring in around each place that is read
 

@@ -12,8 +12,6 @@ import numpy.typing as npt
 from noiselayer.arrays.memory_map import Mapped, PageBudget
 from noiselayer.errors import InputError
 
-__all__ = ["StoredRows"]
-
 
 class StoredRows:
     """Reads rows of an array. Those of a read-only memory map come from its file and not through the map.

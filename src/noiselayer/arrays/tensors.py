@@ -10,8 +10,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-__all__ = ["as_tensor", "in_kind"]
-
 
 def as_tensor(values: Any, name: str = "values") -> Tensor:
     """A tensor of any array, without a copy where the types allow it; nothing is written to it.

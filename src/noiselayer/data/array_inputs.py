@@ -17,9 +17,6 @@ from noiselayer.data.inputs import Indices, Inputs
 from noiselayer.data.names import RowNumbers
 from noiselayer.errors import InputError
 
-__all__ = ["ArrayInputs"]
-
-
 _CHANNELS = (1, 3, 4)
 _CHUNK = 1 << 24  # numbers looked at in one step, so that checking a memory-mapped file needs little memory
 

@@ -14,18 +14,6 @@ from noiselayer.errors import InputError, argument, list_some
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = [
-    "CategoricalColumn",
-    "NumericColumn",
-    "check_no_numbers",
-    "encode_categories",
-    "fit_categorical",
-    "fit_numeric",
-    "gap_message",
-    "is_numeric",
-    "to_numbers",
-]
-
 _IMAGE_ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff")
 
 

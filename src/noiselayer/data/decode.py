@@ -16,8 +16,6 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from noiselayer.choices import ImageFit
 from noiselayer.errors import InputError, argument
 
-__all__ = ["ImageCheck", "check_fit", "check_images", "decode_image", "map_chunks"]
-
 _ORIENTATION = 0x0112  # the EXIF tag; its values 5 to 8 stand for a quarter turn
 _CHUNK = 64
 _T = TypeVar("_T")

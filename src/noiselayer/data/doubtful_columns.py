@@ -15,8 +15,6 @@ from noiselayer.errors import InputError, argument
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["leaking_columns", "rows_own_columns"]
-
 _NAMED_SO = re.compile(r"(.*[_\s.-])?(id|uuid|guid|index|idx|row)|.*[a-z]I[dD]", re.IGNORECASE)
 _DATE = re.compile(r"\d{4}-\d\d-\d\d|\d\d?[./]\d\d?[./]\d{4}")
 _ADVICE = (

@@ -27,8 +27,6 @@ from noiselayer.errors import InputError, argument
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["TableEncoder", "column_error", "fit_columns"]
-
 
 @dataclass(frozen=True)
 class TableEncoder:

@@ -19,20 +19,6 @@ from noiselayer.errors import InputError, list_some, nearest
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = [
-    "TABLE_SUFFIXES",
-    "TextForm",
-    "is_table",
-    "match_columns",
-    "open_text",
-    "read_columns",
-    "read_frame",
-    "require_columns",
-    "table_suffix",
-    "text_form",
-    "write_frame",
-]
-
 TABLE_SUFFIXES = (".csv", ".tsv", ".csv.gz", ".tsv.gz", ".jsonl", ".xlsx", ".parquet")
 
 _GAPS = ["", "NA", "N/A", "n/a", "#N/A", "<NA>", "nan", "NaN", "-nan", "null", "NULL", "None"]

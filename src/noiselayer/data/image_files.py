@@ -17,8 +17,6 @@ from noiselayer.data.image_index import indexed_checks
 from noiselayer.data.inputs import Indices, Inputs
 from noiselayer.errors import InputError, argument, list_some
 
-__all__ = ["ImageFileInputs", "ImageSize", "common_size", "height_and_width", "read_images"]
-
 ImageSize = int | tuple[int, int]
 
 

@@ -16,8 +16,6 @@ import PIL
 from noiselayer.data.decode import ImageCheck, check_images
 from noiselayer.files.whole_file import whole_file
 
-__all__ = ["cache_folder", "indexed_checks"]
-
 _FORMAT = 1
 _WORTH = 2_000  # files; fewer are decoded in a second or two
 _NUL = "\0"

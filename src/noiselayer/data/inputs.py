@@ -15,8 +15,6 @@ from torch.utils.data import Dataset
 from noiselayer.data.names import ChosenNames
 from noiselayer.errors import InputError
 
-__all__ = ["Indices", "Inputs", "Kind", "SubsetInputs", "keep_batch"]
-
 Kind: TypeAlias = Literal["image", "table", "vector"]
 Indices: TypeAlias = Sequence[int] | npt.NDArray[np.int64] | Tensor
 

@@ -19,16 +19,6 @@ from noiselayer.files.given import existing_file
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = [
-    "LABEL_NAMES",
-    "LabelPlace",
-    "find_labels",
-    "is_label_file",
-    "label_file",
-    "labels_of_column",
-    "read_labels",
-]
-
 LABEL_NAMES = ("y", "Y", "label", "labels", "target", "targets", "class", "y_train", "Y_train")
 
 

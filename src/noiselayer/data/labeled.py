@@ -18,8 +18,6 @@ from noiselayer.data.inputs import Indices, Inputs, SubsetInputs
 from noiselayer.data.labels import check_class_names, encode_labels, rename_labels
 from noiselayer.errors import InputError, list_some
 
-__all__ = ["LabeledData", "check_for_training", "from_arrays", "label_inputs"]
-
 _LISTED_CLASSES = 20
 
 

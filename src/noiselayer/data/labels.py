@@ -16,17 +16,6 @@ from torch import Tensor
 
 from noiselayer.errors import InputError, argument, list_some, nearest
 
-__all__ = [
-    "check_class_names",
-    "count_from_zero",
-    "encode_columns",
-    "encode_labels",
-    "encode_together",
-    "is_integer",
-    "rename_labels",
-    "sort_classes",
-]
-
 _INTEGER = re.compile(r"-?(0|[1-9][0-9]*)")
 _NUMBER = re.compile(r"[-+]?((0|[1-9]\d*)([.,]\d*)?|[.,]\d+)(e[-+]?\d+)?|[-+]?inf", re.IGNORECASE)
 _DATE = re.compile(r"\d{4}-\d\d-\d\d([ T]\d\d:\d\d.*)?")

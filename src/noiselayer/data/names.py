@@ -8,8 +8,6 @@ from typing import Any, overload
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["ChosenNames", "RowNumbers"]
-
 
 class _Names(Sequence[str]):
     """Compares and prints like the tuple of its names."""

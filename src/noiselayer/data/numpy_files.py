@@ -16,8 +16,6 @@ import numpy.typing as npt
 from noiselayer.arrays.memory_map import map_stored_member
 from noiselayer.errors import InputError, nearest
 
-__all__ = ["describe_npz", "npz_keys", "read_npy", "read_npz", "split_address"]
-
 
 def split_address(address: str | Path) -> tuple[Path, str | None]:
     """Split ``FILE.npz:KEY`` into the file and the key; any other path comes back whole.

@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-__all__ = ["samples_at_a_time"]
-
 _NUMBERS = 2**23
 
 

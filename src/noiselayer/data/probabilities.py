@@ -19,8 +19,6 @@ from noiselayer.data.numpy_files import describe_npz, npz_keys, read_npy, read_n
 from noiselayer.errors import InputError, argument, list_some
 from noiselayer.files.given import existing_file
 
-__all__ = ["Probabilities", "check_nameless", "read_probabilities"]
-
 _OF_CLASS = re.compile(r"p\((.+)\)")
 
 

@@ -13,8 +13,6 @@ from noiselayer.data.labeled import LabeledData, label_inputs
 from noiselayer.data.numpy_files import describe_npz, npz_keys, read_npy, read_npz
 from noiselayer.errors import InputError, argument
 
-__all__ = ["INPUT_NAMES", "read_arrays"]
-
 _MAPPED = 1 << 30  # bytes: smaller arrays are read, which checks them against their checksum
 
 INPUT_NAMES = ("x", "X", "inputs", "images", "x_train", "X_train")

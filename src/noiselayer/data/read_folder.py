@@ -12,8 +12,6 @@ from noiselayer.data.labeled import LabeledData
 from noiselayer.data.labels import encode_labels
 from noiselayer.errors import InputError, argument, list_some
 
-__all__ = ["IMAGE_SUFFIXES", "files_below", "images_below", "read_folder", "read_image"]
-
 IMAGE_SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
 
 _SPLITS = {"test", "testing", "train", "training", "val", "valid", "validation"}

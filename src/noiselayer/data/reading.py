@@ -24,8 +24,6 @@ from noiselayer.data.table_inputs import TableInputs, read_table
 from noiselayer.errors import InputError, argument
 from noiselayer.files.given import existing_file
 
-__all__ = ["Reading", "fingerprint", "names_its_classes", "read_data", "table_encoder", "usable_key"]
-
 _LABELS = {"labels", "label_column", "annotator_column"}
 _IMAGES = {"image_fit", "skip_unreadable"}
 _ENCODED = {"feature_columns", "ignore_columns", "categorical_columns", "impute_missing"}

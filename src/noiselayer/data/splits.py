@@ -14,8 +14,6 @@ from noiselayer.data.labeled import LabeledData
 from noiselayer.data.pieces import samples_at_a_time
 from noiselayer.errors import InputError
 
-__all__ = ["overlap", "split_validation"]
-
 _BATCH = 1024
 
 

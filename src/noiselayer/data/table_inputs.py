@@ -24,8 +24,6 @@ from noiselayer.errors import InputError, argument, list_some
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["TableInputs", "read_table"]
-
 
 class TableInputs(ArrayInputs):
     """Rows of a table as vectors of float32 numbers.

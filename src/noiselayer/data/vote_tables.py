@@ -21,8 +21,6 @@ from noiselayer.files.given import existing_file
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["VoteTable", "read_votes"]
-
 
 @dataclass(frozen=True, eq=False)
 class VoteTable:
