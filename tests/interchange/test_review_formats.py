@@ -209,6 +209,101 @@ def test_unfit_exports_of_label_studio_are_refused(tmp_path: Path) -> None:
         read_review(tmp_path / "half.json")
 
 
+def broken(content: Any, path: tuple[Any, ...], value: Any) -> Any:
+    """A copy of an export with another value at one place; ``...`` takes the place out."""
+    copied = json.loads(json.dumps(content))
+    *outer, last = path
+    part = copied
+    for key in outer:
+        part = part[key]
+    if value is ...:
+        del part[last]
+    else:
+        part[last] = value
+    return copied
+
+
+RESULT = (1, "annotations", 0, "result")
+CHOICES = (*RESULT, 0, "value", "choices")
+
+
+@pytest.mark.parametrize(
+    ("export", "path", "value", "message"),
+    [
+        (exported, CHOICES, [["cat"]], r"value\.choices\[0\] must be text; got \['cat'\]"),
+        (exported, CHOICES, "cat", r"value\.choices must be a list; got 'cat'"),
+        (exported, CHOICES, None, r"value\.choices must be a list; got None"),
+        (exported, CHOICES, ..., r"value\.choices must be a list; got None"),
+        (exported, CHOICES[:-1], None, r"value must be an object; got None"),
+        (exported, (*RESULT, 0, "type"), "labels", "task 2 answers 'label' by 'labels', not by 'choices'"),
+        (exported, RESULT, {}, r"annotations\[0\]\.result must be a list; got \{\}"),
+        (exported, (*RESULT, 0), "cat", r"annotations\[0\]\.result\[0\] must be an object; got 'cat'"),
+        (exported, (*RESULT, 0, "from_name"), 7, r"result\[0\]\.from_name must be text; got 7"),
+        (exported, RESULT[:2], [1001], r"annotations\[0\] must be an object; got 1001"),
+        (exported, RESULT[:2], {"a": 1}, r"annotations must be a list; got \{'a': 1\}"),
+        (exported, (1, "data"), [], "task 2 has no data"),
+        (exported, (1, "data", "noiselayer_sample"), None, r"data\.noiselayer_sample must be a whole number"),
+        (exported, (1, "data", "noiselayer_sample"), -1, r"must be a whole number from 0 up; got -1"),
+        (exported, (1, "data", "noiselayer_sample"), True, r"must be a whole number from 0 up; got True"),
+        (exported, (1, "data", "given_label"), ["cat"], r"data\.given_label must be text; got \['cat'\]"),
+        (exported, (1,), 5, "task 2 has no data"),
+        (edited, ("samples", 1, "noiselayer_sample"), None, "noiselayer_sample must be a whole number"),
+        (edited, ("samples", 1, "noiselayer_sample"), 1.5, "must be a whole number from 0 up; got 1.5"),
+        (edited, ("samples", 1, "noiselayer_id"), [], r"noiselayer_id must be text; got \[\]"),
+        (edited, ("samples", 1, "given_label"), None, "given_label must be text; got None"),
+        (edited, ("samples", 1, "ground_truth"), "cat", "has no label in ground_truth"),
+        (edited, ("samples", 1, "ground_truth", "label"), ["cat"], "has no label in ground_truth"),
+        (edited, ("samples", 1, "suggestion", "label"), None, "has no label in suggestion"),
+        (edited, ("samples", 1, "tags"), "accept", "tags must be a list; got 'accept'"),
+        (edited, ("samples", 1, "tags"), [["accept"]], r"tags\[0\] must be text; got \['accept'\]"),
+        (edited, ("samples", 1, "filepath"), ..., "filepath must be text; got None"),
+        (edited, ("samples", 1), 5, "must be an object; got 5"),
+        (edited, ("samples",), {}, "no list of samples"),
+    ],
+)
+def test_foreign_json_of_another_form_is_named(
+    export: Any, path: tuple[Any, ...], value: Any, message: str, tmp_path: Path
+) -> None:
+    content = export(ITEMS, [CLASSES[0], CLASSES[1], None])
+    file = tmp_path / "export.json"
+    file.write_text(json.dumps(content), encoding="utf-8")
+    assert [one.new_label for one in read_review(file)] == CLASSES[:2]
+    file.write_text(json.dumps(broken(content, path, value)), encoding="utf-8")
+    with pytest.raises(InputError, match=rf"export\.json: .*{message}") as raised:
+        read_review(file)
+    if path != ("samples",):
+        assert ("task 2" if export is exported else "sample 1 of the data set") in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("export", "path", "value"),
+    [
+        (exported, (1, "annotations"), None),
+        (exported, (1, "annotations"), ...),
+        (exported, RESULT, None),
+        (exported, (*RESULT, 0, "from_name"), "quality"),
+        (exported, (*RESULT, 0), {"type": "relation", "from_id": "a", "to_id": "b"}),
+        (exported, CHOICES, []),
+        (edited, ("samples", 1, "tags"), None),
+        (edited, ("samples", 1, "tags"), ...),
+    ],
+)
+def test_what_says_nothing_of_the_class_is_no_decision(
+    export: Any, path: tuple[Any, ...], value: Any, tmp_path: Path
+) -> None:
+    labels = [None, CLASSES[1] if export is exported else None, CLASSES[0]]
+    file = tmp_path / "export.json"
+    file.write_text(json.dumps(broken(export(ITEMS, labels), path, value)), encoding="utf-8")
+    assert [(one.sample, one.new_label) for one in read_review(file)] == [(9, CLASSES[0])]
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, '{"samples":' * 100_000, '[{"data": ' + "9" * 5_000 + "}]"])
+def test_deep_and_huge_json_is_refused(text: str, tmp_path: Path) -> None:
+    (tmp_path / "deep.json").write_text(text, encoding="utf-8")
+    with pytest.raises(InputError, match=r"cannot read the decisions .*deep\.json: "):
+        read_review(tmp_path / "deep.json")
+
+
 def test_fiftyone_gets_the_documented_form() -> None:
     made = to_fiftyone(ITEMS, name="mine")
     assert (made["name"], made["media_type"]) == ("mine", "image")

@@ -34,7 +34,7 @@ def read_json(path: Path) -> dict[str, Any]:
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"cannot read {path}: {error}.") from error
     if not isinstance(content, dict):
         raise InputError(f"{path} must hold a JSON object; it holds a {type(content).__name__}.")

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from noiselayer.errors import InputError, list_some
-from noiselayer.interchange.review_items import ReviewItem, verdict
+from noiselayer.interchange.json_form import check_form
+from noiselayer.interchange.review_items import ReviewItem, decision
 from noiselayer.storage.review.decisions import Decision
 
 __all__ = ["ACCEPT", "REJECT", "decisions_from_fiftyone", "to_fiftyone"]
@@ -27,6 +28,15 @@ _FIELDS = {
     "noiselayer_sample": f"{_FIELD}IntField",
     "noiselayer_id": f"{_FIELD}StringField",
 }
+# What is read of a data set; samples may have more.
+_SAMPLE = {
+    "filepath": str,
+    "given_label": str,
+    "noiselayer_sample": int,
+    "noiselayer_id": str,
+    "tags?": [str],
+}
+_ADVICE = "Correct it in FiftyOne, and write it again with dataset.write_json(path)."
 
 
 def to_fiftyone(items: Sequence[ReviewItem], *, name: str = "noiselayer-review") -> dict[str, Any]:
@@ -100,13 +110,15 @@ def decisions_from_fiftyone(content: dict[str, Any]) -> list[Decision]:
     decisions = []
     for place, sample in enumerate(samples):
         where = f"sample {place} of the data set"
+        check_form(sample, {}, where, _ADVICE)
         missing = [name for name in _FIELDS if name not in sample]
         if missing:
             raise InputError(
                 f"{where} lacks {list_some(missing)}: it does not come from noiselayer export-review, or fields were "
                 "deleted."
             )
-        given, suggested = str(sample["given_label"]), _label(sample["suggestion"], "suggestion", where)
+        check_form(sample, _SAMPLE, where, _ADVICE)
+        given, suggested = sample["given_label"], _label(sample["suggestion"], "suggestion", where)
         edited = _label(sample["ground_truth"], "ground_truth", where)
         tags = {ACCEPT, REJECT} & set(sample.get("tags") or [])
         says = {*({suggested} if ACCEPT in tags else ()), *({given} if REJECT in tags else ())}
@@ -117,16 +129,7 @@ def decisions_from_fiftyone(content: dict[str, Any]) -> list[Decision]:
                 f"{where} ({sample['filepath']}) says different things: its ground_truth is {edited!r}, its tags are "
                 f"{list_some(sorted(tags))}. Leave one."
             )
-        for label in says:
-            decisions.append(
-                Decision(
-                    int(sample["noiselayer_sample"]),
-                    str(sample["noiselayer_id"]),
-                    given,
-                    verdict(given, suggested, label),
-                    label,
-                )
-            )
+        decisions += [decision(sample, suggested, label) for label in says]
     return decisions
 
 

@@ -7,18 +7,27 @@ what people have submitted; a result names the control (``from_name``) and its o
 from __future__ import annotations
 
 from collections.abc import Sequence
+from reprlib import repr as short_repr
 from typing import Any
 from xml.sax.saxutils import quoteattr
 
 from noiselayer.data.labels import check_class_names
 from noiselayer.errors import InputError, list_some
-from noiselayer.interchange.review_items import ReviewItem, verdict
+from noiselayer.interchange.json_form import check_form
+from noiselayer.interchange.review_items import ReviewItem, decision
 from noiselayer.storage.review.decisions import Decision
 
 __all__ = ["decisions_from_label_studio", "label_studio_config", "to_label_studio"]
 
-_CONTROL, _OBJECT = "label", "sample"
+CONTROL, _OBJECT = "label", "sample"
 _KEYS = ("noiselayer_sample", "noiselayer_id", "given_label", "suggested_label")
+# What is read of an export; projects may ask for more, and relations have no control.
+_TASK = {
+    "data": dict(zip(_KEYS, (int, str, str, str), strict=True)),
+    "annotations?": [{"result?": [{"from_name?": str}]}],
+}
+_ANSWER = {"value": {"choices": [str]}}
+_ADVICE = "Correct it in Label Studio, and export the project as JSON again."
 
 
 def to_label_studio(
@@ -50,7 +59,7 @@ def to_label_studio(
         kind, shown = ("image", item.image) if item.image is not None else ("text", item.text)
         values = (item.sample, item.id, item.given_label, item.suggested_label)
         result = {
-            "from_name": _CONTROL,
+            "from_name": CONTROL,
             "to_name": _OBJECT,
             "type": "choices",
             "value": {"choices": [item.suggested_label]},
@@ -99,7 +108,7 @@ def label_studio_config(class_names: Sequence[str], kind: str = "image") -> str:
             "<View>",
             '  <Header value="Labelled: $given_label. Suggested: $suggested_label."/>',
             f'  <{tag} name="{_OBJECT}" value="${kind}"/>',
-            f'  <Choices name="{_CONTROL}" toName="{_OBJECT}" choice="single" required="true">',
+            f'  <Choices name="{CONTROL}" toName="{_OBJECT}" choice="single" required="true">',
             *choices,
             "  </Choices>",
             "</View>",
@@ -125,7 +134,8 @@ def decisions_from_label_studio(tasks: Sequence[dict[str, Any]]) -> list[Decisio
     """
     decisions = []
     for place, task in enumerate(tasks, start=1):
-        where = f"task {task.get('id', place) if isinstance(task, dict) else place}"
+        number = task.get("id") if isinstance(task, dict) else None
+        where = f"task {number if isinstance(number, int | str) else place}"
         if not isinstance(task, dict) or not isinstance(task.get("data"), dict):
             raise InputError(
                 f"{where} has no data; export the project as JSON (not as JSON-MIN, CSV or another format)."
@@ -136,6 +146,7 @@ def decisions_from_label_studio(tasks: Sequence[dict[str, Any]]) -> list[Decisio
             raise InputError(
                 f"{where} lacks {list_some(missing)} in its data: it does not come from noiselayer export-review."
             )
+        check_form(task, _TASK, where, _ADVICE)
         chosen = {
             label
             for annotation in task.get("annotations") or []
@@ -147,20 +158,21 @@ def decisions_from_label_studio(tasks: Sequence[dict[str, Any]]) -> list[Decisio
                 f"people disagree about {where} (sample {data[_KEYS[0]]}): {list_some(sorted(chosen))}. Settle it in "
                 "Label Studio, delete the other annotations, and export again."
             )
-        sample, name, given, suggested = (data[key] for key in _KEYS)
-        for label in chosen:
-            decisions.append(
-                Decision(int(sample), str(name), str(given), verdict(given, suggested, label), label)
-            )
+        decisions += [decision(data, data["suggested_label"], label) for label in chosen]
     return decisions
 
 
 def _choices(result: Sequence[dict[str, Any]], where: str) -> list[str]:
-    """The class that an annotation chooses; none if nothing was chosen."""
-    found = [one["value"]["choices"] for one in result if one.get("type") == "choices"]
-    if len(found) > 1:
-        found = [one["value"]["choices"] for one in result if one.get("from_name") == _CONTROL]
-    labels = [str(label) for choices in found for label in choices]
+    """The class that an annotation chooses; none if nothing was chosen, or something else than the class."""
+    answers = [one for one in result if one.get("from_name") == CONTROL]
+    for answer in answers:
+        if answer.get("type") != "choices":
+            raise InputError(
+                f"{where} answers {CONTROL!r} by {short_repr(answer.get('type'))}, not by 'choices': its project has "
+                "another interface than the one that noiselayer export-review writes beside the tasks."
+            )
+        check_form(answer, _ANSWER, f"{where}, {CONTROL!r}", _ADVICE)
+    labels = [label for answer in answers for label in answer["value"]["choices"]]
     if len(labels) > 1:
         raise InputError(
             f"{where} has more than one class: {list_some(labels)}. A label is one class; correct it in Label Studio."

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from noiselayer.errors import InputError
 from noiselayer.interchange.fiftyone import decisions_from_fiftyone
-from noiselayer.interchange.label_studio import decisions_from_label_studio
+from noiselayer.interchange.label_studio import CONTROL, decisions_from_label_studio
 from noiselayer.storage.review import Decision, read_decisions
 
 __all__ = ["read_review"]
@@ -39,7 +39,7 @@ def read_review(path: str | Path) -> list[Decision]:
         return read_decisions(path)
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"cannot read the decisions {path}: {error}.") from error
     if isinstance(content, dict) and "samples" not in content:
         return read_decisions(path)
@@ -53,5 +53,6 @@ def read_review(path: str | Path) -> list[Decision]:
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
     if not decisions:
-        raise InputError(f"{path} holds no decisions; review some labels and export them again.")
+        what = f" Only answers of the control {CONTROL!r} count." if isinstance(content, list) else ""
+        raise InputError(f"{path} holds no decisions; review some labels and export them again.{what}")
     return decisions

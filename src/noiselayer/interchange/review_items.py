@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from noiselayer.storage.review.decisions import Decision
 
 if TYPE_CHECKING:
     from noiselayer.report.content import Suspect
 
-__all__ = ["ReviewItem", "review_items", "verdict"]
+__all__ = ["ReviewItem", "decision", "review_items"]
 
 
 @dataclass(frozen=True)
@@ -68,12 +70,13 @@ def review_items(
     return items
 
 
-def verdict(given_label: str, suggested_label: str | None, new_label: str) -> str:
-    """What a chosen label says of the suggestion: "reject" keeps the given one, "accept" takes it, else "pick".
+def decision(item: Mapping[str, Any], suggested_label: str, new_label: str) -> Decision:
+    """What choosing a label says of an exported item: "reject" keeps the given one, "accept" takes the suggestion.
 
-    >>> verdict("cat", "dog", "dog"), verdict("cat", "dog", "cat"), verdict("cat", "dog", "bird")
-    ('accept', 'reject', 'pick')
+    >>> item = {"noiselayer_sample": 7, "noiselayer_id": "7", "given_label": "cat"}
+    >>> [decision(item, "dog", label).kind for label in ("dog", "cat", "bird")]
+    ['accept', 'reject', 'pick']
     """
-    if new_label == given_label:
-        return "reject"
-    return "accept" if new_label == suggested_label else "pick"
+    given = item["given_label"]
+    kind = "reject" if new_label == given else "accept" if new_label == suggested_label else "pick"
+    return Decision(item["noiselayer_sample"], item["noiselayer_id"], given, kind, new_label)

@@ -109,7 +109,7 @@ def _completed(row: dict[str, Any]) -> dict[str, Any]:
 def _from_json(path: Path) -> list[dict[str, Any]]:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"cannot read the decisions {path}: {error}.") from error
     rows = content.get("decisions") if isinstance(content, dict) else None
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
