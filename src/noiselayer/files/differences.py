@@ -12,10 +12,8 @@ from noiselayer.errors import list_some
 def differences(before: Mapping[str, Any], now: Mapping[str, Any], *, at_most: int = 5) -> str:
     """Name the entries of two descriptions that are not the same; empty if there are none.
 
-    Args:
-        before: As it was read back from a file: nested dicts of plain types. An entry that is missing is None.
-        now: The same of the job at hand; what JSON would make of it counts, so tuples are lists.
-        at_most: So many are named, the others counted.
+    Both are nested dicts of plain types, one read back from a file, so what JSON would make of the other counts: tuples
+    are lists. An entry that is missing is None.
 
     >>> differences({"options": {"seed": 0, "sizes": [1]}}, {"options": {"seed": 1, "sizes": (1,)}})
     'options.seed was 0, now 1'

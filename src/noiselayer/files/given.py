@@ -10,16 +10,7 @@ from noiselayer.errors import InputError, argument, nearest
 
 
 def existing_file(path: Path, what: str = "file") -> None:
-    """Raise unless ``path`` is a regular file: a pipe would be waited for without end.
-
-    Raises:
-        InputError: If it is missing, a folder, or something that is no file; the nearest name is offered.
-
-    >>> existing_file(Path("nowhere.csv"), "file of labels")
-    Traceback (most recent call last):
-    ...
-    noiselayer.errors.InputError: there is no file of labels nowhere.csv.
-    """
+    """Raise unless ``path`` is a regular file: a pipe would be waited for without end. The nearest name is offered."""
     if os.path.isfile(path):  # noqa: PTH113 - Path.is_file() raises on names that are too long
         return
     if os.path.exists(path):  # noqa: PTH110
@@ -35,21 +26,7 @@ def existing_file(path: Path, what: str = "file") -> None:
 def check_not_read(outputs: Iterable[Path], inputs: Iterable[str | Path | None]) -> None:
     """Raise if a result would be written over what it is made from; leave to write over files is no leave for that.
 
-    Args:
-        outputs: Files or folders to be written.
-        inputs: What is read, by path; folders with all that is in them. The same file under another name
-            (a link) counts.
-
-    Raises:
-        InputError: It names the file.
-
-    >>> import tempfile
-    >>> path = Path(tempfile.mkdtemp()) / "data.csv"
-    >>> path.touch()
-    >>> check_not_read([path], [path])
-    Traceback (most recent call last):
-    ...
-    noiselayer.errors.InputError: .../data.csv is read here, so it cannot be written too; name another with out.
+    Folders count with all that is in them, and the same file under another name (a link).
     """
     read = [Path(given) for given in inputs if given is not None]
     for out in outputs:
@@ -65,11 +42,7 @@ def check_not_read(outputs: Iterable[Path], inputs: Iterable[str | Path | None])
 
 
 def is_inside(path: Path, folder: Path) -> bool:
-    """Whether a path leads into a folder, links followed.
-
-    >>> is_inside(Path("a/b.csv"), Path("c"))
-    False
-    """
+    """Whether a path leads into a folder, links followed."""
     if not os.path.isdir(folder):  # noqa: PTH112
         return False
     return any(_same(parent, folder) for parent in Path(os.path.realpath(path)).parents)

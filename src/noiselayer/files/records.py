@@ -13,25 +13,14 @@ from noiselayer.files.whole_file import whole_file
 
 
 def write_json(path: Path, content: dict[str, Any]) -> None:
-    """Write a dict of plain types; a number that JSON lacks (nan, infinity) is an error.
-
-    >>> import tempfile
-    >>> path = Path(tempfile.mkdtemp()) / "a.json"
-    >>> write_json(path, {"a": 1})
-    >>> read_json(path)
-    {'a': 1}
-    """
+    """Write a dict of plain types; a number that JSON lacks (nan, infinity) is an error."""
     with whole_file(path) as beside:
         text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
         beside.write_text(text + "\n", encoding="utf-8")
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """Read a dict.
-
-    Raises:
-        InputError: If there is no such file, or something else in it.
-    """
+    """Read a dict."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:

@@ -9,16 +9,7 @@ from noiselayer.files.whole_file import is_unfinished
 
 
 def check_target(*files: Path, force: bool = False) -> None:
-    """Raise an error if one of several files cannot be written, or would be written over unasked.
-
-    Raises:
-        InputError: Says which, and what to do.
-
-    >>> check_target(Path("nowhere/labels.csv"))
-    Traceback (most recent call last):
-    ...
-    noiselayer.errors.InputError: there is no folder nowhere to write labels.csv into.
-    """
+    """Raise an error if one of several files cannot be written, or would be written over unasked."""
     for file in files:
         if file.is_dir() or (file.exists() and not force):
             raise InputError(
@@ -30,14 +21,7 @@ def check_target(*files: Path, force: bool = False) -> None:
 
 
 def content_of(folder: Path) -> list[str]:
-    """The names of what a folder holds, in order; what a killed process had begun does not count.
-
-    Raises:
-        InputError: If it is a file.
-
-    >>> content_of(Path("nowhere"))
-    []
-    """
+    """The names of what a folder holds, in order; what a killed process had begun does not count."""
     if folder.exists() and not folder.is_dir():
         raise InputError(f"the output folder {folder} is a file; name another with {argument('out')}.")
     names = sorted(file.name for file in folder.iterdir()) if folder.is_dir() else []
@@ -45,15 +29,7 @@ def content_of(folder: Path) -> list[str]:
 
 
 def check_target_folder(folder: Path, *, instead: str) -> None:
-    """Raise an error if a folder holds anything.
-
-    Args:
-        folder: Where results are to be written.
-        instead: What else can be done, after "Name another with out, or".
-
-    Raises:
-        InputError: If it does, or is a file.
-    """
+    """Raise an error if a folder holds anything; ``instead`` completes "Name another with out, or"."""
     content = content_of(folder)
     if content:
         raise InputError(

@@ -15,15 +15,7 @@ from noiselayer.errors import InputError
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
-    """A path beside ``path`` to write to, renamed to it at the end; after an error nothing is left.
-
-    >>> import tempfile
-    >>> path = Path(tempfile.mkdtemp()) / "a.txt"
-    >>> with whole_file(path) as beside:
-    ...     _ = beside.write_text("done")
-    >>> path.read_text(), [file.name for file in path.parent.iterdir()]
-    ('done', ['a.txt'])
-    """
+    """A path beside ``path`` to write to, renamed to it at the end; after an error nothing is left."""
     # The ending stays: what writes the file may choose its format by it. Each process has a name of its own.
     beside = path.with_name(f".{path.stem}.{uuid4().hex[:8]}.part{path.suffix}")
     try:
@@ -37,9 +29,7 @@ def whole_file(path: Path) -> Iterator[Path]:
 def whole_files(folder: Path, last: str) -> Iterator[Path]:
     """A folder to write several files to, which are moved to ``folder`` together at the end, or not at all.
 
-    Args:
-        folder: Where they go; files of the same names are replaced.
-        last: The file whose presence says that all are there: the old one goes first, the new one comes last.
+    The presence of the file ``last`` says that all are there: the old one goes first, the new one comes last.
 
     >>> import tempfile
     >>> folder = Path(tempfile.mkdtemp())
@@ -61,14 +51,7 @@ def whole_files(folder: Path, last: str) -> Iterator[Path]:
 
 @contextmanager
 def writing(what: str, then: str) -> Iterator[None]:
-    """Turn a full disk or a folder that nobody may write into into an error that says what to do.
-
-    Args:
-        what: What is written: a file or folder.
-        then: The end of the message: what is still whole, and how to go on.
-
-    Raises:
-        InputError: If it cannot be written.
+    """Turn a full disk or a folder that nobody may write into into an error; ``then`` says how to go on.
 
     >>> with writing("run/last.ckpt", "Make room and go on."):
     ...     raise OSError(errno.ENOSPC, "No space left on device")

@@ -16,17 +16,7 @@ class CosineStem(nn.Module):
     (2019, "How to train your ResNet 8: Bag of tricks") and Jordan (2024, arXiv:2404.00498) start from the
     principal components of the training set's patches instead and do not train them. The waves are nearly these
     components for any photographs, so no data are needed. Their negatives keep what a ReLU would cut off.
-
-    Args:
-        channels: Of the image.
-        filters: How many at most: an even number of them is made, at least 2, and none beyond all 16 waves per
-            channel and their negatives.
-
-    Attributes:
-        out_channels: How many were made.
-
-    >>> CosineStem(3, 32)(torch.zeros(1, 3, 8, 8)).shape, CosineStem(1, 64).out_channels
-    (torch.Size([1, 32, 4, 4]), 32)
+    ``out_channels`` of them are made: an even number up to ``filters``, and none beyond all 16 waves per channel.
     """
 
     weight: Tensor
@@ -50,23 +40,7 @@ def cosine_filters(channels: int, size: int) -> Tensor:
 
     The principal components of natural image patches are close to it, so projections on it are nearly
     uncorrelated. Over three colours the waves are brightness, red against blue, and green against both.
-
-    Args:
-        channels: C, of the image.
-        size: S, height and width of a patch in pixels.
-
-    Returns:
-        Shape (C * S * S, C, S, S), lowest frequencies first, and brightness before colour.
-
-    Raises:
-        ValueError: If one of them is below 1.
-
-    >>> cosine_filters(1, 2)[:2, 0]
-    tensor([[[ 0.5000,  0.5000],
-             [ 0.5000,  0.5000]],
-    <BLANKLINE>
-            [[ 0.5000, -0.5000],
-             [ 0.5000, -0.5000]]])
+    Shape (C * S * S, C, S, S), lowest frequencies first, and brightness before colour.
     """
     if channels < 1 or size < 1:
         raise ValueError(f"channels and size must be at least 1; got {channels} and {size}.")

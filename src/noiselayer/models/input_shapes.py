@@ -8,23 +8,13 @@ from noiselayer.errors import InputError
 
 
 def check_num_classes(num_classes: int) -> None:
-    """Raise InputError unless there are at least two classes.
-
-    >>> check_num_classes(10)
-    """
+    """Raise InputError unless there are at least two classes."""
     if num_classes < 2:
         raise InputError(f"num_classes must be at least 2; got {num_classes}.")
 
 
 def check_input_shape(input_shape: Sequence[int]) -> tuple[int, ...]:
-    """``input_shape`` as a tuple of positive sizes, one input's, without the batch.
-
-    Raises:
-        InputError: If it is empty or a size is not positive.
-
-    >>> check_input_shape([64])
-    (64,)
-    """
+    """``input_shape`` as a tuple of positive sizes, one input's, without the batch."""
     shape = tuple(input_shape)
     if not shape or min(shape) < 1:
         raise InputError(
@@ -35,14 +25,7 @@ def check_input_shape(input_shape: Sequence[int]) -> tuple[int, ...]:
 
 
 def check_image_shape(name: str, input_shape: Sequence[int], *, min_size: int = 8) -> tuple[int, int, int]:
-    """``input_shape`` as (channels, height, width) that the model called ``name`` can take.
-
-    Raises:
-        InputError: If it is not an image's shape, or an image smaller than ``min_size`` on a side.
-
-    >>> check_image_shape("paper", [3, 32, 32])
-    (3, 32, 32)
-    """
+    """``input_shape`` as (channels, height, width) that the model called ``name`` can take."""
     shape = check_input_shape(input_shape)
     if len(shape) != 3:
         raise InputError(

@@ -13,11 +13,7 @@ from noiselayer.models.input_shapes import check_image_shape, check_num_classes
 
 
 def torchvision_names() -> list[str]:
-    """The classifiers that the installed torchvision knows.
-
-    >>> "resnet18" in torchvision_names()
-    True
-    """
+    """The classifiers that the installed torchvision knows."""
     from torchvision import models
 
     return [str(name) for name in models.list_models(module=models)]  # without detection, video and the like
@@ -26,22 +22,7 @@ def torchvision_names() -> list[str]:
 def torchvision_classifier(
     name: str, num_classes: int, input_shape: Sequence[int], **options: Any
 ) -> nn.Module:
-    """One of :func:`torchvision_names` with random weights, for these classes and images.
-
-    Args:
-        name: As torchvision knows it.
-        num_classes: K, the outputs.
-        input_shape: (3, height, width).
-        **options: For torchvision's own function.
-
-    Raises:
-        InputError: If the images have not three channels, or are too small for the network.
-        TypeError: If torchvision's function does not take an option.
-
-    >>> model = torchvision_classifier("resnet18", 5, (3, 64, 64))
-    >>> model(torch.zeros(1, 3, 64, 64)).shape
-    torch.Size([1, 5])
-    """
+    """One of :func:`torchvision_names` with random weights, for these classes and images."""
     from torchvision import models
 
     check_num_classes(num_classes)

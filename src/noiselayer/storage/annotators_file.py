@@ -21,9 +21,6 @@ def write_annotator_figures(folder: Path, figures: dict[str, Any] | None) -> Non
 def read_annotator_figures(folder: Path) -> dict[str, Any] | None:
     """The figures in a folder, as version 0.1 wrote them too; None if there are none.
 
-    Raises:
-        InputError: If the file is damaged.
-
     >>> import tempfile
     >>> folder = Path(tempfile.mkdtemp())
     >>> write_json(folder / "sources.json", {"sources": [{"name": "ann"}]})

@@ -112,31 +112,6 @@ def save_audit(folder: str | Path, audit: SavedAudit) -> None:
     ``noise_matrix_standard_error.csv``  of every entry, where it is known
     ``annotators.json``                  how good each annotator is, where that was asked
     ===================================  =====================================================================
-
-    Args:
-        folder: Where; made if it is not there.
-        audit: What to write.
-
-    Raises:
-        InputError: If the folder cannot be written to.
-
-    >>> import tempfile
-    >>> import pandas as pd
-    >>> row = [[7, "a.png", 0, 1, 0.75, True, 0]]
-    >>> audit = SavedAudit(
-    ...     class_names=("cat", "dog"),
-    ...     probs_predict="given",
-    ...     num_samples=10,
-    ...     threshold=0.5,
-    ...     counts={"all": {"expected": 1.5, "low": 0.5, "high": 3.0, "flagged": 1}, "per_class": []},
-    ...     labels=pd.DataFrame(row, columns=list(LABEL_COLUMNS)),
-    ...     noise_matrix=torch.tensor([[0.75, 0.0], [0.25, 1.0]]),
-    ... )
-    >>> folder = Path(tempfile.mkdtemp())
-    >>> save_audit(folder, audit)
-    >>> back = load_audit(folder)
-    >>> back.labels["id"].tolist(), back.counts["all"]["expected"], back.noise_matrix[1, 0]
-    (['a.png'], 1.5, tensor(0.2500))
     """
     folder = Path(folder)
     try:
@@ -157,10 +132,6 @@ def save_audit(folder: str | Path, audit: SavedAudit) -> None:
 
 def load_audit(folder: str | Path) -> SavedAudit:
     """Read the folder that ``noiselayer audit`` has left.
-
-    Raises:
-        InputError: If there is no audit, a file in it is missing or damaged, or a newer version of this
-            program wrote it.
 
     >>> load_audit("nowhere")
     Traceback (most recent call last):

@@ -17,11 +17,7 @@ _PACKAGES = ("torch", "torchvision", "pytorch-lightning", "numpy", "pandas", "sc
 
 
 def versions() -> dict[str, str]:
-    """Versions of Python, of this package and of those that decide on a result.
-
-    >>> versions()["noiselayer"] == __version__
-    True
-    """
+    """Versions of Python, of this package and of those that decide on a result."""
     found = {"python": platform.python_version(), "noiselayer": __version__}
     for package in _PACKAGES:
         try:
@@ -32,11 +28,7 @@ def versions() -> dict[str, str]:
 
 
 def describe_hardware(hardware: Hardware) -> dict[str, Any]:
-    """The machine, and how it was used.
-
-    >>> describe_hardware(Hardware(accelerator="cpu"))["accelerator"]
-    'cpu'
-    """
+    """The machine, and how it was used."""
     cuda = torch.cuda.is_available()
     return {
         "machine": platform.machine(),
@@ -54,18 +46,10 @@ def describe_hardware(hardware: Hardware) -> dict[str, Any]:
 
 
 def evaluation_device(hardware: Hardware) -> torch.device:
-    """Where to ask the trained network: the first device of the kind that trained it.
-
-    >>> evaluation_device(Hardware(accelerator="cpu"))
-    device(type='cpu')
-    """
+    """Where to ask the trained network: the first device of the kind that trained it."""
     return device_of(hardware.accelerator)
 
 
 def is_first_process() -> bool:
-    """Whether this process writes: the first of those that Lightning, torchrun or SLURM have started.
-
-    >>> is_first_process()
-    True
-    """
+    """Whether this process writes: the first of those that Lightning, torchrun or SLURM have started."""
     return int(getattr(rank_zero_only, "rank", 0)) == 0

@@ -19,14 +19,6 @@ CORNER = "noisy \\ true"
 def write_noise_matrix(path: str | Path, noise_matrix: Tensor, class_names: Sequence[str]) -> None:
     r"""Write a noise matrix: a row per noisy label, a column per true class, names on both sides.
 
-    Args:
-        path: A .csv file.
-        noise_matrix: Shape (K, K), ``noise_matrix[j, i] = p(noisy = j | true = i)``, columns sum to 1.
-        class_names: The K names.
-
-    Raises:
-        ValueError: If ``noise_matrix`` is not a noise matrix of K classes.
-
     >>> import tempfile
     >>> path = Path(tempfile.mkdtemp()) / "noise_matrix.csv"
     >>> write_noise_matrix(path, torch.tensor([[0.75, 0.0], [0.25, 1.0]]), ["cat", "dog"])
@@ -41,21 +33,9 @@ def write_noise_matrix(path: str | Path, noise_matrix: Tensor, class_names: Sequ
 
 
 def write_entries(path: str | Path, values: Tensor, class_names: Sequence[str]) -> None:
-    r"""Write a value for every entry of a noise matrix, such as its standard error, in the same form.
+    """Write a value for every entry of a noise matrix, such as its standard error, in the same form; infinity is inf.
 
-    Args:
-        path: A .csv file.
-        values: Shape (K, K), row = noisy label, column = true class; infinity is written as inf.
-        class_names: The K names.
-
-    >>> import tempfile
-    >>> path = Path(tempfile.mkdtemp()) / "standard_error.csv"
-    >>> write_entries(path, torch.tensor([[0.5, torch.inf], [0.25, 2.0]]), ["cat", "dog"])
-    >>> print(path.read_text())
-    noisy \ true,cat,dog
-    cat,0.5,inf
-    dog,0.25,2
-    <BLANKLINE>
+    Shape (K, K), row = noisy label, column = true class.
     """
     # Nine digits give back every float32 exactly, seventeen every float64.
     digits = 17 if values.dtype == torch.float64 else 9
@@ -67,25 +47,10 @@ def write_entries(path: str | Path, values: Tensor, class_names: Sequence[str]) 
 
 
 def read_noise_matrix(path: str | Path, class_names: Sequence[str]) -> Tensor:
-    """Read a noise matrix in the order of ``class_names``.
+    """Read a noise matrix, shape (K, K), a column per true class, in the order of ``class_names``.
 
-    Args:
-        path: A file as :func:`write_noise_matrix` writes it, its classes in any order; or K lines of K
-            numbers without names, in the order of ``class_names``.
-        class_names: The K names.
-
-    Returns:
-        Shape (K, K), float32, a column per true class.
-
-    Raises:
-        InputError: If the file cannot be read, names other classes or is not a noise matrix.
-
-    >>> import tempfile
-    >>> path = Path(tempfile.mkdtemp()) / "q.csv"
-    >>> write_noise_matrix(path, torch.tensor([[0.75, 0.0], [0.25, 1.0]]), ["cat", "dog"])
-    >>> read_noise_matrix(path, ["dog", "cat"])
-    tensor([[1.0000, 0.2500],
-            [0.0000, 0.7500]])
+    The file is one that :func:`write_noise_matrix` writes, its classes in any order; or K lines of K numbers without
+    names, in the order of ``class_names``.
     """
     path = Path(path)
     cells = _read_cells(path)

@@ -104,14 +104,7 @@ class Predictions:
 
 
 def check_ending(path: Path) -> str:
-    """The ending of a file of predictions, before anything is computed for it.
-
-    Raises:
-        InputError: If nobody can write that.
-
-    >>> check_ending(Path("out.CSV"))
-    '.csv'
-    """
+    """The ending of a file of predictions, before anything is computed for it."""
     suffix = path.suffix.lower()
     if suffix not in (".csv", ".parquet"):
         raise InputError(f"predictions are written as .csv or .parquet, or to the screen as -; got {path}.")

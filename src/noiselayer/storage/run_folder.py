@@ -19,17 +19,7 @@ _COMPARED = (
 
 
 def read_description(folder: Path, name: str, *, job: str, resume: bool) -> dict[str, Any] | None:
-    """What a folder says of the job that was begun there; None for a new or empty folder.
-
-    Args:
-        folder: Where the job is to write.
-        name: The file that describes it.
-        job: "run" or "audit", for messages.
-        resume: Whether to go on with the job that lies there.
-
-    Raises:
-        InputError: If something else lies there, or a job that nobody asked to resume.
-    """
+    """What a folder says in its file ``name`` of the "run" or "audit" begun there; None for a new or empty folder."""
     if not resume:
         article = "an" if job[0] in "aeiou" else "a"
         other = f"go on with {article} {job} that was stopped there with {argument('resume')}"
@@ -46,17 +36,7 @@ def read_description(folder: Path, name: str, *, job: str, resume: bool) -> dict
 
 
 def check_same_job(folder: Path, job: str, before: dict[str, Any], now: dict[str, Any]) -> None:
-    """Raise an error that names what differs between the job that lies in a folder and the one asked for.
-
-    Raises:
-        InputError: If anything does.
-
-    >>> check_same_job(Path("out"), "run", {"seed": 0}, {"seed": 1})
-    Traceback (most recent call last):
-    ...
-    noiselayer.errors.InputError: the run in out was started otherwise, so it cannot be resumed: seed was 0, now 1.
-    Start it as it was, or name another folder with out.
-    """
+    """Raise an error that names what differs between the job that lies in a folder and the one asked for."""
     differing = differences(before, now)
     if differing:
         raise InputError(
@@ -66,24 +46,7 @@ def check_same_job(folder: Path, job: str, before: dict[str, Any], now: dict[str
 
 
 class RunFolder:
-    """A folder that one run writes into.
-
-    Args:
-        path: Where; made when the run begins.
-        resume: Go on with the run that lies there, if there is one.
-
-    Raises:
-        InputError: If something else lies there, or a run that nobody asked to resume.
-
-    Attributes:
-        path: Where.
-        config: Of the run that lies there; None for a new one.
-
-    >>> import tempfile
-    >>> folder = RunFolder(Path(tempfile.mkdtemp()) / "run", resume=False)
-    >>> folder.config is None, folder.path.exists()
-    (True, False)
-    """
+    """The folder of a run; ``config`` is that of the run that lies there, None for a new one."""
 
     def __init__(self, path: str | Path, *, resume: bool) -> None:
         self.path = Path(path)
@@ -102,11 +65,7 @@ class RunFolder:
         return metrics.is_file() and bool(read_json(metrics).get("finished"))
 
     def check_same(self, config: dict[str, Any]) -> None:
-        """Raise an error that names what differs between the run that lies here and the one asked for.
-
-        Raises:
-            InputError: If anything differs that changes the result; paths and devices may.
-        """
+        """Raise an error that names what differs from the run that lies here and changes the result."""
         if self.config is None:
             return
         if self.config.get("format") != config.get("format"):
@@ -118,11 +77,7 @@ class RunFolder:
         check_same_job(self.path, "run", _compared(self.config), _compared(config))
 
     def begin(self, config: dict[str, Any]) -> None:
-        """Make the folder, if need be, and write what the run is; a run that goes on keeps what is written there.
-
-        Raises:
-            InputError: If the folder cannot be made or written to.
-        """
+        """Make the folder, if need be, and write what the run is; a run that goes on keeps what is written there."""
         missing = [folder for folder in (self.path, *self.path.parents) if not folder.exists()]
         try:
             self.path.mkdir(parents=True, exist_ok=True)

@@ -21,15 +21,7 @@ _IN_MEMORY = 2 << 30  # bytes of decoded images that are kept instead of read ag
 
 @dataclass(frozen=True)
 class RunSets:
-    """What was read.
-
-    Attributes:
-        noisy: Samples and noisy labels, without those that stand in ``clean`` too.
-        clean: Samples and trusted labels to train with, or None.
-        outside: Samples from outside the classes, or None; without labels.
-        test: Samples with trusted labels, for reading only, or None.
-        dropped: How many of the noisy samples were left out because they stand in ``clean``.
-    """
+    """What was read: ``noisy`` is without the ``dropped`` samples in ``clean`` too; ``outside`` has no labels."""
 
     noisy: LabeledData
     clean: LabeledData | None = None
@@ -72,31 +64,7 @@ def read_sets(
     test: str | None = None,
     test_labels: str | None = None,
 ) -> RunSets:
-    """Read all sets and check that they fit together.
-
-    Args:
-        reading: Where the noisy data are, and how to read them; the other sets are read as they are.
-        clean: Data with trusted labels to train with.
-        clean_labels: Where those labels are; under the same name if None.
-        outside: Data from outside the classes; labels in it are not read.
-        overlapping: What to do with samples that stand in the noisy and in the clean set.
-        test: Data with trusted labels, for reading only.
-        test_labels: Where those labels are; under the same name if None.
-
-    Raises:
-        InputError: If one cannot be read, or they do not fit together.
-
-    >>> import tempfile
-    >>> from pathlib import Path
-    >>> folder = Path(tempfile.mkdtemp())
-    >>> np.savez(folder / "noisy.npz", x=np.eye(5), y=[0, 0, 1, 1, 1], class_names=["cat", "dog"])
-    >>> np.savez(folder / "clean.npz", x=np.eye(5)[3:], y=[0, 1])
-    >>> read_sets(Reading(str(folder / "noisy.npz")), clean=str(folder / "clean.npz"))
-    Traceback (most recent call last):
-    ...
-    noiselayer.errors.InputError: the clean set (...) has one sample of each class, so none can be held out for
-    validation; add some.
-    """
+    """Read all sets and check that they fit together; the other sets are read as the noisy one is."""
     for labels, data, name in ((clean_labels, clean, "clean"), (test_labels, test, "test")):
         if labels is not None and data is None:
             raise InputError(f"--{name}-labels says where the labels of --{name} are; give that too.")

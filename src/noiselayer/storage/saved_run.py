@@ -33,7 +33,7 @@ def save_run(
     metrics: dict[str, Any],
     draw: Callable[[Path], None] = lambda folder: None,
 ) -> None:
-    """Write everything a run leaves, all of it or nothing, ``metrics.json`` last.
+    """Write everything a run leaves, all of it or nothing, ``metrics.json`` last; ``draw`` may add files to them.
 
     ===============================  =========================================================================
     weights.safetensors              the network, without Q
@@ -47,13 +47,6 @@ def save_run(
     noise_matrix_standard_error.csv  of every entry of Q where it was measured (estimated, refined: as measured)
     curves.csv                       an epoch a row, of all stages
     ===============================  =========================================================================
-
-    Args:
-        folder: Where; it exists.
-        trained: What training left.
-        config: See :func:`noiselayer.jobs.train_prepare.run_config`.
-        metrics: See :func:`summarize`.
-        draw: Given a folder whose files go with the others, all or none; adds pictures, say.
     """
     with whole_files(folder, "metrics.json") as together:
         _write_all(together, trained, config, metrics)
@@ -89,15 +82,7 @@ def _write_all(
 def summarize(trained: TrainedClassifier, sets: RunSets, device: torch.device) -> dict[str, Any]:
     """The figures of a run.
 
-    Args:
-        trained: What training left.
-        sets: What it was trained on.
-        device: Where to ask the network for the shares of the classes.
-
-    Returns:
-        Among others ``noise_floor`` (nats, see :func:`noiselayer.noise_floor`) and ``wrong_labels``: the share of wrong
-        labels that Q implies for the classes that the network sees in the validation samples, and, where the
-        noise was measured, ``estimate``: how, and what is to be known before its matrix is used.
+    ``wrong_labels`` is the share that Q implies for the classes that the network sees in the validation samples.
     """
     last, options = trained.stages[-1], trained.options
     validation = sets.noisy.subset(trained.splits["validation"])
@@ -140,13 +125,7 @@ def summarize(trained: TrainedClassifier, sets: RunSets, device: torch.device) -
 
 
 def trusted_error(trained: TrainedClassifier, test: LabeledData, device: torch.device) -> dict[str, Any]:
-    """The share of wrong predictions on trusted labels, with its standard error; for reading only.
-
-    Args:
-        trained: What training left.
-        test: Samples and their trusted labels.
-        device: Where to ask the network.
-    """
+    """The share of wrong predictions on trusted labels, with its standard error; for reading only."""
     assert test.labels is not None
     predicted = predict_logits(trained.network, test.inputs, device=device).argmax(dim=1)
     trained.network.cpu()

@@ -11,29 +11,9 @@ from noiselayer.choices import Augmentation, check_choice
 def augment(images: Tensor, augmentation: Augmentation, *, shift: float = 0.125) -> Tensor:
     """Shift every image by a few pixels up to ``shift`` of its size; "flip-shift" also mirrors every second one.
 
+    Images and result have shape (N, C, H, W), the result in channels-last order in memory unless nothing was done.
     What moves in from outside is the image reflected at its border. Each sample draws its own shift, from torch's
     generator of the images' device. The whole batch is one indexed read, whatever the type of its numbers.
-
-    Args:
-        images: Shape (N, C, H, W).
-        augmentation: "none" (the images as they are), "shift", or "flip-shift" (left and right change places in half
-            of them: not for digits, letters or signs).
-        shift: The largest shift, as a share of height and width: 0.125 is 4 pixels of 32.
-
-    Returns:
-        Shape (N, C, H, W), of the same type; in channels-last order in memory, unless nothing was done.
-
-    Raises:
-        ValueError: If the augmentation is unknown, the images have not four dimensions, or ``shift`` is not in [0, 1).
-
-    >>> image = torch.arange(4.0).reshape(1, 1, 1, 4)
-    >>> augment(image, "none").equal(image)
-    True
-    >>> _ = torch.manual_seed(0)
-    >>> augment(image.expand(3, 1, 1, 4), "flip-shift", shift=0.3)[:, 0, 0]
-    tensor([[2., 1., 0., 1.],
-            [0., 1., 2., 3.],
-            [2., 1., 0., 1.]])
     """
     check_choice("augmentation", augmentation, Augmentation)
     if augmentation == "none":

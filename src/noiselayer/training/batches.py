@@ -42,18 +42,7 @@ class Part:
 
 
 class JoinedDataset(Dataset[Batch]):
-    """Several parts, one after the other, as one dataset that fetches whole batches.
-
-    Args:
-        parts: Samples of the same shape.
-
-    >>> from noiselayer.data import ArrayInputs
-    >>> noisy = Part(ArrayInputs(torch.zeros(3, 2)), torch.tensor([0, 1, 1]), Trust.NOISY)
-    >>> clean = Part(ArrayInputs(torch.ones(1, 2)), torch.tensor([0]), Trust.CLEAN)
-    >>> inputs, labels, trust = JoinedDataset([noisy, clean]).__getitems__([3, 1])
-    >>> labels, trust
-    (tensor([0, 1]), tensor([1, 0]))
-    """
+    """Several parts, one after the other, as one dataset that fetches whole batches."""
 
     def __init__(self, parts: Sequence[Part]) -> None:
         self.parts = list(parts)
@@ -103,18 +92,6 @@ class EpochSampler(DistributedSampler[int]):
 
     Of P processes each takes every P-th sample of that one order: their batches together are the batch
     that one process would take. (Lightning knows by the type that it need not shuffle and cut it once more.)
-
-    Args:
-        num_samples: N.
-        seed: Of the order; epoch e shuffles with ``(seed, e)``.
-
-    >>> sampler = EpochSampler(4, seed=0)
-    >>> first = list(sampler)
-    >>> sampler.set_epoch(1)
-    >>> second = list(sampler)
-    >>> sampler.set_epoch(0)
-    >>> first == list(sampler), sorted(second)
-    (True, [0, 1, 2, 3])
     """
 
     def __init__(self, num_samples: int, *, seed: int) -> None:  # nothing of the base's is needed
@@ -143,16 +120,6 @@ class AlternatingSampler(EpochSampler):
     """A batch of clean samples, a batch of the others, and so on (§4.2), until the larger side is used up once.
 
     The smaller side starts over, in a new order, as often as needed.
-
-    Args:
-        trust: Shape (N,), values of :class:`Trust`.
-        batch_size: Samples in each batch.
-        seed: Of the orders.
-
-    >>> sampler = AlternatingSampler(torch.tensor([0, 0, 0, 0, 1, 1]), 2, seed=0)
-    >>> order = list(sampler)
-    >>> sorted(order[:2]), sorted(order[2:4] + order[6:8])
-    ([4, 5], [0, 1, 2, 3])
     """
 
     def __init__(self, trust: Tensor, batch_size: int, *, seed: int) -> None:
@@ -191,15 +158,7 @@ def make_loader(
     num_workers: int = 0,
     alternating: bool = False,
 ) -> DataLoader[Batch]:
-    """A loader of :data:`Batch`; shuffled, and without a last odd batch, if a seed is given.
-
-    With ``alternating``, shuffled batches are clean and not clean in turn (:class:`AlternatingSampler`).
-
-    >>> from noiselayer.data import ArrayInputs
-    >>> part = Part(ArrayInputs(torch.zeros(5, 2)), torch.zeros(5, dtype=torch.long), Trust.NOISY)
-    >>> [len(labels) for _, labels, _ in make_loader([part], batch_size=2)]
-    [2, 2, 1]
-    """
+    """A loader of :data:`Batch`; shuffled, and without a last odd batch, if a seed is given."""
     dataset = JoinedDataset(parts)
     shuffle = shuffle_seed is not None
     size = min(batch_size, len(dataset))

@@ -33,21 +33,7 @@ def save_weights(module: nn.Module, path: Path) -> None:
 
 
 class StageFolder:
-    """Where a stage leaves its checkpoint while it runs, and its weights and record at the end.
-
-    Args:
-        path: The folder; made when something is written.
-        identity: Plain types that tell this stage from others; see :func:`stage_identity`.
-
-    >>> import tempfile
-    >>> folder = StageFolder(Path(tempfile.mkdtemp()) / "main", {"stage": "main"})
-    >>> network = nn.Linear(2, 3)
-    >>> folder.record(network) is None, folder.checkpoint() is None
-    (True, True)
-    >>> folder.finish(network, {"epochs": 3})
-    >>> folder.record(nn.Linear(2, 3))
-    {'epochs': 3}
-    """
+    """Where a stage leaves its checkpoint while it runs, and its weights and record at the end."""
 
     def __init__(self, path: Path, identity: dict[str, Any]) -> None:
         self.path = path
@@ -59,11 +45,7 @@ class StageFolder:
         return self.path / "last.ckpt"
 
     def record(self, module: nn.Module) -> dict[str, Any] | None:
-        """What :meth:`finish` kept, with the weights loaded into ``module``; None if the stage has not ended.
-
-        Raises:
-            InputError: If the files are damaged, or those of another stage.
-        """
+        """What :meth:`finish` kept, with the weights loaded into ``module``; None if the stage has not ended."""
         path = self.path / "result.json"
         if not path.exists():
             return None
@@ -81,11 +63,7 @@ class StageFolder:
         return dict(record)
 
     def checkpoint(self) -> Path | None:
-        """The checkpoint to go on from, or None; it has been looked at, without executing anything in it.
-
-        Raises:
-            InputError: If it is damaged, holds anything but numbers and plain types, or is of another stage.
-        """
+        """The checkpoint to go on from, or None; it has been looked at, without executing anything in it."""
         if not self.last.exists():
             return None
         try:
@@ -102,11 +80,7 @@ class StageFolder:
         return self.last
 
     def finish(self, module: nn.Module, record: dict[str, Any]) -> None:
-        """Keep the weights first, the record last: a stage with a record is whole.
-
-        Raises:
-            InputError: If the disk is full, say; the checkpoint is still there then.
-        """
+        """Keep the weights first, the record last: a stage with a record is whole."""
         with writing(str(self.path), _GO_ON):
             self.path.mkdir(parents=True, exist_ok=True)
             with whole_file(self.path / "weights.safetensors") as beside:
@@ -145,12 +119,6 @@ class WholeCheckpoints(TorchCheckpointIO):
 
     Lightning's own go through a temporary file in another folder; where that is another disk, they are copied,
     and a kill in the middle leaves half a checkpoint in place of the last good one.
-
-    Args:
-        identity: Plain types that tell the stage from others.
-
-    >>> WholeCheckpoints({"stage": "main"}).identity
-    {'stage': 'main'}
     """
 
     def __init__(self, identity: dict[str, Any]) -> None:
@@ -159,11 +127,7 @@ class WholeCheckpoints(TorchCheckpointIO):
     def save_checkpoint(
         self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any | None = None
     ) -> None:
-        """Write the file whole.
-
-        Raises:
-            InputError: If it cannot be written; the last one is still there then.
-        """
+        """Write the file whole; if that fails, the last one is still there."""
         with writing(str(path), _GO_ON):
             Path(path).parent.mkdir(parents=True, exist_ok=True)
             content = io.BytesIO()  # straight to a full disk torch fails without the system's reason
@@ -191,17 +155,7 @@ def stage_identity(
 ) -> dict[str, Any]:
     """What tells a stage from others whose checkpoint it must not go on from, as plain types.
 
-    Args:
-        name: Of the stage.
-        module: What is trained; names and shapes of its parameters count, not their values.
-        train: Samples to train on; their number, labels and shape count.
-        validation: Samples to validate on, likewise.
-        **settings: Epochs, batch size, seed and the like.
-
-    >>> part = Part([torch.zeros(2)], torch.tensor([1]), 0)
-    >>> one, other = (stage_identity("main", nn.Linear(2, 2), [part], [], seed=s) for s in (0, 1))
-    >>> [key for key in one if one[key] != other[key]]
-    ['seed']
+    Of the module names and shapes of its parameters count, not their values.
     """
     shapes = {name: list(value.shape) for name, value in module.state_dict().items()}
     network = hashlib.blake2b(json.dumps(shapes, sort_keys=True).encode(), digest_size=8).hexdigest()

@@ -20,16 +20,11 @@ from noiselayer.training.start import stratified_folds
 
 @dataclass(frozen=True, eq=False)
 class CrossFit:
-    """What the models of all folds say of the samples that they have not seen.
+    """What the models of all folds say of the samples that they have not seen, ``logits`` of shape (N, K).
 
-    Attributes:
-        logits: Shape (N, K), float32.
-        fold_of: Shape (N,), which model was not trained on each sample.
-        probs_predict: "given" where the models repeat the labels, "true" where they were trained through a noise
-            matrix.
-        noise_matrix: Shape (K, K), the mean of the folds' (columns = true classes); None for "given".
-        standard_error: Of its entries, shape (K, K): how far the folds differ; None for "given".
-        interrupted: Stopped by the user before the last fold's end; the logits are incomplete.
+    ``fold_of`` says which model was not trained on each sample. Where the models were trained through a noise matrix,
+    ``noise_matrix`` is the mean of the folds' and ``standard_error`` how far they differ. If ``interrupted``, the
+    logits are incomplete.
     """
 
     logits: Tensor
@@ -59,22 +54,9 @@ def cross_fit(
 ) -> CrossFit:
     """Train a model per fold on all other folds, and ask it about its own.
 
-    Args:
-        data: Samples and noisy labels.
-        options: How each model is trained; method "normal" gives probabilities of the noisy label, those that
-            train through a noise matrix give probabilities of the true class.
-        folds: How many, at least 2.
-        clean: Samples with trusted labels, for every fold.
-        noise_matrix: Shape (K, K), for the method "known".
-        hardware: Devices and precision.
-        folder: Where folds leave checkpoints, ``fold-0``, ``fold-1``, ...; a finished one is not trained
-            again, one that was stopped goes on.
-        device: Where to ask the trained models.
-        on_stage: Told in words what begins.
-
-    Raises:
-        InputError: If a class has a single sample, or the data cannot be trained on.
-        ValueError: If ``folds`` is below 2, or as in :func:`noiselayer.training.fit_classifier`.
+    Method "normal" gives probabilities of the noisy label, those that train through a noise matrix give probabilities
+    of the true class. Folds leave checkpoints in ``fold-0``, ``fold-1``, ... of ``folder``: a finished one is not
+    trained again, one that was stopped goes on.
 
     >>> from noiselayer.data import from_arrays
     >>> from noiselayer.training import default_options

@@ -14,11 +14,8 @@ from noiselayer.training.phases import find_noise_layer
 class CurveRecorder(KeptState, Callback):
     """Collects losses and the state of Q after every epoch.
 
-    Each row has ``epoch``, ``train_loss``, ``val_loss``, ``noise_trace`` (tr(Q) / K, the mean share of right
-    labels that Q believes in), ``noise_learning`` (1 while Q learns), ``learning_rate`` and ``seconds``.
-
-    >>> CurveRecorder().rows
-    []
+    ``noise_trace`` is tr(Q) / K, the mean share of right labels that Q believes in; ``noise_learning`` is 1 while Q
+    learns.
     """
 
     kept = ("rows", "seconds")

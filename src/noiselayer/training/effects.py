@@ -22,24 +22,7 @@ def learns_by_gradient(options: TrainingOptions) -> bool:
 def check_effects(
     options: TrainingOptions, given: Collection[str], *, clean: bool = False, outside: bool = False
 ) -> None:
-    """Raise an error if one of the options given would change nothing here.
-
-    Args:
-        options: All of them; the method is not "auto" any more.
-        given: Names of those that somebody has chosen, of the optimization too.
-        clean: Whether there is a clean set.
-        outside: Whether there are samples from outside the classes.
-
-    Raises:
-        InputError: Says where the option acts.
-
-    >>> check_effects(TrainingOptions("learned"), ["trace_penalty"])
-    Traceback (most recent call last):
-    ...
-    noiselayer.errors.InputError: trace_penalty acts only while the noise matrix learns by gradient, which it does not
-    do here (method 'learned', start 'features'). Use method 'refined', or 'learned' with noise_trainable=True,
-    start='identity' or fresh_network=False; or leave it out.
-    """
+    """Raise an error if one of the options ``given``, names that somebody has chosen, would change nothing here."""
     method = options.method
     measures = method in ("estimated", "refined")
     trains_on_clean = clean and options.train_on_clean

@@ -39,20 +39,10 @@ class NonFiniteLossError(InputError):
 
 
 class FiniteLoss(KeptState, Callback):
-    """Looks at the loss of every training batch, and stops or counts.
+    """Looks at the loss of every training batch, and stops or, where the module skips (:class:`SkipNonFinite`), counts.
 
     On a GPU the answer is read one step later, when it has arrived: asking at once would make the processor wait
     for every step. The samples are found again from the sampler, whose order the seed and the epoch decide.
-
-    Args:
-        train: The parts that are trained on, in the order of the loader.
-        on_nonfinite: "stop", or "skip" where the module skips (:class:`SkipNonFinite`) and this only counts.
-
-    Attributes:
-        skipped: Batches left out so far.
-
-    >>> FiniteLoss([], "stop").skipped
-    0
     """
 
     kept = ("skipped",)
@@ -76,11 +66,7 @@ class FiniteLoss(KeptState, Callback):
         self._batch = batch_idx
 
     def on_before_backward(self, trainer: pl.Trainer, pl_module: pl.LightningModule, loss: Tensor) -> None:
-        """Look at this batch's loss before a step is made with it, or at the last one's.
-
-        Raises:
-            NonFiniteLossError: If it is not a number and that is to stop the run.
-        """
+        """Look at this batch's loss before a step is made with it, or at the last one's."""
         loss = loss.detach()
         learned = any(
             p.requires_grad for m in pl_module.modules() if isinstance(m, NoiseLayer) for p in m.parameters()
@@ -101,11 +87,7 @@ class FiniteLoss(KeptState, Callback):
             self.skipped += 1
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """The last batch's loss, and whether any batch was left.
-
-        Raises:
-            NonFiniteLossError: If the last loss is not a number, or every batch was skipped.
-        """
+        """The last batch's loss, and whether any batch was left."""
         earlier, self._earlier = self._earlier, None
         if earlier is not None and not torch.isfinite(earlier[0]):
             self._stop(trainer, *earlier)
@@ -133,15 +115,6 @@ class SkipNonFinite:
 
     This asks for the loss at once, which on a GPU makes the processor wait for every step. With several processes a
     batch is left out by all of them if one of them must: else their weights would part.
-
-    Args:
-        module: Whose buffers are put back.
-
-    >>> network = torch.nn.BatchNorm1d(1)
-    >>> skip = SkipNonFinite(network)
-    >>> loss = network(torch.tensor([[1.0], [float("nan")]])).sum()
-    >>> skip.must(loss, None), network.running_mean
-    (True, tensor([0.]))
     """
 
     def __init__(self, module: torch.nn.Module) -> None:

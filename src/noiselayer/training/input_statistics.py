@@ -12,12 +12,8 @@ from noiselayer.data.pieces import samples_at_a_time
 def input_statistics(inputs: Inputs, *, max_samples: int = 10_000) -> tuple[list[float], list[float]]:
     """Mean and standard deviation per channel (images) or per feature (vectors), in the inputs' own units.
 
-    Args:
-        inputs: N samples.
-        max_samples: Read at most so many, evenly spaced, so that a set larger than memory costs one short pass.
-
-    Returns:
-        Two lists, of C channels or D features. Encoded tables are standardised already: zeros and ones.
+    At most ``max_samples`` are read, evenly spaced, so that a set larger than memory costs one short pass.
+    Encoded tables are standardised already: zeros and ones.
 
     >>> import numpy as np
     >>> from noiselayer.data import ArrayInputs

@@ -16,12 +16,6 @@ class TrainingInterrupted(BaseException):
 
     Lightning ends the whole program when it sees a KeyboardInterrupt; this one it hands on. Like that one it
     is no Exception, so that nothing in between takes it for a failure.
-
-    Attributes:
-        at_once: The user did not want to wait for the end of the batch.
-
-    >>> TrainingInterrupted(at_once=True).at_once
-    True
     """
 
     def __init__(self, *, at_once: bool = False) -> None:
@@ -35,11 +29,6 @@ class StopOnInterrupt(Callback):
     Use it as a context around ``Trainer.fit`` and as one of its callbacks. With several processes all stop
     after the same batch, whichever of them got the signal: else the others would wait for it for ever.
     Signals reach the main thread only; in any other it does nothing.
-
-    >>> with StopOnInterrupt() as stop:
-    ...     signal.raise_signal(signal.SIGINT)
-    >>> stop.requested
-    True
     """
 
     def __init__(self) -> None:
@@ -82,9 +71,5 @@ class StopOnInterrupt(Callback):
 
 
 def ignore_interrupts(worker: int) -> None:
-    """For ``worker_init_fn``: Ctrl-C goes to every process of a terminal, and a loader's must live on.
-
-    >>> ignore_interrupts.__module__
-    'noiselayer.training.interrupt'
-    """
+    """For ``worker_init_fn``: Ctrl-C goes to every process of a terminal, and a loader's must live on."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -6,17 +6,7 @@ from typing import Any, ClassVar
 
 
 class KeptState:
-    """Put before ``Callback`` among the bases: the attributes named in ``kept`` survive a resumed run.
-
-    >>> class Count(KeptState):
-    ...     kept = ("_seen",)
-    ...     def __init__(self, seen):
-    ...         self._seen = seen
-    >>> count = Count(0)
-    >>> count.load_state_dict(Count(3).state_dict())
-    >>> count.state_dict()
-    {'seen': 3}
-    """
+    """Put before ``Callback`` among the bases: the attributes named in ``kept`` survive a resumed run."""
 
     kept: ClassVar[tuple[str, ...]] = ()
 

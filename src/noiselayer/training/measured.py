@@ -19,13 +19,7 @@ from noiselayer.training.start import stratified_folds
 
 
 class Measured(NamedTuple):
-    """The noise matrix measured, and what its models say of the noisy samples.
-
-    Attributes:
-        estimate: With standard errors and warnings.
-        probs: Shape (N, K), of models that have not seen the sample's label.
-        probs_predict: "true" of models trained on clean samples, "given" of models trained on noisy ones.
-    """
+    """Q with its errors, and ``probs`` of the noisy samples by models that have not seen the sample's label."""
 
     estimate: NoiseEstimate
     probs: Tensor
@@ -42,22 +36,10 @@ def measured_matrix(
 ) -> Measured | None:
     """Train models, measure their confusions on clean and on noisy samples they have not seen, and solve for Q.
 
-    The models are cross-fitted: each fold's model is measured on samples that it was not trained on, and the
-    folds' answers are averaged. ``options.measure_with`` says on which set they are trained. Models of the
-    clean set are the paper's way. Of a few hundred clean samples they are poor, C* is then ill-conditioned and
-    its errors grow; models of the (many) noisy ones see better, and the equations ask only that they have not been
-    fitted to the labels they are measured on.
-
-    Args:
-        noisy: Noisy samples to train and measure on.
-        noisy_validation: Noisy samples held out, to stop the models of the noisy set.
-        clean: Clean samples to train and measure on.
-        clean_validation: Clean samples held out, to stop the models of the clean set.
-        options: How.
-        runner: Trains a stage.
-
-    Returns:
-        None if the user stopped one of the models.
+    The models are cross-fitted, and the folds' answers averaged. Models of the clean set are the paper's way. Of a few
+    hundred clean samples they are poor, C* is then ill-conditioned and its errors grow; models of the (many) noisy ones
+    see better, and the equations ask only that they have not been fitted to the labels they are measured on.
+    None if the user stopped one of them.
     """
     assert noisy.labels is not None
     assert clean.labels is not None

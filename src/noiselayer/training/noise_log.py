@@ -106,19 +106,7 @@ LOGGERS = tuple(_MAKERS)
 def make_logger(name: str, folder: Path, stage: str) -> Logger:
     """One of Lightning's loggers, writing into a folder; nothing leaves the machine.
 
-    Args:
-        name: "csv", "tensorboard", "mlflow" (a file ``mlflow.db``) or "wandb" (Weights & Biases, offline;
-            ``wandb sync`` sends it later).
-        folder: Made if it is not there.
-        stage: What is logged: the name of the run, or of the folder inside.
-
-    Raises:
-        InputError: If there is no such logger, or its package is not installed.
-
-    >>> make_logger("paper", Path("logs"), "main")
-    Traceback (most recent call last):
-    ...
-    noiselayer.errors.InputError: logger must be one of csv, tensorboard, mlflow, wandb; got 'paper'.
+    ``stage`` names the run, or the folder inside. Weights & Biases is offline; ``wandb sync`` sends it later.
     """
     if name not in _MAKERS:
         raise InputError(f"logger must be one of {', '.join(LOGGERS)}; got {name!r}.")
@@ -134,15 +122,7 @@ def make_logger(name: str, folder: Path, stage: str) -> Logger:
 
 
 def end_log(logger: Logger, *, failed: bool = False) -> None:
-    """Close a run of Weights & Biases, so that the next stage has one of its own; Lightning leaves it open.
-
-    Args:
-        logger: That :func:`make_logger` made.
-        failed: Whether the stage ended with an error.
-
-    >>> import tempfile
-    >>> end_log(make_logger("csv", Path(tempfile.mkdtemp()), "main"))
-    """
+    """Close a run of Weights & Biases, so that the next stage has one of its own; Lightning leaves it open."""
     if isinstance(logger, loggers.WandbLogger):
         logger.experiment.finish(exit_code=int(failed))
 

@@ -23,17 +23,11 @@ def judge_annotators(
 ) -> CombinedLabels:
     """What each annotator's labels say of it, once the matrix of all together is known: ``annotators`` of the result.
 
-    Args:
-        data: Labels, and who gave each.
-        probs: Shape (N, K), of models that have not seen the sample's label.
-        noise_matrix: Shape (K, K), columns = true classes, of all annotators together.
-        probs_predict: What the models were trained to predict, the "true" class or the "given" label.
-
     >>> from noiselayer.data.labeled import from_arrays
     >>> truth = torch.arange(2000) % 2
-    >>> who = torch.arange(2000) % 4 // 2  # the second annotator's labels are a coin's
-    >>> wrong = (who == 1) & (torch.rand(2000, generator=torch.Generator().manual_seed(0)) < 0.5)
-    >>> data = from_arrays(torch.zeros(2000, 1), truth ^ wrong).with_annotators(who, "a doctest")
+    >>> annotator = torch.arange(2000) % 4 // 2  # the second annotator's labels are a coin's
+    >>> wrong = (annotator == 1) & (torch.rand(2000, generator=torch.Generator().manual_seed(0)) < 0.5)
+    >>> data = from_arrays(torch.zeros(2000, 1), truth ^ wrong).with_annotators(annotator, "a doctest")
     >>> probs = torch.nn.functional.one_hot(truth, 2) * 0.96 + 0.02
     >>> Q = torch.tensor([[0.75, 0.25], [0.25, 0.75]])
     >>> found = judge_annotators(data, probs, Q, probs_predict="true").annotators
@@ -54,11 +48,7 @@ def judge_annotators(
 
 
 def mean_matrix(matrices: Tensor, annotators: Tensor) -> Tensor:
-    """The matrix of all annotators together, shape (K, K): each counts by how many labels it gave.
-
-    Args:
-        matrices: Shape (S, K, K).
-        annotators: Shape (N,), who gave each label.
+    """The matrix of all annotators together, shape (K, K): each of (S, K, K) counts by how many labels it gave.
 
     >>> mean_matrix(torch.stack([torch.eye(2), torch.full((2, 2), 0.5)]), torch.tensor([0, 1, 0, 1]))
     tensor([[0.7500, 0.2500],
@@ -69,24 +59,7 @@ def mean_matrix(matrices: Tensor, annotators: Tensor) -> Tensor:
 
 
 def check_annotators(data: LabeledData, options: TrainingOptions, noise_matrix: Tensor | None) -> None:
-    """Raise an error if annotators would change nothing, or the matrices given are not theirs.
-
-    Args:
-        data: Labels, and who gave each if that is known.
-        options: The method is not "auto" any more.
-        noise_matrix: For the method "known", shape (K, K) or (S, K, K).
-
-    Raises:
-        InputError: Says what to do.
-
-    >>> from noiselayer.data.labeled import from_arrays
-    >>> data = from_arrays(torch.eye(2), [0, 1]).with_annotators(["ann", "bob"], "a doctest")
-    >>> check_annotators(data, TrainingOptions("normal"), None)
-    Traceback (most recent call last):
-    ...
-    noiselayer.errors.InputError: annotators would change nothing with method 'normal', which has no noise matrix. Use
-    'learned', 'estimated' or 'known', or leave them out.
-    """
+    """Raise an error if annotators would change nothing, or the matrices given are not theirs."""
     stacked = noise_matrix is not None and noise_matrix.ndim == 3
     if data.annotators is None:
         if stacked:

@@ -16,16 +16,7 @@ from noiselayer.training.kept_state import KeptState
 
 
 class Patience(KeptState):
-    """Counts how long a loss has not improved.
-
-    Args:
-        epochs: How many epochs without improvement are enough; None for never.
-        min_delta: What counts as an improvement.
-
-    >>> patience = Patience(2)
-    >>> [patience.exhausted_by(loss) for loss in (1.0, 0.9, 0.95, 0.91)]
-    [False, False, False, True]
-    """
+    """Counts how long a loss has not improved by ``min_delta``; None epochs are never enough."""
 
     kept = ("best", "waited")
 
@@ -201,14 +192,7 @@ class KeepBest(KeptState, Callback):
 
 
 def find_noise_layer(module: torch.nn.Module) -> NoiseLayer:
-    """The one noise layer in a module.
-
-    Raises:
-        RuntimeError: If there is none, or more than one.
-
-    >>> find_noise_layer(torch.nn.Sequential(torch.nn.Linear(2, 3), NoiseLayer(3)))
-    NoiseLayer(num_classes=3, trainable=True)
-    """
+    """The one noise layer in a module."""
     layers = [m for m in module.modules() if isinstance(m, NoiseLayer)]
     if len(layers) != 1:
         raise RuntimeError(

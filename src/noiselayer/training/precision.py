@@ -29,11 +29,7 @@ def best_precision(accelerator: str = "auto") -> str:
 
 
 def device_of(accelerator: str) -> torch.device:
-    """The first device of a kind that Lightning names.
-
-    >>> device_of("cpu")
-    device(type='cpu')
-    """
+    """The first device of a kind that Lightning names."""
     if accelerator in ("auto", "gpu", "cuda") and torch.cuda.is_available():
         return torch.device("cuda")
     if accelerator in ("auto", "gpu", "mps") and torch.backends.mps.is_available():
@@ -42,14 +38,7 @@ def device_of(accelerator: str) -> torch.device:
 
 
 def warn_if_emulated(accelerator: str, precision: Any) -> None:
-    """Warn if ``precision`` is bfloat16 and the CPU would have to emulate it.
-
-    Args:
-        accelerator: As in :class:`~noiselayer.training.Hardware`.
-        precision: As Lightning names it.
-
-    >>> warn_if_emulated("cpu", "32-true")
-    """
+    """Warn if ``precision`` is bfloat16 and the CPU would have to emulate it."""
     emulated = str(precision).startswith("bf16") and device_of(accelerator).type == "cpu"
     if emulated and not _cpu_has_bfloat16():
         warnings.warn(

@@ -71,14 +71,7 @@ class TrainedClassifier:
 
 @dataclass(frozen=True)
 class StageRunner:
-    """Runs stages for one classifier, each with a fresh network.
-
-    Attributes:
-        options: Model, rates, weights.
-        hardware: Devices and precision.
-        folder: Where stages leave checkpoints, or None.
-        trained: The record that is filled.
-    """
+    """Runs stages for one classifier, each with a fresh network, and fills the record ``trained``."""
 
     options: TrainingOptions
     hardware: Hardware
@@ -153,11 +146,7 @@ class StageRunner:
         max_epochs: int,
         seed: int,
     ) -> Iterator[tuple[Tensor, LabeledData, nn.Module]]:
-        """A network for each fold, trained on the others, with Q fixed; ends early if the user stops one.
-
-        Yields:
-            The rows of the fold, its samples, which the network has not seen, and the network.
-        """
+        """For each fold its rows, its samples and a network trained on the others, Q fixed; ends early if stopped."""
         for k in range(self.options.folds):
             left_out = (fold_of == k).nonzero().flatten()
             module = self.run(

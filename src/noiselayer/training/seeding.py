@@ -16,12 +16,6 @@ class EpochSeed(Callback):
     """Seeds torch at the start of every epoch, so that a resumed run draws the same dropout masks.
 
     Checkpoints do not hold the state of the generators. Each process draws its own masks.
-
-    Args:
-        seed: Of the run; epoch e of process r gets a seed made of the three.
-
-    >>> EpochSeed(3).seed
-    3
     """
 
     def __init__(self, seed: int) -> None:
@@ -39,14 +33,7 @@ class EpochSeed(Callback):
 
 @contextmanager
 def seeded(seed: int) -> Iterator[None]:
-    """Seed torch's generators inside; put the CPU's and CUDA's states back afterwards.
-
-    >>> with seeded(0):
-    ...     first = torch.rand(1)
-    >>> with seeded(0):
-    ...     bool(torch.rand(1) == first)
-    True
-    """
+    """Seed torch's generators inside; put the CPU's and CUDA's states back afterwards."""
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         yield

@@ -18,19 +18,7 @@ from noiselayer.training.options import choose_method
 
 
 def check_clean(data: LabeledData, clean: LabeledData, *, overlapping: Overlapping = "error") -> LabeledData:
-    """Return the noisy samples, without those that stand in the clean set too if they are to be dropped.
-
-    Raises:
-        InputError: If shapes or class names differ, or the sets overlap.
-        ValueError: If ``overlapping`` is neither of the two.
-
-    >>> from noiselayer.data.labeled import from_arrays
-    >>> noisy = from_arrays(torch.eye(3), [0, 1, 1], class_names=["cat", "dog"])
-    >>> samples = torch.tensor([[0.0, 1.0, 0.0], [2.0, 2.0, 2.0], [3.0, 3.0, 3.0]])
-    >>> clean = from_arrays(samples, [0, 1, 1], class_names=["cat", "dog"])
-    >>> len(check_clean(noisy, clean, overlapping="drop"))
-    2
-    """
+    """Return the noisy samples, without those that stand in the clean set too if they are to be dropped."""
     rows = kept_rows(data, clean, overlapping=overlapping)
     return data if len(rows) == len(data) else data.subset(rows)
 
@@ -138,17 +126,7 @@ def check_known(data: LabeledData, noise_matrix: Tensor | None) -> None:
 def check_measurable(trusted: LabeledData, folds: int) -> None:
     """Raise an error if models of the clean samples cannot be measured on clean samples of every class.
 
-    Args:
-        trusted: The clean samples, without those held out for validation.
-        folds: Each fold's model is measured on the samples it was not trained on.
-
-    >>> from noiselayer.data.labeled import from_arrays
-    >>> check_measurable(from_arrays(torch.eye(3), ["cat", "cat", "dog"]), 2)
-    Traceback (most recent call last):
-    ...
-    noiselayer.errors.InputError: the clean set has too few samples of 'dog' to train models on it and to measure them
-    on the rest: each class needs 2 besides those held out for validation. Add some, or train the models on the noisy
-    set (measure_with='noisy').
+    ``trusted`` lacks those held out for validation; each fold's model is measured on those it was not trained on.
     """
     few = [n for n, c in zip(trusted.class_names, trusted.counts().tolist(), strict=True) if c < folds]
     if few:
@@ -160,25 +138,12 @@ def check_measurable(trusted: LabeledData, folds: int) -> None:
 
 
 def check_outside(data: LabeledData, outside: Inputs) -> None:
-    """Raise an error if outside samples have another shape than the rest.
-
-    >>> from noiselayer.data.labeled import from_arrays
-    >>> data = from_arrays(torch.eye(3), [0, 1, 1])
-    >>> check_outside(data, from_arrays(torch.zeros(1, 3)).inputs)
-    """
+    """Raise an error if outside samples have another shape than the rest."""
     check_like(data.inputs, outside, "outside")
 
 
 def check_like(noisy: Inputs, other: Inputs, name: str) -> None:
-    """Raise an error if the samples of another set cannot go through the same network.
-
-    >>> from noiselayer.data import ArrayInputs
-    >>> check_like(ArrayInputs(torch.zeros(1, 2)), ArrayInputs(torch.zeros(1, 3)), "test")
-    Traceback (most recent call last):
-    ...
-    noiselayer.errors.InputError: samples of the test set must be like the noisy ones, (2,) of torch.float32; got (3,)
-    of torch.float32. For images, give both the same image_size.
-    """
+    """Raise an error if the samples of another set cannot go through the same network."""
     if (other.shape, other.dtype) != (noisy.shape, noisy.dtype):
         raise InputError(
             f"samples of the {name} set must be like the noisy ones, {noisy.shape} of {noisy.dtype}; got "

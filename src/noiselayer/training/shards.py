@@ -15,12 +15,6 @@ class EverySampleOnce(DistributedSampler[int]):
     Lightning's own gives all processes as many by repeating some, which counts those twice in the validation loss:
     then a run would stop, or switch phases, at another epoch with two processes than with one. Where there is one
     process it takes all. It finds out when it is asked, for loaders are made before processes are.
-
-    Args:
-        num_samples: N.
-
-    >>> list(EverySampleOnce(3))
-    [0, 1, 2]
     """
 
     def __init__(
@@ -42,14 +36,6 @@ def even_batch_size(num_samples: int, processes: int, at_most: int) -> int:
     """The largest batch size with which all processes have as many batches, though some have a sample less.
 
     Processes that talk in every batch would wait for ever for one that has none left.
-
-    Args:
-        num_samples: N, at least ``processes``.
-        processes: How many share the samples.
-        at_most: Upper limit.
-
-    >>> even_batch_size(5, 2, 2), even_batch_size(6, 2, 2)
-    (1, 2)
     """
     most, least = -(-num_samples // processes), num_samples // processes
     sizes = range(at_most, 0, -1)

@@ -21,13 +21,7 @@ from noiselayer.training.runner import StageRunner, noisy_part
 
 
 class Found(NamedTuple):
-    """Where a learned matrix starts.
-
-    Attributes:
-        noise_matrix: Shape (K, K), columns = true classes.
-        estimates: Each fold's, with the path of penalties it was chosen from.
-        logits: Shape (N, K), of models that were trained to repeat the noisy labels, without those of the sample.
-    """
+    """Where a learned matrix starts, each fold's estimate with its penalties, and out-of-fold logits of the labels."""
 
     noise_matrix: Tensor
     estimates: list[FeatureEstimate]
@@ -40,15 +34,7 @@ def starting_matrix(
     """Train a model per fold with Q = I, look at the samples it has not seen, and average what they say of Q.
 
     Where that says that more labels are wrong than right, once more with models that are trained through the Q found.
-
-    Args:
-        train: Samples and noisy labels, to be cut into folds.
-        validation: Samples that no fold trains on.
-        options: Says how many folds and which kind of start.
-        runner: Trains a stage.
-
-    Returns:
-        None if the user stopped the warm-up.
+    None if the user stopped the warm-up.
     """
     assert train.labels is not None
     assert validation.labels is not None
@@ -106,19 +92,7 @@ def _warm_up(
     fold_of: Tensor,
     noise_matrix: Tensor | None = None,
 ) -> tuple[list[_View], Tensor] | None:
-    """A model per fold, trained on the others, and what it makes of the samples it has not seen.
-
-    Args:
-        train: Samples and noisy labels.
-        validation: Samples that no fold trains on.
-        options: Says how many folds and epochs.
-        runner: Trains a stage.
-        fold_of: Shape (N,).
-        noise_matrix: Stands between network and labels; the identity if None.
-
-    Returns:
-        A view per fold, and the logits of all samples, shape (N, K); None if the user stopped.
-    """
+    """A view per fold by a model trained on the others through ``noise_matrix``, and all logits; None if stopped."""
     K = train.num_classes
     views: list[_View] = []
     logits = torch.zeros(len(train), K)
@@ -194,20 +168,7 @@ class _View(NamedTuple):
 
 
 def out_of_fold_confusion(logits: Tensor, noisy_labels: Tensor, num_classes: int) -> Tensor:
-    """How often each noisy label stands where the model says i: a first, blurred guess at Q, shape (K, K).
-
-    See :func:`~noiselayer.estimation.confusion.confusion_by_prediction`.
-
-    Args:
-        logits: Shape (N, K), for samples the model was not trained on.
-        noisy_labels: Shape (N,).
-        num_classes: K.
-
-    >>> logits = torch.tensor([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
-    >>> out_of_fold_confusion(logits, torch.tensor([0, 1, 1]), 2)
-    tensor([[0.5833, 0.1250],
-            [0.4167, 0.8750]])
-    """
+    """How often each noisy label stands where the model says i: a first, blurred guess at Q, shape (K, K)."""
     pairs = noisy_labels.cpu().long() * num_classes + logits.argmax(dim=1).cpu()
     counts = torch.bincount(pairs, minlength=num_classes**2).reshape(num_classes, num_classes)
     return confusion_by_prediction(counts).float()
@@ -224,12 +185,7 @@ def _raw(data: LabeledData) -> Tensor:
 
 
 def stratified_folds(labels: Tensor, folds: int, generator: torch.Generator) -> Tensor:
-    """A fold number for every sample, every class dealt out evenly, shape (N,).
-
-    >>> fold_of = stratified_folds(torch.tensor([0, 0, 1, 1]), 2, torch.Generator().manual_seed(0))
-    >>> fold_of[:2].sort().values, fold_of[2:].sort().values
-    (tensor([0, 1]), tensor([0, 1]))
-    """
+    """A fold number for every sample, every class dealt out evenly, shape (N,)."""
     order = torch.randperm(len(labels), generator=generator)
     order = order[labels[order].argsort(stable=True)]
     fold_of = torch.empty(len(labels), dtype=torch.long)

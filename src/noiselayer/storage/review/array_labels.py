@@ -22,20 +22,7 @@ from noiselayer.storage.review.label_store import LabelStore, beside, label_name
 def array_labels(place: LabelPlace, class_names: Sequence[str] | None) -> LabelStore:
     """The labels in an .npy file, or in an array of an .npz file.
 
-    Args:
-        place: The file, and the array.
-        class_names: The K names, if numbers stand for them and the file does not hold them itself.
-
-    Raises:
-        InputError: If there is no such array, or it holds no labels.
-
-    >>> import tempfile
-    >>> path = Path(tempfile.mkdtemp()) / "data.npz"
-    >>> np.savez(path, x=np.eye(3), y=[0, 1, 1], class_names=["cat", "dog"])
-    >>> store = array_labels(LabelPlace(path, "y"), None)
-    >>> store.write({0: "dog"}, path.with_name("new.npz"))
-    >>> store.names, read_npz(path.with_name("new.npz"), "y")
-    (['cat', 'dog', 'dog'], array([1, 1, 1]))
+    ``class_names`` are for numbers that stand for them, where the file does not hold them itself.
     """
     path, key = place.file, place.name
     values = place.read()

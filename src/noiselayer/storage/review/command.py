@@ -17,15 +17,7 @@ _OPTIONS = {
 
 
 def review_command(reading: Reading) -> str:
-    """What to type to apply decisions to data that were read in this way.
-
-    Args:
-        reading: Where the data are, and how they were read.
-
-    >>> from noiselayer.data.reading import Reading
-    >>> review_command(Reading("my data.npz", labels="y", class_names=("cat", "dog")))
-    "noiselayer apply-review 'my data.npz' decisions.csv --labels y --class-names cat,dog"
-    """
+    """What to type to apply decisions to data that were read in this way."""
     words = ["noiselayer", "apply-review", reading.path, "decisions.csv"]
     for name, option in _OPTIONS.items():
         value = getattr(reading, name)

@@ -20,15 +20,7 @@ KINDS = ("accept", "reject", "pick")
 
 @dataclass(frozen=True)
 class Decision:
-    """What somebody decided about the label of a sample.
-
-    Attributes:
-        sample: Its place in the data, counted from 0.
-        id: Its name in the data: a path, or the row as text.
-        given_label: The label it carried then.
-        kind: "accept", "reject" or "pick".
-        new_label: The label it shall carry.
-    """
+    """What somebody decided about the label of a sample: ``kind`` is "accept", "reject" or "pick"."""
 
     sample: int
     id: str
@@ -43,21 +35,10 @@ class Decision:
 
 
 def read_decisions(path: str | Path) -> list[Decision]:
-    r"""Read a file that a report has exported.
+    """Read a file that a report has exported.
 
-    Args:
-        path: ``.csv``, or ``.json`` with a list ``decisions``. In a table with a column ``suggested_label`` rows
-            without decision and label are left out, and one of the two cells is enough.
-
-    Raises:
-        InputError: If it cannot be read, lacks a column, holds a row that makes no sense (the row is named),
-            or decides twice about a sample.
-
-    >>> import tempfile
-    >>> path = Path(tempfile.mkdtemp()) / "decisions.csv"
-    >>> _ = path.write_text("sample,id,given_label,decision,new_label\n7,7,cat,accept,dog\n")
-    >>> read_decisions(path)
-    [Decision(sample=7, id='7', given_label='cat', kind='accept', new_label='dog')]
+    In a table with a column ``suggested_label`` rows without decision and label are left out, and one of the two cells
+    is enough.
     """
     path = Path(path)
     if path.suffix.lower() not in (".csv", ".json"):

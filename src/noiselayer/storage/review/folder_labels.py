@@ -14,26 +14,10 @@ from noiselayer.storage.review.label_store import LabelStore, beside
 
 
 def folder_labels(folder: Path) -> LabelStore:
-    r"""The labels of a folder of images: the sub-folder that each lies in.
+    """The labels of a folder of images: the sub-folder that each lies in.
 
     A corrected copy is a table with the columns ``id`` and ``label``, or, where its name has no ending, a folder
     of copied images by corrected class.
-
-    Args:
-        folder: Which.
-
-    Raises:
-        InputError: If it holds no images in sub-folders.
-
-    >>> import tempfile
-    >>> folder = Path(tempfile.mkdtemp()) / "images"
-    >>> for name in ("cat", "dog"):
-    ...     (folder / name).mkdir(parents=True)
-    ...     _ = (folder / name / "1.png").write_bytes(b"")
-    >>> store = folder_labels(folder)
-    >>> store.write({0: "dog"}, folder.with_name("new.csv"))
-    >>> folder.with_name("new.csv").read_text()
-    'id,label\ncat/1.png,dog\ndog/1.png,dog\n'
     """
     ids = images_below(folder)
     names = [name.split("/")[0] for name in ids if "/" in name]

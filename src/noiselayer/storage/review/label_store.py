@@ -17,16 +17,10 @@ from noiselayer.errors import InputError, argument, list_some, nearest
 
 @dataclass(frozen=True, eq=False)
 class LabelStore:
-    """The labels of all samples, and a way to write them anew.
+    """The labels of all samples, and a way to write them anew: row -> new class by name, and where to.
 
-    Attributes:
-        origin: What holds the labels, in words.
-        files: The files and folders that must not be written over.
-        names: The class of every row, by name; "" where a row has no label.
-        ids: A name per row, where samples have names of their own (images); None where rows are counted.
-        out: Where a corrected copy goes if nobody says.
-        endings: What the name of a copy may end with; "" stands for a folder.
-        write: Writes a copy: row -> new class by name, and where to.
+    ``names`` has the class of every row, "" where there is none; ``files`` must not be written over; ``ids`` are names
+    of samples that have names of their own (images); ``endings`` are those of a copy, "" for a folder.
     """
 
     origin: str
@@ -54,20 +48,7 @@ def beside(path: Path, suffix: str | None = None) -> Path:
 def label_names(
     values: npt.NDArray[Any], class_names: Sequence[str] | None, origin: str
 ) -> tuple[list[str], tuple[str, ...]]:
-    """The class of every row by name ("" without a label), and the names of all classes.
-
-    Args:
-        values: Labels as they are written, shape (N,) or (N, 1).
-        class_names: The K names, if numbers stand for them.
-        origin: Where the labels come from, for messages.
-
-    Raises:
-        InputError: If they are no labels, or not among ``class_names``.
-
-    >>> import numpy as np
-    >>> label_names(np.array([1, 0, 1]), ["cat", "dog"], "labels")
-    (['dog', 'cat', 'dog'], ('cat', 'dog'))
-    """
+    """The class of every row by name ("" without a label), and the names of all classes."""
     indices, names = encode_labels(values, class_names, name=f"labels ({origin})", allow_missing=True)
     return [names[k] if k >= 0 else "" for k in indices.tolist()], names
 
@@ -79,17 +60,7 @@ def raw_labels(
     wanted: Sequence[str],
     origin: str,
 ) -> dict[str, Any]:
-    """Class -> the way it is written in these labels.
-
-    Args:
-        values: The labels as they are written, plain Python values.
-        names: The class of every one of them.
-        class_names: All classes.
-        wanted: Those to find.
-        origin: Where the labels come from, for messages.
-
-    Raises:
-        InputError: If a class has no way to be written: the labels are numbers, and it is none of the classes.
+    """Class -> the way it is written in these labels, for the classes ``wanted``.
 
     >>> raw_labels([0, 1, 1], ["cat", "dog", "dog"], ["cat", "dog", "bird"], ["dog", "bird"], "labels")
     {'dog': 1, 'bird': 2}

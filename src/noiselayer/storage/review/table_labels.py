@@ -25,23 +25,7 @@ from noiselayer.storage.review.label_store import LabelStore, beside, label_name
 def table_labels(
     place: LabelPlace, class_names: Sequence[str] | None, image_column: str | None = None
 ) -> LabelStore:
-    r"""The labels in a column of a table.
-
-    Args:
-        place: The file and the column.
-        class_names: The K names, if numbers stand for them.
-        image_column: The column that names the samples; rows are counted if None.
-
-    Raises:
-        InputError: If a column is missing, or it holds no labels.
-
-    >>> import tempfile
-    >>> path = Path(tempfile.mkdtemp()) / "people.csv"
-    >>> _ = path.write_text('age,label\n"20",no\n40,yes\n')
-    >>> table_labels(LabelPlace(path, "label"), None).write({1: "no"}, path.with_name("new.csv"))
-    >>> path.with_name("new.csv").read_text()
-    'age,label\n"20",no\n40,no\n'
-    """
+    """The labels in a column of a table; ``image_column`` names the samples, rows are counted if None."""
     path, name = place.file, str(place.name)
     text = [one for one in (name, image_column) if one is not None]
     require_columns(read_columns(path), text, str(path))
