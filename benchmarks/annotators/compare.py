@@ -22,8 +22,7 @@ import torch
 from torch import Tensor
 
 from noiselayer.annotators import combine_labels, votes_of
-from noiselayer.files.records import write_json
-from noiselayer.files.whole_file import whole_file
+from noiselayer.files.whole_file import whole_file, write_json
 from noiselayer.storage.environment import versions
 
 SETS = ("aggre", "random1", "worse")

@@ -27,8 +27,7 @@ from noiselayer.audit.checked_batches import Batch
 from noiselayer.audit.fit_noise_model import fit_noise_model
 from noiselayer.audit.subsample import first_pass
 from noiselayer.estimation.confusion import confusion_by_prediction
-from noiselayer.files.records import write_json
-from noiselayer.files.whole_file import whole_file
+from noiselayer.files.whole_file import whole_file, write_json
 from noiselayer.storage.environment import versions
 
 BOOTSTRAP = 200

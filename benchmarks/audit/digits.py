@@ -21,8 +21,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from noiselayer import audit_labels, corrupt_labels
-from noiselayer.files.records import write_json
-from noiselayer.files.whole_file import whole_file
+from noiselayer.files.whole_file import whole_file, write_json
 from noiselayer.noise import matrices
 from noiselayer.storage.environment import versions
 

@@ -23,8 +23,7 @@ from typing import Any
 
 import numpy as np
 
-from noiselayer.files.records import write_json
-from noiselayer.files.whole_file import whole_file
+from noiselayer.files.whole_file import whole_file, write_json
 from noiselayer.storage.environment import describe_hardware, versions
 from noiselayer.training import Hardware
 

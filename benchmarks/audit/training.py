@@ -35,8 +35,7 @@ from sklearn.metrics import average_precision_score
 
 import noiselayer
 from noiselayer.data import from_arrays
-from noiselayer.files.records import write_json
-from noiselayer.files.whole_file import whole_file
+from noiselayer.files.whole_file import whole_file, write_json
 from noiselayer.storage.environment import versions
 from noiselayer.training import (
     Hardware,

@@ -6,7 +6,7 @@ import torch
 from scipy.fft import dctn
 
 from noiselayer.models import SmallNet
-from noiselayer.models.cosine import CosineStem, cosine_filters
+from noiselayer.models.small import CosineStem, cosine_filters
 
 
 @pytest.mark.parametrize(("channels", "size"), [(1, 4), (3, 4), (2, 5)])

@@ -15,8 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from noiselayer.estimation import ConfusionCounts
-from noiselayer.training.batches import AlternatingSampler, EpochSampler
-from noiselayer.training.shards import EverySampleOnce, even_batch_size
+from noiselayer.training.batches import AlternatingSampler, EpochSampler, EverySampleOnce, even_batch_size
 
 N, K = 203, 4
 

@@ -11,8 +11,8 @@ from noiselayer.training.set_checks import (
     automatic_method,
     check_clean,
     check_complete,
+    check_like,
     check_measurable,
-    check_outside,
 )
 
 NAMES = ["cat", "dog", "bird"]
@@ -118,10 +118,10 @@ def test_every_class_needs_a_sample_a_fold() -> None:
 
 
 def test_outside_samples_of_another_shape_or_type() -> None:
-    check_outside(NOISY, labeled([0], first=7).inputs)
+    check_like(NOISY.inputs, labeled([0], first=7).inputs, "outside")
     with pytest.raises(InputError, match=r"samples of the outside set must be like the noisy ones, \(2,\)"):
-        check_outside(NOISY, labeled([0], width=3).inputs)
+        check_like(NOISY.inputs, labeled([0], width=3).inputs, "outside")
     images = from_arrays(torch.zeros(2, 1, 4, 4, dtype=torch.uint8), [0, 1], layout="NCHW")
     others = from_arrays(torch.zeros(2, 1, 4, 4), layout="NCHW")
     with pytest.raises(InputError, match=r"\(1, 4, 4\) of torch.uint8; got \(1, 4, 4\) of torch.float32"):
-        check_outside(images, others.inputs)
+        check_like(images.inputs, others.inputs, "outside")

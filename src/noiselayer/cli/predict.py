@@ -40,11 +40,9 @@ def predict(
     The size of images, the columns of a table and how they are encoded come from the run.
     """
     from noiselayer.data.numpy_files import split_address
-    from noiselayer.files.given import check_not_read
-    from noiselayer.files.targets import check_target
+    from noiselayer.files.given import check_not_read, check_target
     from noiselayer.storage.environment import evaluation_device
-    from noiselayer.storage.loaded_run import load_run
-    from noiselayer.storage.predictions import check_ending
+    from noiselayer.storage.loaded_run import check_ending, load_run
     from noiselayer.training import Hardware
 
     if out != "-":

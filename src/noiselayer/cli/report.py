@@ -29,7 +29,7 @@ def report(
     exported decisions into corrected labels.
     """
     from noiselayer.errors import InputError
-    from noiselayer.files.targets import check_target
+    from noiselayer.files.given import check_target
     from noiselayer.report import content_from_folder, save_report
     from noiselayer.storage.environment import evaluation_device
     from noiselayer.training import Hardware

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from noiselayer.errors import InputError
-from noiselayer.files.targets import check_target
+from noiselayer.files.given import check_target
 from noiselayer.files.whole_file import whole_file
 from noiselayer.interchange.fiftyone import to_fiftyone
 from noiselayer.interchange.label_studio import label_studio_config, to_label_studio

@@ -10,12 +10,9 @@ from noiselayer.data.frames import TABLE_SUFFIXES, is_table, table_suffix
 from noiselayer.data.label_files import find_labels
 from noiselayer.data.numpy_files import split_address
 from noiselayer.errors import InputError, argument
-from noiselayer.files.given import check_not_read, existing_file
-from noiselayer.files.targets import check_target
-from noiselayer.storage.review.array_labels import array_labels
+from noiselayer.files.given import check_not_read, check_target, existing_file
 from noiselayer.storage.review.decisions import Decision
-from noiselayer.storage.review.folder_labels import folder_labels
-from noiselayer.storage.review.label_store import LabelStore
+from noiselayer.storage.review.label_store import LabelStore, array_labels, folder_labels
 from noiselayer.storage.review.table_labels import table_labels
 
 

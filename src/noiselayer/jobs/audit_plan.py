@@ -9,8 +9,7 @@ from typing import Any
 from noiselayer.data import LabeledData
 from noiselayer.data.reading import Reading, fingerprint
 from noiselayer.errors import InputError, argument
-from noiselayer.files.records import write_json
-from noiselayer.files.whole_file import remove_unfinished
+from noiselayer.files.whole_file import remove_unfinished, write_json
 from noiselayer.jobs.audit_options import AuditJob
 from noiselayer.jobs.option import differing, given
 from noiselayer.storage.loaded_run import LoadedRun

@@ -15,10 +15,8 @@ from noiselayer.data.numpy_files import split_address
 from noiselayer.data.probabilities import Probabilities, read_probabilities
 from noiselayer.data.vote_tables import VoteTable, read_votes
 from noiselayer.errors import InputError, argument
-from noiselayer.files.given import check_not_read
-from noiselayer.files.records import write_json
-from noiselayer.files.targets import check_target
-from noiselayer.files.whole_file import whole_files, writing
+from noiselayer.files.given import check_not_read, check_target
+from noiselayer.files.whole_file import whole_files, write_json, writing
 from noiselayer.jobs.combine_options import CombineJob
 from noiselayer.report.annotators_page import render_annotators
 

@@ -23,8 +23,7 @@ from noiselayer.data.frames import (
 from noiselayer.data.label_files import label_file, labels_of_column
 from noiselayer.data.labels import encode_labels
 from noiselayer.errors import InputError, argument, as_input_errors, nearest
-from noiselayer.files.given import check_not_read
-from noiselayer.files.targets import check_target
+from noiselayer.files.given import check_not_read, check_target
 from noiselayer.files.whole_file import whole_file
 from noiselayer.jobs.corrupt_options import CorruptJob
 from noiselayer.noise import matrices

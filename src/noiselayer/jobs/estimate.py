@@ -21,9 +21,8 @@ from noiselayer.estimation import (
     estimate_from_predictions,
 )
 from noiselayer.estimation.in_words import about_estimate, name_classes
-from noiselayer.files.records import write_json
-from noiselayer.files.targets import check_target_folder, content_of
-from noiselayer.files.whole_file import whole_file
+from noiselayer.files.given import check_target_folder, content_of
+from noiselayer.files.whole_file import whole_file, write_json
 from noiselayer.jobs.estimate_options import EstimateJob
 from noiselayer.report import save_noise_matrices
 from noiselayer.storage.environment import versions

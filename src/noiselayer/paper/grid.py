@@ -16,8 +16,7 @@ from filelock import FileLock, Timeout
 
 from noiselayer.errors import InputError
 from noiselayer.files.differences import differences
-from noiselayer.files.records import read_json
-from noiselayer.files.whole_file import whole_file
+from noiselayer.files.whole_file import read_json, whole_file
 from noiselayer.paper.data_folder import DataFolder
 from noiselayer.paper.experiment import Budget, Cell, Experiment, Row, Scale
 from noiselayer.paper.markdown import section

@@ -15,7 +15,7 @@ from noiselayer.report.annotator_facts import annotator_facts
 from noiselayer.report.content import ClassErrors, Note, ReportContent, Suspect
 from noiselayer.report.samples import look_at
 from noiselayer.report.wording import in_prose, percent
-from noiselayer.storage.review.command import review_command
+from noiselayer.storage.review.decisions import review_command
 
 if TYPE_CHECKING:
     from noiselayer.data import Inputs

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from noiselayer.files.records import read_json, write_json
+from noiselayer.files.whole_file import read_json, write_json
 
 _NAME, _NAME_BEFORE = "annotators.json", "sources.json"
 

@@ -14,8 +14,7 @@ from noiselayer._version import __version__
 from noiselayer.checks import Finding
 from noiselayer.errors import InputError, list_some
 from noiselayer.estimation.in_words import finite
-from noiselayer.files.records import read_json, write_json
-from noiselayer.files.whole_file import whole_file
+from noiselayer.files.whole_file import read_json, whole_file, write_json
 from noiselayer.storage.annotators_file import read_annotator_figures, write_annotator_figures
 from noiselayer.storage.matrix_file import read_noise_matrix, write_entries, write_noise_matrix
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from noiselayer.errors import InputError, list_some, nearest
-from noiselayer.files.records import write_rows
+from noiselayer.files.whole_file import write_rows
 from noiselayer.noise.matrices import check
 
 CORNER = "noisy \\ true"

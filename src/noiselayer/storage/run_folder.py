@@ -8,9 +8,8 @@ from typing import Any
 
 from noiselayer.errors import InputError, argument, list_some
 from noiselayer.files.differences import differences
-from noiselayer.files.records import read_json, write_json
-from noiselayer.files.targets import check_target_folder, content_of
-from noiselayer.files.whole_file import remove_unfinished
+from noiselayer.files.given import check_target_folder, content_of
+from noiselayer.files.whole_file import read_json, remove_unfinished, write_json
 
 _COMPARED = (
     *("options", "inputs", "class_names", "encoder", "data", "clean", "outside", "known_noise_matrix"),

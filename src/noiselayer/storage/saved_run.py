@@ -13,8 +13,7 @@ import torch
 from noiselayer.annotators.describe import describe_annotators
 from noiselayer.data import LabeledData
 from noiselayer.estimation.in_words import about_estimate, finite
-from noiselayer.files.records import write_json, write_rows
-from noiselayer.files.whole_file import whole_files
+from noiselayer.files.whole_file import whole_files, write_json, write_rows
 from noiselayer.noise.floor import noise_floor
 from noiselayer.storage.matrix_file import write_entries, write_noise_matrix
 from noiselayer.storage.run_sets import RunSets

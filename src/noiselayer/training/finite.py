@@ -17,7 +17,7 @@ from noiselayer.data.inputs import SubsetInputs
 from noiselayer.errors import InputError, argument, list_some
 from noiselayer.losses.noise_layer import NoiseLayer
 from noiselayer.training.batches import Part, Trust
-from noiselayer.training.kept_state import KeptState
+from noiselayer.training.phases import KeptState
 
 
 class NonFiniteLossError(InputError):

@@ -29,8 +29,8 @@ from noiselayer.training.set_checks import (
     automatic_method,
     check_complete,
     check_known,
+    check_like,
     check_measurable,
-    check_outside,
     kept_rows,
 )
 from noiselayer.training.start import starting_matrix
@@ -88,7 +88,7 @@ def fit_classifier(
         rows = kept_rows(data, clean, overlapping=overlapping)
         data = data if len(rows) == len(data) else data.subset(rows)
     if outside is not None:
-        check_outside(data, outside)
+        check_like(data.inputs, outside, "outside")
     check_for_training(data)
     if options.augmentation != "none" and len(data.inputs.shape) != 3:
         raise InputError(

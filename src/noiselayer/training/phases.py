@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import pytorch_lightning as pl
 import torch
@@ -12,7 +12,29 @@ from pytorch_lightning.callbacks import Callback
 from torch import Tensor
 
 from noiselayer.losses.noise_layer import NoiseLayer
-from noiselayer.training.kept_state import KeptState
+
+
+class KeptState:
+    """Put before ``Callback`` among the bases: the attributes named in ``kept`` survive a resumed run."""
+
+    kept: ClassVar[tuple[str, ...]] = ()
+
+    def state_dict(self) -> dict[str, Any]:
+        """Plain types and tensors, for a checkpoint."""
+        values = {name.lstrip("_"): getattr(self, name) for name in self.kept}
+        return {
+            key: value.state_dict() if isinstance(value, KeptState) else value
+            for key, value in values.items()
+        }
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """From a checkpoint."""
+        for name in self.kept:
+            value, found = getattr(self, name), state_dict[name.lstrip("_")]
+            if isinstance(value, KeptState):
+                value.load_state_dict(found)
+            else:
+                setattr(self, name, found)
 
 
 class Patience(KeptState):

@@ -137,11 +137,6 @@ def check_measurable(trusted: LabeledData, folds: int) -> None:
         )
 
 
-def check_outside(data: LabeledData, outside: Inputs) -> None:
-    """Raise an error if outside samples have another shape than the rest."""
-    check_like(data.inputs, outside, "outside")
-
-
 def check_like(noisy: Inputs, other: Inputs, name: str) -> None:
     """Raise an error if the samples of another set cannot go through the same network."""
     if (other.shape, other.dtype) != (noisy.shape, noisy.dtype):

@@ -21,18 +21,16 @@ from pytorch_lightning.utilities.exceptions import SIGTERMException
 from noiselayer.choices import OnNonFinite
 from noiselayer.data.pieces import samples_at_a_time
 from noiselayer.errors import InputError, argument
-from noiselayer.training.batches import Part, Trust, make_loader
+from noiselayer.training.batches import Part, Trust, even_batch_size, make_loader
 from noiselayer.training.checkpoints import StageFolder, WholeCheckpoints, stage_identity
-from noiselayer.training.curves import CurveRecorder
 from noiselayer.training.finite import FiniteLoss
 from noiselayer.training.interrupt import StopOnInterrupt, TrainingInterrupted, ignore_interrupts
 from noiselayer.training.module import NoisyLabelModule
-from noiselayer.training.noise_log import NoiseLog, end_log, make_logger
+from noiselayer.training.noise_log import CurveRecorder, NoiseLog, end_log, make_logger
 from noiselayer.training.options import Hardware
 from noiselayer.training.phases import KeepBest, NoisePhases
 from noiselayer.training.precision import warn_if_emulated
 from noiselayer.training.seeding import EpochSeed
-from noiselayer.training.shards import even_batch_size
 
 
 @dataclass

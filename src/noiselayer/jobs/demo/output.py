@@ -12,9 +12,8 @@ import torch
 from noiselayer.checks import noise_floor
 from noiselayer.data.reading import Reading
 from noiselayer.errors import InputError, argument, list_some
-from noiselayer.files.records import write_json, write_rows
-from noiselayer.files.targets import content_of
-from noiselayer.files.whole_file import whole_file
+from noiselayer.files.given import content_of
+from noiselayer.files.whole_file import whole_file, write_json, write_rows
 from noiselayer.jobs.demo.digits import RATE, Demo
 from noiselayer.jobs.demo.suspects import LIMIT, find_suspects, label_errors, really_wrong
 from noiselayer.report import ClassErrors, ReportContent, Suspect, save_noise_matrices, save_report

@@ -41,7 +41,7 @@ from noiselayer.storage.run_folder import RunFolder
 from noiselayer.storage.run_sets import RunSets
 from noiselayer.training import Hardware, TrainedClassifier, TrainingOptions, fit_classifier
 from noiselayer.training.effects import check_effects
-from noiselayer.training.set_checks import automatic_method, check_clean, check_outside
+from noiselayer.training.set_checks import automatic_method, check_clean, check_like
 
 _COMPARED = ("options", "data", "clean", "outside", "known_noise_matrix", "tuning")
 _TRIALS = 20
@@ -125,7 +125,7 @@ def tune(
     if clean is not None:
         data = check_clean(data, clean, overlapping=overlapping)
     if outside is not None:
-        check_outside(data, outside)
+        check_like(data.inputs, outside, "outside")
     if options.method == "auto":
         method, why = automatic_method(data, clean)
         say(f"Method {method}: {why}.")

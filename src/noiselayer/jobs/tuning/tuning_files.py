@@ -6,8 +6,7 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
-from noiselayer.files.records import write_json, write_rows
-from noiselayer.files.whole_file import whole_file
+from noiselayer.files.whole_file import whole_file, write_json, write_rows
 from noiselayer.jobs.tuning.curve import draw_curve
 from noiselayer.jobs.tuning.tuning_result import TuningResult
 from noiselayer.report import save_figure

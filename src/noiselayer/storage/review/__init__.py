@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from noiselayer.storage.review.command import review_command
-from noiselayer.storage.review.decisions import Decision, read_decisions
+from noiselayer.storage.review.decisions import Decision, read_decisions, review_command
 
 __all__ = ["Decision", "read_decisions", "review_command"]

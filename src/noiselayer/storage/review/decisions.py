@@ -1,15 +1,20 @@
-"""Decisions as the report exports them: CSV or JSON -> checked rows."""
+"""Decisions as the report exports them, CSV or JSON, as checked rows; and the command line that applies them."""
 
 from __future__ import annotations
 
 import csv
 import json
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from noiselayer.errors import InputError, list_some
+
+if TYPE_CHECKING:
+    from noiselayer.data.reading import Reading
+
 
 COLUMNS = ("sample", "id", "given_label", "decision", "new_label")
 """What a file of decisions must have; it may have more."""
@@ -135,3 +140,21 @@ def _decision(row: Mapping[str, Any], where: str) -> Decision:
 
 def _short(text: str) -> str:
     return repr(text if len(text) <= 60 else text[:59] + "…")
+
+
+_OPTIONS = {
+    "labels": "--labels",
+    "label_column": "--label-column",
+    "image_column": "--image-column",
+    "class_names": "--class-names",
+}
+
+
+def review_command(reading: Reading) -> str:
+    """What to type to apply decisions to data that were read in this way."""
+    words = ["noiselayer", "apply-review", reading.path, "decisions.csv"]
+    for name, option in _OPTIONS.items():
+        value = getattr(reading, name)
+        if value is not None:
+            words += [option, value if isinstance(value, str) else ",".join(value)]
+    return shlex.join(words)

@@ -1,18 +1,27 @@
-"""Where the labels of data are, and how a copy with other ones is written."""
+"""Where the labels of data are, and how a copy with other ones is written: of NumPy files and folders of images."""
 
 from __future__ import annotations
 
+import io
 import re
+import shutil
+import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
+import numpy as np
 import numpy.typing as npt
 
 from noiselayer.data.frames import table_suffix
+from noiselayer.data.label_files import LabelPlace
 from noiselayer.data.labels import encode_labels, is_integer
+from noiselayer.data.numpy_files import npz_keys, read_npz
+from noiselayer.data.read_folder import images_below
 from noiselayer.errors import InputError, argument, list_some, nearest
+from noiselayer.files.whole_file import whole_file, write_rows
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,3 +96,122 @@ def raw_labels(
                 f"{argument('class_names')}."
             )
     return found
+
+
+def array_labels(place: LabelPlace, class_names: Sequence[str] | None) -> LabelStore:
+    """The labels in an .npy file, or in an array of an .npz file.
+
+    ``class_names`` are for numbers that stand for them, where the file does not hold them itself.
+    """
+    path, key = place.file, place.name
+    values = place.read()
+    if key is not None and "class_names" in npz_keys(path):
+        class_names = [str(name) for name in read_npz(path, "class_names").tolist()]
+    origin = str(path) if key is None else f"array {key!r} of {path}"
+    names, known = label_names(values, class_names, origin)
+
+    def write(changes: Mapping[int, str], out: Path) -> None:
+        corrected = _replaced(values, names, known, changes, origin)
+        if key is not None:
+            _write_npz(path, key, corrected, out)
+            return
+        with whole_file(out) as part, part.open("wb") as file:
+            np.save(file, corrected, allow_pickle=False)
+
+    return LabelStore(origin, (path,), names, None, beside(path), (path.suffix.lower(),), write)
+
+
+def _write_npz(path: Path, key: str, corrected: npt.NDArray[Any], out: Path) -> None:
+    with (
+        whole_file(out) as part,
+        zipfile.ZipFile(path) as old,
+        zipfile.ZipFile(part, "w", allowZip64=True) as new,
+    ):
+        for member in old.infolist():
+            if member.filename == f"{key}.npy":
+                content = io.BytesIO()
+                np.lib.format.write_array(content, corrected, allow_pickle=False)
+                new.writestr(member.filename, content.getvalue(), compress_type=member.compress_type)
+                continue
+            info = zipfile.ZipInfo(member.filename, member.date_time)
+            with old.open(member) as one, new.open(info, "w", force_zip64=True) as other:
+                shutil.copyfileobj(one, other, 1 << 20)
+
+
+def _replaced(
+    values: npt.NDArray[Any],
+    names: Sequence[str],
+    class_names: Sequence[str],
+    changes: Mapping[int, str],
+    origin: str,
+) -> npt.NDArray[Any]:
+    """A copy of the labels with other ones in some rows; text may become longer, numbers keep their type."""
+    flat = values.reshape(-1)
+    plain = flat.tolist()
+    old = [one.decode() for one in plain] if flat.dtype.kind == "S" else plain
+    raw = raw_labels(old, names, class_names, list(dict.fromkeys(changes.values())), origin)
+    if flat.dtype.kind not in "SU":
+        for name, value in raw.items():
+            try:
+                with np.errstate(over="ignore"):
+                    fits = bool(np.array([value]).astype(flat.dtype).tolist()[0] == value)
+            except OverflowError:
+                fits = False
+            if not fits:
+                raise InputError(
+                    f"class {name!r} does not fit into the type of {origin}, {flat.dtype}; write the labels with a "
+                    "wider type first."
+                )
+    new = list(old)
+    for row, name in changes.items():
+        new[row] = raw[name]
+    if flat.dtype.kind == "S":
+        return np.array([one.encode() for one in new]).reshape(values.shape)
+    return np.array(new, dtype=None if flat.dtype.kind == "U" else flat.dtype).reshape(values.shape)
+
+
+def folder_labels(folder: Path) -> LabelStore:
+    """The labels of a folder of images: the sub-folder that each lies in.
+
+    A corrected copy is a table with the columns ``id`` and ``label``, or, where its name has no ending, a folder
+    of copied images by corrected class.
+    """
+    ids = images_below(folder)
+    names = [name.split("/")[0] for name in ids if "/" in name]
+    if not ids or len(names) != len(ids):
+        raise InputError(f"folder {folder} must hold images in sub-folders, whose names are their labels.")
+
+    def write(changes: Mapping[int, str], out: Path) -> None:
+        new = [changes.get(row, name) for row, name in enumerate(names)]
+        if out.suffix:
+            write_rows(out, ["id", "label"], list(zip(ids, new, strict=True)))
+        else:
+            _copy(folder, ids, new, out)
+
+    return LabelStore(f"folder {folder}", (folder,), names, ids, beside(folder, ".csv"), (".csv", ""), write)
+
+
+def _copy(folder: Path, ids: Sequence[str], labels: Sequence[str], out: Path) -> None:
+    """Copy every image below its class; one of a name that is taken there gets its old class in front."""
+    for label in set(labels):
+        if label in ("", ".", "..") or "/" in label or "\\" in label or "\0" in label:
+            raise InputError(
+                f"{label!r} cannot be the name of a folder; write a table instead, with --out FILE.csv."
+            )
+    part = out.with_name(f".{out.name}.{uuid4().hex[:8]}.part")
+    unmoved = {name for name, label in zip(ids, labels, strict=True) if name.split("/")[0] == label}
+    try:
+        for name, label in zip(ids, labels, strict=True):
+            old, _, rest = name.partition("/")
+            target = f"{label}/{rest}"
+            if old != label and target in unmoved:
+                head, _, last = rest.rpartition("/")
+                target = "/".join(filter(None, [label, head, f"{old}-{last}"]))
+            place = part / target
+            place.parent.mkdir(parents=True, exist_ok=True)
+            if place.exists():
+                raise InputError(f"two images would be called {target} in {out}; rename one of them.")
+            shutil.copy2(folder / name, place)
+        part.rename(out)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
