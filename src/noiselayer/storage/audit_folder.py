@@ -45,24 +45,12 @@ _AS_THEY_ARE = ("num_samples", "threshold", "counts", "temperature", "folds")
 class SavedAudit:
     """The content of an audit's folder.
 
-    Attributes:
-        class_names: The K names.
-        probs_predict: What the probabilities were of: the "given" label or the "true" class.
-        num_samples: How many labels were audited; ``labels`` may have fewer rows.
-        threshold: The error probability above which a label is called wrong.
-        counts: ``{"all": {"expected", "low", "high", "flagged"}, "per_class": [{"class", "labels",
-            "expected", "low", "high"}, ...]}``: wrong labels, by the label that is given.
-        labels: The rows that were asked for, columns as in ``LABEL_COLUMNS``, by rank.
-        noise_matrix: Shape (K, K), ``noise_matrix[j, i] = p(noisy = j | true = i)``, columns sum to 1.
-        standard_error: Of its entries, shape (K, K), or None.
-        findings: What contradicts the noise model.
-        temperature: What the logits were divided by; None if they were taken as they are.
-        origin: ``{"path": ..., "reading": {...}}``: the data, and the arguments that read them.
-        folds: How many models were cross-fitted; None if the probabilities came from elsewhere.
-        warnings: What is to be known before the figures are used.
-        annotators: Where it is known who gave each label: how good each annotator is, see
-            :func:`noiselayer.annotators.describe.describe_annotators`.
-        made_by: The program and its version.
+    ``labels`` holds the rows that were asked for, by rank, with the columns of ``LABEL_COLUMNS``; ``num_samples``
+    labels were audited. ``counts`` is ``{"all": {"expected", "low", "high", "flagged"}, "per_class": [{"class",
+    "labels", "expected", "low", "high"}, ...]}``: wrong labels, by the label that is given. ``noise_matrix`` and its
+    ``standard_error`` have shape (K, K), columns = true classes. ``origin`` is ``{"path": ..., "reading": {...}}``, the
+    arguments that read the data. ``folds`` is None if the probabilities came from elsewhere, ``temperature`` if the
+    logits were taken as they are.
     """
 
     class_names: tuple[str, ...]

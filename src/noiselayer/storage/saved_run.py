@@ -48,34 +48,28 @@ def save_run(
     ===============================  =========================================================================
     """
     with whole_files(folder, "metrics.json") as together:
-        _write_all(together, trained, config, metrics)
+        save_weights(trained.network, together / "weights.safetensors")
+        write_noise_matrix(together / "noise_matrix.csv", trained.noise_matrix, trained.class_names)
+        splits: dict[str, Any] = {name: indices.numpy() for name, indices in trained.splits.items()}
+        np.savez(together / "splits.npz", **splits)
+        write_rows(together / "sample_counts.csv", ["class", "noisy", "clean"], _counts(trained))
+        if trained.start_matrix is not None:
+            write_noise_matrix(together / "start_matrix.csv", trained.start_matrix, trained.class_names)
+        if trained.by_annotator is not None and (found := trained.by_annotator.annotators) is not None:
+            figures = describe_annotators(trained.by_annotator, found, len(trained.by_annotator))
+            write_json(together / "annotators.json", figures)
+        if trained.estimate is not None and trained.estimate.standard_error is not None:
+            path = together / "noise_matrix_standard_error.csv"
+            write_entries(path, trained.estimate.standard_error, trained.class_names)
+        rows = [
+            [stage.name, *(row.get(column) for column in _CURVES)]
+            for stage in trained.stages
+            for row in stage.curves
+        ]
+        write_rows(together / "curves.csv", ["stage", *_CURVES], rows)
+        write_json(together / "config.json", {**config, "model": trained.model_arguments})
+        write_json(together / "metrics.json", metrics)
         draw(together)
-
-
-def _write_all(
-    folder: Path, trained: TrainedClassifier, config: dict[str, Any], metrics: dict[str, Any]
-) -> None:
-    save_weights(trained.network, folder / "weights.safetensors")
-    write_noise_matrix(folder / "noise_matrix.csv", trained.noise_matrix, trained.class_names)
-    splits: dict[str, Any] = {name: indices.numpy() for name, indices in trained.splits.items()}
-    np.savez(folder / "splits.npz", **splits)
-    write_rows(folder / "sample_counts.csv", ["class", "noisy", "clean"], _counts(trained))
-    if trained.start_matrix is not None:
-        write_noise_matrix(folder / "start_matrix.csv", trained.start_matrix, trained.class_names)
-    if trained.by_annotator is not None and (found := trained.by_annotator.annotators) is not None:
-        figures = describe_annotators(trained.by_annotator, found, len(trained.by_annotator))
-        write_json(folder / "annotators.json", figures)
-    if trained.estimate is not None and trained.estimate.standard_error is not None:
-        path = folder / "noise_matrix_standard_error.csv"
-        write_entries(path, trained.estimate.standard_error, trained.class_names)
-    rows = [
-        [stage.name, *(row.get(column) for column in _CURVES)]
-        for stage in trained.stages
-        for row in stage.curves
-    ]
-    write_rows(folder / "curves.csv", ["stage", *_CURVES], rows)
-    write_json(folder / "config.json", {**config, "model": trained.model_arguments})
-    write_json(folder / "metrics.json", metrics)
 
 
 def summarize(trained: TrainedClassifier, sets: RunSets, device: torch.device) -> dict[str, Any]:
