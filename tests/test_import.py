@@ -38,6 +38,7 @@ PUBLIC = {
     "label_error_probability",
     "load",  # of load_run, before 0.2
     "load_run",
+    "measure_labels",
     "noise",
     "noise_floor",
     "noisy_label_loss",

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         estimate_noise_matrix,
     )
     from noiselayer.estimation.accuracy import accuracy_from_noisy_labels
+    from noiselayer.estimation.labeller import measure_labels
     from noiselayer.estimators.boosting import (
         NoisyLabelBoostingClassifier,
         noisy_label_metric,
@@ -65,6 +66,7 @@ __all__ = [
     "label_error_probability",
     "load",
     "load_run",
+    "measure_labels",
     "noise",
     "noise_floor",
     "noisy_label_loss",
@@ -101,6 +103,7 @@ _HOMES = {
     "label_error_probability": "noiselayer.noise",
     "load": "noiselayer.storage.loaded_run",
     "load_run": "noiselayer.storage.loaded_run",
+    "measure_labels": "noiselayer.estimation.labeller",
     "noise_floor": "noiselayer.checks",
     "noisy_label_loss": "noiselayer.losses.bottom_up",
     "noisy_label_metric": "noiselayer.estimators.boosting",

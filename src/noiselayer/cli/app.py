@@ -18,7 +18,7 @@ from noiselayer.cli._job import with_options
 
 # What a newcomer needs first stands first; commands that are not named here follow by name.
 _ORDER = (
-    *("demo", "train", "predict", "corrupt", "estimate", "combine", "tune", "audit", "report"),
+    *("demo", "train", "predict", "corrupt", "measure", "estimate", "combine", "tune", "audit", "report"),
     *("export_review", "apply_review", "reproduce"),
 )
 

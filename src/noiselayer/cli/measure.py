@@ -1,0 +1,37 @@
+"""``noiselayer measure``."""
+
+from __future__ import annotations
+
+from noiselayer.cli._errors import say
+from noiselayer.jobs.measure_options import MeasureJob
+
+
+def measure(job: MeasureJob) -> None:
+    """Say how right a labeller is, class by class, and what the true shares are, from a few checked labels.
+
+    The labeller is a language model, a person, a rule, any classifier. The checked samples are some of those it
+    labelled, drawn at random; their true classes stand in a column of the same table, or in a table of their own.
+
+    Leaves a page, a table (measure.csv) and everything in measure.json.
+    """
+    from noiselayer.jobs.measure import measure_table
+
+    found = measure_table(job)
+    figures = found.figures
+    for note in figures.notes:
+        say(f"Note: {note}")
+    say(
+        f"{figures.num_checked:,} of {figures.num_samples:,} labels were checked. Right: {figures.accuracy}; "
+        f"beyond chance: {figures.kappa.value:.2f} ({figures.kappa.low:.2f} to {figures.kappa.high:.2f})."
+    )
+    for name, share, said in zip(found.class_names, figures.shares, figures.label_shares, strict=True):
+        say(f"  {name}: {share} of the samples; the labels alone say {100 * said:.1f} %")
+    for group in found.groups:
+        few = (
+            "too few of its labels were checked"
+            if group.figures is None
+            else f"right: {group.figures.accuracy}"
+        )
+        less = "" if group.apart is None else f"; against the others {group.apart}"
+        say(f"  {job.group_column} {group.name}: {few}{less}")
+    say(f"Written to {job.out}.")

@@ -1,0 +1,290 @@
+"""A table of labels, some of them checked -> how right the labeller is, the true shares, one page and one table."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from noiselayer.data.frames import read_columns, read_frame, require_columns
+from noiselayer.data.label_files import find_labels, labels_of_column
+from noiselayer.data.labels import encode_labels
+from noiselayer.errors import InputError, argument, as_input_errors, list_some
+from noiselayer.estimation.labeller import Figure, LabellerFigures, measure_labels
+from noiselayer.files.given import check_not_read
+from noiselayer.files.records import write_json, write_rows
+from noiselayer.files.targets import check_target
+from noiselayer.files.whole_file import whole_files, writing
+from noiselayer.jobs.measure_options import MeasureJob
+from noiselayer.report.measure_page import render_measure
+
+Column = npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Group:
+    """The samples of one value of the group column.
+
+    Attributes:
+        name: The value.
+        figures: Of its samples alone; None where too few of them were checked.
+        apart: How much more often its labels are right than those of all other samples, with an interval.
+    """
+
+    name: str
+    figures: LabellerFigures | None
+    apart: Figure | None
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What was found: by number as in ``class_names``, and per group."""
+
+    figures: LabellerFigures
+    class_names: tuple[str, ...]
+    groups: tuple[Group, ...]
+
+
+def measure_table(job: MeasureJob) -> Measured:
+    r"""Measure a labeller on its checked labels, and write a page, a table and a JSON file.
+
+    Raises:
+        InputError: If anything is unfit; then nothing is written.
+
+    >>> import tempfile
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> rows = ["cat,cat", "dog,cat", "dog,dog"] * 20 + ["cat,", "dog,"] * 70
+    >>> _ = (folder / "said.csv").write_text("\n".join(["model,human", *rows]))
+    >>> job = MeasureJob(
+    ...     table=folder / "said.csv", label_column="model", checked_column="human", out=folder / "measured"
+    ... )
+    >>> with warnings.catch_warnings():
+    ...     warnings.simplefilter("ignore")  # checked labels that are no random draw
+    ...     print(round(measure_table(job).figures.accuracy.value, 2))
+    0.72
+    """
+    files = [job.out / name for name in ("measure.json", "measure.csv", "measure.html")]
+    check_not_read(files, [job.table, job.gold])
+    if job.out.is_dir():
+        check_target(*files, force=job.force)
+    else:
+        check_target(job.out)
+    if not 0 < job.confidence < 1:
+        raise InputError(
+            f"{argument('confidence')} must lie between 0 and 1, as in 0.95; got {job.confidence}."
+        )
+    given, checked, weights = _columns(job)
+    given = _without(given, ("-1",) if job.abstention is None else job.abstention)
+    labels, gold, names, respelled = _encoded(given, checked, job)
+    certainty = None if job.confidence_column is None else _numbers(job.table, job.confidence_column)
+    with as_input_errors(_in_words):
+        figures = _measure(labels, gold, names, certainty, weights, job)
+    if respelled:
+        figures = replace(figures, notes=(f"{respelled}.", *figures.notes))
+    groups = () if job.group_column is None else _groups(job, labels, gold, names, certainty, weights)
+    found = Measured(figures, names, groups)
+    job.out.mkdir(parents=True, exist_ok=True)
+    with writing(str(job.out), "Nothing was written."), whole_files(job.out, files[0].name) as beside:
+        write_rows(beside / files[1].name, ["figure", "class", "group", "value", "low", "high"], _rows(found))
+        (beside / files[2].name).write_text(
+            render_measure(figures, names, groups, title=job.table.name, group_column=job.group_column),
+            encoding="utf-8",
+        )
+        write_json(beside / files[0].name, _plain(found))
+    return found
+
+
+def _columns(job: MeasureJob) -> tuple[Column, Column, Column | None]:
+    """The labeller's labels, the checked ones (or None) and the weights, a row per sample of the table."""
+    given = find_labels(job.table, None, job.label_column).read()
+    if job.gold is None:
+        if job.checked_column is None:
+            raise InputError(
+                f"give the checked labels: {argument('gold')}, a table of their own, or "
+                f"{argument('checked_column')}, a column of {job.table} that is empty where nobody has looked."
+            )
+        weights = None if job.weight_column is None else _numbers(job.table, job.weight_column, gaps=True)
+        return given, _column(job.table, job.checked_column), weights
+    own, theirs = read_columns(job.table), read_columns(job.gold)
+    key = job.id_column or _key(job, own, theirs)
+    place = find_labels(job.gold, None, job.checked_column)
+    ids, of_gold = _column(job.table, key), _column(job.gold, key)
+    row_of = {value: row for row, value in enumerate(map(str, ids))}
+    if len(row_of) < len(ids):
+        raise InputError(
+            f"column {key!r} of {job.table} says the same of {len(ids) - len(row_of):,} rows as of others, so a "
+            f"checked label has no one place. Name another with {argument('id_column')}."
+        )
+    unknown = [value for value in map(str, of_gold) if value not in row_of]
+    if unknown:
+        raise InputError(
+            f"{len(unknown):,} of {len(of_gold):,} rows of {job.gold} are not in {job.table} by column {key!r}: "
+            f"{list_some(unknown, 3)}. Gold must be part of what was labelled; name the column that says who is "
+            f"who with {argument('id_column')}."
+        )
+    rows = np.array([row_of[str(value)] for value in of_gold], dtype=np.int64)
+    if len(set(rows.tolist())) < len(rows):
+        raise InputError(f"{job.gold} holds some samples twice by column {key!r}; keep one row of each.")
+    checked = np.full(len(ids), None, dtype=object)
+    checked[rows] = place.read()
+    weights = None
+    if job.weight_column is not None:
+        weights = np.ones(len(ids))
+        weights[rows] = _numbers(job.gold, job.weight_column)
+    return given, checked, weights
+
+
+def _key(job: MeasureJob, own: list[str], theirs: list[str]) -> str:
+    shared = [name for name in own if name in theirs and name not in (job.label_column, job.checked_column)]
+    for name in ("id", "text"):
+        if name in shared:
+            return name
+    if len(shared) == 1:
+        return shared[0]
+    raise InputError(
+        f"{job.table} and {job.gold} share {'no column' if not shared else 'columns ' + list_some(shared)}; name "
+        f"the one that says who is who with {argument('id_column')}."
+    )
+
+
+def _column(table: Path, name: str) -> Column:
+    require_columns(read_columns(table), [name], str(table))
+    return labels_of_column(read_frame(table, text_columns=[name]), name)
+
+
+def _numbers(table: Path, name: str, *, gaps: bool = False) -> npt.NDArray[np.float64]:
+    require_columns(read_columns(table), [name], str(table))
+    try:
+        values = read_frame(table)[name].to_numpy(dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"column {name!r} of {table} must hold numbers: {error}") from error
+    if not gaps and np.isnan(values).any():
+        raise InputError(f"column {name!r} of {table} has no number in {int(np.isnan(values).sum()):,} rows.")
+    return values
+
+
+def _without(given: Column, abstention: tuple[str, ...]) -> Column:
+    """An abstention is no class: None, as an empty cell is."""
+    texts = {text.strip() for text in abstention}
+    return np.array([None if str(value).strip() in texts else value for value in given], dtype=object)
+
+
+def _encoded(given: Column, checked: Column, job: MeasureJob) -> tuple[Column, Column, tuple[str, ...], str]:
+    """Labels and checked labels by class number, the classes, and what was taken for the same, in words."""
+    truths = {str(value).strip() for value in checked if not _missing(value)}
+    spelled = {truth.casefold(): truth for truth in truths}
+    same = {
+        str(value): spelled[str(value).strip().casefold()]
+        for value in given
+        if not _missing(value)
+        and str(value).strip() not in truths
+        and str(value).strip().casefold() in spelled
+    }
+    # As text, whatever the table's columns are of: empty where there is none.
+    texts = ["" if _missing(value) else same.get(str(value), str(value)) for value in (*given, *checked)]
+    both, names = encode_labels(np.array(texts), job.class_names, name="labels", allow_missing=True)
+    note = ", ".join(f"{label!r} was taken for {truth!r}" for label, truth in sorted(same.items()))
+    return both[: len(given)].numpy(), both[len(given) :].numpy(), names, note
+
+
+def _missing(value: Any) -> bool:
+    return value is None or value != value or not str(value).strip()
+
+
+def _measure(
+    labels: Column, gold: Column, names: tuple[str, ...], certainty: Any, weights: Any, job: MeasureJob
+) -> LabellerFigures:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # they are among the notes too
+        found = measure_labels(
+            labels, gold, len(names), stated_confidence=certainty, weights=weights, level=job.confidence
+        )
+    return replace(found, notes=tuple(_named(note, names) for note in found.notes))
+
+
+def _named(note: str, names: tuple[str, ...]) -> str:
+    """Class numbers of a note as names."""
+
+    def name(found: re.Match[str]) -> str:
+        return found[1] + ", ".join(repr(names[int(k)]) for k in found[2].split(", "))
+
+    return re.sub(r"((?:class|label) )((?:\d+, )*\d+)(?=[:.,]| |$)", name, note)
+
+
+def _in_words(message: str) -> str:
+    return message.replace("stated_confidence", "confidence_column", 1)
+
+
+def _groups(
+    job: MeasureJob, labels: Column, gold: Column, names: tuple[str, ...], certainty: Any, weights: Any
+) -> tuple[Group, ...]:
+    assert job.group_column is not None
+    column = np.array([str(value) for value in _column(job.table, job.group_column)])
+    values = np.unique(column)
+    if len(values) > 50:
+        raise InputError(
+            f"column {job.group_column!r} has {len(values):,} different values; {argument('group_column')} compares "
+            "at most 50. Make periods or kinds of them."
+        )
+
+    def of(rows: Column) -> LabellerFigures | None:
+        stated, weight = (None if part is None else part[rows] for part in (certainty, weights))
+        try:
+            return _measure(labels[rows], gold[rows], names, stated, weight, job)
+        except ValueError:
+            return None
+
+    groups = []
+    for value in values.tolist():
+        inside, others = of(column == value), of(column != value)
+        apart = None if inside is None or others is None else difference(inside.accuracy, others.accuracy)
+        groups.append(Group(value, inside, apart))
+    return tuple(groups)
+
+
+def difference(one: Figure, other: Figure) -> Figure:
+    """One share less another of other samples, with Newcombe's (1998) interval from those of both.
+
+    >>> print(difference(Figure(0.8, 0.7, 0.9), Figure(0.5, 0.4, 0.6)))
+    30.0 % (15.9 to 44.1)
+    """
+    value = one.value - other.value
+    down = np.hypot(one.value - one.low, other.high - other.value)
+    up = np.hypot(one.high - one.value, other.value - other.low)
+    return Figure(value, float(value - down), float(value + up))
+
+
+def _rows(found: Measured) -> list[list[Any]]:
+    rows: list[list[Any]] = []
+    everything = [Group("", found.figures, None), *found.groups]
+    for group in everything:
+        if (figures := group.figures) is None:
+            continue
+        single = {"accuracy": figures.accuracy, "kappa": figures.kappa, "accuracy less others": group.apart}
+        rows += [
+            [what, "", group.name, f.value, f.low, f.high] for what, f in single.items() if f is not None
+        ]
+        for what in ("shares", "precision", "recall"):
+            for name, one in zip(found.class_names, getattr(figures, what), strict=True):
+                if one is not None:
+                    rows.append([what.removesuffix("s"), name, group.name, one.value, one.low, one.high])
+    return rows
+
+
+def _plain(found: Measured) -> dict[str, Any]:
+    def plain(value: Any) -> Any:
+        if isinstance(value, np.ndarray):
+            return [plain(row) for row in value.tolist()]
+        if isinstance(value, dict):
+            return {key: plain(part) for key, part in value.items()}
+        if isinstance(value, list | tuple):
+            return [plain(part) for part in value]
+        return None if isinstance(value, float) and np.isnan(value) else value
+
+    content: dict[str, Any] = plain(asdict(found))
+    return content

@@ -1,0 +1,101 @@
+"""``noiselayer measure``: one table or two, groups, abstentions, spellings, and what is refused."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+
+@pytest.fixture
+def frame() -> pd.DataFrame:
+    generator = np.random.default_rng(0)
+    truth = generator.choice(["cat", "dog", "owl"], 600, p=[0.5, 0.3, 0.2])
+    said = np.where(generator.random(600) < 0.3, "cat", truth).astype(object)
+    said[generator.random(600) < 0.1] = "-1"
+    frame = pd.DataFrame({"id": [f"s{i}" for i in range(600)], "llm": said, "truth": truth})
+    frame["month"] = np.where(np.arange(600) < 300, "May", "June")
+    frame["sure"] = np.where(frame["llm"] == truth, 0.9, 0.4)
+    frame["human"] = frame["truth"].where(generator.random(600) < 0.25)
+    return frame
+
+
+def test_a_column_of_the_same_table(run: Any, frame: pd.DataFrame, tmp_path: Path) -> None:
+    frame.drop(columns="truth").to_csv(tmp_path / "said.csv", index=False)
+    done = run(
+        *("measure", tmp_path / "said.csv", "--label-column", "llm", "--checked-column", "human"),
+        *("--group-column", "month", "--out", tmp_path / "m"),
+    )
+    assert done.exit_code == 0, done.stderr
+    assert {path.name for path in (tmp_path / "m").iterdir()} == {
+        "measure.json",
+        "measure.csv",
+        "measure.html",
+    }
+    rows = pd.read_csv(tmp_path / "m" / "measure.csv")
+    share = rows[(rows["figure"] == "share") & rows["group"].isna()].set_index("class")
+    for name in ("cat", "dog", "owl"):
+        assert share.loc[name, "low"] <= (frame["truth"] == name).mean() <= share.loc[name, "high"]
+    accuracy = rows[(rows["figure"] == "accuracy") & rows["group"].isna()].iloc[0]
+    assert accuracy["low"] <= (frame["llm"] == frame["truth"]).mean() <= accuracy["high"]
+    assert set(rows["group"].dropna()) == {"May", "June"}
+    content = json.loads((tmp_path / "m" / "measure.json").read_text())
+    assert content["figures"]["num_checked"] == frame["human"].notna().sum()
+    assert len(content["figures"]["noise_matrix"]) == 4  # three classes, and no answer
+
+
+def test_a_table_of_their_own_and_every_format_give_the_same(
+    run: Any, frame: pd.DataFrame, tmp_path: Path
+) -> None:
+    gold = frame[frame["human"].notna()][["id", "truth"]].sample(frac=1, random_state=0)
+    found = []
+    for ending, write in (("csv", "to_csv"), ("parquet", "to_parquet")):
+        getattr(frame[["id", "llm"]], write)(tmp_path / f"said.{ending}", index=False)
+        getattr(gold, write)(tmp_path / f"gold.{ending}", index=False)
+        out = tmp_path / f"m-{ending}"
+        done = run(
+            *("measure", tmp_path / f"said.{ending}", "--label-column", "llm"),
+            *("--gold", tmp_path / f"gold.{ending}", "--checked-column", "truth", "--out", out),
+        )
+        assert done.exit_code == 0, done.stderr
+        found.append(json.loads((out / "measure.json").read_text()))
+    assert found[0] == found[1]
+    assert found[0]["class_names"] == ["cat", "dog", "owl"]
+
+
+def test_another_spelling_of_a_class_is_taken_for_it_and_said(
+    run: Any, frame: pd.DataFrame, tmp_path: Path
+) -> None:
+    frame.assign(llm=frame["llm"].str.upper()).to_csv(tmp_path / "said.csv", index=False)
+    done = run(
+        *("measure", tmp_path / "said.csv", "--label-column", "llm", "--checked-column", "human"),
+        *("--confidence-column", "sure", "--out", tmp_path / "m"),
+    )
+    assert done.exit_code == 0, done.stderr
+    assert "'CAT' was taken for 'cat'" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("change", "words", "message"),
+    [
+        ({}, (), "give the checked labels: --gold"),
+        ({}, ("--checked-column", "humna"), "Did you mean 'human'"),
+        ({"human": None}, ("--checked-column", "human"), "at least 10 checked labels"),
+        ({"sure": 87}, ("--checked-column", "human", "--confidence-column", "sure"), "between 0 and 1"),
+        ({}, ("--gold", "GOLD", "--checked-column", "truth"), "are not in"),
+        ({"id": "s1"}, ("--gold", "GOLD", "--checked-column", "truth"), "says the same of 599 rows"),
+    ],
+)
+def test_refusals(
+    run: Any, frame: pd.DataFrame, tmp_path: Path, change: Any, words: Any, message: str
+) -> None:
+    gold = frame[["id", "truth"]].head(20)
+    (gold if "id" in change else gold.assign(id=gold["id"] + "?")).to_csv(tmp_path / "gold.csv", index=False)
+    frame.assign(**change).to_csv(tmp_path / "said.csv", index=False)
+    words = [str(tmp_path / "gold.csv") if word == "GOLD" else word for word in words]
+    done = run("measure", tmp_path / "said.csv", "--label-column", "llm", *words, "--out", tmp_path / "m")
+    assert done.exit_code == 2
+    assert message in " ".join(done.stderr.split())
+    assert not (tmp_path / "m").exists()
