@@ -16,10 +16,8 @@ from noiselayer.data.label_files import find_labels, labels_of_column
 from noiselayer.data.labels import encode_labels
 from noiselayer.errors import InputError, argument, as_input_errors, list_some
 from noiselayer.estimation.labeller import Figure, LabellerFigures, measure_labels
-from noiselayer.files.given import check_not_read
-from noiselayer.files.records import write_json, write_rows
-from noiselayer.files.targets import check_target
-from noiselayer.files.whole_file import whole_files, writing
+from noiselayer.files.given import check_not_read, check_target
+from noiselayer.files.whole_file import whole_files, write_json, write_rows, writing
 from noiselayer.jobs.measure_options import MeasureJob
 from noiselayer.report.measure_page import render_measure
 
