@@ -1,6 +1,7 @@
 """``noiselayer report`` and ``apply-review``: from a folder to a page, from decisions to corrected labels."""
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -104,6 +105,46 @@ def test_an_audit_in_words_and_pictures(run: Run, audited: Path, vectors: Path, 
     assert "\ufffd" not in text.partition("<script")[0]  # nothing was taken for harmful
     with np.load(vectors) as arrays:
         assert content.suspects[2].cells[0] == ("0", f"{arrays['x'][2, 0]:.4g}")
+
+
+def test_what_was_reviewed_before_is_not_listed_again(run: Run, audited: Path, tmp_path: Path) -> None:
+    (tmp_path / "decisions.csv").write_text(
+        "sample,id,given_label,decision,new_label\n0,0,cat,reject,cat\n1,1,dog,unsure,\n3,3,dog,accept,cat\n"
+    )
+    result = run("report", audited, "--reviewed", tmp_path / "decisions.csv")
+    assert result.exit_code == 0, result.output
+    text = (audited / "report.html").read_text(encoding="utf-8")
+    assert [int(k) for k in re.findall(r'aria-label="Sample (\d+):', text)] == [1, 2]
+    assert "2 of these were reviewed before and are left out." in text
+    result = run("report", audited, "--top", 1)
+    assert result.exit_code == 0, result.output
+    text = (audited / "report.html").read_text(encoding="utf-8")
+    assert (
+        "The 1 surest of 4 labels called wrong, most surely wrong first. noiselayer report with --top 4"
+        in text
+    )
+    result = run("report", audited, "--reviewed", tmp_path / "nowhere.csv")
+    assert result.exit_code == 2
+    assert "there is no file of decisions" in result.stderr
+
+
+def test_an_audit_does_not_list_what_was_reviewed_before(run: Run, vectors: Path, tmp_path: Path) -> None:
+    with np.load(vectors) as arrays:
+        given, true = arrays["y"], arrays["y_true"]
+    names = ("cat", "dog", "bird")
+    pd.DataFrame(0.02 + 0.94 * np.eye(3)[true], columns=names).to_csv(tmp_path / "probs.csv", index=False)
+    wrong = np.flatnonzero(given != true).tolist()
+    (tmp_path / "decisions.csv").write_text(
+        "sample,id,given_label,decision,new_label\n"
+        + "".join(f"{k},{k},{names[given[k]]},reject,{names[given[k]]}\n" for k in wrong[1:])
+    )
+    probs = ("--labels", "y", "--probs", tmp_path / "probs.csv", "--probs-predict", "true")
+    for reviewed, listed in (((), wrong), (("--reviewed", tmp_path / "decisions.csv"), wrong[:1])):
+        out = tmp_path / f"audit-{len(listed)}"
+        result = run("audit", vectors, *probs, *reviewed, "--out", out)
+        assert result.exit_code == 0, result.output
+        text = (out / "report.html").read_text(encoding="utf-8")
+        assert sorted(map(int, re.findall(r'aria-label="Sample (\d+):', text))) == listed
 
 
 def test_pages_outlive_their_data(run: Run, trained: Path, vectors: Path, tmp_path: Path) -> None:

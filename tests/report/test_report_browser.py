@@ -15,7 +15,8 @@ from typer.testing import CliRunner
 
 from noiselayer.cli.app import app
 from noiselayer.jobs.demo import Demo, DemoFolder, save_demo
-from noiselayer.report import Suspect, save_report
+from noiselayer.report import ReportContent, Suspect, save_report
+from noiselayer.report.thumbnails import image_uri
 
 Opened = Callable[..., Any]
 
@@ -47,8 +48,9 @@ CONTRASTS = """() => {
 
 
 def visible_cards(page: Any) -> list[int]:
-    """Samples of the cards that can be seen, in their order."""
-    labels: list[str] = page.locator(".card:visible").evaluate_all("cards => cards.map(c => c.ariaLabel)")
+    """Samples of the cards that can be seen, page after page, in their order."""
+    cards = page.locator(".card:not([hidden])")
+    labels: list[str] = cards.evaluate_all("cards => cards.map(c => c.ariaLabel)")
     return [int(label.split()[1].rstrip(":")) for label in labels]
 
 
@@ -144,19 +146,86 @@ def test_the_mouse_does_what_the_keys_do(opened: Opened, demo_folder: tuple[Path
     watched = opened(demo_folder[0] / "suspects.html")
     page = watched.page
     card = page.locator(".card").first
-    card.get_by_role("button", name="Accept").click()
+    card.get_by_role("button", name="Change to").click()
     assert card.locator(".verdict").inner_text().startswith("Changed to")
-    card.get_by_role("button", name="Reject").click()
+    card.get_by_role("button", name="Keep").click()
     assert card.locator(".verdict").inner_text().startswith("Kept as")
-    assert card.get_by_role("button", name="Reject").get_attribute("aria-pressed") == "true"
+    assert card.get_by_role("button", name="Keep").get_attribute("aria-pressed") == "true"
     page.click("#undo")
     assert card.locator(".verdict").inner_text().startswith("Changed to")
-    page.locator(".card").nth(2).get_by_role("button", name="Pick…").click()
+    page.locator(".card").nth(2).get_by_role("button", name="Other class…").click()
     page.click("#choices button >> nth=7")
     assert page.inner_text("#progress") == "2 of 60 reviewed"
     page.click("#clear")  # asks whether it may; the watcher says yes
     assert page.inner_text("#progress") == "0 of 60 reviewed"
     assert watched.problems == ["Forget all 2 decisions on this page?"]
+
+
+def page_of_many(tmp_path: Path, number: int = 45) -> Path:
+    """A report of so many suspects with small pictures, two classes among them with odd names."""
+    picture = image_uri(np.arange(64, dtype=np.uint8).reshape(8, 8))
+    names = ["cat", "dog", "\x1b[31mred", "\U0001f469\u200d\U0001f467 two"]
+    suspects = [
+        Suspect(k, f"photos/of_{k:03d}.png", k % 4, (k + 1) % 4, 0.9, image=picture, pixels=True)
+        for k in range(number)
+    ]
+    path = tmp_path / "many.html"
+    save_report(path, ReportContent("Many", [], names, suspects=suspects))
+    return path
+
+
+def test_twenty_cards_a_page_and_every_kind_of_decision(opened: Opened, tmp_path: Path) -> None:
+    path = page_of_many(tmp_path)
+    watched = opened(path, viewport={"width": 360, "height": 800})
+    page = watched.page
+    shown = page.locator(".card:visible")
+    assert shown.count() == 20
+    assert page.evaluate("document.documentElement.scrollHeight") < 12_000
+    assert page.evaluate("document.documentElement.scrollWidth") == 360
+    page.click("#after")
+    page.click("#after")
+    assert shown.count() == 5
+    assert page.inner_text("#page") == "41 to 45 of 45"
+    assert page.locator("#after").is_disabled()
+    page.keyboard.press("Home")
+    assert page.inner_text("#page") == "1 to 20 of 45"
+    for key in "kcsnx":
+        page.keyboard.press(key)
+    assert page.inner_text("#progress") == "4 of 45 reviewed, 1 unsure"
+    page.select_option("#status", "unsure")
+    assert visible_cards(page) == [2]
+    page.select_option("#status", "open")
+    assert visible_cards(page) == [2, *range(5, 45)]
+    rows = json.loads(exported(page, "#json")[1])["decisions"]
+    assert [(row["decision"], row["new_label"]) for row in rows] == [
+        ("reject", "cat"),
+        ("accept", "\x1b[31mred"),
+        ("unsure", ""),
+        ("none", ""),
+        ("exclude", ""),
+    ]
+    assert "\x1b" not in page.inner_text("#cards")
+    page.locator(".card:visible").first.focus()
+    page.keyboard.press("e")
+    assert page.locator("#zoom img").is_visible()
+    page.keyboard.press("Escape")
+    page.locator(".card:visible img").first.click()
+    page.click("#shut")
+    assert not page.locator("#zoom").is_visible()
+    watched.check(path)
+
+
+def test_two_tabs_of_a_report_keep_each_others_decisions(opened: Opened, tmp_path: Path) -> None:
+    path = page_of_many(tmp_path)
+    one = opened(path).page
+    other = one.context.new_page()
+    other.goto(path.as_uri())
+    one.locator(".card").nth(0).get_by_role("button", name="Keep cat").click()
+    other.locator(".card").nth(1).get_by_role("button", name="Change to").click()
+    assert other.inner_text("#progress") == "2 of 45 reviewed"
+    assert "open in another tab" in other.inner_text("#tabs")
+    one.reload()
+    assert one.inner_text("#progress") == "2 of 45 reviewed"
 
 
 def test_damaged_progress_is_forgotten_not_trusted(
@@ -244,6 +313,7 @@ def test_it_fits_and_can_be_read(
         demo_folder[0] / "suspects.html", viewport={"width": width, "height": 900}, color_scheme=mode
     ).page
     page.click(".card button >> nth=0")
+    page.locator(".card").nth(1).get_by_role("button", name="Unsure").click()
     page.click("summary")
     assert page.evaluate("document.documentElement.scrollWidth") == width
     found = page.evaluate(CONTRASTS)

@@ -168,6 +168,18 @@ def test_a_confusion_in_words() -> None:
     assert "12 % of true cat carry the label dog, ± 2" in words
 
 
+def test_a_confusion_that_may_be_chance_is_not_listed() -> None:
+    Q = np.array([[0.88, 0.3], [0.12, 0.7]])
+    error = np.array([[0.2, 0.02], [0.21, 0.02]])
+    text = render_report(ReportContent("", [], ["cat", "dog"], noise_matrix=Q, standard_error=error))
+    listed = re.sub(r"<[^>]+>", "", re.search(r'<ol class="confusions">.*?</ol>', text, re.DOTALL)[0])
+    assert "30 % of true dog carry the label cat" in listed
+    assert "of true cat" not in listed
+    error[0, 1] = np.inf
+    text = render_report(ReportContent("", [], ["cat", "dog"], noise_matrix=Q, standard_error=error))
+    assert "No confusion can be told from chance" in text
+
+
 def test_two_pictures_on_one_page_share_no_name_and_hold_no_style() -> None:
     stages = [StageLosses("one", (3.0, 2.0), (2.0, 1.5), joined=1, best=1)]
     text = render_report(

@@ -46,6 +46,9 @@ def apply_review(
         class_names=parse_list(class_names) if class_names else None,
         force=force,
     )
+    others = ((done.unlabelled, "without label now"), (done.left_out, "left out"), (done.open, "still open"))
+    more = "".join(f", {count:,} {what}" for count, what in others if count)
     say(
-        f"{done.changed:,} of {done.samples:,} labels changed, {done.kept:,} looked at and kept. Written to {done.out}."
+        f"{done.changed:,} of {done.samples:,} labels changed, {done.kept:,} looked at and kept{more}. "
+        f"Written to {done.out}."
     )

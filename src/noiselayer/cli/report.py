@@ -20,6 +20,10 @@ def report(
         typer.Option(help="Where the data lie now.", show_default="where they lay then"),
     ] = None,
     top: Annotated[int, typer.Option(min=0, help="List at most so many suspects.")] = 200,
+    reviewed: Annotated[
+        Path | None,
+        typer.Option(help="Decisions of an earlier review, whose labels are not listed again."),
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Write over a file named with --out.")] = False,
     accelerator: Annotated[str, typer.Option(help="auto, cpu, gpu or mps.")] = "auto",
 ) -> None:
@@ -28,9 +32,11 @@ def report(
     The page works offline and sends nothing. Suspects are reviewed on it; noiselayer apply-review turns the
     exported decisions into corrected labels.
     """
+    from noiselayer import interchange
     from noiselayer.errors import InputError
     from noiselayer.files.given import check_target
     from noiselayer.report import content_from_folder, save_report
+    from noiselayer.report.reviewed import without_reviewed
     from noiselayer.storage.environment import evaluation_device
     from noiselayer.training import Hardware
 
@@ -38,9 +44,15 @@ def report(
         if out.suffix.lower() not in (".html", ".htm"):
             raise InputError(f"a report is written as .html; got {out}.")
         check_target(out, force=force)
+    decisions = [] if reviewed is None else interchange.read_review(reviewed)
     content = content_from_folder(
-        folder, data_path=data, limit=top, device=evaluation_device(Hardware(accelerator=accelerator))
+        folder,
+        data_path=data,
+        limit=top + len(decisions),
+        device=evaluation_device(Hardware(accelerator=accelerator)),
     )
+    if decisions:
+        content = without_reviewed(content, decisions, top)
     path = out or folder / "report.html"
     save_report(path, content)
     say(f"Written to {path}: {len(content.suspects):,} labels to look at.")

@@ -72,6 +72,7 @@ def strongest_confusions(
     *,
     limit: int = 10,
     least: float = 0.001,
+    sure: bool = False,
 ) -> list[Confusion]:
     """The largest entries off the diagonal, largest first.
 
@@ -81,12 +82,15 @@ def strongest_confusions(
         interval: Its lower and upper ends, each of shape (K, K).
         limit: At most so many.
         least: None below this share.
+        sure: Leave out those that may be no more than chance: share <= 1.96 standard errors.
 
     >>> strongest_confusions([[0.875, 0.25], [0.125, 0.75]], limit=1)
     [Confusion(true=1, label=0, share=0.25, error=None, interval=None)]
     """
     off = as_tensor(noise_matrix).detach().cpu().double().numpy().copy()
     np.fill_diagonal(off, 0.0)
+    if sure and standard_error is not None:
+        off[off <= 1.96 * np.asarray(standard_error)] = 0.0
     # Sorting a million entries for ten of them would take its time.
     candidates = np.argpartition(-off, min(limit, off.size) - 1, axis=None)[:limit]
     ordered = candidates[np.lexsort((candidates, -off.ravel()[candidates]))]

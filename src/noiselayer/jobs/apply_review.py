@@ -11,7 +11,7 @@ from noiselayer.data.label_files import find_labels
 from noiselayer.data.numpy_files import split_address
 from noiselayer.errors import InputError, argument
 from noiselayer.files.given import check_not_read, check_target, existing_file
-from noiselayer.storage.review.decisions import Decision
+from noiselayer.storage.review.decisions import WITHOUT_LABEL, Decision
 from noiselayer.storage.review.label_store import LabelStore, array_labels, folder_labels
 from noiselayer.storage.review.table_labels import table_labels
 
@@ -25,12 +25,18 @@ class AppliedReview:
         samples: How many labels there are.
         changed: How many of them are other ones now.
         kept: How many were looked at and kept.
+        unlabelled: How many have no label now, for it is none of the classes.
+        left_out: How many samples are not in the copy, or without label where it holds labels alone.
+        open: How many were looked at and left open; their labels stay.
     """
 
     out: Path
     samples: int
     changed: int
     kept: int
+    unlabelled: int = 0
+    left_out: int = 0
+    open: int = 0
 
 
 def apply_review(
@@ -94,11 +100,15 @@ def apply_review(
             )
         if decision.changes:
             changes[row] = decision.new_label
+    rows = {kind: [row for row, one in seen.items() if one.kind == kind] for kind in WITHOUT_LABEL}
     try:
-        store.write(changes, target)
+        store.write(changes, target, frozenset(rows["exclude"]))
     except OSError as error:
         raise InputError(f"cannot write {target}: {error.strerror or error}.") from error
-    return AppliedReview(target, len(store.names), len(changes), len(seen) - len(changes))
+    unsure, none, excluded = (len(rows[kind]) for kind in WITHOUT_LABEL)
+    changed = len(changes) - none
+    kept = len(seen) - changed - none - excluded - unsure
+    return AppliedReview(target, len(store.names), changed, kept, none, excluded, unsure)
 
 
 def _open_labels(

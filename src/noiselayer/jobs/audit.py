@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -23,6 +23,7 @@ from noiselayer.data.probabilities import check_nameless, read_probabilities
 from noiselayer.data.reading import Reading, names_its_classes
 from noiselayer.errors import InputError, as_input_errors
 from noiselayer.files.given import check_not_read, existing_file
+from noiselayer.interchange.read_review import read_review
 from noiselayer.jobs.audit_by_annotator import judged_by_annotator, whole_probs
 from noiselayer.jobs.audit_options import AuditJob
 from noiselayer.jobs.audit_plan import abandon_folder, changed_options, check_out_of_sample, open_folder
@@ -30,16 +31,19 @@ from noiselayer.jobs.option import given
 from noiselayer.jobs.train_prepare import hardware_of, training_options
 from noiselayer.report import save_report
 from noiselayer.report.from_audit import content_from_audit
+from noiselayer.report.reviewed import without_reviewed
 from noiselayer.storage.audit_folder import SavedAudit, load_audit, save_audit
 from noiselayer.storage.environment import evaluation_device
 from noiselayer.storage.loaded_run import load_run
 from noiselayer.storage.matrix_file import read_noise_matrix
+from noiselayer.storage.review import Decision
 from noiselayer.storage.run_sets import read_sets
 from noiselayer.training import Hardware, Optimization
 from noiselayer.training.cross_fit import cross_fit
 from noiselayer.training.options import THROUGH_Q
 from noiselayer.training.set_checks import automatic_method
 
+_LISTED = 200  # suspects on the page
 _IN_SAMPLE = (
     "the probabilities are of a model that has seen these labels; it agrees with labels that it has memorised, so "
     "errors are missed and the numbers are too small."
@@ -73,7 +77,8 @@ def audit_files(job: AuditJob, *, on_stage: Callable[[str], None] | None = None)
     """
     hardware, say = hardware_of(job), on_stage or (lambda message: None)
     reading = Reading(job.data, **given(job, Reading))
-    check_not_read((job.out,), (split_address(job.data)[0], job.clean, job.run))
+    check_not_read((job.out,), (split_address(job.data)[0], job.clean, job.run, job.reviewed))
+    decisions = [] if job.reviewed is None else read_review(job.reviewed)  # before hours of training
     with as_input_errors():
         sets = read_sets(reading, clean=job.clean, clean_labels=job.clean_labels)
         data = sets.noisy
@@ -85,7 +90,7 @@ def audit_files(job: AuditJob, *, on_stage: Callable[[str], None] | None = None)
         say(f"The audit in {job.out} is finished already.")
         saved = load_audit(job.out)
         if not (job.out / "report.html").is_file():  # killed before it came to that
-            _report(job, saved, data)
+            _report(job, saved, data, decisions)
         shutil.rmtree(job.out / "folds", ignore_errors=True)
         return saved
     say(data.summary())
@@ -118,15 +123,18 @@ def audit_files(job: AuditJob, *, on_stage: Callable[[str], None] | None = None)
         raise InputError(str(error)) from error
     saved = _saved(reading, data, result, evidence, found)
     save_audit(job.out, saved)
-    _report(job, saved, data)
+    _report(job, saved, data, decisions)
     shutil.rmtree(job.out / "folds", ignore_errors=True)
     return saved
 
 
-def _report(job: AuditJob, saved: SavedAudit, data: LabeledData) -> None:
+def _report(job: AuditJob, saved: SavedAudit, data: LabeledData, decisions: Sequence[Decision]) -> None:
     """The page of the audit, as ``noiselayer report`` makes it."""
     try:
-        content = content_from_audit(saved, name=f"Audit: {job.out.resolve().name}", inputs=data.inputs)
+        title = f"Audit: {job.out.resolve().name}"
+        content = content_from_audit(saved, name=title, limit=_LISTED + len(decisions), inputs=data.inputs)
+        if decisions:
+            content = without_reviewed(content, decisions, _LISTED)
         save_report(job.out / "report.html", content)
     except InputError as error:  # the audit itself is whole, and noiselayer report can be asked again
         warnings.warn(f"The report was not written: {error}", stacklevel=2)

@@ -62,6 +62,10 @@ class AuditJob(DeviceOptions, NetworkOptions, CleanOptions, DataOptions):
         ),
     ] = None
     top: Annotated[int | None, Option("Keep so many rows, those most likely wrong.", _AUDIT, least=1)] = None
+    reviewed: Annotated[
+        Path | None,
+        Option("Decisions of an earlier review, whose labels the report does not list again.", _AUDIT),
+    ] = None
     resume: Annotated[bool, Option("Go on with a stopped audit.", _AUDIT)] = False
     progress: Annotated[bool, Option("No progress bars.", _AUDIT)] = True
 

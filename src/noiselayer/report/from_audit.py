@@ -14,7 +14,7 @@ from noiselayer.estimation.in_words import strongest_confusions
 from noiselayer.report.annotator_facts import annotator_facts
 from noiselayer.report.content import ClassErrors, Note, ReportContent, Suspect
 from noiselayer.report.samples import look_at
-from noiselayer.report.wording import in_prose, percent
+from noiselayer.report.wording import how_to_see_more, in_prose, percent
 from noiselayer.storage.review.decisions import review_command
 
 if TYPE_CHECKING:
@@ -139,7 +139,7 @@ def _facts(audit: SavedAudit, total: ClassErrors, matrix: Any) -> list[str]:
             f"Read the warnings before you use these numbers: they rest on a noise matrix in which {doubtful:,} of "
             f"{len(matrix):,} classes carry another label at least as often as their own."
         )
-    for most in strongest_confusions(matrix, limit=1):
+    for most in strongest_confusions(matrix, audit.standard_error, limit=1, sure=True):
         facts.append(
             f"The strongest confusion: {percent(most.share)} of true {in_prose(audit.class_names[most.true])} "
             f"carry the label {in_prose(audit.class_names[most.label])}."
@@ -158,7 +158,7 @@ def _about(audit: SavedAudit, suspects: Sequence[Suspect]) -> str:
         if flagged == len(suspects)
         else f"The {len(suspects):,} surest of {flagged:,} labels called wrong"
     )
-    return f"{which}, most surely wrong first."
+    return f"{which}, most surely wrong first.{how_to_see_more(len(suspects), flagged)}"
 
 
 def _details(audit: SavedAudit) -> list[tuple[str, str]]:

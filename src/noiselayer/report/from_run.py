@@ -22,7 +22,7 @@ from noiselayer.report.content import ClassErrors, Note, ReportContent, StageLos
 from noiselayer.report.find_suspects import find_suspects, in_double
 from noiselayer.report.samples import look_at, row_of
 from noiselayer.report.stages import read_stages
-from noiselayer.report.wording import in_prose, percent
+from noiselayer.report.wording import how_to_see_more, in_prose, percent
 from noiselayer.storage.loaded_run import LoadedRun
 from noiselayer.storage.review.decisions import review_command
 from noiselayer.training import predict_logits
@@ -143,7 +143,8 @@ def _about_suspects(called: int, shown: int, samples: int, held_out: int) -> str
         return "The network finds no label that is more probably wrong than right."
     return (
         f"Given the sample and its label, the network and the noise matrix call {called:,} of {samples:,} labels "
-        f"more probably wrong than right; {'here they are' if shown == called else f'here are the {shown:,} surest'}. "
+        f"more probably wrong than right; {'here they are' if shown == called else f'here are the {shown:,} surest'}."
+        f"{how_to_see_more(shown, called)} "
         f"The network has been trained on most of these labels (all but the {held_out:,} held out), which makes it "
         "believe them more than it should: noiselayer audit looks at every label with models that have not seen it."
     )
@@ -215,7 +216,7 @@ def _facts(run: LoadedRun, matrix: Any) -> list[str]:
     if metrics["wrong_labels"] is not None:
         facts.append(f"By it about {percent(metrics['wrong_labels'])} of the noisy labels are wrong.")
     if matrix is not None:
-        for most in strongest_confusions(matrix, limit=1):
+        for most in strongest_confusions(matrix, _standard_error(run), limit=1, sure=True):
             facts.append(
                 f"The strongest confusion: {percent(most.share)} of true {in_prose(run.class_names[most.true])} carry "
                 f"the label {in_prose(run.class_names[most.label])}."

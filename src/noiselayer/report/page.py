@@ -20,6 +20,7 @@ from noiselayer.report.loss_drawing import describe_losses, draw_losses
 from noiselayer.report.matrix_drawing import MAX_CELLS, MatrixPicture, picture_matrix
 from noiselayer.report.pictures import inline_svg, web_file
 from noiselayer.report.wording import (
+    breakable,
     clip,
     clip_prose,
     in_prose,
@@ -29,6 +30,7 @@ from noiselayer.report.wording import (
 
 __all__ = ["render_report", "save_report"]
 
+_SCRIPTS = ("matrix.js", "picker.js", "export.js", "review.js")
 _WORDS = 10  # confusions put in words
 _LISTED = 100  # confusions listed where the whole matrix would be too long
 _BARS = 25  # classes whose errors are drawn
@@ -47,7 +49,7 @@ def render_report(content: ReportContent) -> str:
     >>> "It went &lt;well&gt;." in page, "http:" in page
     (True, False)
     """
-    style, script = web_file("report.css"), web_file("matrix.js") + web_file("review.js")
+    style, script = web_file("report.css"), "".join(map(web_file, _SCRIPTS))
     matrix = None
     if content.noise_matrix is not None:
         matrix = picture_matrix(content.noise_matrix, content.class_names, content.standard_error)
@@ -118,6 +120,7 @@ def environment() -> Environment:
         percent=percent,
         sure=probability_in_words,
         amount=_amount,
+        breakable=breakable,
     )
     return environment
 
@@ -166,7 +169,7 @@ def _state(content: ReportContent, matrix: MatrixPicture | None) -> Markup:
 def _confusions(content: ReportContent, limit: int) -> list[Any]:
     if content.noise_matrix is None:
         return []
-    return strongest_confusions(content.noise_matrix, content.standard_error, limit=limit)
+    return strongest_confusions(content.noise_matrix, content.standard_error, limit=limit, sure=True)
 
 
 def _curves(content: ReportContent) -> list[tuple[str, Markup]]:

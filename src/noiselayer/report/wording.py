@@ -5,9 +5,13 @@ from __future__ import annotations
 import re
 import unicodedata
 
+from markupsafe import Markup, escape
+
 __all__ = [
+    "breakable",
     "clip",
     "clip_prose",
+    "how_to_see_more",
     "in_prose",
     "percent",
     "probability_in_words",
@@ -42,6 +46,17 @@ def clip(text: str, longest: int = _LONGEST, kept: str = _KEPT) -> str:
     return shown if len(shown) <= longest and len(text) <= 4 * longest else shown[: longest - 1] + "…"
 
 
+def breakable(name: str, longest: int = 60) -> Markup:
+    """The name of a file for a page: lines break behind its separators; of a long path the end is kept.
+
+    >>> breakable("cat/a_1.png"), breakable("x" * 90 + "/7.png", 12)
+    (Markup('cat/<wbr>a_<wbr>1.png'), Markup('…xxxxx/<wbr>7.png'))
+    """
+    shown = clip(name[-4 * longest :], 4 * longest)
+    shown = shown if len(shown) <= longest else "…" + shown[1 - longest :]
+    return Markup("<wbr>").join(escape(part) for part in re.split(r"(?<=[/\\_-])", shown))
+
+
 def in_prose(name: str) -> str:
     r"""A clipped name for a sentence, isolated so that it cannot turn the words around it.
 
@@ -58,6 +73,15 @@ def clip_prose(text: str, longest: int = 1200) -> str:
     'of true \u2068cat\u2069 \ufffd'
     """
     return clip(text, longest, _KEPT + "\u2068\u2069")
+
+
+def how_to_see_more(shown: int, there_are: int) -> str:
+    """A sentence, with a space in front, where a page does not list all; else nothing.
+
+    >>> how_to_see_more(200, 1137), how_to_see_more(7, 7)
+    (' noiselayer report with --top 1137 lists them all.', '')
+    """
+    return f" noiselayer report with --top {there_are} lists them all." if shown < there_are else ""
 
 
 def percent(share: float, digits: int | None = None) -> str:

@@ -230,7 +230,7 @@ GOOD = {"sample": 0, "id": "0", "given_label": "cat", "decision": "accept", "new
     ("changes", "message"),
     [
         ({"sample": "-1"}, "decision 1 of .* must name a sample by its number, counted from 0; got '-1'"),
-        ({"decision": "maybe"}, "must be one of accept, reject, pick; got 'maybe'"),
+        ({"decision": "maybe"}, "must be one of accept, reject, pick, unsure, none, exclude; got 'maybe'"),
         ({"new_label": ""}, "has no new_label"),
         (
             {"decision": "reject"},
@@ -274,3 +274,90 @@ def test_files_that_are_no_decisions(tmp_path: Path, name: str, text: str, messa
         read_decisions(tmp_path / name)
     with pytest.raises(InputError, match="there is no file of decisions"):
         read_decisions(tmp_path / "none.csv")
+
+
+ROWS = pd.DataFrame({"x": [1.5, 2.5, 3.5, 4.5], "label": ["cat", "dog", "dog", "cat"]})
+OPEN = [
+    Decision(0, "0", "cat", "unsure", ""),
+    Decision(1, "1", "dog", "none", ""),
+    Decision(2, "2", "dog", "exclude", ""),
+    Decision(3, "3", "cat", "accept", "dog"),
+]
+
+
+@pytest.mark.parametrize("ending", [".csv", ".parquet", ".jsonl", ".xlsx"])
+def test_unsure_none_and_exclude_in_tables(tmp_path: Path, ending: str) -> None:
+    path = tmp_path / f"data{ending}"
+    match ending:
+        case ".csv":
+            ROWS.to_csv(path, index=False)
+        case ".parquet":
+            ROWS.to_parquet(path)
+        case ".jsonl":
+            ROWS.to_json(path, orient="records", lines=True)
+        case _:
+            ROWS.to_excel(path, index=False)
+    done = apply_review(path, OPEN, label_column="label")
+    assert (done.changed, done.kept, done.unlabelled, done.left_out, done.open) == (1, 0, 1, 1, 1)
+    after = {
+        ".csv": pd.read_csv,
+        ".parquet": pd.read_parquet,
+        ".jsonl": lambda file: pd.read_json(file, lines=True),
+        ".xlsx": pd.read_excel,
+    }[ending](done.out)
+    assert after["x"].tolist() == [1.5, 2.5, 4.5]
+    assert after["label"].fillna("").tolist() == ["cat", "", "dog"]
+
+
+@pytest.mark.parametrize("labels", [np.array(["cat", "dog", "dog", "cat"]), np.array([0, 1, 1, 0])])
+def test_unsure_none_and_exclude_in_arrays(tmp_path: Path, labels: Any) -> None:
+    text = labels.dtype.kind == "U"
+    made = [
+        Decision(d.sample, d.id, *(v if text or not v else str(int(v == "dog")) for v in (d.given_label,)), d.kind,
+                 d.new_label if text or not d.new_label else "1")
+        for d in OPEN
+    ]  # fmt: skip
+    x = np.arange(12.0).reshape(4, 3)
+    np.savez(tmp_path / "data.npz", x=x, y=labels, class_names=["cat", "dog"] if text else ["0", "1"], one=7)
+    done = apply_review(tmp_path / "data.npz", made, labels="y")
+    with np.load(done.out) as arrays:
+        np.testing.assert_array_equal(arrays["x"], x[[0, 1, 3]])
+        assert arrays["one"] == 7
+        assert len(arrays["class_names"]) == 2
+        expected = ["cat", "", "dog"] if text else [0.0, np.nan, 1.0]
+        np.testing.assert_array_equal(arrays["y"], expected)
+
+    # A file of labels alone keeps its rows: they belong to the rows of another file.
+    np.save(tmp_path / "x.npy", x)
+    np.save(tmp_path / "y.npy", labels)
+    done = apply_review(tmp_path / "x.npy", made, labels=str(tmp_path / "y.npy"))
+    expected = ["cat", "", "", "dog"] if text else [0.0, np.nan, np.nan, 1.0]
+    np.testing.assert_array_equal(np.load(done.out), expected)
+
+
+def test_unsure_none_and_exclude_in_folders(images: Path, tmp_path: Path) -> None:
+    made = [
+        Decision(0, "cat/0.png", "cat", "none", ""),
+        Decision(1, "cat/1.png", "cat", "exclude", ""),
+        Decision(2, "cat/2.png", "cat", "unsure", ""),
+    ]
+    done = apply_review(images, made)
+    dogs = "".join(f"dog/{k}.png,dog\n" for k in range(3))
+    assert done.out.read_text() == "id,label\ncat/0.png,\ncat/2.png,cat\n" + dogs
+    apply_review(images, made, tmp_path / "new")
+    assert sorted(path.name for path in (tmp_path / "new").rglob("*.png")) == [
+        "0.png",
+        "1.png",
+        "2.png",
+        "2.png",
+    ]
+
+
+def test_a_decision_without_a_label_has_none(tmp_path: Path) -> None:
+    for kind in ("unsure", "none", "exclude"):
+        row = GOOD | {"decision": kind}
+        pd.DataFrame([row]).to_csv(tmp_path / "d.csv", index=False)
+        with pytest.raises(InputError, match=f"is '{kind}', so its new_label must be empty; got 'dog'"):
+            read_decisions(tmp_path / "d.csv")
+        pd.DataFrame([row | {"new_label": ""}]).to_csv(tmp_path / "d.csv", index=False)
+        assert read_decisions(tmp_path / "d.csv") == [Decision(0, "0", "cat", kind, "")]

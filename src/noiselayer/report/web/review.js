@@ -7,22 +7,32 @@
     k, sample, id, given, suggested, probability,
   }));
   const key = "noiselayer-report:" + state.id;
-  const words = { accept: "accepted", reject: "rejected", pick: "picked" };
+  const WITHOUT_LABEL = {
+    unsure: "Left open: unsure", none: "None of the classes: label removed", exclude: "Sample excluded",
+  };
+  const kinds = ["accept", "reject", "pick", ...Object.keys(WITHOUT_LABEL)];
+  const PER_PAGE = 20;
+  let read = null; // what this tab has last read from the browser's storage, or written there
   let decisions = new Map(); // place of the suspect -> {decision, label}
   let past = []; // [place, what was decided before or null], oldest first
   let cards = [];
   let shown = [];
   let active = null;
   let picking = null;
+  let openPicker = null;
 
   function valid(decision) {
-    return decision !== null && typeof decision === "object" && Object.hasOwn(words, decision.decision) &&
-      Number.isInteger(decision.label) && decision.label >= 0 && decision.label < state.classNames.length;
+    if (decision === null || typeof decision !== "object" || !kinds.includes(decision.decision)) return false;
+    if (Object.hasOwn(WITHOUT_LABEL, decision.decision)) return decision.label === null;
+    return Number.isInteger(decision.label) && decision.label >= 0 && decision.label < state.classNames.length;
   }
 
   function load() {
     try {
-      const saved = JSON.parse(localStorage.getItem(key) || "null");
+      decisions = new Map();
+      past = [];
+      read = localStorage.getItem(key);
+      const saved = JSON.parse(read || "null");
       if (!saved) return;
       const place = (k) => Number.isInteger(k) && k >= 0 && k < suspects.length;
       decisions = new Map(saved.decisions.filter(([k, d]) => place(k) && valid(d)));
@@ -36,10 +46,36 @@
 
   function save() {
     try {
-      localStorage.setItem(key, JSON.stringify({ decisions: [...decisions], past }));
+      const text = JSON.stringify({ decisions: [...decisions], past });
+      localStorage.setItem(key, text);
+      read = text;
     } catch (error) {
       byId("storage").hidden = false;
     }
+  }
+
+  // Another tab of this report may have saved since: its decisions are taken over, never written over.
+  function takenOver() {
+    try {
+      if (localStorage.getItem(key) === read) return false;
+    } catch (error) {
+      return false;
+    }
+    load();
+    byId("tabs").hidden = false;
+    cards.forEach((card, k) => paint(k));
+    paintProgress();
+    filter();
+    return true;
+  }
+
+  // Whoever is unsure leaves the question open.
+  function reviewed(k) {
+    return decisions.has(k) && decisions.get(k).decision !== "unsure";
+  }
+
+  function reviewedCount() {
+    return [...decisions.keys()].filter(reviewed).length;
   }
 
   function say(text) {
@@ -53,6 +89,7 @@
   function inWords(k) {
     const made = decisions.get(k);
     if (!made) return "";
+    if (made.label === null) return WITHOUT_LABEL[made.decision];
     const name = isolate(state.shownNames[made.label]);
     return made.decision === "reject" ? "Kept as " + name : "Changed to " + name;
   }
@@ -63,15 +100,18 @@
     const verdict = card.querySelector(".verdict");
     verdict.textContent = inWords(k);
     verdict.hidden = !made;
-    card.classList.toggle("done", Boolean(made));
+    card.classList.toggle("done", reviewed(k));
     for (const button of card.querySelectorAll("button")) {
       button.setAttribute("aria-pressed", String(Boolean(made) && made.decision === button.dataset.do));
     }
   }
 
   function paintProgress() {
-    byId("bar").value = decisions.size;
-    byId("progress").textContent = decisions.size + " of " + suspects.length + " reviewed";
+    const count = reviewedCount();
+    const unsure = decisions.size - count;
+    byId("bar").value = count;
+    byId("progress").textContent =
+      count + " of " + suspects.length + " reviewed" + (unsure ? ", " + unsure + " unsure" : "");
     byId("undo").disabled = past.length === 0;
     byId("clear").disabled = decisions.size === 0;
     byId("start").textContent = decisions.size === 0 ? "Start the review" : "Go on with the review";
@@ -89,7 +129,8 @@
     const pair = byId("pair").value;
     const status = byId("status").value;
     return (!pair || pair === suspect.given + "-" + suspect.suggested) &&
-      (!status || (status === "done") === decisions.has(suspect.k));
+      (!status || status === (reviewed(suspect.k) ? "done" : "open") ||
+        (status === "unsure" && decisions.has(suspect.k) && !reviewed(suspect.k)));
   }
 
   function arrange() {
@@ -104,6 +145,23 @@
     shown = all.filter((suspect) => !cards[suspect.k].hidden).map((suspect) => suspect.k);
     byId("none").hidden = shown.length > 0;
     if (!shown.includes(active)) activate(shown.length ? shown[0] : null);
+    turnTo(active);
+  }
+
+  // The page that a card is on; without scripts, and on paper, all cards are there.
+  function turnTo(k) {
+    const page = Math.max(0, Math.floor(shown.indexOf(k) / PER_PAGE));
+    shown.forEach((one, place) => {
+      cards[one].classList.toggle("elsewhere", Math.floor(place / PER_PAGE) !== page);
+    });
+    const first = page * PER_PAGE;
+    const last = Math.min(first + PER_PAGE, shown.length);
+    byId("pager").hidden = shown.length <= PER_PAGE;
+    byId("page").textContent = first + 1 + " to " + last + " of " + shown.length;
+    byId("before").disabled = page === 0;
+    byId("after").disabled = last === shown.length;
+    byId("before").onclick = () => focus(shown[first - PER_PAGE]);
+    byId("after").onclick = () => focus(shown[first + PER_PAGE]);
   }
 
   // One card at a time is in the order of the tabulator key; arrows reach the others.
@@ -120,12 +178,14 @@
 
   function focus(k) {
     activate(k);
+    turnTo(k);
     const smooth = !matchMedia("(prefers-reduced-motion: reduce)").matches;
     cards[k].focus({ preventScroll: true });
     cards[k].scrollIntoView({ block: "nearest", behavior: smooth ? "smooth" : "instant" });
   }
 
   function decide(k, decision, label) {
+    takenOver();
     past.push([k, decisions.get(k) || null]);
     decisions.set(k, { decision, label });
     save();
@@ -142,6 +202,7 @@
   }
 
   function undo() {
+    if (takenOver()) return;
     const last = past.pop();
     if (!last) return;
     const [k, before] = last;
@@ -156,9 +217,24 @@
   }
 
   function act(k, what) {
-    if (what === "accept") decide(k, "accept", suspects[k].suggested);
-    else if (what === "reject") decide(k, "reject", suspects[k].given);
-    else if (what === "pick") openPicker(k);
+    const { given, suggested } = suspects[k];
+    if (what === "accept" && given !== suggested) decide(k, "accept", suggested);
+    else if (what === "accept" || what === "reject") decide(k, "reject", given);
+    else if (what === "pick") openPicker((picking = k));
+    else if (what === "enlarge") enlarge(k);
+    else decide(k, what, null);
+  }
+
+  function enlarge(k) {
+    const small = cards[k].querySelector("img.sample");
+    if (!small) return;
+    const large = document.createElement("img");
+    large.src = small.src;
+    large.alt = small.alt;
+    large.className = small.classList.contains("pixels") ? "pixels" : "";
+    byId("picture").replaceChildren(large);
+    byId("caption").textContent = cards[k].getAttribute("aria-label");
+    byId("zoom").showModal();
   }
 
   function move(k, step) {
@@ -172,15 +248,25 @@
     let least = Infinity;
     for (const other of shown) {
       const box = cards[other].getBoundingClientRect();
+      if (!box.height) continue; // on another page
       const rows = down ? box.top - here.top : here.top - box.top;
       if (rows < here.height / 2) continue;
       const distance = 1000 * rows + Math.abs(box.left - here.left);
       if (distance < least) [best, least] = [other, distance];
     }
     if (best !== null) focus(best);
+    else byId(down ? "after" : "before").click();
   }
 
   const keys = {
+    k: (k) => act(k, "reject"),
+    c: (k) => act(k, "accept"),
+    o: (k) => act(k, "pick"),
+    s: (k) => act(k, "unsure"),
+    n: (k) => act(k, "none"),
+    x: (k) => act(k, "exclude"),
+    e: (k) => act(k, "enlarge"),
+    // what they were called before
     a: (k) => act(k, "accept"),
     r: (k) => act(k, "reject"),
     p: (k) => act(k, "pick"),
@@ -202,48 +288,8 @@
     keys[name](Number(card.dataset.k));
   }
 
-  // ---- another class than the suggested one
-
-  const LISTED = 60;
-
-  function openPicker(k) {
-    picking = k;
-    byId("search").value = "";
-    offer();
-    byId("picker").showModal();
-    byId("search").focus();
-  }
-
-  function found() {
-    const wanted = byId("search").value.trim().toLowerCase();
-    const names = state.classNames;
-    const places = [];
-    for (let k = 0; k < names.length; k++) if (names[k].toLowerCase().includes(wanted)) places.push(k);
-    return places;
-  }
-
-  function offer() {
-    const places = found();
-    const items = places.slice(0, LISTED).map((place) => {
-      const item = document.createElement("li");
-      const button = document.createElement("button");
-      const name = document.createElement("bdi");
-      button.type = "button";
-      name.textContent = state.shownNames[place];
-      button.append(name);
-      button.addEventListener("click", () => choose(place));
-      item.append(button);
-      return item;
-    });
-    byId("choices").replaceChildren(...items);
-    byId("more").hidden = places.length > 0 && places.length <= LISTED;
-    byId("more").textContent =
-      places.length === 0 ? "No class has that in its name." : places.length - LISTED + " more: type to find them.";
-  }
-
   function choose(place) {
     const { given, suggested } = suspects[picking];
-    byId("picker").close();
     // Whoever picks the suggestion has accepted it, and whoever picks the label has kept it.
     decide(picking, place === suggested && place !== given ? "accept" : place === given ? "reject" : "pick", place);
   }
@@ -263,40 +309,20 @@
           suggested_label: state.classNames[suspect.suggested],
           error_probability: suspect.probability,
           decision: made.decision,
-          new_label: state.classNames[made.label],
+          new_label: made.label === null ? "" : state.classNames[made.label],
         };
       });
   }
 
-  function csv() {
-    const columns = [
-      "sample", "id", "given_label", "suggested_label", "error_probability", "decision", "new_label",
-    ];
-    const cell = (value) => {
-      const text = String(value);
-      return /[",\r\n]|^\s|\s$/.test(text) ? '"' + text.replaceAll('"', '""') + '"' : text;
-    };
-    const rows = decided().map((row) => columns.map((column) => cell(row[column])).join(","));
-    return [columns.join(","), ...rows, ""].join("\n");
-  }
-
-  function json() {
-    const content = { format: 1, report: state.id, class_names: state.classNames, decisions: decided() };
-    return JSON.stringify(content, null, 2) + "\n";
-  }
-
-  function download(name, type, text) {
-    const link = document.createElement("a");
-    link.href = URL.createObjectURL(new Blob([text], { type }));
-    link.download = name;
-    link.click();
-    setTimeout(() => URL.revokeObjectURL(link.href), 10000);
+  function give(name, type, text) {
+    download(name, type, text);
     say(decisions.size + " decisions exported as " + name + ".");
   }
 
   function review() {
     cards = [...list.children];
     cards.forEach((card, k) => setStops(k, -1));
+    openPicker = classPicker(state, choose);
     load();
     cards.forEach((card, k) => paint(k));
     paintProgress();
@@ -308,17 +334,21 @@
       if (!card) return;
       activate(Number(card.dataset.k));
       if (button) act(Number(card.dataset.k), button.dataset.do);
+      else if (event.target.matches("img.sample")) act(Number(card.dataset.k), "enlarge");
     });
+    addEventListener("storage", (event) => event.key === key && takenOver());
     byId("pair").addEventListener("change", () => filter());
     byId("status").addEventListener("change", () => filter());
     byId("sort").addEventListener("change", arrange);
     byId("undo").addEventListener("click", undo);
     byId("start").addEventListener("click", () => {
-      const next = shown.find((k) => !decisions.has(k));
+      const open = shown.filter((k) => !reviewed(k));
+      const next = open.find((k) => !decisions.has(k)) ?? open[0];
       if (next !== undefined) focus(next);
       else if (shown.length) focus(shown[0]);
     });
     byId("clear").addEventListener("click", () => {
+      if (takenOver()) return;
       if (!confirm("Forget all " + decisions.size + " decisions on this page?")) return;
       decisions = new Map();
       past = [];
@@ -327,19 +357,15 @@
       paintProgress();
       filter();
     });
-    byId("csv").addEventListener("click", () => download("decisions.csv", "text/csv;charset=utf-8", csv()));
-    byId("json").addEventListener("click", () => download("decisions.json", "application/json", json()));
-    byId("search").addEventListener("input", offer);
-    byId("search").addEventListener("keydown", (event) => {
-      if (event.key !== "Enter") return;
-      event.preventDefault();
-      const places = found();
-      if (places.length) choose(places[0]);
-    });
-    byId("cancel").addEventListener("click", () => byId("picker").close());
-    byId("picker").addEventListener("close", () => {
-      if (active !== null && document.activeElement === document.body) cards[active].focus();
-    });
+    byId("csv").addEventListener("click", () => give("decisions.csv", "text/csv;charset=utf-8", decisionsAsCsv(decided())));
+    byId("json").addEventListener("click", () => give("decisions.json", "application/json", decisionsAsJson(state, decided())));
+    byId("shut").addEventListener("click", () => byId("zoom").close());
+    byId("picture").addEventListener("click", () => byId("zoom").close());
+    for (const dialog of [byId("picker"), byId("zoom")]) {
+      dialog.addEventListener("close", () => {
+        if (active !== null && document.activeElement === document.body) cards[active].focus();
+      });
+    }
   }
 
   if (list) review();

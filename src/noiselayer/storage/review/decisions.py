@@ -19,13 +19,16 @@ if TYPE_CHECKING:
 COLUMNS = ("sample", "id", "given_label", "decision", "new_label")
 """What a file of decisions must have; it may have more."""
 
-KINDS = ("accept", "reject", "pick")
-"""Take the suggestion, keep the label, take another class."""
+WITHOUT_LABEL = ("unsure", "none", "exclude")
+"""Leave the label and the question open, remove the label (it is none of the classes), leave the sample out."""
+
+KINDS = ("accept", "reject", "pick", *WITHOUT_LABEL)
+"""Take the suggestion, keep the label, take another class; and those without a new label."""
 
 
 @dataclass(frozen=True)
 class Decision:
-    """What somebody decided about the label of a sample: ``kind`` is "accept", "reject" or "pick"."""
+    """What somebody decided about the label of a sample: ``kind`` is one of :data:`KINDS`."""
 
     sample: int
     id: str
@@ -35,8 +38,8 @@ class Decision:
 
     @property
     def changes(self) -> bool:
-        """Whether the label becomes another one."""
-        return self.new_label != self.given_label
+        """Whether the label becomes another one, or none."""
+        return self.kind == "none" or (self.kind not in WITHOUT_LABEL and self.new_label != self.given_label)
 
 
 def read_decisions(path: str | Path) -> list[Decision]:
@@ -128,6 +131,12 @@ def _decision(row: Mapping[str, Any], where: str) -> Decision:
     if kind not in KINDS:
         raise InputError(f"{where} must be one of {', '.join(KINDS)}; got {_short(kind)}.")
     decision = Decision(int(sample), str(row["id"]), str(row["given_label"]), kind, str(row["new_label"]))
+    if kind in WITHOUT_LABEL:
+        if decision.new_label:
+            raise InputError(
+                f"{where} is {kind!r}, so its new_label must be empty; got {_short(decision.new_label)}."
+            )
+        return decision
     if not decision.new_label:
         raise InputError(f"{where} has no new_label.")
     if kind == "reject" and decision.changes:

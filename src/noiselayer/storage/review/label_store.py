@@ -6,10 +6,10 @@ import io
 import re
 import shutil
 import zipfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 from uuid import uuid4
 
 import numpy as np
@@ -22,6 +22,17 @@ from noiselayer.data.numpy_files import npz_keys, read_npz
 from noiselayer.data.read_folder import images_below
 from noiselayer.errors import InputError, argument, list_some, nearest
 from noiselayer.files.whole_file import whole_file, write_rows
+
+
+class Write(Protocol):
+    """Writes a copy of labels: row -> new class by name ("" for no label), where to, and rows to leave out.
+
+    Where the labels are a file of their own, beside the inputs, a row that is left out stays without its label: the
+    rows of both files go on belonging together.
+    """
+
+    def __call__(self, changes: Mapping[int, str], out: Path, left_out: Collection[int] = ()) -> None:
+        """Write the copy."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,7 +49,7 @@ class LabelStore:
     ids: Sequence[str] | None
     out: Path
     endings: tuple[str, ...]
-    write: Callable[[Mapping[int, str], Path], None]
+    write: Write
 
 
 def beside(path: Path, suffix: str | None = None) -> Path:
@@ -69,7 +80,7 @@ def raw_labels(
     wanted: Sequence[str],
     origin: str,
 ) -> dict[str, Any]:
-    """Class -> the way it is written in these labels, for the classes ``wanted``.
+    """Class -> the way it is written in these labels, for those ``wanted``; "", no label, is empty text or None.
 
     >>> raw_labels([0, 1, 1], ["cat", "dog", "dog"], ["cat", "dog", "bird"], ["dog", "bird"], "labels")
     {'dog': 1, 'bird': 2}
@@ -80,7 +91,9 @@ def raw_labels(
     numbered = not text or all(re.fullmatch(r"-?\d+([.,]0*)?", value) for value in written.values())
     found: dict[str, Any] = {}
     for name in wanted:
-        if name in written:
+        if not name:
+            found[name] = "" if text else None
+        elif name in written:
             found[name] = written[name]
         elif not numbered:
             found[name] = name  # a class without a sample so far is written like the others: by its name
@@ -110,10 +123,12 @@ def array_labels(place: LabelPlace, class_names: Sequence[str] | None) -> LabelS
     origin = str(path) if key is None else f"array {key!r} of {path}"
     names, known = label_names(values, class_names, origin)
 
-    def write(changes: Mapping[int, str], out: Path) -> None:
+    def write(changes: Mapping[int, str], out: Path, left_out: Collection[int] = ()) -> None:
+        if key is None or not place.own:
+            changes, left_out = {**changes, **dict.fromkeys(left_out, "")}, ()
         corrected = _replaced(values, names, known, changes, origin)
         if key is not None:
-            _write_npz(path, key, corrected, out)
+            _write_npz(path, key, corrected, out, sorted(left_out))
             return
         with whole_file(out) as part, part.open("wb") as file:
             np.save(file, corrected, allow_pickle=False)
@@ -121,16 +136,22 @@ def array_labels(place: LabelPlace, class_names: Sequence[str] | None) -> LabelS
     return LabelStore(origin, (path,), names, None, beside(path), (path.suffix.lower(),), write)
 
 
-def _write_npz(path: Path, key: str, corrected: npt.NDArray[Any], out: Path) -> None:
+def _write_npz(path: Path, key: str, corrected: npt.NDArray[Any], out: Path, left_out: Sequence[int]) -> None:
     with (
         whole_file(out) as part,
         zipfile.ZipFile(path) as old,
         zipfile.ZipFile(part, "w", allowZip64=True) as new,
     ):
         for member in old.infolist():
-            if member.filename == f"{key}.npy":
+            name = member.filename.removesuffix(".npy")
+            array = corrected if name == key else None
+            if left_out and name not in (key, "class_names"):  # whatever has a row for every sample
+                array = read_npz(path, name)
+                array = array if array.ndim and len(array) == len(corrected) else None
+            if array is not None:
                 content = io.BytesIO()
-                np.lib.format.write_array(content, corrected, allow_pickle=False)
+                kept = np.delete(array, left_out, axis=0) if left_out else array
+                np.lib.format.write_array(content, kept, allow_pickle=False)
                 new.writestr(member.filename, content.getvalue(), compress_type=member.compress_type)
                 continue
             info = zipfile.ZipInfo(member.filename, member.date_time)
@@ -145,13 +166,18 @@ def _replaced(
     changes: Mapping[int, str],
     origin: str,
 ) -> npt.NDArray[Any]:
-    """A copy of the labels with other ones in some rows; text may become longer, numbers keep their type."""
+    """A copy of the labels with other ones in some rows; text may become longer, numbers keep their type.
+
+    Whole numbers have none for a label that is missing: they become floats then, with NaN in its place.
+    """
     flat = values.reshape(-1)
     plain = flat.tolist()
     old = [one.decode() for one in plain] if flat.dtype.kind == "S" else plain
     raw = raw_labels(old, names, class_names, list(dict.fromkeys(changes.values())), origin)
     if flat.dtype.kind not in "SU":
         for name, value in raw.items():
+            if value is None:
+                continue
             try:
                 with np.errstate(over="ignore"):
                     fits = bool(np.array([value]).astype(flat.dtype).tolist()[0] == value)
@@ -167,6 +193,8 @@ def _replaced(
         new[row] = raw[name]
     if flat.dtype.kind == "S":
         return np.array([one.encode() for one in new]).reshape(values.shape)
+    if None in new:
+        return np.array(new, dtype=np.float64).reshape(values.shape)
     return np.array(new, dtype=None if flat.dtype.kind == "U" else flat.dtype).reshape(values.shape)
 
 
@@ -174,34 +202,34 @@ def folder_labels(folder: Path) -> LabelStore:
     """The labels of a folder of images: the sub-folder that each lies in.
 
     A corrected copy is a table with the columns ``id`` and ``label``, or, where its name has no ending, a folder
-    of copied images by corrected class.
+    of copied images by corrected class, without those that have none.
     """
     ids = images_below(folder)
     names = [name.split("/")[0] for name in ids if "/" in name]
     if not ids or len(names) != len(ids):
         raise InputError(f"folder {folder} must hold images in sub-folders, whose names are their labels.")
 
-    def write(changes: Mapping[int, str], out: Path) -> None:
-        new = [changes.get(row, name) for row, name in enumerate(names)]
+    def write(changes: Mapping[int, str], out: Path, left_out: Collection[int] = ()) -> None:
+        new = [(ids[row], changes.get(row, name)) for row, name in enumerate(names) if row not in left_out]
         if out.suffix:
-            write_rows(out, ["id", "label"], list(zip(ids, new, strict=True)))
+            write_rows(out, ["id", "label"], new)
         else:
-            _copy(folder, ids, new, out)
+            _copy(folder, {image: label for image, label in new if label}, out)
 
     return LabelStore(f"folder {folder}", (folder,), names, ids, beside(folder, ".csv"), (".csv", ""), write)
 
 
-def _copy(folder: Path, ids: Sequence[str], labels: Sequence[str], out: Path) -> None:
+def _copy(folder: Path, labels: Mapping[str, str], out: Path) -> None:
     """Copy every image below its class; one of a name that is taken there gets its old class in front."""
-    for label in set(labels):
+    for label in set(labels.values()):
         if label in ("", ".", "..") or "/" in label or "\\" in label or "\0" in label:
             raise InputError(
                 f"{label!r} cannot be the name of a folder; write a table instead, with --out FILE.csv."
             )
     part = out.with_name(f".{out.name}.{uuid4().hex[:8]}.part")
-    unmoved = {name for name, label in zip(ids, labels, strict=True) if name.split("/")[0] == label}
+    unmoved = {name for name, label in labels.items() if name.split("/")[0] == label}
     try:
-        for name, label in zip(ids, labels, strict=True):
+        for name, label in labels.items():
             old, _, rest = name.partition("/")
             target = f"{label}/{rest}"
             if old != label and target in unmoved:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -37,18 +37,27 @@ def table_labels(
     copy = {".parquet": _copy_parquet, ".jsonl": _copy_jsonl, ".xlsx": _copy_excel}.get(suffix)
     before: list[Any] = (labels_of_column(frame, name) if copy is None else frame[name]).tolist()
 
-    def write(changes: Mapping[int, str], out: Path) -> None:
+    def write(changes: Mapping[int, str], out: Path, left_out: Collection[int] = ()) -> None:
+        if not place.own:
+            changes, left_out = {**changes, **dict.fromkeys(left_out, "")}, ()
         raw = raw_labels(before, names, known, list(dict.fromkeys(changes.values())), origin)
         cells = {row: raw[new] for row, new in changes.items()}
         if copy is None:
-            _copy_text(path, name, cells, before, out)
+            _copy_text(path, name, cells, before, out, left_out)
         else:
-            copy(path, name, cells, out)
+            copy(path, name, cells, out, left_out)
 
     return LabelStore(origin, (path,), names, ids, beside(path), (suffix,), write)
 
 
-def _copy_text(path: Path, column: str, cells: Mapping[int, Any], before: Sequence[str], out: Path) -> None:
+def _copy_text(
+    path: Path,
+    column: str,
+    cells: Mapping[int, Any],
+    before: Sequence[str],
+    out: Path,
+    left_out: Collection[int],
+) -> None:
     """Copy line by line; only records whose label changes are written anew."""
     form, packed = text_form(path), str(table_suffix(path)).endswith(".gz")
     encoding = form.encoding.removesuffix("-sig")  # so that a mark at the beginning is copied, not made
@@ -74,6 +83,8 @@ def _copy_text(path: Path, column: str, cells: Mapping[int, Any], before: Sequen
                     f"the rows of {path} cannot be told apart by its lines (row {row}, counting from 0); write the "
                     "table anew with a tool of your choice and try again."
                 )
+            if row in left_out:
+                continue
             if row not in cells:
                 new.write(lines)
                 continue
@@ -96,7 +107,9 @@ def _records(file: Any, delimiter: str) -> Iterator[tuple[list[str], str]]:
         taken.clear()
 
 
-def _copy_jsonl(path: Path, column: str, cells: Mapping[int, Any], out: Path) -> None:
+def _copy_jsonl(
+    path: Path, column: str, cells: Mapping[int, Any], out: Path, left_out: Collection[int]
+) -> None:
     """Copy line by line; only objects whose label changes are written anew."""
     with (
         open_text(path, "utf-8") as file,
@@ -106,6 +119,8 @@ def _copy_jsonl(path: Path, column: str, cells: Mapping[int, Any], out: Path) ->
         row = -1
         for line in file:
             row += bool(line.strip())
+            if line.strip() and row in left_out:
+                continue
             if not line.strip() or row not in cells:
                 new.write(line)
                 continue
@@ -113,7 +128,9 @@ def _copy_jsonl(path: Path, column: str, cells: Mapping[int, Any], out: Path) ->
             new.write(json.dumps(changed, ensure_ascii=False) + "\n")
 
 
-def _copy_excel(path: Path, column: str, cells: Mapping[int, Any], out: Path) -> None:
+def _copy_excel(
+    path: Path, column: str, cells: Mapping[int, Any], out: Path, left_out: Collection[int]
+) -> None:
     from openpyxl import load_workbook
 
     book = load_workbook(path)
@@ -121,11 +138,15 @@ def _copy_excel(path: Path, column: str, cells: Mapping[int, Any], out: Path) ->
     place = [str(cell.value).strip() for cell in sheet[1]].index(column) + 1
     for row, value in cells.items():
         sheet.cell(row + 2, place).value = value
+    for row in sorted(left_out, reverse=True):
+        sheet.delete_rows(row + 2)
     with whole_file(out) as part:
         book.save(part)
 
 
-def _copy_parquet(path: Path, column: str, cells: Mapping[int, Any], out: Path) -> None:
+def _copy_parquet(
+    path: Path, column: str, cells: Mapping[int, Any], out: Path, left_out: Collection[int]
+) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -135,7 +156,8 @@ def _copy_parquet(path: Path, column: str, cells: Mapping[int, Any], out: Path) 
     values = table.column(place).to_pylist()
     plain = kind.type.value_type if pa.types.is_dictionary(kind.type) else kind.type
     for row, value in cells.items():
-        values[row] = int(value) if pa.types.is_integer(plain) else value  # pandas reads gaps into floats
+        # pandas reads gaps into floats
+        values[row] = int(value) if pa.types.is_integer(plain) and value is not None else value
     try:
         new = pa.array(values, type=plain)
     except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError) as error:
@@ -144,5 +166,7 @@ def _copy_parquet(path: Path, column: str, cells: Mapping[int, Any], out: Path) 
         ) from error
     if pa.types.is_dictionary(kind.type):
         new = new.dictionary_encode().cast(kind.type)
+    kept = [row for row in range(len(values)) if row not in left_out]
     with whole_file(out) as part:
-        pq.write_table(table.set_column(place, kind, new), part)
+        table = table.set_column(place, kind, new)
+        pq.write_table(table.take(kept) if left_out else table, part)

@@ -1,0 +1,26 @@
+// Decisions as a file that noiselayer apply-review reads.
+const DECISION_COLUMNS = [
+  "sample", "id", "given_label", "suggested_label", "error_probability", "decision", "new_label",
+];
+
+function decisionsAsCsv(decided) {
+  const cell = (value) => {
+    const text = String(value);
+    return /[",\r\n]|^\s|\s$/.test(text) ? '"' + text.replaceAll('"', '""') + '"' : text;
+  };
+  const rows = decided.map((row) => DECISION_COLUMNS.map((column) => cell(row[column])).join(","));
+  return [DECISION_COLUMNS.join(","), ...rows, ""].join("\n");
+}
+
+function decisionsAsJson(state, decided) {
+  const content = { format: 1, report: state.id, class_names: state.classNames, decisions: decided };
+  return JSON.stringify(content, null, 2) + "\n";
+}
+
+function download(name, type, text) {
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(new Blob([text], { type }));
+  link.download = name;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 10000);
+}
