@@ -28,13 +28,10 @@ _BATCH = 4096
 
 @dataclass(frozen=True)
 class Images:
-    """A data set with true labels.
+    """A data set with true labels; ``name`` says what it is, never what it stands in for.
 
-    Attributes:
-        name: What it is, never what it stands in for.
-        train: Images to train on, with their true labels.
-        test: Images whose labels are read for the test error alone.
-        human_labels: Name -> labels of the training images by people, shape (N,); None where there are none.
+    Test labels are read for the test error alone. ``human_labels``: name -> labels of the training images by people,
+    shape (N,).
     """
 
     name: str

@@ -18,12 +18,8 @@ from noiselayer.paper.trial import corrupt, count_matrix, outcome, train
 class NoisySample(NamedTuple):
     """Training images drawn at random, some of which are labelled wrong on purpose.
 
-    Attributes:
-        images: What they were drawn from.
-        rows: Which training images, shape (N,).
-        labels: Their noisy labels, shape (N,).
-        noise_matrix: How these came about, shape (K, K), columns = true classes.
-        rest: The training images that were not drawn; their labels are the true ones.
+    ``rows`` are those drawn, with ``labels`` that came about by ``noise_matrix``, columns = true classes; ``rest``
+    are the training images that were not drawn, whose labels are the true ones.
     """
 
     images: Images

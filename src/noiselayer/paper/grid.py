@@ -67,11 +67,7 @@ def run_grid(
 
 
 def write_results(experiment: Experiment, cells: Sequence[Cell], out: Path) -> list[Row]:
-    """Write ``NAME.json``, ``NAME.md`` and, for a figure, ``NAME.png`` and ``NAME.svg``, from the cells that are done.
-
-    Returns:
-        Their rows.
-    """
+    """Write ``NAME.json``, ``NAME.md`` and, for a figure, ``NAME.png`` and ``NAME.svg``; gives back the rows."""
     rows = _collect(experiment, cells, out)
     with whole_file(out / f"{experiment.name}.md") as beside:
         beside.write_text(section(experiment, rows), encoding="utf-8")

@@ -31,15 +31,7 @@ _COMPARED_PIXELS = 48
 
 @dataclass(frozen=True)
 class ManyClasses:
-    """What Table 3 trains and tests on.
-
-    Attributes:
-        name: Of the data set.
-        clean: Images with true labels.
-        noisy: Images with labels from elsewhere.
-        noisy_truth: Their true labels, shape (N,); None where nobody knows them.
-        test: Images with true labels.
-    """
+    """What Table 3 trains and tests on; ``noisy_truth``, shape (N,), are true labels, where they are known."""
 
     name: str
     clean: LabeledData

@@ -39,11 +39,7 @@ def figures(rows: Sequence[Row], matrix_digits: int = 3) -> list[str]:
 
 
 def matching(rows: Sequence[Row], method: str, **settings: Any) -> list[Row]:
-    """The rows of a method with these settings.
-
-    >>> matching([{"method": "normal", "settings": {"rate": 0.5, "size": 9}}], "normal", rate=0.7)
-    []
-    """
+    """The rows of a method with these settings."""
     return [
         row
         for row in rows

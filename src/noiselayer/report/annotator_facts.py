@@ -60,15 +60,7 @@ class AnnotatorFacts:
 
 @dataclass(frozen=True)
 class Annotators:
-    """All annotators, the best first.
-
-    Attributes:
-        listed: Those in the table of all.
-        tables: Those with a table of their own.
-        total: How many there are.
-        num_classes: K.
-        confidence: Of the intervals, in percent.
-    """
+    """All annotators, the best first: those in the table of all, and those with a table of their own."""
 
     listed: Sequence[AnnotatorFacts]
     tables: Sequence[AnnotatorFacts]

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from noiselayer.checks import Finding
+from noiselayer.estimation.in_words import strongest_confusions
 from noiselayer.report.annotator_facts import Annotators
+from noiselayer.report.wording import in_prose, percent
 
-__all__ = ["ClassErrors", "Note", "ReportContent", "StageLosses", "Suspect"]
+__all__ = ["ClassErrors", "Note", "ReportContent", "StageLosses", "Suspect", "notes_of", "strongest_fact"]
 
 
 @dataclass(frozen=True)
@@ -60,6 +64,11 @@ class Note:
     p_value: float | None = None
 
 
+def notes_of(findings: Iterable[Finding]) -> list[Note]:
+    """The findings of checks of the noise model."""
+    return [Note(f.name.replace("_", " ").capitalize(), f.message, f.p_value) for f in findings]
+
+
 @dataclass(frozen=True)
 class StageLosses:
     """The losses of a stage of training, in nats.
@@ -77,6 +86,17 @@ class StageLosses:
     validation: tuple[float | None, ...]
     joined: int | None = None
     best: int | None = None
+
+
+def strongest_fact(
+    noise_matrix: npt.NDArray[np.float64], standard_error: Any, class_names: Sequence[str]
+) -> list[str]:
+    """The strongest confusion in a sentence; nothing if none can be told from chance."""
+    return [
+        f"The strongest confusion: {percent(most.share)} of true {in_prose(class_names[most.true])} carry the label "
+        f"{in_prose(class_names[most.label])}."
+        for most in strongest_confusions(noise_matrix, standard_error, limit=1, sure=True)
+    ]
 
 
 @dataclass(frozen=True)

@@ -10,11 +10,10 @@ import torch
 
 from noiselayer.checks.matrix_checks import without_dominance
 from noiselayer.data.reading import Reading
-from noiselayer.estimation.in_words import strongest_confusions
 from noiselayer.report.annotator_facts import annotator_facts
-from noiselayer.report.content import ClassErrors, Note, ReportContent, Suspect
+from noiselayer.report.content import ClassErrors, Note, ReportContent, Suspect, notes_of, strongest_fact
 from noiselayer.report.samples import look_at
-from noiselayer.report.wording import how_to_see_more, in_prose, percent
+from noiselayer.report.wording import how_to_see_more, percent
 from noiselayer.storage.review.decisions import review_command
 
 if TYPE_CHECKING:
@@ -43,7 +42,7 @@ def content_from_audit(
         "all", audit.num_samples, counts["expected"], counts["low"], counts["high"], counts["flagged"]
     )
     notes += [Note("Warning", text) for text in audit.warnings]
-    notes += [Note(f.name.replace("_", " ").capitalize(), f.message, f.p_value) for f in audit.findings]
+    notes += notes_of(audit.findings)
     return ReportContent(
         title=name,
         facts=_facts(audit, total, matrix),
@@ -139,12 +138,7 @@ def _facts(audit: SavedAudit, total: ClassErrors, matrix: Any) -> list[str]:
             f"Read the warnings before you use these numbers: they rest on a noise matrix in which {doubtful:,} of "
             f"{len(matrix):,} classes carry another label at least as often as their own."
         )
-    for most in strongest_confusions(matrix, audit.standard_error, limit=1, sure=True):
-        facts.append(
-            f"The strongest confusion: {percent(most.share)} of true {in_prose(audit.class_names[most.true])} "
-            f"carry the label {in_prose(audit.class_names[most.label])}."
-        )
-    return facts
+    return facts + strongest_fact(matrix, audit.standard_error, audit.class_names)
 
 
 def _about(audit: SavedAudit, suspects: Sequence[Suspect]) -> str:

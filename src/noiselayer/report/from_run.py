@@ -16,13 +16,12 @@ from noiselayer.checks import check_noise_model
 from noiselayer.data import LabeledData
 from noiselayer.data.reading import Reading, fingerprint
 from noiselayer.errors import InputError
-from noiselayer.estimation.in_words import strongest_confusions
 from noiselayer.report.annotator_facts import read_annotators
-from noiselayer.report.content import ClassErrors, Note, ReportContent, StageLosses
+from noiselayer.report.content import ClassErrors, Note, ReportContent, StageLosses, notes_of, strongest_fact
 from noiselayer.report.find_suspects import find_suspects, in_double
 from noiselayer.report.samples import look_at, row_of
 from noiselayer.report.stages import read_stages
-from noiselayer.report.wording import how_to_see_more, in_prose, percent
+from noiselayer.report.wording import how_to_see_more, percent
 from noiselayer.storage.loaded_run import LoadedRun
 from noiselayer.storage.review.decisions import review_command
 from noiselayer.training import predict_logits
@@ -200,7 +199,7 @@ def _findings(run: LoadedRun, logits: Tensor, labels: Tensor, stages: Sequence[S
         )
     except ValueError as error_found:
         return [Note("Not checked", f"The noise model could not be checked: {error_found}")]
-    return [Note(f.name.replace("_", " ").capitalize(), f.message, f.p_value) for f in findings]
+    return notes_of(findings)
 
 
 def _facts(run: LoadedRun, matrix: Any) -> list[str]:
@@ -216,11 +215,7 @@ def _facts(run: LoadedRun, matrix: Any) -> list[str]:
     if metrics["wrong_labels"] is not None:
         facts.append(f"By it about {percent(metrics['wrong_labels'])} of the noisy labels are wrong.")
     if matrix is not None:
-        for most in strongest_confusions(matrix, _standard_error(run), limit=1, sure=True):
-            facts.append(
-                f"The strongest confusion: {percent(most.share)} of true {in_prose(run.class_names[most.true])} carry "
-                f"the label {in_prose(run.class_names[most.label])}."
-            )
+        facts += strongest_fact(matrix, _standard_error(run), run.class_names)
     if "test_error" in metrics:
         facts.append(
             f"On {metrics['test_samples']:,} trusted labels the classifier errs in {percent(metrics['test_error'], 1)} "

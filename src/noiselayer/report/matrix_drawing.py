@@ -127,14 +127,10 @@ def save_noise_matrices(path: str | Path, matrices: Mapping[str, Tensor], class_
 
 @dataclass(frozen=True)
 class MatrixPicture:
-    """How a page shows a noise matrix.
+    """How a page shows a noise matrix: ``side`` cells a side, of ``bin`` classes each.
 
-    Attributes:
-        svg: The picture.
-        side: Cells a side of the picture.
-        bin: Classes that share a row or a column of the picture; 1 for few.
-        values: Ten-thousandths of every cell, row by row, as base64 of 16-bit little-endian integers.
-        errors: The same of the standard errors; None if there are none. 65535 stands for "unknown".
+    ``values`` are ten-thousandths of every cell, row by row, as base64 of 16-bit little-endian integers; ``errors`` the
+    same of the standard errors, where 65535 stands for "unknown".
     """
 
     svg: Markup

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Sequence
+from collections import Counter
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -154,12 +154,7 @@ def _state(content: ReportContent, matrix: MatrixPicture | None) -> Markup:
         ],
     }
     if matrix is not None:
-        state["matrix"] = {
-            "side": matrix.side,
-            "bin": matrix.bin,
-            "values": matrix.values,
-            "errors": matrix.errors,
-        }
+        state["matrix"] = {name: getattr(matrix, name) for name in ("side", "bin", "values", "errors")}
     text = json.dumps(state, separators=(",", ":"))  # ASCII: other characters are written as escapes
     for character in "<>&'":
         text = text.replace(character, f"\\u{ord(character):04x}")
@@ -185,14 +180,8 @@ def _curves(content: ReportContent) -> list[tuple[str, Markup]]:
 
 def _pairs(content: ReportContent) -> list[tuple[int, int, int]]:
     """Pairs (given, suggested) of the suspects and how many there are of each, most first."""
-    counts: dict[tuple[int, int], int] = {}
-    for suspect in content.suspects:
-        pair = (suspect.given, suspect.suggested)
-        counts[pair] = counts.get(pair, 0) + 1
-    ordered: Sequence[tuple[tuple[int, int], int]] = sorted(
-        counts.items(), key=lambda item: (-item[1], item[0])
-    )
-    return [(given, suggested, count) for (given, suggested), count in ordered]
+    counts = Counter((suspect.given, suspect.suggested) for suspect in content.suspects)
+    return [(*pair, count) for pair, count in sorted(counts.items(), key=lambda item: (-item[1], item[0]))]
 
 
 def _amount(value: float) -> str:

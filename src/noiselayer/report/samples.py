@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 from PIL import Image, ImageOps
 
 from noiselayer.data import Inputs, read_data
+from noiselayer.data.decode import decode_image
 from noiselayer.data.frames import is_table, read_frame
 from noiselayer.data.numpy_files import split_address
 from noiselayer.errors import InputError
 from noiselayer.report.content import Note
-from noiselayer.report.thumbnails import PIXEL_ART, file_thumbnail, tensor_thumbnail
+from noiselayer.report.thumbnails import PIXEL_ART, file_thumbnail, image_uri, tensor_thumbnail
 
 if TYPE_CHECKING:
     from noiselayer.data.reading import Reading
@@ -84,15 +85,8 @@ def _of_file(path: Path, image_size: tuple[int, int] | None) -> Look:
             width, height = ImageOps.exif_transpose(image).size
         image_size = (height, width)
         if max(image_size) <= PIXEL_ART:
-            return Look(image=_small(path, image_size), pixels=True)
+            return Look(image=image_uri(decode_image(path, image_size)), pixels=True)
     return Look(image=file_thumbnail(path, image_size))
-
-
-def _small(path: Path, shape: tuple[int, int]) -> str:
-    from noiselayer.data.decode import decode_image
-    from noiselayer.report.thumbnails import image_uri
-
-    return image_uri(decode_image(path, shape))
 
 
 def _of_array(inputs: Inputs, sample: int) -> Look:

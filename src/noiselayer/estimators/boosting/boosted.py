@@ -121,14 +121,7 @@ class NoisyLabelBoostingClassifier(NoisyLabelWrapper):
 
 
 class Boosted:
-    """Trained trees as a function from inputs to probabilities of the true classes.
-
-    >>> from lightgbm import LGBMClassifier
-    >>> X, y = np.repeat([[-1.0], [1.0]], 40, axis=0), np.repeat([0, 1], 40)
-    >>> trees = LGBMClassifier(verbose=-1, objective=noisy_label_objective(np.eye(2))).fit(X, y)
-    >>> Boosted(trees)(X[::40]).round(2).tolist()
-    [[1.0, 0.0], [0.0, 1.0]]
-    """
+    """Trained trees as a function from inputs to probabilities of the true classes."""
 
     def __init__(self, trees: Any) -> None:
         self.trees = trees

@@ -46,11 +46,7 @@ def class_probabilities(margins: npt.ArrayLike) -> Floats:
 
 
 def matrix_of(noise_matrix: npt.ArrayLike | Tensor) -> Floats:
-    """A noise matrix in any form as a checked array of double precision.
-
-    >>> matrix_of([[1, 0], [0, 1]]).tolist()
-    [[1.0, 0.0], [0.0, 1.0]]
-    """
+    """A noise matrix in any form as a checked array of double precision."""
     Q = as_matrix(noise_matrix)
     if Q is None:
         raise InputError("noise_matrix must be given: shape (K, K), columns = true classes; got None.")
@@ -59,14 +55,7 @@ def matrix_of(noise_matrix: npt.ArrayLike | Tensor) -> Floats:
 
 
 class Scored(NamedTuple):
-    """Samples as a boosting library shows them to an objective.
-
-    Attributes:
-        labels: Shape (N,), integers 0..K-1.
-        logits: Shape (N, K), float64.
-        weight: Shape (N,), or None.
-        single: Whether two classes share one margin.
-    """
+    """Samples as a boosting library shows them; ``single``: two classes share one margin."""
 
     labels: npt.NDArray[np.int64]
     logits: Floats

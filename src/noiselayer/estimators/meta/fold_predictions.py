@@ -34,12 +34,7 @@ def fold_numbers(codes: Codes, folds: int, generator: np.random.RandomState) -> 
 
 
 class FoldPredictions:
-    """Probabilities out of fold, and those of the folds' models for other samples.
-
-    Attributes:
-        probs: Shape (N, K): of every sample by a model that has not seen it.
-        models: What predicted them.
-    """
+    """Probabilities of every sample, shape (N, K), by a model that has not seen it, and those models."""
 
     def __init__(self, probs: Floats, models: list[Predict]) -> None:
         self.probs = probs

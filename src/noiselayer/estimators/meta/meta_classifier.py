@@ -175,12 +175,7 @@ class NoisyLabelMetaClassifier(NoisyLabelWrapper):
 
 
 class Weighted:
-    """A fitted classifier of classes by number, as a function from inputs to probabilities.
-
-    >>> from sklearn.dummy import DummyClassifier
-    >>> Weighted(DummyClassifier().fit([[0], [0]], [0, 1]))(np.zeros((1, 1))).tolist()
-    [[0.5, 0.5]]
-    """
+    """A fitted classifier of classes by number, as a function from inputs to probabilities."""
 
     def __init__(self, estimator: Any) -> None:
         self.estimator = estimator

@@ -30,13 +30,7 @@ HELD_OUT = 0.2
 
 @dataclass(frozen=True)
 class Round:
-    """What one turn has found.
-
-    Attributes:
-        view: What the linear model looked at: "predictions", "inputs" or "both".
-        held_out_loss: Its mean loss on noisy labels held out, in nats.
-        noise_matrix: Shape (K, K), columns = true classes.
-    """
+    """What one turn has found; ``view`` is what the linear model looked at: "predictions", "inputs" or "both"."""
 
     view: str
     held_out_loss: float

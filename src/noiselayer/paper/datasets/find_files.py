@@ -9,11 +9,7 @@ from noiselayer.errors import InputError
 
 
 def missing_files(folder: Path, expected: str, how: str) -> InputError:
-    """The error for a data set that is not there: where it was looked for, what was expected, how to get it.
-
-    >>> str(missing_files(Path("data"), "test_32x32.mat", "Download it."))
-    'there is no folder data, which should hold test_32x32.mat. Download it.'
-    """
+    """The error for a data set that is not there: where it was looked for, what was expected, how to get it."""
     if not folder.is_dir():
         return InputError(f"there is no folder {folder}, which should hold {expected}. {how}")
     return InputError(f"folder {folder} should hold {expected}. {how}")

@@ -6,12 +6,7 @@ from typing import NamedTuple
 
 
 class NameMatch(NamedTuple):
-    """What the words of a class say, and what its images show.
-
-    Attributes:
-        category: The category of CIFAR-10 that the words suggest.
-        shown: Whether the images show that category, by CIFAR-10's own rules; if not, they show none.
-    """
+    """The category of CIFAR-10 that the words of a class suggest, and whether its images show it by its own rules."""
 
     category: str
     shown: bool
