@@ -76,7 +76,12 @@ def _parameter(job_class: type, field: Field[Any], as_text: bool) -> inspect.Par
         if field.default is True:  # only the other position is typed
             flags, shown = (f" /{flags[0]}",), False
         about = typer.Option(
-            *flags, help=option.help, rich_help_panel=option.panel, show_default=shown, min=option.least
+            *flags,
+            help=option.help,
+            rich_help_panel=option.panel,
+            show_default=shown,
+            min=option.least,
+            max=option.most,
         )
     default = (
         inspect.Parameter.empty

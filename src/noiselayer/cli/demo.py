@@ -14,7 +14,7 @@ def demo(
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for what it finds.")] = Path(
         "noiselayer-demo"
     ),
-    seed: Annotated[int, typer.Option(min=0, help="Of everything random.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Of everything random.")] = 0,
 ) -> None:
     """See it work: handwritten digits, 45 % of whose labels are made wrong.
 

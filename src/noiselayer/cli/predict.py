@@ -45,6 +45,7 @@ def predict(
     from noiselayer.storage.loaded_run import check_ending, load_run
     from noiselayer.training import Hardware
 
+    device = evaluation_device(Hardware(accelerator=accelerator))  # before anything is read
     if out != "-":
         check_ending(Path(out))
         check_not_read((Path(out),), (split_address(data)[0], run))
@@ -57,7 +58,6 @@ def predict(
         "skip_unreadable": skip_unreadable,
     }
     samples = loaded.read(data, **{name: value for name, value in given.items() if value is not None})
-    device = evaluation_device(Hardware(accelerator=accelerator))
     predictions = loaded.predict(samples, batch_size=batch_size, device=device)
     predictions.write(out, probs=probs)
     if out != "-":

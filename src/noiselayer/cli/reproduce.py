@@ -31,19 +31,24 @@ def reproduce(
         str, typer.Option(help="small (seconds, stand-in data), reduced (hours on two cores) or paper.")
     ] = "reduced",
     seeds: Annotated[
-        int | None, typer.Option(min=1, help="How many; else the experiment's own number.")
+        int | None, typer.Option(min=1, max=1000, help="How many; else the experiment's own number.")
     ] = None,
     dataset: Annotated[
         str | None, typer.Option(help="cifar10, fashion-mnist, svhn or digits; else the scale's own.")
     ] = None,
     cells: Annotated[str | None, typer.Option(help="Cells to run, by name: a,b,c; else all.")] = None,
-    epochs: Annotated[int | None, typer.Option(min=1, help="Other than the scale's own.")] = None,
+    epochs: Annotated[
+        int | None, typer.Option(min=1, max=1_000_000, help="Other than the scale's own.")
+    ] = None,
     list_cells: Annotated[bool, typer.Option("--list", help="Name the cells and run nothing.")] = False,
     cleanlab: Annotated[
         str | None, typer.Option(help="An interpreter that has cleanlab, for the comparison with it (later).")
     ] = None,
     threads: Annotated[
-        int, typer.Option(min=1, help="Of this process; several processes of one thread finish more cells.")
+        int,
+        typer.Option(
+            min=1, max=1024, help="Of this process; several processes of one thread finish more cells."
+        ),
     ] = 1,
     accelerator: Annotated[str, typer.Option(help="auto, cpu, gpu or mps.")] = "auto",
     precision: Annotated[

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, cast
 
 import torch
@@ -66,8 +67,10 @@ def estimate_from_pairs(
     """
     if num_classes < 2:
         raise ValueError(f"num_classes must be at least 2; got {num_classes}.")
-    if not prior_strength >= 0:
-        raise ValueError(f"prior_strength is a number of imagined samples, at least 0; got {prior_strength}.")
+    if not 0 <= prior_strength < math.inf:
+        raise ValueError(
+            f"prior_strength is a number of imagined samples, finite and at least 0; got {prior_strength}."
+        )
     true = check_labels(true_labels, num_classes, name="true_labels").cpu()
     noisy = check_labels(noisy_labels, num_classes, name="noisy_labels").cpu()
     check_same_samples(true, noisy, "true_labels and noisy_labels", at_least_one=True)

@@ -160,6 +160,8 @@ def check_options(method: str, sparsity: float | None, num_bootstrap: int, confi
         raise ValueError(f"sparsity is the weight of a penalty, at least 0; got {sparsity}.")
     if num_bootstrap < 0 or num_bootstrap == 1:
         raise ValueError(f"num_bootstrap must be 0 or at least 2; got {num_bootstrap}.")
+    if num_bootstrap > 1_000_000:
+        raise ValueError(f"num_bootstrap must be at most 1,000,000; got {num_bootstrap}.")
     if not 0 < confidence < 1:
         raise ValueError(f"confidence must lie between 0 and 1, as in 0.95; got {confidence}.")
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from noiselayer.errors import InputError, argument, list_some, nearest
@@ -68,11 +70,44 @@ def check_target(*files: Path, force: bool = False) -> None:
             raise InputError(f"there is no folder {file.parent} to write {file.name} into.")
 
 
+def check_writable(folder: Path) -> None:
+    """Raise an error if a folder cannot be made or written into; what is made to find out is removed again.
+
+    Raises:
+        InputError: Says why.
+
+    >>> check_writable(Path("x" * 300))
+    Traceback (most recent call last):
+    ...
+    noiselayer.errors.InputError: cannot write to the output folder ...: File name too long. Name another with out.
+    """
+    made: list[Path] = []
+    try:
+        for part in (*reversed(folder.parents), folder):
+            if not part.is_dir():
+                part.mkdir()
+                made.append(part)
+        tempfile.TemporaryDirectory(prefix=".noiselayer-", dir=folder).cleanup()
+    except OSError as error:
+        raise InputError(
+            f"cannot write to the output folder {folder}: {error.strerror}. Name another with {argument('out')}."
+        ) from error
+    finally:
+        with suppress(OSError):  # another process may have begun to write there
+            for part in reversed(made):
+                part.rmdir()
+
+
 def content_of(folder: Path) -> list[str]:
     """The names of what a folder holds, in order; what a killed process had begun does not count."""
-    if folder.exists() and not folder.is_dir():
-        raise InputError(f"the output folder {folder} is a file; name another with {argument('out')}.")
-    names = sorted(file.name for file in folder.iterdir()) if folder.is_dir() else []
+    try:
+        if folder.exists() and not folder.is_dir():
+            raise InputError(f"the output folder {folder} is a file; name another with {argument('out')}.")
+        names = sorted(file.name for file in folder.iterdir()) if folder.is_dir() else []
+    except OSError as error:
+        raise InputError(
+            f"cannot use the output folder {folder}: {error.strerror}. Name another with {argument('out')}."
+        ) from error
     return [name for name in names if not is_unfinished(name)]
 
 

@@ -38,10 +38,11 @@ from noiselayer.storage.loaded_run import load_run
 from noiselayer.storage.matrix_file import read_noise_matrix
 from noiselayer.storage.review import Decision
 from noiselayer.storage.run_sets import read_sets
-from noiselayer.training import Hardware, Optimization
+from noiselayer.training import Hardware, Optimization, TrainingOptions
 from noiselayer.training.cross_fit import cross_fit
 from noiselayer.training.options import THROUGH_Q
 from noiselayer.training.set_checks import automatic_method
+from noiselayer.training.start import check_folds
 
 _LISTED = 200  # suspects on the page
 _IN_SAMPLE = (
@@ -85,6 +86,9 @@ def audit_files(job: AuditJob, *, on_stage: Callable[[str], None] | None = None)
         check_for_training(data)
         Q = None if job.noise_matrix is None else read_noise_matrix(job.noise_matrix, data.class_names)
         evidence = _given(job, reading, data, hardware)
+        options = training_options(data.inputs.kind, changed_options(job), given(job, Optimization))
+        if job.trains:
+            check_folds(job.folds, len(data))
         finished = open_folder(job, data)
     if finished:
         say(f"The audit in {job.out} is finished already.")
@@ -96,7 +100,7 @@ def audit_files(job: AuditJob, *, on_stage: Callable[[str], None] | None = None)
     say(data.summary())
     if evidence is None:
         try:
-            evidence = _trained(job, data, sets.clean, hardware, say)
+            evidence = _trained(job, options, data, sets.clean, hardware, say)
         except BaseException:
             abandon_folder(job.out)
             raise
@@ -187,12 +191,12 @@ def _given(job: AuditJob, reading: Reading, data: LabeledData, hardware: Hardwar
 
 def _trained(
     job: AuditJob,
+    options: TrainingOptions,
     data: LabeledData,
     clean: LabeledData | None,
     hardware: Hardware,
     say: Callable[[str], None],
 ) -> _Probabilities | None:
-    options = training_options(data.inputs.kind, changed_options(job), given(job, Optimization))
     if job.method == "auto":
         method = "normal"
         if clean is not None:

@@ -26,5 +26,5 @@ class CorruptJob:
     ] = 1.0
     label_column: Annotated[str | None, Option("Column with the labels.")] = None
     class_names: Annotated[tuple[str, ...] | None, Option("Names of the classes 0, 1, ...: a,b,c.")] = None
-    seed: Annotated[int, Option("Of the matrix and of the draw.")] = 0
+    seed: Annotated[int, Option("Of the matrix and of the draw.", least=0, most=2**32 - 1)] = 0
     force: Annotated[bool, Option("Write over files.")] = False

@@ -54,7 +54,12 @@ class EstimateJob:
     num_bootstrap: Annotated[
         int | None,
         Option(
-            "Draws for the standard errors; 0 for a formula.", _PREDICTIONS, ("--bootstrap",), default="200"
+            "Draws for the standard errors; 0 for a formula.",
+            _PREDICTIONS,
+            ("--bootstrap",),
+            default="200",
+            least=0,
+            most=100_000,
         ),
     ] = None
     true_labels: Annotated[
@@ -68,7 +73,7 @@ class EstimateJob:
         tuple[str, ...] | None, Option("Names of the classes, in the order of the columns: a,b,c.")
     ] = None
     confidence: Annotated[float, Option("Of the intervals.")] = 0.95
-    seed: Annotated[int, Option("Of cross-validation and bootstrap.")] = 0
+    seed: Annotated[int, Option("Of cross-validation and bootstrap.", least=0, most=2**32 - 1)] = 0
     show: Annotated[int, Option("How many confusions to print.", least=0)] = 10
     force: Annotated[bool, Option("Write over files.")] = False
 

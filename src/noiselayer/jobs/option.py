@@ -16,6 +16,7 @@ class Option:
         names: As typed; ``--field-name`` if empty.
         default: In words, where the field's own says too little.
         least: The smallest number allowed.
+        most: The largest.
         positional: Given without a name.
     """
 
@@ -24,6 +25,7 @@ class Option:
     names: tuple[str, ...] = ()
     default: str | None = None
     least: int | None = None
+    most: int | None = None
     positional: bool = False
 
 

@@ -76,7 +76,7 @@ class NetworkOptions:
     max_epochs: Annotated[int | None, Option("At most, in the main stage.", _MODEL, ("--epochs",))] = None
     batch_size: Annotated[int | None, Option("Samples a step.", _MODEL)] = None
     learning_rate: Annotated[float | None, Option("Of the network.", _MODEL)] = None
-    seed: Annotated[int, Option("Of everything random.", _MODEL)] = 0
+    seed: Annotated[int, Option("Of everything random.", _MODEL, least=0, most=2**32 - 1)] = 0
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,7 +13,7 @@ from noiselayer.data.inputs import Kind
 from noiselayer.data.numpy_files import split_address
 from noiselayer.data.reading import Reading, table_encoder
 from noiselayer.errors import InputError, argument, as_input_errors
-from noiselayer.files.given import check_not_read
+from noiselayer.files.given import check_not_read, check_writable
 from noiselayer.jobs.option import differing, given
 from noiselayer.jobs.train import PreparedRun
 from noiselayer.jobs.train_options import TrainJob
@@ -25,6 +25,7 @@ from noiselayer.storage.run_folder import RunFolder
 from noiselayer.storage.run_sets import RunSets, read_sets
 from noiselayer.training import Hardware, Optimization, TrainingOptions, default_options
 from noiselayer.training.effects import check_effects
+from noiselayer.training.machine import check_hardware
 from noiselayer.training.per_annotator import check_annotators
 from noiselayer.training.seeding import seeded
 from noiselayer.training.set_checks import automatic_method, check_complete, check_known
@@ -75,6 +76,7 @@ def prepare_run(job: TrainJob) -> PreparedRun:
     config |= {"choice": choice, "sources": {"clean": job.clean, "outside": job.outside, "test": job.test}}
     if is_first_process():
         folder.check_same(config)
+        check_writable(job.out)
     return PreparedRun(folder, sets, chosen, choice, hardware, Q, config, count_parameters(network))
 
 
@@ -111,9 +113,11 @@ def run_config(
 
 
 def hardware_of(job: Any, **more: Any) -> Hardware:
-    """The machine that a job asks for; bars of progress are for people who look on."""
+    """The machine that a job asks for, if it is here; bars of progress are for people who look on."""
     progress = job.progress and sys.stderr.isatty()
-    return Hardware(**{**given(job, Hardware), "progress": progress, **more})
+    hardware = Hardware(**{**given(job, Hardware), "progress": progress, **more})
+    check_hardware(hardware)
+    return hardware
 
 
 def training_options(kind: Kind, options: dict[str, Any], optimization: dict[str, Any]) -> TrainingOptions:

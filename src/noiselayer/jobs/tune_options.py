@@ -63,6 +63,7 @@ class TuneJob(TrialOptions):
             "Seconds between a worker's signs of life; without one for twice as long its trial is done again.",
             _SEARCH,
             least=1,
+            most=86_400,
         ),
     ] = 20
 

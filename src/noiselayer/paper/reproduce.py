@@ -14,7 +14,8 @@ from noiselayer.paper.beyond import gold_set, later, small_network
 from noiselayer.paper.data_folder import DataFolder
 from noiselayer.paper.experiment import SCALES, Cell, Experiment, Row, Scale
 from noiselayer.paper.grid import run_grid, write_results
-from noiselayer.training import best_precision
+from noiselayer.training import Hardware, best_precision
+from noiselayer.training.machine import check_hardware
 
 EXPERIMENTS: dict[str, Experiment] = {
     module.EXPERIMENT.name: module.EXPERIMENT
@@ -100,6 +101,7 @@ def reproduce(
     if dataset is not None:
         grid = [replace(cell, settings={**cell.settings, "dataset": dataset}) for cell in grid]
     budget = replace(experiment.budgets[scale], accelerator=accelerator, cleanlab=cleanlab)
+    check_hardware(Hardware(accelerator=accelerator, precision=precision or budget.precision))
     if epochs is not None:
         if epochs < 1:
             raise InputError(f"epochs must be at least 1; got {epochs}.")

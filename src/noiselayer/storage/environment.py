@@ -11,7 +11,7 @@ from pytorch_lightning.utilities import rank_zero_only
 
 from noiselayer._version import __version__
 from noiselayer.training import Hardware
-from noiselayer.training.precision import device_of
+from noiselayer.training.machine import device_of
 
 _PACKAGES = ("torch", "torchvision", "pytorch-lightning", "numpy", "pandas", "scikit-learn", "safetensors")
 

@@ -15,7 +15,7 @@ from noiselayer.errors import InputError, list_some
 from noiselayer.noise.simplex import project
 from noiselayer.training import Hardware, TrainingOptions, fit_classifier, predict_logits
 from noiselayer.training.options import THROUGH_Q
-from noiselayer.training.start import stratified_folds
+from noiselayer.training.start import check_folds, stratified_folds
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,6 +75,7 @@ def cross_fit(
             f"cross-fitting needs at least two samples of every label, and there is one of "
             f"{list_some(map(repr, single))} in {data.origin}. Add some, or leave the class out."
         )
+    check_folds(folds, len(data))
     say = on_stage or (lambda message: None)
     N, K = len(data), data.num_classes
     fold_of = stratified_folds(data.labels, folds, torch.Generator().manual_seed(options.seed))

@@ -20,6 +20,7 @@ from noiselayer.losses.noise_layer import NoiseLayer
 from noiselayer.noise.matrices import check
 from noiselayer.training.batches import Part
 from noiselayer.training.input_statistics import input_statistics
+from noiselayer.training.machine import check_hardware
 from noiselayer.training.measured import measured_matrix, trained_on_clean
 from noiselayer.training.options import Hardware, TrainingOptions
 from noiselayer.training.per_annotator import check_annotators, judge_annotators, mean_matrix
@@ -33,7 +34,7 @@ from noiselayer.training.set_checks import (
     check_measurable,
     kept_rows,
 )
-from noiselayer.training.start import starting_matrix
+from noiselayer.training.start import check_folds, starting_matrix
 
 
 def fit_classifier(
@@ -70,8 +71,8 @@ def fit_classifier(
         The classifier at its best validation epoch, and how it got there.
 
     Raises:
-        InputError: If the data cannot be trained on, the sets do not fit together, or what is no image is to be
-            augmented.
+        InputError: If the data cannot be trained on, the sets do not fit together, what is no image is to be
+            augmented, or the hardware is not here.
         ValueError: If ``noise_matrix`` does not suit the method or the classes.
 
     >>> from noiselayer.data.labeled import from_arrays
@@ -83,6 +84,8 @@ def fit_classifier(
             [0., 1.]])
     """
     say = on_stage or (lambda message: None)
+    hardware = hardware or Hardware()
+    check_hardware(hardware)
     rows = torch.arange(len(data))
     if clean is not None:
         rows = kept_rows(data, clean, overlapping=overlapping)
@@ -143,7 +146,9 @@ def fit_classifier(
             validation.append(clean_part(trusted_validation))
     if outside is not None:
         train.append(outside_part(outside))
-    runner = StageRunner(options, hardware or Hardware(), folder, trained)
+    if options.method == "learned" and options.start != "identity":
+        check_folds(options.folds, len(noisy))
+    runner = StageRunner(options, hardware, folder, trained)
 
     start = torch.eye(K) if noise_matrix is None else noise_matrix.detach().float().cpu()
     if options.method == "learned" and options.start != "identity":

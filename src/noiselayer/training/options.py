@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -63,6 +64,8 @@ class Optimization:
         for name, value in vars(self).items():
             if isinstance(value, (int, float)) and not 0 <= value < math.inf:
                 raise ValueError(f"{name} must be a number from 0 up; got {value}.")
+            if isinstance(value, (int, float)) and value > _LARGEST_RATE:
+                raise ValueError(f"{name} must be at most {_LARGEST_RATE:,}; got {value}.")
 
 
 @dataclass(frozen=True)
@@ -144,11 +147,23 @@ class TrainingOptions:
         for name in ("noisy_weight", "outside_weight"):
             if not 0 <= getattr(self, name) < float("inf"):
                 raise ValueError(f"{name} must be a number from 0 up; got {getattr(self, name)}.")
+            if getattr(self, name) > _LARGEST_RATE:
+                raise ValueError(f"{name} must be at most {_LARGEST_RATE:,}; got {getattr(self, name)}.")
         if not 0 <= self.alpha <= 1:
             raise ValueError(f"alpha must lie between 0 and 1; got {self.alpha}.")
+        for name, most in _MOST.items():
+            value: Any = getattr(self, name)
+            if value is None and name == "patience":
+                continue
+            if not isinstance(value, Integral) or isinstance(value, bool):
+                raise ValueError(f"{name} must be a whole number; got {value!r}.")
+            if value > most:
+                raise ValueError(f"{name} must be at most {most:,}; got {value}.")
         for name in ("max_epochs", "warm_up_epochs", "batch_size"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1; got {getattr(self, name)}.")
+        if self.seed < 0:
+            raise ValueError(f"seed must be a whole number from 0 up; got {self.seed}.")
         if self.patience is not None and self.patience < 1:
             raise ValueError(f"patience must be at least 1 epoch, or None for no limit; got {self.patience}.")
         if self.folds < 2:
@@ -157,6 +172,13 @@ class TrainingOptions:
             raise ValueError(
                 f"validation_fraction must lie between 0 and 1, both excluded; got {self.validation_fraction}."
             )
+
+
+_LARGEST_RATE = 1_000_000
+_MOST = {
+    **dict.fromkeys(("max_epochs", "warm_up_epochs", "patience"), 1_000_000),
+    **{"batch_size": 2**30, "folds": 2**30, "seed": 2**32 - 1},
+}
 
 
 @dataclass(frozen=True)

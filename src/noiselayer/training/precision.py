@@ -7,6 +7,8 @@ from typing import Any
 
 import torch
 
+from noiselayer.training.machine import device_of
+
 
 def best_precision(accelerator: str = "auto") -> str:
     """The quickest precision that trains as well as 32 bits, as Lightning names it.
@@ -26,15 +28,6 @@ def best_precision(accelerator: str = "auto") -> str:
     else:
         quick = device == "cpu" and _cpu_has_bfloat16()
     return "bf16-mixed" if quick else "32-true"
-
-
-def device_of(accelerator: str) -> torch.device:
-    """The first device of a kind that Lightning names."""
-    if accelerator in ("auto", "gpu", "cuda") and torch.cuda.is_available():
-        return torch.device("cuda")
-    if accelerator in ("auto", "gpu", "mps") and torch.backends.mps.is_available():
-        return torch.device("mps")
-    return torch.device("cpu")
 
 
 def warn_if_emulated(accelerator: str, precision: Any) -> None:

@@ -167,7 +167,7 @@ def test_what_is_refused_and_leaves_nothing(
             "only while the noise matrix learns",
         ),
         ({"search": [parse_search("alpha")] * 2, "method": "top-down"}, "searched once"),
-        ({"trials": -1, "method": "top-down"}, "trials must be 0 or more; got -1"),
+        ({"trials": -1, "method": "top-down"}, "trials must be from 0 to 1,000,000; got -1"),
         (
             {"hardware": Hardware(devices=2), "method": "top-down"},
             "on one device; got devices 2.*for each device",

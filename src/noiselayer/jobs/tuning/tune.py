@@ -119,8 +119,8 @@ def tune(
     [0.5, 1.0]
     """
     say = on_event or (lambda message: None)
-    if trials is not None and trials < 0:
-        raise InputError(f"trials must be 0 or more; got {trials}.")
+    if trials is not None and not 0 <= trials <= 1_000_000:
+        raise InputError(f"{argument('trials')} must be from 0 to 1,000,000; got {trials}.")
     check_for_training(data)
     if clean is not None:
         data = check_clean(data, clean, overlapping=overlapping)
