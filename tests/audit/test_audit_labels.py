@@ -370,3 +370,25 @@ def test_what_it_refuses(labels, probs, options, error, message) -> None:  # typ
     labels = torch.tensor(labels) if labels else torch.zeros(0, dtype=torch.long)
     with pytest.raises(error, match=message):
         audit_labels(labels, probs, **{"probs_predict": "given", **options})
+
+
+def test_a_standard_error_that_says_nothing_is_not_passed_on_quietly() -> None:
+    labels = torch.arange(40) % 2
+    probs = torch.full((40, 2), 0.5)
+    for value, message in (
+        (torch.inf, r"must be finite; column 1 \(dog\)"),
+        (torch.nan, "must be finite"),
+        (-1.0, "nega"),
+    ):
+        error = torch.tensor([[0.1, value], [0.1, 0.1]])
+        with pytest.raises(ValueError, match=f"^standard_error must.*{message.removeprefix('must ')}"):
+            audit_labels(
+                labels,
+                probs,
+                torch.eye(2),
+                standard_error=error,
+                probs_predict="true",
+                class_names=["cat", "dog"],
+            )
+    with pytest.raises(ValueError, match=r"standard_error must have the shape of noise_matrix; got \(3, 3\)"):
+        audit_labels(labels, probs, torch.eye(2), standard_error=torch.zeros(3, 3), probs_predict="true")

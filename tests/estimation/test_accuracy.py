@@ -64,3 +64,37 @@ def test_what_it_refuses(predictions, labels, options, error, message) -> None: 
     options = {"noise_matrix": torch.eye(2), **options}
     with pytest.raises(error, match=message):
         accuracy_from_noisy_labels(torch.tensor(predictions), torch.tensor(labels), **options)
+
+
+def test_a_model_that_repeats_the_noisy_labels_is_not_certified(generator: torch.Generator) -> None:
+    Q = pair_flip(3, 0.4)
+    labels = corrupt_labels(torch.arange(3000) % 3, Q, generator=generator)
+    with pytest.raises(
+        ValueError, match=r"accuracy is 1\.29 .*repeat 100% of the noisy labels.* 60% at most"
+    ):
+        accuracy_from_noisy_labels(labels, labels, Q)
+
+
+@pytest.mark.parametrize(("zeros", "shares"), [(900, "2.25, -1.25"), (100, "-1.75, 2.75")])
+def test_labels_that_the_matrix_cannot_give_are_refused(zeros: int, shares: str) -> None:
+    Q = torch.tensor([[0.65, 0.45], [0.35, 0.55]])  # between 45 and 65 % of the labels are 0
+    labels = torch.tensor([0] * zeros + [1] * (1000 - zeros))
+    with pytest.raises(
+        ValueError, match=f"noise_matrix contradicts the data: .* shares are {shares}, outside 0 to 1"
+    ):
+        accuracy_from_noisy_labels(torch.zeros(1000, dtype=torch.long), labels, Q)
+
+
+def test_what_chance_explains_is_cut_to_its_range() -> None:
+    found = accuracy_from_noisy_labels(torch.tensor([0, 0, 1]), torch.tensor([0, 0, 1]), pair_flip(2, 0.2))
+    assert found.accuracy == 1.0  # the raw answer is 1.33, of three samples
+
+
+def test_good_models_are_not_refused_by_chance() -> None:
+    for seed in range(60):
+        generator = torch.Generator().manual_seed(seed)
+        truth = torch.randint(3, (60,), generator=generator)
+        noisy = corrupt_labels(truth, pair_flip(3, 0.4), generator=generator)
+        assert (
+            0 <= accuracy_from_noisy_labels(truth, noisy, pair_flip(3, 0.4), num_bootstrap=50).accuracy <= 1
+        )

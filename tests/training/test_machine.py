@@ -34,7 +34,7 @@ def two_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"accelerator": "gpu"}, "accelerator='gpu': this machine has no GPU that torch can use. Take accel"),
         ({"accelerator": "cuda"}, "accelerator='cuda': this machine has no CUDA GPU"),
         ({"accelerator": "mps"}, "accelerator='mps': this machine has no Apple GPU"),
-        ({"accelerator": "tpu"}, "accelerator='tpu': this machine has no TPU"),
+        ({"accelerator": "tpu"}, "accelerator='tpu': this machine has no torch_xla, which TPUs need"),
         ({"accelerator": "zzz"}, "accelerator must be one of auto, cpu, gpu, cuda, mps, tpu; got 'zzz'."),
         ({"devices": 0}, "devices must be auto, or a whole number from 1 to "),
         ({"devices": -1}, "got -1."),

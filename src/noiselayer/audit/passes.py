@@ -52,10 +52,34 @@ class Options:
             raise ValueError(f"top is how many rows to keep, at least 1; got {self.top}.")
         if self.noise_matrix is not None:
             check(self.noise_matrix)
+            self._check_standard_error()
         elif self.standard_error is not None:
             raise ValueError("standard_error is of noise_matrix; give that too.")
         elif not self.calibrate:
             raise ValueError("calibrate=False needs noise_matrix: both are estimated together.")
+
+    def _check_standard_error(self) -> None:
+        error = self.standard_error
+        if error is None:
+            return
+        if error.shape != self.noise_matrix.shape:  # type: ignore[union-attr]
+            raise ValueError(
+                f"standard_error must have the shape of noise_matrix; got {tuple(error.shape)} for one of "
+                f"{tuple(self.noise_matrix.shape)}."  # type: ignore[union-attr]
+            )
+        wrong = ~error.isfinite().all(dim=0)
+        if bool(wrong.any()):
+            i = int(wrong.nonzero()[0])
+            name = self.class_names[i] if self.class_names else str(i)
+            raise ValueError(
+                f"standard_error must be finite; column {i} ({name}) is not, as the estimate of that class's "
+                "noise rests on no data, and an interval for its labels would mean nothing. Add trusted samples of "
+                "the class, or leave standard_error out to take noise_matrix as exact."
+            )
+        if bool((error < 0).any()):
+            raise ValueError(
+                f"standard_error must not be negative; its smallest entry is {float(error.min()):.3g}."
+            )
 
 
 def audit_batches(

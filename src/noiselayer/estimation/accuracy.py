@@ -79,7 +79,8 @@ def accuracy_from_noisy_labels(
     Raises:
         TypeError: If predictions or labels are not integers.
         ValueError: If they are out of range or differ in number, ``noise_matrix`` is no noise matrix or cannot be
-            inverted, or an option is out of range.
+            inverted, an option is out of range, or the data contradict the matrix: they put the accuracy or the share
+            of a class outside 0 to 1 by more than four standard errors, as a model that has seen these labels does.
 
     >>> from noiselayer import corrupt_labels
     >>> from noiselayer.noise import pair_flip
@@ -112,7 +113,16 @@ def accuracy_from_noisy_labels(
     generator = torch.Generator().manual_seed(0)
     drawn = torch.stack([_resampled(counts, N, generator) for _ in range(num_bootstrap)])
     figures = [_figures(part.reshape(-1, K, K), inverse) for part in (counts, drawn)]
-    (accuracy, recall, f1, joint), (drawn_accuracy, drawn_recall, drawn_f1, _) = figures
+    (accuracy, recall, f1, joint), (drawn_accuracy, drawn_recall, drawn_f1, drawn_joint) = figures
+    floor = 4 * float(inverse.abs().max()) / N  # where draws do not vary, a few samples explain as much
+    _check_possible(
+        float(accuracy[0]),
+        4 * float(drawn_accuracy.std()) + floor,
+        joint[0].sum(dim=0),
+        4 * drawn_joint.sum(dim=1).std(dim=0) + floor,
+        Q,
+        counts,
+    )
     spread = z * _std(drawn_recall)
     result = CleanAccuracy(
         _cut(accuracy[0]),
@@ -126,6 +136,33 @@ def accuracy_from_noisy_labels(
         joint[0].sum(dim=0),
     )
     return cast("CleanAccuracy", in_kind(result, predictions, noisy_labels, noise_matrix))
+
+
+def _check_possible(
+    accuracy: float, accuracy_leeway: float, shares: Tensor, shares_leeway: Tensor, Q: Tensor, counts: Tensor
+) -> None:
+    """Raise an error if the accuracy or a class's share lies outside 0 to 1 by more than the leeway."""
+    N, K = float(counts.sum()), len(Q)
+    outside = (shares < -shares_leeway) | (shares > 1 + shares_leeway)
+    if -accuracy_leeway <= accuracy <= 1 + accuracy_leeway and not bool(outside.any()):
+        return
+    agreement = float(counts.reshape(K, K).diagonal().sum()) / N
+    most = float(Q.max())
+    why = (
+        "Check that its columns are true classes, in the order of the labels, and that it is the noise of these "
+        "labels."
+    )
+    if agreement > most + 4 * (most * (1 - most) / N) ** 0.5 + 4 / N:
+        why = (
+            f"The predictions repeat {agreement:.0%} of the noisy labels, where a model that has not seen these "
+            f"very labels can agree with {most:.0%} at most: measure it on labels that it has not seen, or find a "
+            "matrix with less noise."
+        )
+    raise ValueError(
+        f"noise_matrix contradicts the data: taken back through it the accuracy is {accuracy:.3g} and the classes' "
+        f"shares are {', '.join(f'{share:.3g}' for share in shares[:10].tolist())}{' ...' if K > 10 else ''}, "
+        f"outside 0 to 1 by more than chance. {why}"
+    )
 
 
 def _resampled(counts: Tensor, N: int, generator: torch.Generator) -> Tensor:

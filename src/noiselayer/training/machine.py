@@ -103,8 +103,12 @@ def _check_devices(devices: Any, kind: str) -> None:
     """On the CPU devices are processes; GPUs are counted or named by number."""
     if devices == "auto":
         return
-    here = {"cuda": torch.cuda.device_count, "cpu": lambda: max(_MOST_PROCESSES, os.cpu_count() or 1)}
-    most = here.get(kind, lambda: 1)() if kind != "tpu" else None
+    if kind == "cuda":
+        most: int | None = torch.cuda.device_count()
+    elif kind == "cpu":
+        most = max(_MOST_PROCESSES, os.cpu_count() or 1)
+    else:
+        most = None if kind == "tpu" else 1
     count = int(devices) if isinstance(devices, str) and devices.lstrip("-").isdecimal() else devices
     named = [part.strip() for part in str(devices).split(",") if part.strip()]
     if kind == "cuda" and (count == -1 or (isinstance(devices, str) and "," in devices)):

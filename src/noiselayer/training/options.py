@@ -157,7 +157,7 @@ class TrainingOptions:
                 continue
             if not isinstance(value, Integral) or isinstance(value, bool):
                 raise ValueError(f"{name} must be a whole number; got {value!r}.")
-            if value > most:
+            if int(value) > most:
                 raise ValueError(f"{name} must be at most {most:,}; got {value}.")
         for name in ("max_epochs", "warm_up_epochs", "batch_size"):
             if getattr(self, name) < 1:
