@@ -207,3 +207,35 @@ def test_a_folder_or_a_storage_in_use(noisy: LabeledData, short: Short, tmp_path
     (tmp_path / "c" / "config.json").write_text("{}")
     with pytest.raises(InputError, match="holds a run of training, not a search"):
         tune(noisy, options, grid=[0.5, 1.0], out=tmp_path / "c", resume=True, hardware=CPU)
+
+
+@pytest.mark.parametrize("name", ["study.db", "trials.csv", "best.json"])
+@pytest.mark.parametrize("how", ["removed", "emptied", "older"])
+def test_a_search_that_goes_on_says_what_was_lost(
+    noisy: LabeledData, short: Short, tmp_path: Path, name: str, how: str
+) -> None:
+    """Trials that are gone are not replaced in silence; a report is made from them again, and that is said."""
+    options, out, said = short("top-down", max_epochs=1), tmp_path / "search", []
+    grid = {"grid": [0.5, 1.0], "hardware": CPU, "out": out, "heartbeat": 1}
+    tune(noisy, options, trials=1, **grid)  # type: ignore[arg-type]
+    older = (out / name).read_bytes()
+    tune(noisy, options, resume=True, **grid)  # type: ignore[arg-type]
+    reports = {file: (out / file).read_text() for file in ("trials.csv", "best.json")}
+    if how == "removed":
+        (out / name).unlink()
+    else:
+        (out / name).write_bytes(older if how == "older" else b"")
+    again = {**grid, "resume": True, "on_event": said.append}
+    if name == "study.db":
+        state = {
+            "removed": "study.db is missing",
+            "emptied": "study.db is empty",
+            "older": "lists 2 trials, and the study",
+        }
+        with pytest.raises(InputError, match=rf"{state[how]}.* in another folder with out\."):
+            tune(noisy, options, **again)  # type: ignore[arg-type]
+        return
+    tune(noisy, options, **again)  # type: ignore[arg-type]
+    lost = [sentence for sentence in said if "it is written again from study.db" in sentence]
+    assert [name in sentence for sentence in lost] == ([] if how == "older" else [True])
+    assert {file: (out / file).read_text() for file in reports} == reports

@@ -34,7 +34,7 @@ from noiselayer.jobs.tuning.study import (
     suggest,
     tried,
 )
-from noiselayer.jobs.tuning.tuning_files import save_report
+from noiselayer.jobs.tuning.tuning_files import check_kept, check_none_lost, save_report
 from noiselayer.jobs.tuning.tuning_result import TuningResult, records
 from noiselayer.storage.environment import evaluation_device
 from noiselayer.storage.run_folder import RunFolder
@@ -162,6 +162,9 @@ def tune(
         queue_again(study, trial)
         say(f"Trial {trial.number} was killed; it is done again.")
 
+    if storage is None and folder is not None and folder.config is not None:
+        for sentence in check_kept(folder.path):
+            say(sentence)
     # The folder has its description before its storage: another worker may look at any moment.
     if folder is not None and folder.config is None:
         folder.begin(described)
@@ -180,6 +183,8 @@ def tune(
                 on_dead=do_again,
             )
             check_same(study, {key: described.get(key) for key in _COMPARED})
+            if folder is not None and folder.config is not None:
+                check_none_lost(folder.path, len(study.trials))
             with writing(str(out or storage), _GO_ON):
                 interrupted = trainer.run(study, trials, heartbeat)
     except BaseException:
