@@ -197,3 +197,23 @@ def test_a_logger_writes_into_the_run(run: Run, vectors: Path, tmp_path: Path) -
     (metrics,) = (out / "logs" / "main").rglob("metrics.csv")
     header = metrics.read_text().splitlines()[0].split(",")
     assert {"train_loss", "noise_trace", "noise_distance", "noise_floor", "noise_phase"} <= set(header)
+
+
+@pytest.mark.parametrize("classes", [250, 10_000])
+@pytest.mark.parametrize("more", [(), ("--dry-run",), ("--method", "learned")])
+def test_a_matrix_of_many_classes_is_not_learned_from_two_samples_each(
+    run: Run, tmp_path: Path, classes: int, more: tuple[str, ...]
+) -> None:
+    y = np.arange(2 * classes) % classes
+    np.savez(tmp_path / "many.npz", x=np.zeros((len(y), 2), dtype=np.float32), y=y)
+    result = run("train", tmp_path / "many.npz", "--out", tmp_path / "run", "--model", "linear", *more)
+    count = f"of {classes:,} classes in {2 * classes:,} samples, 2 a class: it takes 10 a class"
+    refused(
+        result,
+        "--method learned cannot find a noise matrix",
+        count,
+        "--method normal",
+        "--noise-matrix",
+        "--clean",
+    )
+    assert left(tmp_path) == {"many.npz"}

@@ -28,7 +28,7 @@ from noiselayer.training.effects import check_effects
 from noiselayer.training.machine import check_hardware
 from noiselayer.training.per_annotator import check_annotators
 from noiselayer.training.seeding import seeded
-from noiselayer.training.set_checks import automatic_method, check_complete, check_known
+from noiselayer.training.set_checks import automatic_method, check_complete, check_known, check_learnable
 
 
 def prepare_run(job: TrainJob) -> PreparedRun:
@@ -65,6 +65,7 @@ def prepare_run(job: TrainJob) -> PreparedRun:
         Q = None if job.noise_matrix is None else read_noise_matrix(job.noise_matrix, sets.noisy.class_names)
         check_annotators(sets.noisy, chosen, Q)
         check_known(sets.noisy, Q)
+        check_learnable(chosen.method, sets.noisy)
         with seeded(chosen.seed):
             network = build_model(
                 chosen.model,

@@ -30,6 +30,7 @@ from noiselayer.training.set_checks import (
     automatic_method,
     check_complete,
     check_known,
+    check_learnable,
     check_like,
     check_measurable,
     kept_rows,
@@ -107,6 +108,7 @@ def fit_classifier(
     _check_method(options.method, clean, noise_matrix, K)
     check_annotators(data, options, noise_matrix)
     check_known(data, noise_matrix)
+    check_learnable(options.method, data)
     generator = torch.Generator().manual_seed(options.seed)
 
     def split(of: LabeledData) -> tuple[Tensor, Tensor]:

@@ -109,6 +109,32 @@ def _absent(clean: LabeledData) -> list[str]:
     ]
 
 
+def check_learnable(method: str, data: LabeledData) -> None:
+    """Raise an error if a noise matrix of many classes would have to be learned from a few samples of each.
+
+    >>> from noiselayer.data.labeled import from_arrays
+    >>> data = from_arrays(torch.zeros(500, 1), torch.arange(500) % 250)
+    >>> check_learnable("learned", data)
+    Traceback (most recent call last):
+    ...
+    noiselayer.errors.InputError: method='learned' cannot find a noise matrix of 250 classes in 500 samples, 2 a class:
+    it takes 10 a class. Take method='normal', which needs no matrix; method='known' with noise_matrix; or give trusted
+    labels of every class (clean) and method='estimated'.
+    """
+    K, N = data.num_classes, len(data)
+    if method == "learned" and K > _MANY_CLASSES and N < _LEARNABLE_PER_CLASS * K:
+        raise InputError(
+            f"{argument('method', 'learned')} cannot find a noise matrix of {K:,} classes in {N:,} samples, {N // K} a "
+            f"class: it takes {_LEARNABLE_PER_CLASS} a class. Take {argument('method', 'normal')}, which needs no "
+            f"matrix; {argument('method', 'known')} with {argument('noise_matrix')}; or give trusted labels of every "
+            f"class ({argument('clean')}) and {argument('method', 'estimated')}."
+        )
+
+
+_MANY_CLASSES = 100
+_LEARNABLE_PER_CLASS = 10
+
+
 def check_known(data: LabeledData, noise_matrix: Tensor | None) -> None:
     """Raise an error if a label occurs that the matrix given for the method "known" calls impossible.
 
