@@ -23,6 +23,8 @@ def fold_numbers(codes: Codes, folds: int, generator: np.random.RandomState) -> 
     >>> fold_numbers(np.array([0, 0, 1, 1, 2]), 2, np.random.RandomState(0)).tolist()
     [1, 0, 0, 1, -1]
     """
+    # Not training's stratified_folds: that one draws with torch's generator, so the results on record in
+    # experiments/results/boosting would be of other folds.
     fold_of = np.full(len(codes), -1, dtype=np.int64)
     dealt = 0
     for code in np.unique(codes):
