@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from noiselayer.cli._errors import say
-from noiselayer.cli._parse import parse_list
+from noiselayer.cli._job import parse_list
 
 
 def apply_review(

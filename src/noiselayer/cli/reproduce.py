@@ -60,7 +60,7 @@ def reproduce(
     A grid of trainings, each with a file of its own: a grid that was stopped goes on, and several processes may share
     one. Rows are gathered in OUT/NAME.json; table and figure are made from them.
     """
-    from noiselayer.cli._parse import parse_list
+    from noiselayer.cli._job import parse_list
     from noiselayer.errors import InputError
     from noiselayer.paper import SCALES, load_experiment
     from noiselayer.paper import reproduce as run

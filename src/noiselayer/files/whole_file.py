@@ -122,8 +122,8 @@ def is_unfinished(name: str) -> bool:
 _UNFINISHED = ".*.????????.part*"
 
 
-def write_json(path: Path, content: dict[str, Any]) -> None:
-    """Write a dict of plain types; a number that JSON lacks (nan, infinity) is an error."""
+def write_json(path: Path, content: dict[str, Any] | list[Any]) -> None:
+    """Write a dict or a list of plain types; a number that JSON lacks (nan, infinity) is an error."""
     with whole_file(path) as beside:
         text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
         beside.write_text(text + "\n", encoding="utf-8")

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import base64
-import csv
-import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +10,7 @@ from typing import Any
 
 from noiselayer.errors import InputError
 from noiselayer.files.given import check_target
-from noiselayer.files.whole_file import whole_file
+from noiselayer.files.whole_file import whole_file, write_json, write_rows
 from noiselayer.interchange.fiftyone import to_fiftyone
 from noiselayer.interchange.label_studio import label_studio_config, to_label_studio
 from noiselayer.interchange.review_items import ReviewItem, review_items
@@ -77,13 +75,13 @@ def export_review(
         raise InputError(f"there is no label to review in {folder}. {content.suspects_note}".strip())
     written = [path]
     if format == "csv":
-        _write_csv(path, items)
+        write_rows(path, _CSV, [_row(item) for item in items])
     elif format == "fiftyone":
         items, pictures = _in_files(items, path.with_name(f"{path.stem}.images"))
-        _write_json(path, to_fiftyone(items, name=path.stem))
+        write_json(path, to_fiftyone(items, name=path.stem))
         written += [pictures[0].parent] if pictures else []
     else:
-        _write_json(path, to_label_studio(items))
+        write_json(path, to_label_studio(items))
         kind = "image" if items[0].image is not None else "text"
         config = path.with_suffix(".xml")
         with whole_file(config) as beside:
@@ -92,24 +90,11 @@ def export_review(
     return written
 
 
-def _write_json(path: Path, content: Any) -> None:
-    with whole_file(path) as beside:
-        text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False)
-        beside.write_text(text + "\n", encoding="utf-8")
-
-
-def _write_csv(path: Path, items: Sequence[ReviewItem]) -> None:
-    with whole_file(path) as beside, beside.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(_CSV)
-        for item in items:
-            image = None if item.image is None or item.image.startswith("data:") else item.image
-            writer.writerow(
-                [
-                    *(item.sample, item.id, item.given_label, item.suggested_label, item.error_probability),
-                    *("", "", item.text or image or ""),
-                ]
-            )
+def _row(item: ReviewItem) -> list[Any]:
+    """A row of the table; ``decision`` and ``new_label`` are for a person to fill in."""
+    image = None if item.image is None or item.image.startswith("data:") else item.image
+    about = (item.sample, item.id, item.given_label, item.suggested_label, item.error_probability)
+    return [*about, "", "", item.text or image or ""]
 
 
 def _in_files(items: Sequence[ReviewItem], folder: Path) -> tuple[list[ReviewItem], list[Path]]:

@@ -11,23 +11,17 @@ from noiselayer.data.label_files import find_labels
 from noiselayer.data.numpy_files import split_address
 from noiselayer.errors import InputError, argument
 from noiselayer.files.given import check_not_read, check_target, existing_file
-from noiselayer.storage.review.decisions import WITHOUT_LABEL, Decision
+from noiselayer.storage.review.decisions import WITHOUT_LABEL, Decision, short
 from noiselayer.storage.review.label_store import LabelStore, array_labels, folder_labels
 from noiselayer.storage.review.table_labels import table_labels
 
 
 @dataclass(frozen=True)
 class AppliedReview:
-    """What became of a review.
+    """What became of a review: of all labels some are changed, some were looked at and kept, some left open.
 
-    Attributes:
-        out: The copy that was written.
-        samples: How many labels there are.
-        changed: How many of them are other ones now.
-        kept: How many were looked at and kept.
-        unlabelled: How many have no label now, for it is none of the classes.
-        left_out: How many samples are not in the copy, or without label where it holds labels alone.
-        open: How many were looked at and left open; their labels stay.
+    ``unlabelled`` ones are none of the classes; samples that were left out are not in the copy, or without label where
+    it holds labels alone.
     """
 
     out: Path
@@ -50,7 +44,7 @@ def apply_review(
     class_names: Sequence[str] | None = None,
     force: bool = False,
 ) -> AppliedReview:
-    r"""Write the labels of data anew, with the decisions of a review.
+    """Write the labels of data anew, with the decisions of a review.
 
     =================  ========================================================================================
     labels in          the copy
@@ -61,30 +55,30 @@ def apply_review(
     folders of images  a table ``id``, ``label``; or, where ``out`` has no ending, a folder of copies by class
     =================  ========================================================================================
 
-    Args:
-        data: Of any form that :func:`noiselayer.data.read_data` knows.
-        decisions: See :func:`~noiselayer.storage.review.read_decisions`.
-        out: The copy; a file ``NAME.corrected.*`` beside the labels if None.
-        labels: Where the labels are, as for ``read_data``.
-        label_column: Likewise.
-        image_column: Likewise.
-        class_names: Likewise.
-        force: Write over an older copy; never over the data.
-
-    Raises:
-        InputError: If decisions and data do not belong together, or the copy cannot be written.
-
-    >>> import tempfile
-    >>> import numpy as np
-    >>> path = Path(tempfile.mkdtemp()) / "data.npz"
-    >>> np.savez(path, x=np.eye(3), y=["cat", "dog", "dog"])
-    >>> done = apply_review(path, [Decision(0, "0", "cat", "accept", "dog")])
-    >>> done.out.name, done.changed, np.load(done.out)["y"].tolist()
-    ('data.corrected.npz', 1, ['dog', 'dog', 'dog'])
+    ``labels``, ``label_column``, ``image_column`` and ``class_names`` are as for :func:`noiselayer.data.read_data`. The
+    copy is ``NAME.corrected.*`` beside the labels if ``out`` is None; ``force`` writes over an older copy, never over
+    the data.
     """
-    store = _open_labels(split_address(data)[0], labels, label_column, image_column, class_names)
+    path = split_address(data)[0]
+    if path.is_dir():
+        store = folder_labels(path)
+    else:
+        existing_file(path, "file or folder")
+        if path.suffix.lower() not in (".npz", ".npy") and not is_table(path):
+            raise InputError(
+                f"data must be .npz, .npy, a folder of images or a table ({', '.join(TABLE_SUFFIXES)}); got {path}."
+            )
+        place = find_labels(path, labels, label_column)
+        if is_table(place.file):
+            store = table_labels(place, class_names, image_column if place.own else None)
+        else:
+            store = array_labels(place, class_names)
     target = store.out if out is None else Path(out)
-    _check_target(target, store, split_address(data)[0], force)
+    if (table_suffix(target) or target.suffix.lower()) not in store.endings:
+        wanted = " or ".join(ending or "a folder's name" for ending in store.endings)
+        raise InputError(f"the corrected labels of {store.origin} are written as {wanted}; got {target}.")
+    check_not_read((target,), (*store.files, path))
+    check_target(target, force=force)
     changes: dict[int, str] = {}
     seen: dict[int, Decision] = {}
     for decision in decisions:
@@ -94,8 +88,8 @@ def apply_review(
         seen[row] = decision
         if store.names[row] != decision.given_label:
             raise InputError(
-                f"sample {row} carries {_short(store.names[row])} in {store.origin}, but the decision was about the "
-                f"label {_short(decision.given_label)}: these are other labels than those reviewed. If labels are "
+                f"sample {row} carries {short(store.names[row])} in {store.origin}, but the decision was about the "
+                f"label {short(decision.given_label)}: these are other labels than those reviewed. If labels are "
                 f"numbers, say what they mean with {argument('class_names')}."
             )
         if decision.changes:
@@ -109,35 +103,6 @@ def apply_review(
     changed = len(changes) - none
     kept = len(seen) - changed - none - excluded - unsure
     return AppliedReview(target, len(store.names), changed, kept, none, excluded, unsure)
-
-
-def _open_labels(
-    path: Path,
-    labels: str | None,
-    label_column: str | None,
-    image_column: str | None,
-    class_names: Sequence[str] | None,
-) -> LabelStore:
-    """Find the labels as :func:`noiselayer.data.read_data` does."""
-    if path.is_dir():
-        return folder_labels(path)
-    existing_file(path, "file or folder")
-    if path.suffix.lower() not in (".npz", ".npy") and not is_table(path):
-        raise InputError(
-            f"data must be .npz, .npy, a folder of images or a table ({', '.join(TABLE_SUFFIXES)}); got {path}."
-        )
-    place = find_labels(path, labels, label_column)
-    if is_table(place.file):
-        return table_labels(place, class_names, image_column if place.own else None)
-    return array_labels(place, class_names)
-
-
-def _check_target(target: Path, store: LabelStore, data: Path, force: bool) -> None:
-    if (table_suffix(target) or target.suffix.lower()) not in store.endings:
-        wanted = " or ".join(ending or "a folder's name" for ending in store.endings)
-        raise InputError(f"the corrected labels of {store.origin} are written as {wanted}; got {target}.")
-    check_not_read((target,), (*store.files, data))
-    check_target(target, force=force)
 
 
 def _row(decision: Decision, store: LabelStore) -> int:
@@ -156,11 +121,5 @@ def _row(decision: Decision, store: LabelStore) -> int:
     found = [row for row, name in enumerate(store.ids) if name == decision.id]
     if len(found) != 1:
         often = "more than once" if found else "not at all"
-        raise InputError(
-            f"a decision is about {_short(decision.id)}, which stands in {store.origin} {often}."
-        )
+        raise InputError(f"a decision is about {short(decision.id)}, which stands in {store.origin} {often}.")
     return found[0]
-
-
-def _short(text: str) -> str:
-    return repr(text if len(text) <= 60 else text[:59] + "…")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -20,23 +19,23 @@ from noiselayer.data.inputs import SubsetInputs
 from noiselayer.data.numpy_files import split_address
 from noiselayer.data.parquet_batches import batches_of_columns
 from noiselayer.data.probabilities import check_nameless, read_probabilities
-from noiselayer.data.reading import Reading, names_its_classes
-from noiselayer.errors import InputError, as_input_errors
+from noiselayer.data.reading import Reading, fingerprint, names_its_classes
+from noiselayer.errors import InputError, argument, as_input_errors
 from noiselayer.files.given import check_not_read, existing_file
 from noiselayer.interchange.read_review import read_review
 from noiselayer.jobs.audit_by_annotator import judged_by_annotator, whole_probs
 from noiselayer.jobs.audit_options import AuditJob
-from noiselayer.jobs.audit_plan import abandon_folder, changed_options, check_out_of_sample, open_folder
-from noiselayer.jobs.option import given
+from noiselayer.jobs.option import differing, given
 from noiselayer.jobs.train_prepare import hardware_of, training_options
 from noiselayer.report import save_report
 from noiselayer.report.from_audit import content_from_audit
 from noiselayer.report.reviewed import without_reviewed
 from noiselayer.storage.audit_folder import SavedAudit, load_audit, save_audit
 from noiselayer.storage.environment import evaluation_device
-from noiselayer.storage.loaded_run import load_run
+from noiselayer.storage.loaded_run import LoadedRun, load_run
 from noiselayer.storage.matrix_file import read_noise_matrix
 from noiselayer.storage.review import Decision
+from noiselayer.storage.run_folder import RunFolder
 from noiselayer.storage.run_sets import read_sets
 from noiselayer.training import Hardware, Optimization, TrainingOptions
 from noiselayer.training.cross_fit import cross_fit
@@ -64,18 +63,7 @@ class _Probabilities:
 
 
 def audit_files(job: AuditJob, *, on_stage: Callable[[str], None] | None = None) -> SavedAudit | None:
-    """Audit the labels of files, and leave a folder with the result.
-
-    Args:
-        job: What is asked for.
-        on_stage: Told in words what begins.
-
-    Returns:
-        What was written; None if the user stopped the training.
-
-    Raises:
-        InputError: If anything is wrong with the input; the message says what to do.
-    """
+    """Audit the labels of files, and leave a folder with the result; None if the user stopped the training."""
     hardware, say = hardware_of(job), on_stage or (lambda message: None)
     reading = Reading(job.data, **given(job, Reading))
     check_not_read((job.out,), (split_address(job.data)[0], job.clean, job.run, job.reviewed))
@@ -86,23 +74,28 @@ def audit_files(job: AuditJob, *, on_stage: Callable[[str], None] | None = None)
         check_for_training(data)
         Q = None if job.noise_matrix is None else read_noise_matrix(job.noise_matrix, data.class_names)
         evidence = _given(job, reading, data, hardware)
-        options = training_options(data.inputs.kind, changed_options(job), given(job, Optimization))
+        options = training_options(data.inputs.kind, _changed_options(job), given(job, Optimization))
         if job.trains:
             check_folds(job.folds, len(data))
-        finished = open_folder(job, data)
-    if finished:
+        folder = RunFolder(
+            job.out, resume=job.resume, job="audit", description="audit_plan.json", stages="folds"
+        )
+        identity = _identity(job, data)
+        folder.check_same(identity)
+        folder.begin(identity)
+    if (job.out / "audit.json").is_file():
         say(f"The audit in {job.out} is finished already.")
         saved = load_audit(job.out)
         if not (job.out / "report.html").is_file():  # killed before it came to that
             _report(job, saved, data, decisions)
-        shutil.rmtree(job.out / "folds", ignore_errors=True)
+        folder.remove_stages()
         return saved
     say(data.summary())
     if evidence is None:
         try:
-            evidence = _trained(job, options, data, sets.clean, hardware, say)
+            evidence = _trained(job, options, data, sets.clean, hardware, folder.stages, say)
         except BaseException:
-            abandon_folder(job.out)
+            folder.abandon()
             raise
     if evidence is None:
         return None
@@ -123,12 +116,12 @@ def audit_files(job: AuditJob, *, on_stage: Callable[[str], None] | None = None)
             probs = whole_probs(evidence.probs)
             result, found = judged_by_annotator(result, data, probs, threshold=job.threshold, top=job.top)
     except (ValueError, TypeError) as error:
-        abandon_folder(job.out)
+        folder.abandon()
         raise InputError(str(error)) from error
     saved = _saved(reading, data, result, evidence, found)
     save_audit(job.out, saved)
     _report(job, saved, data, decisions)
-    shutil.rmtree(job.out / "folds", ignore_errors=True)
+    folder.remove_stages()
     return saved
 
 
@@ -177,7 +170,7 @@ def _given(job: AuditJob, reading: Reading, data: LabeledData, hardware: Hardwar
         if tuple(run.class_names) != tuple(data.class_names):
             raise InputError(f"the run in {job.run} is of other classes than {data.origin}.")
         if not job.in_sample:
-            check_out_of_sample(run, data, reading)
+            _check_out_of_sample(run, data, reading)
         of_true = run.config["options"]["method"] in THROUGH_Q
         probs = run.predict(data, device=evaluation_device(hardware)).probs
         return _Probabilities(
@@ -195,6 +188,7 @@ def _trained(
     data: LabeledData,
     clean: LabeledData | None,
     hardware: Hardware,
+    folder: Path,
     say: Callable[[str], None],
 ) -> _Probabilities | None:
     if job.method == "auto":
@@ -212,7 +206,7 @@ def _trained(
             folds=job.folds,
             clean=clean,
             hardware=hardware,
-            folder=job.out / "folds",
+            folder=folder,
             device=evaluation_device(hardware),
             on_stage=say,
         )
@@ -277,3 +271,37 @@ def _npy_shape(path: Path) -> tuple[int, ...]:
         return tuple(np.load(path, mmap_mode="r", allow_pickle=False).shape)
     except (OSError, ValueError) as error:
         raise InputError(f"cannot read {path}: {error}.") from error
+
+
+def _identity(job: AuditJob, data: LabeledData) -> dict[str, Any]:
+    """What tells this audit from another one, as plain types."""
+    return {
+        "data": {"samples": len(data), "fingerprint": fingerprint(data)},
+        "annotator_column": job.annotator_column,
+        "class_names": list(data.class_names),
+        "folds": job.folds,
+        "options": _changed_options(job),
+        "optimization": given(job, Optimization),
+        "clean": job.clean,
+        "probs": job.probs,
+        "run": None if job.run is None else str(job.run),
+    }
+
+
+def _changed_options(job: AuditJob) -> dict[str, Any]:
+    """The options of training that somebody has chosen; the folds of an audit are its own."""
+    options, chosen = given(job, TrainingOptions, without=("folds",)), differing(job)
+    return {name: value for name, value in options.items() if name in chosen}
+
+
+def _check_out_of_sample(run: LoadedRun, data: LabeledData, reading: Reading) -> None:
+    """Raise if a run was trained on the labels that it is to judge, by their fingerprint or their path."""
+    trained = run.config
+    same = (trained.get("data") or {}).get("fingerprint") == fingerprint(data)
+    path = (trained.get("reading") or {}).get("path")
+    if same or (path is not None and Path(path).resolve() == Path(reading.path).resolve()):
+        raise InputError(
+            f"the run in {run.folder} was trained on these very labels, and a network that has memorised its labels "
+            f"finds no errors in them. Leave {argument('run')} out to cross-fit models, or say "
+            f"{argument('in_sample')} to do it all the same."
+        )

@@ -29,13 +29,6 @@ def judged_by_annotator(
 
     The counts stay those of the common matrix, which is the annotators' mean, and so do their intervals.
 
-    Args:
-        result: Of all labels, as if one annotator had given them.
-        data: Labels, and who gave each.
-        probs: Shape (N, K), the probabilities that were audited.
-        threshold: Of the verdict; the best by expected F1 if None.
-        top: How many rows to keep; all if None.
-
     >>> from noiselayer import audit_labels
     >>> from noiselayer.data import from_arrays
     >>> truth = torch.arange(900) % 3
@@ -86,10 +79,6 @@ def judged_by_annotator(
 
 def whole_probs(probs: Any) -> Tensor:
     """All probabilities at once, wherever they come from: annotators are judged in memory.
-
-    Args:
-        probs: Shape (N, K), an array or a tensor; the path of an .npy file; or a function that makes batches
-            ``(labels, probs)``.
 
     >>> whole_probs(lambda: iter([([0], [[0.5, 0.5]]), ([1], [[0.25, 0.75]])]))
     tensor([[0.5000, 0.5000],

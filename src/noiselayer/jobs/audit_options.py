@@ -16,15 +16,7 @@ _PROBS, _MODEL, _AUDIT = "Where probabilities come from", "Model and training", 
 
 @dataclass(frozen=True, kw_only=True)
 class AuditJob(DeviceOptions, NetworkOptions, CleanOptions, DataOptions):
-    """An audit as it is asked for.
-
-    >>> AuditJob(data="people.csv", out=Path("audit"), probs="probs.npy")
-    Traceback (most recent call last):
-    ...
-    noiselayer.errors.InputError: probs needs probs_predict: given if the model was trained on noisy labels as usual, so
-    that it predicts the label a sample would be given; true if it predicts the true class, as noiselayer predict does,
-    or a model trained on trusted labels.
-    """
+    """An audit as it is asked for."""
 
     devices: Annotated[int | str, Option("How many, or auto.", "Hardware")] = "auto"
     method: Annotated[

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -23,15 +22,7 @@ from noiselayer.report.annotators_page import render_annotators
 
 @dataclass(frozen=True, eq=False)
 class CombinedTable:
-    """What was found and where it stands.
-
-    Attributes:
-        combined: Labels and annotators.
-        annotators: Of ``combined``, which always has them here.
-        unlabelled: How many samples have no label still, since no annotator and no model says anything of them.
-        figures: The file with the annotators' matrices.
-        page: The page on them.
-    """
+    """What was found and where it stands; ``unlabelled`` samples have no label by any annotator or model."""
 
     combined: CombinedLabels
     annotators: AnnotatorEstimate
@@ -41,35 +32,17 @@ class CombinedTable:
 
 
 def combine_table(job: CombineJob) -> CombinedTable:
-    r"""Make one label per sample of several, and write them with what each annotator is worth.
+    """Make one label per sample of several, and write them with what each annotator is worth.
 
     ``OUT.csv`` has id, label, its probability, and ``p(NAME)`` for every class. ``OUT.annotators.json`` and
-    ``OUT.annotators.html`` go beside it.
-
-    Args:
-        job: What is asked for; see also :func:`noiselayer.data.vote_tables.read_votes`.
-
-    Raises:
-        InputError: If anything is unfit; then nothing is written.
-
-    >>> import tempfile
-    >>> folder = Path(tempfile.mkdtemp())
-    >>> rows = 20 * ["cat,cat,dog", "dog,dog,dog", "cat,cat,cat"]
-    >>> _ = (folder / "said.csv").write_text("\n".join(["a,b,c", *rows]))
-    >>> job = CombineJob(table=folder / "said.csv", out=folder / "labels.csv", label_columns=("a", "b", "c"))
-    >>> found = combine_table(job)
-    >>> (folder / "labels.csv").read_text().splitlines()[0]
-    'id,label,probability,p(cat),p(dog)'
-    >>> found.page.name, found.combined.labels[:3].tolist()
-    ('labels.annotators.html', [0, 1, 0])
+    ``OUT.annotators.html`` go beside it. Nothing is written if anything is unfit.
     """
     out, table, class_names = job.out, job.table, job.class_names
     figures, page = out.with_name(f"{out.stem}.annotators.json"), out.with_name(f"{out.stem}.annotators.html")
-    _check_output(
-        (out, figures, page), (table, None if job.probs is None else split_address(job.probs)[0]), job.force
-    )
-    if not 0 < job.confidence < 1:
-        raise InputError(f"confidence must lie between 0 and 1, as in 0.95; got {job.confidence}.")
+    if out.suffix.lower() != ".csv":
+        raise InputError(f"{argument('out')} must be a file .csv; got {out}.")
+    check_not_read((out, figures, page), (table, None if job.probs is None else split_address(job.probs)[0]))
+    check_target(out, figures, page, force=job.force)
     model = None if job.probs is None else read_probabilities(job.probs)
     if class_names is None and model is not None:
         class_names = model.class_names
@@ -108,14 +81,6 @@ def combine_table(job: CombineJob) -> CombinedTable:
         (beside / page.name).write_text(render_annotators(combined, title=title), encoding="utf-8")
         _write_labels(beside / out.name, combined, votes)
     return CombinedTable(combined, combined.annotators, int((combined.labels < 0).sum()), figures, page)
-
-
-def _check_output(files: Sequence[Path], inputs: Sequence[Path | None], force: bool) -> None:
-    out = files[0]
-    if out.suffix.lower() != ".csv":
-        raise InputError(f"{argument('out')} must be a file .csv; got {out}.")
-    check_not_read(files, inputs)
-    check_target(*files, force=force)
 
 
 def _evidence(model: Probabilities, votes: VoteTable, chosen: bool) -> Tensor:

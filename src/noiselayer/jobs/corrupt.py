@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 import torch
 from torch import Tensor
 
@@ -36,13 +36,7 @@ _DEFAULT_RATE = 0.4
 
 @dataclass(frozen=True)
 class Corrupted:
-    """What was done.
-
-    Attributes:
-        total: Labels.
-        changed: Of them wrong now.
-        matrix_path: The file with the noise matrix.
-    """
+    """What was done: how many labels there are, and how many of them are wrong now."""
 
     total: int
     changed: int
@@ -50,30 +44,20 @@ class Corrupted:
 
 
 def corrupt_file(job: CorruptJob) -> Corrupted:
-    r"""Read true labels, make some wrong, and write them with the noise matrix used.
+    """Read true labels, make some wrong, and write them with the noise matrix used.
 
     An .npz file gets the arrays ``labels``, ``noise_matrix`` and ``class_names``; a table keeps the other columns of
-    ``labels`` if that is one. ``OUT.noise_matrix.csv`` goes beside.
-
-    Args:
-        job: What is asked for.
-
-    Raises:
-        InputError: If anything is unfit; then nothing is written.
-
-    >>> import tempfile
-    >>> folder = Path(tempfile.mkdtemp())
-    >>> _ = (folder / "true.csv").write_text("id,label\na,cat\nb,dog\n")
-    >>> job = CorruptJob(labels=f"{folder}/true.csv", out=folder / "noisy.csv", noise="pair-flip", rate=1.0)
-    >>> corrupt_file(job).changed
-    2
-    >>> (folder / "noisy.csv").read_text()
-    'id,label\na,dog\nb,cat\n'
+    ``labels`` if that is one. ``OUT.noise_matrix.csv`` goes beside. Nothing is written if anything is unfit.
     """
     out, seed = job.out, job.seed
     matrix_path = out.with_name(f"{out.stem}.noise_matrix.csv")
     place = label_file(job.labels, job.label_column)
-    _check_output(out, matrix_path, (place.file, job.noise), job.force)
+    if out.suffix.lower() not in (".npy", ".npz") and not is_table(out):
+        raise InputError(
+            f"noisy labels are written as .npy, .npz or a table ({', '.join(TABLE_SUFFIXES)}); got {out}."
+        )
+    check_not_read((out, matrix_path), (place.file, job.noise))
+    check_target(out, matrix_path, force=job.force)
     if is_table(place.file):
         # As text, so that the other columns are written as they were read.
         frame = read_frame(place.file, text_columns=read_columns(place.file))
@@ -84,18 +68,19 @@ def corrupt_file(job: CorruptJob) -> Corrupted:
     Q = _matrix(job, names)
     # Another stream than the matrix's, so that the draw does not depend on how that was made.
     noisy = corrupt_labels(indices, Q, generator=torch.Generator().manual_seed(seed + 1))
-    _write(out, noisy, names, values, frame, place.name, Q)
+    written, suffix = _as_written(noisy, names, values), out.suffix.lower()
+    with whole_file(out) as beside:
+        if suffix == ".npy":
+            np.save(beside, written)
+        elif suffix == ".npz":
+            np.savez(beside, labels=written, noise_matrix=Q.numpy(), class_names=np.array(names))
+        elif frame is None:
+            write_frame(pd.DataFrame({"label": written}), beside, str(table_suffix(out)))
+        else:
+            frame[place.name] = written
+            write_frame(frame, beside, str(table_suffix(out)))
     write_noise_matrix(matrix_path, Q, names)
     return Corrupted(len(noisy), int((noisy != indices).sum()), matrix_path)
-
-
-def _check_output(out: Path, matrix_path: Path, inputs: Sequence[str | Path], force: bool) -> None:
-    if out.suffix.lower() not in (".npy", ".npz") and not is_table(out):
-        raise InputError(
-            f"noisy labels are written as .npy, .npz or a table ({', '.join(TABLE_SUFFIXES)}); got {out}."
-        )
-    check_not_read((out, matrix_path), inputs)
-    check_target(out, matrix_path, force=force)
 
 
 def _matrix(job: CorruptJob, names: tuple[str, ...]) -> Tensor:
@@ -117,31 +102,6 @@ def _matrix(job: CorruptJob, names: tuple[str, ...]) -> Tensor:
             return matrices.pair_flip(K, rate)
         generator = torch.Generator().manual_seed(job.seed)
         return matrices.random(K, rate, concentration=job.concentration, generator=generator)
-
-
-def _write(
-    out: Path,
-    noisy: Tensor,
-    names: tuple[str, ...],
-    values: npt.NDArray[Any],
-    frame: Any,
-    column: str | None,
-    Q: Tensor,
-) -> None:
-    suffix = out.suffix.lower()
-    written = _as_written(noisy, names, values)
-    with whole_file(out) as beside:
-        if suffix == ".npy":
-            np.save(beside, written)
-        elif suffix == ".npz":
-            np.savez(beside, labels=written, noise_matrix=Q.numpy(), class_names=np.array(names))
-        else:
-            import pandas as pd
-
-            table = pd.DataFrame({"label": written}) if frame is None else frame
-            if frame is not None:
-                table[column] = written
-            write_frame(table, beside, str(table_suffix(out)))
 
 
 def _as_written(noisy: Tensor, names: tuple[str, ...], values: npt.NDArray[Any]) -> npt.NDArray[Any]:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -31,14 +29,7 @@ from noiselayer.storage.matrix_file import write_entries, write_noise_matrix
 
 @dataclass(frozen=True, eq=False)
 class Estimated:
-    """What was found.
-
-    Attributes:
-        estimate: The noise matrix with its errors; of both kinds of evidence together, if both were given.
-        class_names: The K names.
-        samples: How many "clean" and "noisy" samples and "pairs" there were.
-        parts: "predictions" and "pairs", whichever were given.
-    """
+    """What was found; ``parts`` holds the estimates from "predictions" and "pairs", and ``estimate`` is of both."""
 
     estimate: NoiseEstimate
     class_names: tuple[str, ...]
@@ -63,22 +54,7 @@ class Estimated:
 
 
 def estimate_files(job: EstimateJob) -> Estimated:
-    r"""Estimate a noise matrix, and write it with its errors and a picture.
-
-    Args:
-        job: What is asked for. The rows of probabilities and labels are of the same samples, in the same order.
-
-    Raises:
-        InputError: If anything is unfit; then nothing is written.
-
-    >>> import tempfile
-    >>> folder = Path(tempfile.mkdtemp())
-    >>> _ = (folder / "pairs.csv").write_text("true,given\ncat,cat\ncat,dog\ndog,dog\n")
-    >>> pairs = {"true_labels": f"{folder}/pairs.csv:true", "given_labels": f"{folder}/pairs.csv:given"}
-    >>> estimate_files(EstimateJob(out=folder / "out", **pairs)).estimate.noise_matrix
-    tensor([[0.5000, 0.2500],
-            [0.5000, 0.7500]])
-    """
+    """Estimate a noise matrix, and write it with its errors and a picture; nothing if anything is unfit."""
     if job.force:
         content_of(job.out)
     else:
@@ -111,7 +87,7 @@ def estimate_files(job: EstimateJob) -> Estimated:
     counted = {"clean": "clean_labels", "noisy": "noisy_labels", "pairs": "true_labels"}
     samples = {what: len(labels[name]) for what, name in counted.items() if name in labels}
     found = Estimated(estimate, names, samples, parts)
-    _write(job.out, found, {"sources": job.evidence, "seed": job.seed})
+    _write(job, found)
     return found
 
 
@@ -148,8 +124,8 @@ def _read(
     return labels, {name: table.ordered(names, chosen=True) for name, table in tables.items()}, names
 
 
-def _write(out: Path, found: Estimated, about: dict[str, Any]) -> None:
-    estimate, names = found.estimate, found.class_names
+def _write(job: EstimateJob, found: Estimated) -> None:
+    out, estimate, names = job.out, found.estimate, found.class_names
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -168,7 +144,8 @@ def _write(out: Path, found: Estimated, about: dict[str, Any]) -> None:
         "wrong_labels": found.wrong_labels,
         "samples": found.samples,
         "parts": {name: about_estimate(part, names) for name, part in found.parts.items()},
-        **about,
+        "sources": job.evidence,
+        "seed": job.seed,
         "versions": versions(),
     }
     write_json(out / "estimate.json", content)

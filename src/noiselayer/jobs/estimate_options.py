@@ -17,13 +17,7 @@ _OF_PAIRS = ("true_labels", "given_labels")
 
 @dataclass(frozen=True, kw_only=True)
 class EstimateJob:
-    """An estimate of the noise matrix as it is asked for.
-
-    >>> EstimateJob(out=Path("noise"), true_labels="pairs.csv:true")
-    Traceback (most recent call last):
-    ...
-    noiselayer.errors.InputError: an estimate from pairs also needs given_labels.
-    """
+    """An estimate of the noise matrix as it is asked for."""
 
     out: Annotated[Path, Option("Folder for the matrix.", names=("--out", "-o"))]
     clean_probs: Annotated[

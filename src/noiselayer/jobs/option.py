@@ -10,14 +10,8 @@ from typing import Any, get_type_hints
 class Option:
     """What the command line needs to know of a field beside its name, type and default; annotates the field.
 
-    Attributes:
-        help: What it means, in a sentence.
-        panel: The heading under which the help lists it.
-        names: As typed; ``--field-name`` if empty.
-        default: In words, where the field's own says too little.
-        least: The smallest number allowed.
-        most: The largest.
-        positional: Given without a name.
+    ``panel`` is the heading in the help, ``names`` what is typed (``--field-name`` if empty), ``default`` in words,
+    where the field's own says too little, ``least`` and ``most`` the numbers allowed.
     """
 
     help: str

@@ -30,15 +30,8 @@ from noiselayer.training.options import THROUGH_Q
 class PreparedRun:
     """A run whose data, options and folder have been checked.
 
-    Attributes:
-        folder: Where it will write.
-        sets: Noisy, clean, outside and test samples.
-        options: Method, model, rates; the method is not "auto" any more.
-        choice: What "auto" chose and why, in one line; None if the method was named.
-        hardware: Devices and precision.
-        noise_matrix: Shape (K, K), columns = true classes, for the method "known".
-        config: What identifies the run.
-        parameters: How many numbers the network learns.
+    The method is not "auto" any more; ``choice`` says in a line what "auto" chose and why. ``config`` is what
+    identifies the run, ``parameters`` how many numbers the network learns.
     """
 
     folder: RunFolder
@@ -71,7 +64,7 @@ class PreparedRun:
         """What would run, in words, and for about how long; a few steps are timed for that."""
         options, sets = self.options, self.sets
         device = evaluation_device(self.hardware)
-        seconds = seconds_per_sample(self.data, options, device, precision=self.hardware.precision)
+        seconds = seconds_per_sample(self.data, options, device, self.hardware.precision)
         noisy, noisy_held = _parted(sets.noisy, options)
         clean, clean_held = (0, 0) if sets.clean is None else _parted(sets.clean, options)
         outside = 0 if sets.outside is None else len(sets.outside)
@@ -105,18 +98,9 @@ class PreparedRun:
     def execute(
         self, *, on_stage: Callable[[str], None] | None = None, keep_checkpoints: bool = False
     ) -> dict[str, Any] | None:
-        """Train, and write the run's folder.
+        """Train, write the run's folder, and return its metrics; other processes than the first return None.
 
-        Args:
-            on_stage: Told in words what begins.
-            keep_checkpoints: Leave the finished stages in ``stages/``.
-
-        Returns:
-            The metrics; None in processes other than the first, which write nothing.
-
-        Raises:
-            InputError: If the data turn out to be unfit; what this run has made is removed, unless there
-                are checkpoints to go on from.
+        If the data turn out to be unfit, what this run has made is removed, unless there are checkpoints to go on from.
         """
         first, sets = is_first_process(), self.sets
         if first:

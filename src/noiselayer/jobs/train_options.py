@@ -136,11 +136,7 @@ class TrialOptions(DeviceOptions, NetworkOptions, CleanOptions, DataOptions):
 
 @dataclass(frozen=True, kw_only=True)
 class TrainJob(TrialOptions):
-    """A run as it is asked for.
-
-    >>> TrainJob(data="people.csv", out=Path("run"), label_column="town").method
-    'auto'
-    """
+    """A run as it is asked for."""
 
     test: Annotated[
         str | None, Option("Data with trusted labels; their error is read, never used.", _SETS)

@@ -18,13 +18,7 @@ from noiselayer.training.seeding import seeded
 
 @dataclass(frozen=True)
 class PlannedStage:
-    """A stage of the training.
-
-    Attributes:
-        name: In words.
-        epochs: At most so many.
-        samples: Trained on in each epoch.
-    """
+    """A stage of the training: at most so many epochs of so many samples."""
 
     name: str
     epochs: int
@@ -36,13 +30,8 @@ def planned_stages(
 ) -> list[PlannedStage]:
     """The stages that :func:`noiselayer.training.fit_classifier` would run.
 
-    Where the warm-up finds that most labels are wrong it runs once more, which is not foreseen here.
-
-    Args:
-        options: Method, epochs, folds.
-        num_noisy: Noisy samples to train on, those held out not counted.
-        num_clean: Clean samples, likewise.
-        num_outside: Samples from outside the classes.
+    Where the warm-up finds that most labels are wrong it runs once more, which is not foreseen here. Samples held
+    out are not counted.
 
     >>> [stage.epochs for stage in planned_stages(TrainingOptions(max_epochs=5, warm_up_epochs=2), 100)]
     [2, 2, 5]
@@ -79,61 +68,36 @@ def planned_stages(
         what = "Q = I first, then Q joins"
     two_phases = of_paper or options.method == "refined"
     epochs = options.max_epochs + (options.warm_up_epochs if two_phases else 0)
-    return [
-        *stages,
-        PlannedStage(
-            f"main stage, {what}", epochs, _main_samples(options, num_noisy, num_clean, num_outside)
-        ),
-    ]
+    clean, others = (num_clean if options.train_on_clean else 0), num_noisy + num_outside
+    # Batches that alternate go through the smaller side again.
+    samples = 2 * max(clean, others) if options.mixing == "alternating" and clean else clean + others
+    return [*stages, PlannedStage(f"main stage, {what}", epochs, samples)]
 
 
 def _folds(name: str, samples: int, epochs: int, folds: int) -> list[PlannedStage]:
     return [PlannedStage(name.format(k + 1, folds), epochs, samples) for k in range(folds)]
 
 
-def _main_samples(options: TrainingOptions, num_noisy: int, num_clean: int, num_outside: int) -> int:
-    """Samples in an epoch of the main stage; batches that alternate go through the smaller side again."""
-    clean, others = (num_clean if options.train_on_clean else 0), num_noisy + num_outside
-    if options.mixing == "alternating" and clean:
-        return 2 * max(clean, others)
-    return clean + others
-
-
 def seconds_per_sample(
     data: LabeledData,
     options: TrainingOptions,
     device: torch.device,
-    *,
-    precision: Any = "32-true",
-    steps: int = 5,
+    precision: Any,
 ) -> float:
-    """Time a few training steps, reading the samples included.
-
-    Args:
-        data: Samples and labels.
-        options: Model and batch size.
-        device: Where to compute.
-        precision: As Lightning calls it.
-        steps: How many; a first one is not counted.
-
-    Raises:
-        InputError: If the model does not suit the data.
-    """
+    """Time a few training steps, reading the samples included; a first one is not counted."""
     assert data.labels is not None
+    steps = 5
     with seeded(options.seed):
         shape = tuple(data.inputs.shape)
-        channels = [0.0] * shape[0], [1.0] * shape[0]
         network = build_model(
             options.model,
             num_classes=data.num_classes,
             input_shape=shape,
-            mean=channels[0],
-            std=channels[1],
+            mean=[0.0] * shape[0],
+            std=[1.0] * shape[0],
             **options.model_options,
         )
-        network.to(device)
-        network.to(memory_format=torch.channels_last)
-        network.train()
+        network.to(device).to(memory_format=torch.channels_last).train()
         optimizer = torch.optim.SGD(network.parameters(), lr=1e-4)
         size = min(options.batch_size, len(data))
         half = torch.bfloat16 if "bf16" in str(precision) else torch.float16

@@ -32,15 +32,7 @@ from noiselayer.training.set_checks import automatic_method, check_complete, che
 
 
 def prepare_run(job: TrainJob) -> PreparedRun:
-    """Read and check everything that a run needs.
-
-    Args:
-        job: What is asked for.
-
-    Raises:
-        InputError: If anything is wrong, or an option would change nothing; the message says what to do.
-            Nothing has been written.
-    """
+    """Read and check everything that a run needs, and write nothing; an option without effect is an error."""
     reading = Reading(job.data, **given(job, Reading))
     hardware = hardware_of(job, logger=job.logger, log_folder=job.out / "logs")
     inputs = (job.data, job.clean, job.outside, job.test)
@@ -84,15 +76,7 @@ def prepare_run(job: TrainJob) -> PreparedRun:
 def run_config(
     reading: Reading, sets: RunSets, options: TrainingOptions, hardware: Hardware, noise_matrix: Tensor | None
 ) -> dict[str, Any]:
-    """What identifies a run, as plain types: the content of config.json, but for the model's arguments.
-
-    Args:
-        reading: How the noisy data were read.
-        sets: What was read.
-        options: Method, model, rates; the method is not "auto" any more.
-        hardware: Devices and precision.
-        noise_matrix: Given for the method "known".
-    """
+    """What identifies a run, as plain types: the content of config.json, but for the model's arguments."""
     data = sets.noisy
     encoder = table_encoder(data.inputs)
     return {

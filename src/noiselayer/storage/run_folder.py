@@ -17,45 +17,32 @@ _COMPARED = (
 )
 
 
-def read_description(folder: Path, name: str, *, job: str, resume: bool) -> dict[str, Any] | None:
-    """What a folder says in its file ``name`` of the "run" or "audit" begun there; None for a new or empty folder."""
-    if not resume:
-        article = "an" if job[0] in "aeiou" else "a"
-        other = f"go on with {article} {job} that was stopped there with {argument('resume')}"
-        check_target_folder(folder, instead=other)
-    content = content_of(folder)
-    if not content:
-        return None
-    if not (folder / name).is_file():
-        raise InputError(
-            f"there is no {job} to resume in {folder}: it holds {list_some(content, 4)}, but no {name}. Name another "
-            f"folder with {argument('out')}."
-        )
-    return read_json(folder / name)
-
-
-def check_same_job(folder: Path, job: str, before: dict[str, Any], now: dict[str, Any]) -> None:
-    """Raise an error that names what differs between the job that lies in a folder and the one asked for."""
-    differing = differences(before, now)
-    if differing:
-        raise InputError(
-            f"the {job} in {folder} was started otherwise, so it cannot be resumed: {differing}. Start it as it was, "
-            f"or name another folder with {argument('out')}."
-        )
-
-
 class RunFolder:
-    """The folder of a run; ``config`` is that of the run that lies there, None for a new one."""
+    """The folder of a run or an audit; ``config`` is of the one that lies there, None for a new one."""
 
-    def __init__(self, path: str | Path, *, resume: bool) -> None:
-        self.path = Path(path)
-        self.config = read_description(self.path, "config.json", job="run", resume=resume)
+    def __init__(
+        self,
+        path: str | Path,
+        *,
+        resume: bool,
+        job: str = "run",
+        description: str = "config.json",
+        stages: str = "stages",
+    ) -> None:
+        self.path, self._job = Path(path), job
+        self.stages, self._description = self.path / stages, self.path / description
         self._made: Path | None = None
-
-    @property
-    def stages(self) -> Path:
-        """Where the checkpoints of unfinished stages lie."""
-        return self.path / "stages"
+        if not resume:
+            article = "an" if job[0] in "aeiou" else "a"
+            other = f"go on with {article} {job} that was stopped there with {argument('resume')}"
+            check_target_folder(self.path, instead=other)
+        content = content_of(self.path)
+        if content and not self._description.is_file():
+            raise InputError(
+                f"there is no {job} to resume in {self.path}: it holds {list_some(content, 4)}, but no {description}. "
+                f"Name another folder with {argument('out')}."
+            )
+        self.config = read_json(self._description) if content else None
 
     @property
     def finished(self) -> bool:
@@ -73,7 +60,13 @@ class RunFolder:
                 f"{self.config.get('format')}, this one writes {config.get('format')}). Go on with the version that "
                 f"began it, or name another folder with {argument('out')}."
             )
-        check_same_job(self.path, "run", _compared(self.config), _compared(config))
+        before, now = (_compared(one) if self._job == "run" else one for one in (self.config, config))
+        differing = differences(before, now)
+        if differing:
+            raise InputError(
+                f"the {self._job} in {self.path} was started otherwise, so it cannot be resumed: {differing}. Start it "
+                f"as it was, or name another folder with {argument('out')}."
+            )
 
     def begin(self, config: dict[str, Any]) -> None:
         """Make the folder, if need be, and write what the run is; a run that goes on keeps what is written there."""
@@ -83,7 +76,7 @@ class RunFolder:
             self._made = missing[-1] if missing else None
             remove_unfinished(self.path)
             if self.config is None:
-                write_json(self.path / "config.json", config)
+                write_json(self._description, config)
         except OSError as error:
             self.abandon()
             raise InputError(f"cannot write to the output folder {self.path}: {error.strerror}.") from error
@@ -99,7 +92,7 @@ class RunFolder:
         if self._made is not None:
             shutil.rmtree(self._made, ignore_errors=True)
         elif self.path.is_dir():
-            (self.path / "config.json").unlink(missing_ok=True)
+            self._description.unlink(missing_ok=True)
             shutil.rmtree(self.stages, ignore_errors=True)
 
 

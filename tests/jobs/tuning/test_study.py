@@ -30,13 +30,13 @@ RANGE = (SearchRange("trace_penalty", 0.001, 1.0, log=True),)
 def test_a_dead_workers_trial_is_done_again(tmp_path: Path, search: tuple[SearchRange, ...]) -> None:
     storage = f"sqlite:///{tmp_path / 'study.db'}"
     with quiet():
-        dead = open_study(storage, search=search, seed=0)
+        dead = open_study(storage, seed=0)
         queue_next(dead, search, 0)
         with pytest.warns(UserWarning, match="Heartbeat"):  # it expects Study.optimize, which would not die
             trial = dead.ask()
         begun = suggest(trial, search)
         dead._storage.record_heartbeat(trial._trial_id)  # type: ignore[attr-defined]
-        other = open_study(storage, search=search, seed=0, resume=True)
+        other = open_study(storage, seed=0, resume=True)
         if search is GRID:
             assert remaining(other, search) == 2, "the worker may still live"
         with sqlite3.connect(tmp_path / "study.db") as database:
@@ -58,7 +58,7 @@ def test_a_dead_workers_trial_is_done_again(tmp_path: Path, search: tuple[Search
 def test_a_value_of_the_grid_whose_trial_failed_is_tried_again_though_nobody_queued_it() -> None:
     """As if a worker had been killed between the two; after more attempts than optuna queues, too."""
     with quiet():
-        study, done = open_study(None, search=GRID, seed=0), []
+        study, done = open_study(None, seed=0), []
         for attempt in range(20):
             if not remaining(study, GRID):
                 break
@@ -79,7 +79,7 @@ def test_a_worker_killed_before_its_first_sign_of_life_leaves_its_value(tmp_path
     """Optuna never counts a trial as stale that has no heartbeat at all."""
     storage = f"sqlite:///{tmp_path / 'study.db'}"
     with quiet():
-        dead = open_study(storage, search=GRID, seed=0, heartbeat=1)
+        dead = open_study(storage, seed=0, heartbeat=1)
         for value in (0.0, 0.5):
             dead.add_trial(
                 optuna.create_trial(
@@ -91,7 +91,7 @@ def test_a_worker_killed_before_its_first_sign_of_life_leaves_its_value(tmp_path
         queue_next(dead, GRID, 0)
         with pytest.warns(UserWarning, match="Heartbeat"):
             begun = dead.ask()
-        other = open_study(storage, search=GRID, seed=0, heartbeat=1, resume=True)
+        other = open_study(storage, seed=0, heartbeat=1, resume=True)
         assert remaining(other, GRID) == 0, "the worker may still live"
         assert remaining(other, GRID, heartbeat=1) == 1
         queue_next(other, GRID, 0)
@@ -103,7 +103,7 @@ def test_a_worker_killed_before_its_first_sign_of_life_leaves_its_value(tmp_path
 
 def test_the_order_of_a_grid_is_the_seeds() -> None:
     def order(seed: int) -> list[float]:
-        study = open_study(None, search=GRID, seed=seed)
+        study = open_study(None, seed=seed)
         while remaining(study, GRID):
             queue_next(study, GRID, seed)
             study.tell(study.ask(), 0.0)
@@ -118,10 +118,10 @@ def test_the_order_of_a_grid_is_the_seeds() -> None:
 
 def test_proposals_depend_on_the_trials_and_not_on_the_process() -> None:
     def proposals(seed: int, sessions: tuple[int, ...]) -> list[float]:
-        study = open_study(None, search=RANGE, seed=seed)
+        study = open_study(None, seed=seed)
         for trials in sessions:
             for _ in range(trials):
-                study.sampler = sampler_of(RANGE, seed, len(study.trials))
+                study.sampler = sampler_of(seed, len(study.trials))
                 trial = study.ask()
                 study.tell(trial, suggest(trial, RANGE)["trace_penalty"])
         return [trial.params["trace_penalty"] for trial in study.trials]
@@ -155,7 +155,8 @@ tune(data, options, trials=4, out=sys.argv[1], resume=True, hardware=Hardware(ac
     for worker in workers:
         _, errors = worker.communicate(timeout=600)
         assert worker.returncode == 0, errors.decode()
-    study = open_study(f"sqlite:///{tmp_path / 'out' / 'study.db'}", search=RANGE, seed=0, resume=True)
+    with quiet():
+        study = open_study(f"sqlite:///{tmp_path / 'out' / 'study.db'}", seed=0, resume=True)
     trials = records(study)
     assert [trial.state for trial in trials] == ["complete"] * 8
     assert len({trial.values["alpha"] for trial in trials}) == 8

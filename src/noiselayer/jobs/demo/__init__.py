@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from noiselayer.jobs.demo.digits import METHODS, Demo, run_demo
+from noiselayer.jobs.demo.digits import Demo, find_suspects, label_errors, really_wrong, run_demo
 from noiselayer.jobs.demo.output import DemoFolder, save_demo
-from noiselayer.jobs.demo.suspects import find_suspects, label_errors, really_wrong
 
 __all__ = [
-    "METHODS",
     "Demo",
     "DemoFolder",
     "find_suspects",

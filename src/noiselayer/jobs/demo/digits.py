@@ -14,12 +14,18 @@ from sklearn.model_selection import train_test_split
 from torch import Tensor
 
 from noiselayer.data import ArrayInputs, from_arrays
+from noiselayer.estimation import confusion_matrix, relative_l1_error
 from noiselayer.noise.corruption import corrupt_labels
 from noiselayer.noise.matrices import pair_flip
+from noiselayer.report import Suspect
+from noiselayer.report.find_suspects import find_suspects as report_suspects
 from noiselayer.training import Hardware, StageResult, default_options, fit_classifier, predict_logits
 
 METHODS = ("normal", "learned", "known")
 RATE = 0.45
+LIMIT = 60
+"""Suspects that are listed."""
+
 _TEST_SHARE = 0.25
 
 
@@ -27,21 +33,10 @@ _TEST_SHARE = 0.25
 class Demo:
     """What the demonstration found.
 
-    Attributes:
-        seed: Of the split, the noise and the training.
-        images: The training samples, shape (N, 8, 8), grey from 0 (white paper) to 16 (ink).
-        samples: Shape (N,), their row numbers in scikit-learn's digits.
-        true_labels: Shape (N,); the methods never see them.
-        noisy_labels: Shape (N,), what they see.
-        test_samples: How many samples with true labels the errors are measured on.
-        true_matrix: The noise matrix that made the labels wrong, shape (10, 10), columns = true classes.
-        learned_matrix: The one that the method "learned" found, without true labels.
-        counted_matrix: What counting the pairs (true, noisy) of the training samples gives: as close as
-            anybody comes who knows all the true labels, but not the matrix.
-        test_error: Method -> wrong predictions, percent of the test samples.
-        learned_logits: Shape (N, 10), of the training samples, by the method "learned".
-        learned_stages: How each stage of the method "learned" went.
-        seconds: What all of it took.
+    Images have shape (N, 8, 8), grey from 0 (white paper) to 16 (ink); ``samples`` are their rows in scikit-learn's
+    digits. Matrices have true classes in columns: the true one, the one that the method "learned" found, and what
+    counting the pairs (true, noisy) gives, as close as anybody comes who knows all the true labels, but not the
+    matrix. ``test_error`` is in percent by method; ``learned_logits`` are of the training samples, shape (N, 10).
     """
 
     seed: int
@@ -66,8 +61,8 @@ class Demo:
     def noise_matrix_l1(self) -> dict[str, float]:
         """How far the learned and the counted matrix are from the true one: mean L1 distance of a column."""
         return {
-            "learned": _mean_column_l1(self.learned_matrix, self.true_matrix),
-            "counted": _mean_column_l1(self.counted_matrix, self.true_matrix),
+            "learned": relative_l1_error(self.learned_matrix, self.true_matrix),
+            "counted": relative_l1_error(self.counted_matrix, self.true_matrix),
         }
 
 
@@ -77,14 +72,7 @@ def run_demo(seed: int = 0, *, on_step: Callable[[str], None] | None = None, **o
     A quarter of the 1,797 images is held out with its true labels, for the test errors alone. In the rest,
     every digit is mistaken for the next one (9 for 0) with probability 0.45.
 
-    Args:
-        seed: Of the split, the noise and the training.
-        on_step: Told in words what begins.
-        **options: Other than the defaults of :func:`noiselayer.training.default_options`, for all methods.
-
-    >>> demo = run_demo(max_epochs=1, warm_up_epochs=1, start="confusion")
-    >>> sorted(demo.test_error), tuple(demo.learned_matrix.shape)
-    (['known', 'learned', 'normal'], (10, 10))
+    ``options`` are other than the defaults of :func:`noiselayer.training.default_options`, for all methods.
     """
     began = time.perf_counter()
     say = on_step or (lambda message: None)
@@ -127,7 +115,7 @@ def run_demo(seed: int = 0, *, on_step: Callable[[str], None] | None = None, **o
         test_samples=len(test_places),
         true_matrix=Q,
         learned_matrix=learned_matrix,
-        counted_matrix=_count(truth[places], noisy),
+        counted_matrix=confusion_matrix(truth[places], predicted_labels=noisy, num_classes=10),
         test_error=errors,
         learned_logits=learned_logits,
         learned_stages=learned_stages,
@@ -146,12 +134,24 @@ def _one_thread() -> Iterator[None]:
         torch.set_num_threads(usual)
 
 
-def _count(true_labels: Tensor, noisy_labels: Tensor, num_classes: int = 10) -> Tensor:
-    """The share of every noisy label among the samples of every true class, shape (K, K)."""
-    pairs = noisy_labels * num_classes + true_labels
-    counts = pairs.bincount(minlength=num_classes**2).reshape(num_classes, num_classes).float()
-    return counts / counts.sum(dim=0)
+def find_suspects(demo: Demo, limit: int = LIMIT) -> list[Suspect]:
+    """The labels most surely wrong, surest first; ``sample`` is a place among the training samples."""
+    return report_suspects(
+        demo.learned_logits, demo.noisy_labels, demo.learned_matrix, limit=limit, least=-1
+    )[0]
 
 
-def _mean_column_l1(matrix: Tensor, truth: Tensor) -> float:
-    return float((matrix.double() - truth.double()).abs().sum(dim=0).mean())
+def label_errors(demo: Demo) -> dict[str, int]:
+    """How many training labels are called wrong (more probably than not), rightly so, and how many are."""
+    flagged = report_suspects(demo.learned_logits, demo.noisy_labels, demo.learned_matrix, limit=0)[1] > 0.5
+    wrong = demo.noisy_labels != demo.true_labels
+    return {
+        "flagged": int(flagged.sum()),
+        "flagged_and_wrong": int((flagged & wrong).sum()),
+        "wrong": int(wrong.sum()),
+    }
+
+
+def really_wrong(demo: Demo, suspects: list[Suspect]) -> int:
+    """How many of the suspects are wrong, which only the demonstration knows."""
+    return sum(s.given != int(demo.true_labels[s.sample]) for s in suspects)

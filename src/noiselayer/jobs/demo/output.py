@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +13,8 @@ from noiselayer.checks import noise_floor
 from noiselayer.data.reading import Reading
 from noiselayer.errors import InputError, argument, list_some
 from noiselayer.files.given import content_of
-from noiselayer.files.whole_file import whole_file, write_json, write_rows
-from noiselayer.jobs.demo.digits import RATE, Demo
-from noiselayer.jobs.demo.suspects import LIMIT, find_suspects, label_errors, really_wrong
+from noiselayer.files.whole_file import read_json, whole_file, write_json, write_rows
+from noiselayer.jobs.demo.digits import LIMIT, RATE, Demo, find_suspects, label_errors, really_wrong
 from noiselayer.report import ClassErrors, ReportContent, Suspect, save_noise_matrices, save_report
 from noiselayer.report.find_suspects import in_double
 from noiselayer.report.from_run import content_of_data
@@ -30,19 +29,7 @@ _NAMES = [str(digit) for digit in range(10)]
 class DemoFolder:
     """A folder that the demonstration may write into: a new one, an empty one, or one of its own.
 
-    Args:
-        path: Where.
-
-    Raises:
-        InputError: If something else lies there, or it cannot be made.
-
-    Attributes:
-        path: Where; it exists, so that nobody waits for the training before learning that it cannot.
-
-    >>> import tempfile
-    >>> folder = DemoFolder(Path(tempfile.mkdtemp()) / "new")
-    >>> folder.path.is_dir(), folder.remove_if_empty(), folder.path.is_dir()
-    (True, None, False)
+    It is made at once, so that nobody waits for the training before learning that it cannot be.
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -60,11 +47,9 @@ class DemoFolder:
             raise InputError(f"cannot make the output folder {self.path}: {error.strerror}.") from error
 
     def _is_a_demo(self) -> bool:
-        try:
-            metrics = json.loads((self.path / "metrics.json").read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            return False
-        return isinstance(metrics, dict) and metrics.get("made_by") == _MARK
+        with suppress(InputError):
+            return read_json(self.path / "metrics.json").get("made_by") == _MARK
+        return False
 
     def remove_if_empty(self) -> None:
         """After a failure, leave no empty folder that was not there before."""
@@ -82,13 +67,6 @@ def save_demo(folder: DemoFolder, demo: Demo) -> list[Suspect]:
     suspects.html      the report: what happened, the noise matrix, and these labels to review
     digits.npz         the training images with their noisy labels, which a review can be applied to
     =================  ======================================================================================
-
-    Args:
-        folder: Where.
-        demo: What was found.
-
-    Returns:
-        The suspects listed.
     """
     suspects = find_suspects(demo)
     # First: with it in place the folder is known as the demo's own, whatever stops the rest.
@@ -113,19 +91,15 @@ def save_demo(folder: DemoFolder, demo: Demo) -> list[Suspect]:
             for s in suspects
         ],
     )
+    pictures = (255 - demo.images * (255 / 16)).round().to(torch.uint8)  # ink of 0..16; white paper is 255
     with whole_file(folder.path / "digits.npz") as beside:
-        np.savez(beside, images=_as_bytes(demo.images), labels=demo.noisy_labels.numpy())
+        np.savez(beside, images=pictures.numpy(), labels=demo.noisy_labels.numpy())
     save_report(folder.path / "suspects.html", content_from_demo(demo, folder.path / "digits.npz"))
     return suspects
 
 
 def content_from_demo(demo: Demo, data_file: Path) -> ReportContent:
-    """What the report of the demonstration says; here the truth is known, so it says that too.
-
-    Args:
-        demo: What was found.
-        data_file: With the images and noisy labels, which a review can be applied to.
-    """
+    """What the report of the demonstration says; here the truth is known, so it says that too."""
     reading = Reading(str(data_file), labels="labels")
     of_data = content_of_data(
         reading.read(), demo.learned_logits, demo.learned_matrix, reading, limit=LIMIT, least=-1
@@ -171,11 +145,6 @@ def content_from_demo(demo: Demo, data_file: Path) -> ReportContent:
         ],
         **of_data,
     )
-
-
-def _as_bytes(images: torch.Tensor) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
-    """Ink of 0..16 as pictures are stored: white paper is 255."""
-    return (255 - images * (255 / 16)).round().to(torch.uint8).numpy()
 
 
 def _metrics(demo: Demo, suspects: list[Suspect]) -> dict[str, Any]:

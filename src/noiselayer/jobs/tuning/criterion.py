@@ -6,16 +6,19 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
+import pytorch_lightning as pl
 import torch
+from optuna import Trial
+from pytorch_lightning.callbacks import Callback
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from noiselayer.choices import ObjectiveName
 from noiselayer.data import LabeledData
-from noiselayer.data.inputs import Inputs
 from noiselayer.errors import InputError
 from noiselayer.losses.bottom_up import noisy_label_loss
-from noiselayer.training import TrainedClassifier, TrainingOptions, predict_logits
+from noiselayer.training import TrainingOptions, predict_logits
+from noiselayer.training.phases import find_noise_layer
 
 _NOTES = {
     "clean": "",
@@ -32,11 +35,9 @@ _NOTES = {
 
 @dataclass(frozen=True)
 class Objective:
-    """What is to be as small as possible.
+    """What is to be as small as possible: the share of wrong predictions, or the mean negative log-likelihood (nats).
 
-    Attributes:
-        name: "error" (share of wrong predictions) or "loss" (mean negative log-likelihood, nats).
-        labels: Whose labels: "clean", "through" (noisy ones, through Q), "against" (noisy ones, as they are).
+    The labels are "clean" ones, noisy ones "through" Q, or held "against" noisy ones as they are.
     """
 
     name: ObjectiveName
@@ -44,11 +45,7 @@ class Objective:
 
     @property
     def words(self) -> str:
-        """What it is called in a sentence.
-
-        >>> Objective("error", "clean").words
-        'error on held-out clean samples'
-        """
+        """What it is called in a sentence."""
         what = "error" if self.name == "error" else "negative log-likelihood (nats)"
         where = {
             "clean": "on held-out clean samples",
@@ -66,15 +63,7 @@ class Objective:
 def choose_objective(
     options: TrainingOptions, *, clean: bool, wanted: ObjectiveName | None = None
 ) -> Objective:
-    """What can be measured here.
-
-    Args:
-        options: The method is not "auto" any more.
-        clean: Whether there is a clean set.
-        wanted: With a clean set either can be asked for; "error" if None.
-
-    Raises:
-        InputError: If what is wanted says nothing without clean samples.
+    """What can be measured here: with a clean set what is wanted ("error" if None), else what the method allows.
 
     >>> choose_objective(TrainingOptions("learned"), clean=False)
     Objective(name='loss', labels='through')
@@ -97,15 +86,7 @@ def choose_objective(
 
 @dataclass(frozen=True)
 class Score:
-    """How a classifier does on samples held out.
-
-    Attributes:
-        error: Share of wrong predictions.
-        error_standard_error: Its binomial standard error; without any error, that of a single one.
-        loss: Mean negative log-likelihood, nats.
-        loss_standard_error: Its standard error.
-        samples: How many.
-    """
+    """How a classifier does on samples held out; without any error its standard error is that of a single one."""
 
     error: float
     error_standard_error: float
@@ -121,13 +102,7 @@ class Score:
 
 
 def score(logits: Tensor, labels: Tensor, noise_matrix: Tensor | None = None) -> Score:
-    """Compare predictions with labels.
-
-    Args:
-        logits: Of the true class, shape (N, K).
-        labels: Shape (N,).
-        noise_matrix: Shape (K, K), columns = true classes: then the labels are noisy ones, and predicted as
-            such. None takes them as they are.
+    """Compare predictions of the true class with labels, which are predicted through the noise matrix if there is one.
 
     >>> score(torch.tensor([[5.0, 0.0], [5.0, 0.0]]), torch.tensor([0, 1])).error
     0.5
@@ -146,49 +121,34 @@ def score(logits: Tensor, labels: Tensor, noise_matrix: Tensor | None = None) ->
     return Score(wrong / N, math.sqrt(share * (1 - share) / N), float(losses.mean()), spread, N)
 
 
-@dataclass(frozen=True)
-class HeldOut:
-    """Samples to measure on.
+class ReportObjective(Callback):
+    """Tells a trial the objective after every epoch; stops the training when the study's pruner says so.
 
-    Attributes:
-        inputs: The samples.
-        labels: Theirs, clean or noisy, shape (N,).
-        through: Whether the labels are seen through the noise matrix.
+    The validation loss would not do: it holds the very weights that are searched, so that a smaller one may
+    mean no more than smaller weights.
     """
 
-    inputs: Inputs
-    labels: Tensor
-    through: bool
+    def __init__(self, trial: Trial, objective: Objective, held_out: LabeledData) -> None:
+        self.trial = trial
+        self.objective = objective
+        self.held_out = held_out
+        self.pruned = False
 
-    def score(
-        self, network: nn.Module, noise_matrix: Tensor, *, device: torch.device | str | None = None
+    def measure(
+        self, network: nn.Module, noise_matrix: Tensor, device: torch.device | str | None = None
     ) -> Score:
-        """Ask the network; see :func:`score`.
+        """Ask the network where it is, or on another device."""
+        assert self.held_out.labels is not None
+        logits = predict_logits(network, self.held_out.inputs, device=device)
+        Q = noise_matrix.detach().float().cpu() if self.objective.labels == "through" else None
+        return score(logits, self.held_out.labels, Q)
 
-        Args:
-            network: Raw inputs to logits of the true class.
-            noise_matrix: Shape (K, K), columns = true classes.
-            device: Where to compute; where the network is if None.
-        """
-        logits = predict_logits(network, self.inputs, device=device)
-        return score(logits, self.labels, noise_matrix.detach().float().cpu() if self.through else None)
-
-
-def held_out_samples(
-    objective: Objective, trained: TrainedClassifier, data: LabeledData, clean: LabeledData | None
-) -> HeldOut:
-    """The samples that a classifier was not trained on, to measure it with.
-
-    Args:
-        objective: Says which.
-        trained: Its ``splits`` say what was held out.
-        data: The noisy samples, none of them in ``clean`` too.
-        clean: The clean ones.
-    """
-    if objective.labels == "clean":
-        assert clean is not None
-        chosen = clean.subset(trained.splits["clean_validation"])
-    else:
-        chosen = data.subset(trained.splits["validation"])
-    assert chosen.labels is not None
-    return HeldOut(chosen.inputs, chosen.labels, through=objective.labels == "through")
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Measure, report, and stop if it is hopeless: the epoch that just ended is the last one then."""
+        if trainer.sanity_checking or trainer.state.fn != "fit":
+            return
+        found = self.measure(pl_module.network, find_noise_layer(pl_module).noise_matrix)  # type: ignore[arg-type]
+        self.trial.report(found.of(self.objective.name)[0], step=trainer.current_epoch)
+        if self.trial.should_prune():
+            self.pruned = True
+            trainer.should_stop = True

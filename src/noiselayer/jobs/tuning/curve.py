@@ -18,9 +18,6 @@ def draw_curve(result: TuningResult) -> Figure:
 
     The band is one standard error from the best: values in it cannot be told from it by these samples. Trials
     stopped early are crosses at where they had come to. Errors are in per cent.
-
-    Args:
-        result: Of a search.
     """
     error = result.objective.name == "error"
     scale = 100.0 if error else 1.0

@@ -9,35 +9,19 @@ from dataclasses import dataclass, fields, replace
 from noiselayer.errors import InputError, argument, nearest
 from noiselayer.training import Optimization, TrainingOptions
 
-_INFINITE = math.inf
 # name -> (smallest and largest value there is, the range searched if none is given)
 _SEARCHABLE: dict[str, tuple[float, float, tuple[float, float, bool]]] = {
-    "noisy_weight": (0.0, _INFINITE, (0.0, 1.0, False)),
-    "alpha": (0.0, 1.0, (0.1, 1.0, False)),
-    "noise_weight_decay": (0.0, _INFINITE, (0.001, 1.0, True)),
-    "trace_penalty": (0.0, _INFINITE, (0.001, 1.0, True)),
-    "outside_weight": (0.0, _INFINITE, (0.0, 1.0, False)),
+    "noisy_weight": (0.0, math.inf, (0.0, 1.0, False)),  # gamma, §3.6
+    "alpha": (0.0, 1.0, (0.1, 1.0, False)),  # §3.5
+    "noise_weight_decay": (0.0, math.inf, (0.001, 1.0, True)),  # §3.3
+    "trace_penalty": (0.0, math.inf, (0.001, 1.0, True)),
+    "outside_weight": (0.0, math.inf, (0.0, 1.0, False)),  # §4.2
 }
 
 
 @dataclass(frozen=True)
 class SearchRange:
-    """Where one option is searched.
-
-    Attributes:
-        name: "noisy_weight" (gamma, §3.6), "alpha" (§3.5), "noise_weight_decay" or "trace_penalty" (§3.3), or
-            "outside_weight" (§4.2).
-        low: The smallest value.
-        high: The largest value.
-        log: Search, and draw, on a logarithmic scale.
-        values: The very values to try, ascending, in place of a search; see :func:`with_grid`.
-
-    Raises:
-        InputError: If there is no such option, the range is empty, or it goes beyond what the option allows.
-
-    >>> SearchRange("alpha", 0.1, 1.0).flag
-    '--alpha'
-    """
+    """Where one option is searched; ``values`` are the very values to try, ascending, in place of a search."""
 
     name: str
     low: float
@@ -46,12 +30,12 @@ class SearchRange:
     values: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
-        smallest, largest, _ = _known(self.name)
+        smallest, largest, _ = _SEARCHABLE[_name(self.name)]
         if not (math.isfinite(self.low) and math.isfinite(self.high)):
             raise InputError(f"the range of {self.name} must be finite; got {self.low:g}:{self.high:g}.")
         for value in (self.low, self.high, *self.values):
             if not smallest <= value <= largest:
-                allowed = "from 0 up" if largest == _INFINITE else f"between {smallest:g} and {largest:g}"
+                allowed = "from 0 up" if largest == math.inf else f"between {smallest:g} and {largest:g}"
                 raise InputError(
                     f"{argument(self.name)} must be a number {allowed}; the search asks for {value:g}."
                 )
@@ -67,11 +51,6 @@ class SearchRange:
             )
 
     @property
-    def flag(self) -> str:
-        """The option of ``noiselayer train`` that sets it."""
-        return "--" + self.title
-
-    @property
     def title(self) -> str:
         """As it is written on the command line and in pictures."""
         return self.name.replace("_", "-")
@@ -79,9 +58,6 @@ class SearchRange:
 
 def parse_search(text: str) -> SearchRange:
     """A range as people type it: ``NAME=LOW:HIGH``, ``NAME=LOW:HIGH:log``, or ``NAME`` for the usual one.
-
-    Raises:
-        InputError: If it is none of these, or :class:`SearchRange` refuses it.
 
     >>> parse_search("noise-weight-decay=0.001:1:log")
     SearchRange(name='noise_weight_decay', low=0.001, high=1.0, log=True, values=())
@@ -94,21 +70,20 @@ def parse_search(text: str) -> SearchRange:
     name, given, rest = (part.strip() for part in text.partition("="))
     name = _name(name)
     if not given:
-        low, high, log = _known(name)[2]
-        return SearchRange(name, low, high, log)
+        return SearchRange(name, *_SEARCHABLE[name][2])
     parts = [part.strip() for part in rest.split(":")]
-    if len(parts) == 3 and parts[2] == "log":
-        return SearchRange(name, *_numbers(parts[:2], text), log=True)
-    if len(parts) != 2:
+    log = parts[2:] == ["log"]
+    if len(parts) != 2 + log:
         raise InputError(f"a range to search is written NAME=LOW:HIGH or NAME=LOW:HIGH:log; got {text!r}.")
-    return SearchRange(name, *_numbers(parts, text))
+    try:
+        low, high = (float(part) for part in parts[:2])
+    except ValueError:
+        raise InputError(f"the ends of a range must be numbers; got {text!r}.") from None
+    return SearchRange(name, low, high, log)
 
 
 def with_grid(search: Sequence[SearchRange], values: Sequence[float]) -> tuple[SearchRange, ...]:
     """Try the given values of one option, in place of a search.
-
-    Raises:
-        InputError: If there are several options, fewer than two values, or values out of the range.
 
     >>> with_grid([SearchRange("noisy_weight", 0.0, 1.0)], [1.0, 0.2, 0.0])[0].values
     (0.0, 0.2, 1.0)
@@ -125,14 +100,7 @@ def with_grid(search: Sequence[SearchRange], values: Sequence[float]) -> tuple[S
 
 
 def default_search(options: TrainingOptions, *, clean: bool) -> tuple[SearchRange, ...]:
-    """What is worth searching with a method, if nobody says what.
-
-    Args:
-        options: The method is not "auto" any more.
-        clean: Whether there is a clean set.
-
-    Raises:
-        InputError: If the method has nothing to search.
+    """What is worth searching with a method (not "auto" any more), if nobody says what.
 
     >>> [range.name for range in default_search(TrainingOptions("top-down"), clean=False)]
     ['alpha']
@@ -179,19 +147,7 @@ def _name(text: str) -> str:
         )
     titles = sorted(known.replace("_", "-") for known in _SEARCHABLE)
     hint = nearest(text.replace("_", "-"), [*titles, *_OTHER_NAMES])
-    for other, ours in _OTHER_NAMES.items():
-        if hint.endswith(f"{other!r}?") and hint.split("'")[1] == other:
-            hint += f" It is called {ours} here."
+    meant = hint.split("'")[1] if hint else ""
+    if meant in _OTHER_NAMES:
+        hint += f" It is called {_OTHER_NAMES[meant]} here."
     raise InputError(f"{text!r} cannot be searched; what can is {', '.join(titles)}.{hint}")
-
-
-def _known(name: str) -> tuple[float, float, tuple[float, float, bool]]:
-    return _SEARCHABLE[_name(name)]
-
-
-def _numbers(parts: Sequence[str], text: str) -> tuple[float, float]:
-    try:
-        low, high = (float(part) for part in parts)
-    except ValueError:
-        raise InputError(f"the ends of a range must be numbers; got {text!r}.") from None
-    return low, high

@@ -20,14 +20,12 @@ from noiselayer.errors import InputError
 from noiselayer.files.differences import differences
 from noiselayer.jobs.tuning.search import SearchRange
 
-STUDY = "noiselayer"
 _ATTEMPTS = 5
 
 
 def open_study(
     storage: str | None,
     *,
-    search: Sequence[SearchRange],
     seed: int,
     prune: bool = True,
     spared: int = 0,
@@ -35,30 +33,15 @@ def open_study(
     resume: bool = False,
     on_dead: Callable[[optuna.Study, FrozenTrial], None] | None = None,
 ) -> optuna.Study:
-    """Open the study in a storage, or begin one.
+    """Open the study in a storage, in memory if None, or begin one.
 
-    Args:
-        storage: An address that SQLAlchemy knows, such as "sqlite:///study.db"; None keeps it in memory.
-        search: What is searched.
-        seed: Of the sampler.
-        prune: Stop trials that are worse than the median of the others at the same epoch.
-        spared: Epochs in which no trial is stopped.
-        heartbeat: Seconds between the signs of life of a running trial. Without one for twice as long its
-            worker counts as dead, and another one does the trial again.
-        resume: Whether trials may lie there already.
-        on_dead: Called with the trial of a worker that has died; :func:`queue_again` if None.
-
-    Raises:
-        InputError: If the storage cannot be opened, or holds trials and nobody asked to go on with them.
-
-    >>> study = open_study(None, search=[SearchRange("alpha", 0.0, 1.0)], seed=0)
-    >>> len(study.trials)
-    0
+    A trial is stopped where it is worse than the median of the others at the same epoch, but in no ``spared`` one. A
+    worker without a sign of life for two heartbeats counts as dead; ``on_dead`` does its trial again.
     """
     study = optuna.create_study(
-        study_name=STUDY,
+        study_name="noiselayer",
         storage=None if storage is None else _storage(storage, heartbeat, on_dead or queue_again),
-        sampler=sampler_of(search, seed, 0),
+        sampler=sampler_of(seed, 0),
         pruner=(
             optuna.pruners.MedianPruner(n_startup_trials=5, n_warmup_steps=spared)
             if prune
@@ -75,7 +58,7 @@ def open_study(
     return study
 
 
-def sampler_of(search: Sequence[SearchRange], seed: int, trial: int) -> BaseSampler:
+def sampler_of(seed: int, trial: int) -> BaseSampler:
     """What proposes the values of one trial.
 
     Its seed is of the trial, not of the process: what is proposed depends on the trials before and on nothing
@@ -83,9 +66,8 @@ def sampler_of(search: Sequence[SearchRange], seed: int, trial: int) -> BaseSamp
     grid the values are queued (:func:`queue_next`), and nothing is left to propose.
     """
     mixed = (seed * 1_000_003 + trial) % 2**32
-    with _no_experimental_warnings():
-        # Trials that others are running are taken for bad ones, so that workers spread out.
-        return TPESampler(seed=mixed, constant_liar=True)
+    # Trials that others are running are taken for bad ones, so that workers spread out.
+    return TPESampler(seed=mixed, constant_liar=True)
 
 
 def suggest(trial: optuna.Trial, search: Sequence[SearchRange]) -> dict[str, float]:
@@ -96,37 +78,27 @@ def suggest(trial: optuna.Trial, search: Sequence[SearchRange]) -> dict[str, flo
 def remaining(study: optuna.Study, search: Sequence[SearchRange], *, heartbeat: float = 0.0) -> int | None:
     """Values of the grid that no trial has tried, with those that wait to be tried again; None without a grid.
 
-    Args:
-        study: Shared by all workers.
-        search: What is searched.
-        heartbeat: Seconds between signs of life. If only values are left that other workers are trying, wait for a
-            little more than two of them, to see whether one has died and left its value.
+    If only values are left that other workers are trying, it waits for a little more than two heartbeats, to see
+    whether one has died and left its value.
     """
     if not search[0].values:
         return None
     until = time.monotonic() + 2.5 * heartbeat
     while True:
-        with _no_experimental_warnings():
-            optuna.storages.fail_stale_trials(study)  # what a dead worker has begun is not being tried
+        optuna.storages.fail_stale_trials(study)  # what a dead worker has begun is not being tried
         trials = study.get_trials(deepcopy=False, states=(TrialState.WAITING, TrialState.RUNNING))
         waiting = sum(trial.state == TrialState.WAITING for trial in trials)
         left = max(waiting, len(_untried(study, search[0])))
         if left or waiting == len(trials) or time.monotonic() > until:
             return left
         for trial in trials:
-            if (
-                trial.state == TrialState.RUNNING
-                and not trial.params
-                and _seconds_since(trial) > 2 * heartbeat
-            ):
+            began = trial.datetime_start or datetime.now()
+            age = (datetime.now() - began).total_seconds()
+            if trial.state == TrialState.RUNNING and not trial.params and age > 2 * heartbeat:
                 # Its worker was killed before the first sign of life, and optuna takes it for alive.
                 with suppress(ValueError, RuntimeError):  # another worker was quicker
                     study.tell(trial.number, state=TrialState.FAIL)
         time.sleep(min(1.0, heartbeat / 4))
-
-
-def _seconds_since(trial: FrozenTrial) -> float:
-    return 0.0 if trial.datetime_start is None else (datetime.now() - trial.datetime_start).total_seconds()
 
 
 def queue_next(study: optuna.Study, search: Sequence[SearchRange], seed: int) -> None:
@@ -162,16 +134,11 @@ def queue_again(study: optuna.Study, trial: FrozenTrial) -> None:
     # The class has changed its name in optuna 4.9.
     name = "RetryHeartbeatStaleTrialCallback"
     retry = getattr(optuna.storages, name, None) or optuna.storages.RetryFailedTrialCallback
-    with _no_experimental_warnings():
-        retry(max_retry=_ATTEMPTS)(study, trial)
+    retry(max_retry=_ATTEMPTS)(study, trial)
 
 
 def check_same(study: optuna.Study, config: dict[str, Any]) -> None:
-    """Keep what the study is about with it, or compare with what is kept there.
-
-    Raises:
-        InputError: Names what differs.
-    """
+    """Keep what the study is about with it, or compare with what is kept there."""
     kept = study.user_attrs.get("config")
     if kept is None:
         study.set_user_attr("config", config)
@@ -188,9 +155,6 @@ def tried(study: optuna.Study, before: int | None = None) -> int:
     """How many trials there are that have not failed, of those numbered below ``before`` if it is given.
 
     It numbers what is proposed: a search of which a trial was killed goes on as if it had not been.
-
-    >>> tried(optuna.create_study())
-    0
     """
     return sum(
         trial.state != TrialState.FAIL and (before is None or trial.number < before)
@@ -200,11 +164,13 @@ def tried(study: optuna.Study, before: int | None = None) -> int:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Optuna logs every trial; here that is said in the words of the program."""
+    """Optuna logs every trial, which is said in the words of the program here, and warns of what is experimental."""
     level = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ExperimentalWarning)
+            yield
     finally:
         optuna.logging.set_verbosity(level)
 
@@ -221,8 +187,7 @@ def _storage(
         arguments["engine_kwargs"] = {"connect_args": {"timeout": 60}}
     for attempt in range(_ATTEMPTS):
         try:
-            with _no_experimental_warnings():
-                return optuna.storages.RDBStorage(address, **arguments)
+            return optuna.storages.RDBStorage(address, **arguments)
         except Exception as error:  # SQLAlchemy's and its drivers' errors have no base in common
             # Of two workers that begin at the same moment one finds the tables half made.
             if "already exists" not in str(error) or attempt == _ATTEMPTS - 1:
@@ -232,10 +197,3 @@ def _storage(
                 ) from error
             time.sleep(0.5)
     raise AssertionError("unreachable")
-
-
-@contextmanager
-def _no_experimental_warnings() -> Iterator[None]:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ExperimentalWarning)
-        yield

@@ -20,8 +20,7 @@ from noiselayer.data.inputs import Inputs
 from noiselayer.data.labeled import LabeledData, check_for_training
 from noiselayer.errors import InputError, argument
 from noiselayer.files.whole_file import writing
-from noiselayer.jobs.tuning.criterion import Objective, choose_objective, held_out_samples
-from noiselayer.jobs.tuning.pruning import ReportObjective
+from noiselayer.jobs.tuning.criterion import Objective, ReportObjective, choose_objective
 from noiselayer.jobs.tuning.search import SearchRange, apply_values, default_search, with_grid
 from noiselayer.jobs.tuning.study import (
     check_same,
@@ -78,45 +77,15 @@ def tune(
     without Q by the error against them, which ranks values rightly if the noise is diagonally dominant. What
     comes before the main stage does not depend on what is searched, and is done once per worker.
 
-    Args:
-        data: Samples and their noisy labels.
-        options: Everything that is not searched; ``seed`` is of the search too.
-        search: What to search; if empty, what the method has: see
-            :func:`noiselayer.jobs.tuning.default_search`.
-        clean: Samples with trusted labels.
-        outside: Samples that show none of the classes.
-        overlapping: As for :func:`noiselayer.training.fit_classifier`.
-        noise_matrix: Shape (K, K), columns = true classes, for the method "known".
-        trials: Trials that this call adds; 20 if None, or what is left of a grid. 0 only reports.
-        grid: The values to try of the one option searched, instead of a search by optuna's TPE.
-        objective: With a clean set, "error" (default) or "loss".
-        prune: Stop trials that are worse than the median of the others at the same epoch, after the first
-            quarter of their epochs and once five trials have ended.
-        out: Folder for ``trials.csv``, ``best.json`` and ``curve.png``.
-        storage: Where trials are kept, "sqlite:///FILE" say; ``study.db`` in ``out`` if None, or the memory
-            without ``out``. Several processes may share one: each calls ``tune`` with ``resume``.
-        resume: Go on with trials that lie there already.
-        heartbeat: Seconds between signs of life; a trial without one for twice as long is done again, so a search
-            that was killed and goes on at once waits so long for its last value.
-        hardware: One device and its precision; several devices are used by as many workers.
-        config: What else identifies the search, for ``config.json``.
-        train_arguments: The beginning of the command line in ``best.json``.
-        on_event: Told in words about every trial.
+    ``search`` is by default what the method has (:func:`default_search`), ``grid`` the values to try of one option in
+    place of optuna's TPE, ``trials`` how many this call adds: 20 if None, or what is left of a grid; 0 only reports. Of
+    ``options`` the ``seed`` is the search's too. Pruning stops trials that are worse than the median of the others at
+    the same epoch, after a quarter of their epochs and once five have ended.
 
-    Returns:
-        All trials and what they say.
-
-    Raises:
-        InputError: If the data, the search or the folder is unfit. Nothing has been written.
-
-    >>> from noiselayer.data.labeled import from_arrays
-    >>> from noiselayer.training import default_options
-    >>> import torch
-    >>> data = from_arrays(torch.eye(2).repeat(20, 1), torch.tensor([0, 1]).repeat(20))
-    >>> options = default_options("vector", method="top-down", max_epochs=1)
-    >>> result = tune(data, options, grid=[0.5, 1.0])
-    >>> sorted(trial.values["alpha"] for trial in result.trials)
-    [0.5, 1.0]
+    ``out`` gets ``trials.csv``, ``best.json`` and ``curve.png``; trials are kept in ``storage``, else in its
+    ``study.db``. Several processes may share one, each with ``resume`` and one device. A trial without a sign of life
+    for two heartbeats (seconds) is done again. If the data, the search or the folder is unfit, an ``InputError`` is
+    raised and nothing has been written.
     """
     say = on_event or (lambda message: None)
     if trials is not None and not 0 <= trials <= 1_000_000:
@@ -174,7 +143,6 @@ def tune(
         with quiet():
             study = open_study(
                 storage,
-                search=ranges,
                 seed=options.seed,
                 prune=prune,
                 spared=options.max_epochs // 4,  # while the learning rate rises, nothing is settled
@@ -202,7 +170,7 @@ def _one_device(hardware: Hardware) -> Hardware:
     if hardware.num_nodes > 1 or hardware.devices not in ("auto", 1, "1"):
         raise InputError(
             f"a trial is trained on one device; got devices {hardware.devices}, nodes {hardware.num_nodes}. Start the "
-            "command once for each device, on one storage and with {argument('resume')}."
+            f"command once for each device, on one storage and with {argument('resume')}."
         )
     return replace(hardware, devices=1, strategy="auto")
 
@@ -247,7 +215,7 @@ class _Trials:
             def objective(trial: optuna.Trial) -> float:
                 begun.append(trial.number)
                 if not self.search[0].values:  # a grid's value is settled by now
-                    study.sampler = sampler_of(self.search, self.options.seed, tried(study, trial.number))
+                    study.sampler = sampler_of(self.options.seed, tried(study, trial.number))
                 return self._trial(trial, Path(scratch))
 
             try:
@@ -257,7 +225,7 @@ class _Trials:
                     left = remaining(study, self.search, heartbeat=heartbeat)
                     if left == 0 or (left is None and trials is None and len(begun) >= _TRIALS):
                         return False
-                    study.sampler = sampler_of(self.search, self.options.seed, tried(study))
+                    study.sampler = sampler_of(self.options.seed, tried(study))
                     queue_next(study, self.search, self.options.seed)
                     study.optimize(objective, n_trials=1)
             except KeyboardInterrupt:
@@ -273,8 +241,11 @@ class _Trials:
         watch: list[ReportObjective] = []
 
         def callbacks(trained: TrainedClassifier) -> list[ReportObjective]:
-            held_out = held_out_samples(self.objective, trained, self.data, self.clean)
-            watch.append(ReportObjective(trial, held_out, self.objective.name))
+            if self.clean is None:
+                held_out = self.data.subset(trained.splits["validation"])
+            else:
+                held_out = self.clean.subset(trained.splits["clean_validation"])
+            watch.append(ReportObjective(trial, self.objective, held_out))
             return watch
 
         shutil.rmtree(scratch / "main", ignore_errors=True)  # the stages before it are every trial's
@@ -291,22 +262,15 @@ class _Trials:
         if trained.interrupted:
             raise KeyboardInterrupt
         reporter = watch[0]
-        found = reporter.held_out.score(
-            trained.network, trained.noise_matrix, device=evaluation_device(self.hardware)
-        )
+        device = evaluation_device(self.hardware)
+        found = reporter.measure(trained.network, trained.noise_matrix, device)
         value, spread = found.of(self.objective.name)
         epochs = trained.stages[-1].epochs
-        finite = {k: v if math.isfinite(v) else None for k, v in (("objective", value), ("loss", found.loss))}
+        measured = {"objective": value, "standard_error": spread, "error": found.error, "loss": found.loss}
+        finite = {name: number if math.isfinite(number) else None for name, number in measured.items()}
+        seconds = round(time.monotonic() - began, 3)
         trial.set_user_attr(
-            "measured",
-            {
-                **finite,
-                "standard_error": spread if math.isfinite(spread) else None,
-                "error": found.error,
-                "samples": found.samples,
-                "epochs": epochs,
-                "seconds": round(time.monotonic() - began, 3),
-            },
+            "measured", {**finite, "samples": found.samples, "epochs": epochs, "seconds": seconds}
         )
         stopped = reporter.pruned or not math.isfinite(value)
         words = "stopped early" if stopped else f"{self.objective.name} {value:.4f} ± {spread:.4f}"

@@ -26,11 +26,6 @@ def save_report(
     best.json      the values chosen, their uncertainty, and the command that trains with them
     curve.png      objective against value, with error bars; ``curve.svg`` the same
     =============  ======================================================================================
-
-    Args:
-        folder: Where; it exists.
-        result: Of :func:`noiselayer.jobs.tuning.tune`.
-        train_arguments: The beginning of the command that trains, without the options searched.
     """
     names = [search.name for search in result.search]
     rows = [
@@ -48,14 +43,10 @@ def save_report(
 
 
 def check_kept(folder: Path) -> list[str]:
-    """Look whether a search that goes on in a folder still has its trials; what can be written again is named.
+    """A sentence for every report that was removed or emptied, in the folder of a search that goes on.
 
-    Returns:
-        A sentence for every report that was removed or emptied.
-
-    Raises:
-        InputError: If ``study.db`` has lost what a report beside it shows was there: without its trials the search
-            would begin anew and its results take the place of the old ones.
+    If ``study.db`` has lost what a report beside it shows was there, that is an error: without its trials the search
+    would begin anew and its results take the place of the old ones.
     """
     names = {file.name for file in folder.iterdir() if file.name.startswith(("trials.", "best.", "curve."))}
     database = folder / "study.db"

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import optuna
+from optuna.trial import TrialState
 
 from noiselayer.jobs.tuning.criterion import Objective
 from noiselayer.jobs.tuning.search import SearchRange, apply_values
@@ -16,20 +17,10 @@ from noiselayer.training import TrainingOptions
 
 @dataclass(frozen=True)
 class TrialRecord:
-    """One trial.
+    """One trial; measured at the epoch that was kept, on samples held out, or not at all.
 
-    Attributes:
-        number: Counted from 0 over all workers.
-        state: "complete", "pruned" (stopped early), "failed" (its worker died or was stopped; done again),
-            "running" or "waiting".
-        values: Option -> value.
-        objective: At the epoch that was kept; None if it was not measured.
-        standard_error: Its standard error.
-        error: Share of wrong predictions on the samples held out.
-        loss: Mean negative log-likelihood there, nats.
-        samples: How many there are.
-        epochs: Epochs of the main stage that were trained.
-        seconds: That the trial took.
+    Its state is "complete", "pruned" (stopped early), "failed" (its worker died or was stopped; done again),
+    "running" or "waiting".
     """
 
     number: int
@@ -46,11 +37,10 @@ class TrialRecord:
 
 def records(study: optuna.Study) -> tuple[TrialRecord, ...]:
     """The trials of a study, in order."""
-    states = {"FAIL": "failed"}
     return tuple(
         TrialRecord(
             trial.number,
-            states.get(trial.state.name, trial.state.name.lower()),
+            "failed" if trial.state == TrialState.FAIL else trial.state.name.lower(),
             dict(trial.params),
             **trial.user_attrs.get("measured", {}),
         )
@@ -60,14 +50,7 @@ def records(study: optuna.Study) -> tuple[TrialRecord, ...]:
 
 @dataclass(frozen=True)
 class Chosen:
-    """A value and how sharply the samples held out point to it.
-
-    Attributes:
-        value: Of the best trial.
-        low: The smallest value tried whose objective lies within one standard error of the best.
-        high: The largest such value.
-        all_alike: Whether every value tried does.
-    """
+    """The value of the best trial, and the range of those tried whose objective is within one standard error of it."""
 
     value: float
     low: float
@@ -77,15 +60,7 @@ class Chosen:
 
 @dataclass(frozen=True)
 class TuningResult:
-    """The outcome of :func:`noiselayer.jobs.tuning.tune`.
-
-    Attributes:
-        search: What was searched.
-        objective: What was to be small.
-        trials: All of them, those of other workers and of earlier sessions too.
-        base: The options that all trials share.
-        interrupted: Stopped by the user.
-    """
+    """The outcome of :func:`noiselayer.jobs.tuning.tune`: all trials, of other workers and earlier sessions too."""
 
     search: tuple[SearchRange, ...]
     objective: Objective
@@ -106,11 +81,7 @@ class TuningResult:
 
     @property
     def options(self) -> TrainingOptions:
-        """The options with the values chosen: what to train with.
-
-        Raises:
-            ValueError: If no trial has ended yet.
-        """
+        """The options with the values chosen: what to train with."""
         if self.best is None:
             raise ValueError("no trial has ended yet, so no value is chosen. Run some with tune(trials=...).")
         return apply_values(self.base, self.best.values)
@@ -122,11 +93,11 @@ class TuningResult:
             return {}
         limit = _number(self.best.objective) + _number(self.best.standard_error)
         near = [trial for trial in self.complete if _number(trial.objective) <= limit]
+        alike = len(near) == len(self.complete)
         found = {}
-        for name in (search.name for search in self.search):
-            values = [trial.values[name] for trial in near]
-            alike = len(near) == len(self.complete)
-            found[name] = Chosen(self.best.values[name], min(values), max(values), alike)
+        for search in self.search:
+            values = [trial.values[search.name] for trial in near]
+            found[search.name] = Chosen(near[0].values[search.name], min(values), max(values), alike)
         return found
 
     def counts(self) -> dict[str, int]:
@@ -158,51 +129,31 @@ class TuningResult:
         return " ".join(lines)
 
     def train_command(self, arguments: Sequence[str] = ("noiselayer", "train")) -> list[str]:
-        """The words of a command line that trains with the values chosen.
-
-        Args:
-            arguments: Its beginning, without the options that were searched.
-        """
-        best = self.best
-        values = {} if best is None else best.values
-        added = [word for s in self.search if s.name in values for word in (s.flag, repr(values[s.name]))]
-        return [*arguments, *added]
+        """The words of a command line that trains with the values chosen, after its beginning."""
+        values = {} if self.best is None else self.best.values
+        titles = {f"--{s.title}": values[s.name] for s in self.search if s.name in values}
+        return [*arguments, *(word for flag, value in titles.items() for word in (flag, repr(value)))]
 
     def to_dict(self) -> dict[str, Any]:
         """Plain types, for best.json."""
         best, chosen = self.best, self.chosen
-        return {
-            "parameters": {
-                s.title: {
-                    "searched": {"from": s.low, "to": s.high, "log": s.log, "values": list(s.values) or None},
-                    **(
-                        {
-                            "value": chosen[s.name].value,
-                            "within_one_standard_error": [chosen[s.name].low, chosen[s.name].high],
-                            "all_within_one_standard_error": chosen[s.name].all_alike,
-                        }
-                        if best
-                        else {}
-                    ),
+        parameters: dict[str, dict[str, Any]] = {}
+        for s in self.search:
+            searched = {"from": s.low, "to": s.high, "log": s.log, "values": list(s.values) or None}
+            parameters[s.title] = {"searched": searched}
+            if s.name in chosen:
+                parameters[s.title] |= {
+                    "value": chosen[s.name].value,
+                    "within_one_standard_error": [chosen[s.name].low, chosen[s.name].high],
+                    "all_within_one_standard_error": chosen[s.name].all_alike,
                 }
-                for s in self.search
-            },
-            "objective": {
-                "name": self.objective.name,
-                "words": self.objective.words,
-                "note": self.objective.note,
-                **(
-                    {
-                        "value": best.objective,
-                        "standard_error": best.standard_error,
-                        "samples": best.samples,
-                        "error": best.error,
-                        "loss": best.loss,
-                    }
-                    if best
-                    else {}
-                ),
-            },
+        objective = {key: getattr(self.objective, key) for key in ("name", "words", "note")}
+        if best:
+            objective["value"] = best.objective
+            objective |= {key: getattr(best, key) for key in ("standard_error", "samples", "error", "loss")}
+        return {
+            "parameters": parameters,
+            "objective": objective,
             "trial": best.number if best else None,
             "trials": self.counts(),
             "sentence": self.sentence(),
@@ -217,7 +168,7 @@ class TuningResult:
         return f"{value:.4f}"
 
     def _range_in_words(self) -> str:
-        chosen: Mapping[str, Chosen] = self.chosen
+        chosen = self.chosen
         if all(c.all_alike for c in chosen.values()):
             return (
                 "All values tried lie within one standard error of it: these samples do not tell them apart, and more "

@@ -63,7 +63,7 @@ def read_decisions(path: str | Path) -> list[Decision]:
     for decision in decisions:
         if (decision.sample, decision.id) in seen:
             raise InputError(
-                f"{path} decides twice about sample {decision.sample} ({_short(decision.id)}); leave one of the rows."
+                f"{path} decides twice about sample {decision.sample} ({short(decision.id)}); leave one of the rows."
             )
         seen.add((decision.sample, decision.id))
     return decisions
@@ -126,15 +126,15 @@ def _decision(row: Mapping[str, Any], where: str) -> Decision:
         raise InputError(f"{where} has too few cells.")
     sample = str(row["sample"]).strip()
     if not (sample.isascii() and sample.isdigit()):
-        raise InputError(f"{where} must name a sample by its number, counted from 0; got {_short(sample)}.")
+        raise InputError(f"{where} must name a sample by its number, counted from 0; got {short(sample)}.")
     kind = str(row["decision"]).strip()
     if kind not in KINDS:
-        raise InputError(f"{where} must be one of {', '.join(KINDS)}; got {_short(kind)}.")
+        raise InputError(f"{where} must be one of {', '.join(KINDS)}; got {short(kind)}.")
     decision = Decision(int(sample), str(row["id"]), str(row["given_label"]), kind, str(row["new_label"]))
     if kind in WITHOUT_LABEL:
         if decision.new_label:
             raise InputError(
-                f"{where} is {kind!r}, so its new_label must be empty; got {_short(decision.new_label)}."
+                f"{where} is {kind!r}, so its new_label must be empty; got {short(decision.new_label)}."
             )
         return decision
     if not decision.new_label:
@@ -142,12 +142,13 @@ def _decision(row: Mapping[str, Any], where: str) -> Decision:
     if kind == "reject" and decision.changes:
         raise InputError(
             f"{where} rejects the suggestion, so its new_label must be its given_label, "
-            f"{_short(decision.given_label)}; got {_short(decision.new_label)}."
+            f"{short(decision.given_label)}; got {short(decision.new_label)}."
         )
     return decision
 
 
-def _short(text: str) -> str:
+def short(text: str) -> str:
+    """A name or a label as messages quote it."""
     return repr(text if len(text) <= 60 else text[:59] + "…")
 
 
