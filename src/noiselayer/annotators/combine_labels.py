@@ -14,6 +14,8 @@ from noiselayer.annotators.estimates import AnnotatorEstimate, CombinedLabels
 from noiselayer.annotators.model_evidence import Evidence
 from noiselayer.annotators.skill_intervals import precision_of
 from noiselayer.annotators.votes import Votes, votes_of
+from noiselayer.arrays.class_labels import MISSING, class_numbers
+from noiselayer.arrays.tensors import as_tensor, in_kind
 from noiselayer.estimation.uncertainty import wilson
 from noiselayer.estimation.validate import check_probs
 from noiselayer.losses.annotator_rows import check_stack
@@ -28,8 +30,8 @@ def combine_labels(
     *,
     probs: Any = None,
     true_labels: Any = None,
-    noise_matrices: Tensor | None = None,
-    class_prior: Tensor | None = None,
+    noise_matrices: Any = None,
+    class_prior: Any = None,
     calibrate: bool | None = None,
     num_classes: int | None = None,
     num_annotators: int | None = None,
@@ -48,14 +50,17 @@ def combine_labels(
     Annotators are taken to err independently of each other given the class. Where two agree in errors more than
     that, a warning says so: their common errors then pass for the truth.
 
+    Array-likes of any kind are taken by position: lists, NumPy, pandas, polars, torch.
+
     Args:
-        labels: Shape (N, S), a column per annotator, -1 where it gave none. Or shape (M,), one label after
-            another, with ``annotators``.
+        labels: Shape (N, S), a column per annotator, -1, None or NaN where it gave none. Or shape (M,), one label
+            after another, with ``annotators``. Class numbers, or names where ``class_names`` says their order.
         annotators: Shape (M,), which annotator gave each label, integers from 0.
         samples: Shape (M,), of which sample; one label per sample if None.
         probs: Shape (N, K), out-of-sample probabilities of a model: fitted to none of the labels that its
             samples carry, or cross-fitted.
-        true_labels: Shape (N,), the true class of samples that have been checked, -1 for others.
+        true_labels: Shape (N,), the true class of samples that have been checked; -1, None or NaN for
+            others.
         noise_matrices: Shape (S, K, K), ``[s, j, i] = p(annotator s says j | true = i)``, columns sum to 1, if
             they are known. Estimated if None.
         class_prior: Shape (K,), with ``noise_matrices``; uniform if None. Not used where ``probs`` are given.
@@ -65,11 +70,12 @@ def combine_labels(
         num_classes: K; if None that of ``probs``, of ``class_names``, or the largest label and one.
         num_annotators: S; if None the number of columns, of ``annotator_names``, or the largest number and one.
         annotator_names: For tables and messages.
-        class_names: For tables and messages.
+        class_names: In the order of the classes, for names among the labels, tables and messages.
         confidence: Of the intervals.
 
     Returns:
-        Posterior and labels of every sample, and the annotators' matrices with errors.
+        Posterior and labels of every sample, and the annotators' matrices with errors: NumPy arrays, or tensors
+        if one was given.
 
     Raises:
         TypeError: If labels, annotators or samples are not integers.
@@ -89,7 +95,16 @@ def combine_labels(
     """
     if not 0 < confidence < 1:
         raise ValueError(f"confidence must lie between 0 and 1, as in 0.95; got {confidence}.")
-    probs = None if probs is None else torch.as_tensor(probs)
+    given = (labels, annotators, samples, probs, true_labels, noise_matrices, class_prior)
+    labels = class_numbers(labels, "labels", class_names, missing=True).cpu()
+    probs, noise_matrices, class_prior = (
+        None if values is None else as_tensor(values, name)
+        for values, name in (
+            (probs, "probs"),
+            (noise_matrices, "noise_matrices"),
+            (class_prior, "class_prior"),
+        )
+    )
     if num_classes is None:
         known = noise_matrices.shape[-1] if noise_matrices is not None else None
         width = probs.shape[-1] if probs is not None else None
@@ -98,7 +113,9 @@ def combine_labels(
         num_annotators = len(annotator_names)
     if num_annotators is None and noise_matrices is not None:
         num_annotators = len(noise_matrices)
-    checked = None if true_labels is None else torch.as_tensor(true_labels)
+    checked = (
+        None if true_labels is None else class_numbers(true_labels, "true_labels", class_names, missing=True)
+    )
     N = len(probs) if probs is not None else (len(checked) if checked is not None else None)
     votes = votes_of(
         labels, annotators, samples, num_classes=num_classes, num_annotators=num_annotators, num_samples=N
@@ -111,7 +128,7 @@ def combine_labels(
         check_probs(probs, votes.num_classes, name="probs")
         evidence = Evidence.of(probs)
     if noise_matrices is not None:
-        return _with_known(votes, noise_matrices, evidence, class_prior, truth, torch.as_tensor(labels))
+        return in_kind(_with_known(votes, noise_matrices, evidence, class_prior, truth, labels), *given)
     if class_prior is not None:
         raise ValueError("class_prior goes with noise_matrices; where these are estimated, so is the prior.")
     per_sample = len(votes) / max(1, int((votes.tally().sum(dim=1) > 0).sum()))
@@ -122,15 +139,14 @@ def combine_labels(
         )
     if calibrate is None:
         calibrate = per_sample >= _LABELS_TO_CALIBRATE
-    like = torch.as_tensor(labels)
     answer = maximise(votes, evidence=evidence, calibrate=calibrate, true_labels=truth)
     names = None if annotator_names is None else tuple(annotator_names)
     notes = _notes(votes, answer, names)
     estimate = _estimate(
         votes, answer, truth, confidence, names, None if class_names is None else tuple(class_names), notes
     )
-    label_errors, by_annotator = _wrong(votes, answer.posterior, like)
-    return CombinedLabels(
+    label_errors, by_annotator = _wrong(votes, answer.posterior, labels)
+    combined = CombinedLabels(
         labels=_hard(votes, answer.posterior, evidence, truth),
         posterior=answer.posterior.float(),
         label_errors=label_errors,
@@ -139,6 +155,7 @@ def combine_labels(
         temperature=None if answer.evidence is None else 1 / answer.evidence.sharpness,
         warnings=notes,
     )
+    return in_kind(combined, *given)
 
 
 def estimate_annotator_matrices(
@@ -180,7 +197,7 @@ def _with_known(
     evidence: Evidence | None,
     class_prior: Tensor | None,
     truth: Tensor | None,
-    like: Tensor,
+    labels: Tensor,
 ) -> CombinedLabels:
     check_stack(noise_matrices, num_classes=votes.num_classes, name="noise_matrices")
     if len(noise_matrices) != votes.num_annotators:
@@ -188,12 +205,12 @@ def _with_known(
             f"noise_matrices holds {len(noise_matrices)} matrices, but there are {votes.num_annotators} annotators."
         )
     K = votes.num_classes
-    prior = torch.full((K,), 1 / K) if class_prior is None else torch.as_tensor(class_prior)
+    prior = torch.full((K,), 1 / K) if class_prior is None else class_prior
     if tuple(prior.shape) != (K,) or bool((prior < 0).any()) or abs(float(prior.sum()) - 1) > 1e-3:
         raise ValueError(f"class_prior must be {K} shares that sum to 1, one per class.")
     log_prior = prior.double().log() if evidence is None else evidence.log_prior()
     posterior = posterior_of(votes, noise_matrices.detach().cpu(), log_prior, truth)
-    label_errors, by_annotator = _wrong(votes, posterior, like)
+    label_errors, by_annotator = _wrong(votes, posterior, labels)
     return CombinedLabels(
         labels=_hard(votes, posterior, evidence, truth),
         posterior=posterior.float(),
@@ -204,16 +221,14 @@ def _with_known(
     )
 
 
-def _wrong(votes: Votes, posterior: Tensor, like: Tensor) -> tuple[Tensor, Tensor]:
+def _wrong(votes: Votes, posterior: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
     """Which labels are wrong, in the shape in which they came, and how many of each annotator."""
     error = 1 - posterior[votes.samples, votes.labels]
     by_annotator = torch.zeros(votes.num_annotators, dtype=torch.float64).index_add_(
         0, votes.annotators, error
     )
-    shaped = error.float()
-    if like.ndim == 2:
-        shaped = torch.full(like.shape, torch.nan)
-        shaped[votes.samples, votes.annotators] = error.float()
+    shaped = torch.full(labels.shape, torch.nan)
+    shaped[labels != MISSING] = error.float()
     return shaped, by_annotator
 
 
@@ -282,8 +297,6 @@ def _notes(votes: Votes, answer: Answer, names: tuple[str, ...] | None) -> tuple
 
 
 def _check_truth(true_labels: Tensor, votes: Votes) -> Tensor:
-    if true_labels.is_floating_point() or true_labels.dtype == torch.bool:
-        raise TypeError(f"true_labels must be integers, -1 where unknown; got {true_labels.dtype}.")
     if tuple(true_labels.shape) != (votes.num_samples,):
         raise ValueError(
             f"true_labels must have shape ({votes.num_samples},), one per sample and -1 where unknown; got "
@@ -295,7 +308,7 @@ def _check_truth(true_labels: Tensor, votes: Votes) -> Tensor:
             f"true_labels must lie in 0..{votes.num_classes - 1}, or be -1 where unknown; got "
             f"{low if low < -1 else high}."
         )
-    return true_labels.long().cpu()
+    return true_labels.cpu()
 
 
 def _check_names(names: Sequence[str] | None, number: int, what: str, one: str) -> None:

@@ -11,6 +11,8 @@ from torch import Tensor
 
 from noiselayer.annotators.combine_labels import combine_labels
 from noiselayer.annotators.estimates import CombinedLabels
+from noiselayer.arrays.class_labels import class_numbers
+from noiselayer.arrays.tensors import as_tensor, in_kind
 from noiselayer.audit import AuditResult, audit_labels
 from noiselayer.audit.candidates import candidates_of
 from noiselayer.audit.noise_model import NoiseModel
@@ -21,7 +23,7 @@ def audit_annotators(
     probs: Any,
     annotators: Any,
     *,
-    noise_matrix: Tensor | None = None,
+    noise_matrix: Any = None,
     probs_predict: Literal["given", "true"] | None = None,
     verified: Any = None,
     annotator_names: Sequence[str] | None = None,
@@ -34,8 +36,10 @@ def audit_annotators(
     true classes: how sharp they are, and how much of the noise they repeat. With that as evidence every annotator gets
     a matrix of its own, drawn to what is common, and every label is judged by its annotator's.
 
+    Array-likes of any kind are taken by position: lists, NumPy, pandas, polars, torch.
+
     Args:
-        labels: Shape (N,), integers 0..K-1, one label per sample.
+        labels: Shape (N,), one label per sample: integers 0..K-1, or names where ``class_names`` says their order.
         probs: Shape (N, K), out-of-sample probabilities, as for :func:`noiselayer.audit_labels`.
         annotators: Shape (N,), integers from 0, who gave each label.
         noise_matrix: Shape (K, K), columns = true classes, of all annotators together, if it is known better than
@@ -44,13 +48,13 @@ def audit_annotators(
         verified: Shape (N,), bool: labels that are known to be right. They tell nothing of their annotator: who
             verified them chose them.
         annotator_names: For tables and messages.
-        class_names: For tables and messages.
+        class_names: In the order of the classes, for names among the labels, tables and messages.
         confidence: Of the intervals.
 
     Returns:
         ``label_errors``, the probability that each label is wrong, ``labels``, what they should be,
         ``wrong_by_annotator``, how many of each annotator's are expected to be wrong, verified ones not counted, and
-        ``annotators``, their matrices.
+        ``annotators``, their matrices. NumPy arrays, or tensors if one was given.
 
     Raises:
         TypeError: If numbers are not integers or probabilities no floating-point numbers.
@@ -67,38 +71,42 @@ def audit_annotators(
     >>> (found.annotators.accuracy - torch.tensor([1.0, 0.6])).abs().max() < 0.05
     tensor(True)
     """
+    arrays = (labels, probs, annotators, noise_matrix, verified)
+    given, p = class_numbers(labels, "labels", class_names).cpu(), as_tensor(probs, "probs")
     audit = audit_labels(
-        labels,
-        probs,
+        given,
+        p,
         noise_matrix,
         probs_predict=probs_predict,
         verified=verified,
         class_names=class_names,
         check_model=False,
     )
-    given, who = torch.as_tensor(labels).long().cpu(), torch.as_tensor(annotators)
-    if tuple(who.shape) != tuple(given.shape):
+    numbers = as_tensor(annotators, "annotators").cpu()
+    if tuple(numbers.shape) != tuple(given.shape):
         raise ValueError(
-            f"annotators must have shape ({len(given)},), one per label; got {tuple(who.shape)}."
+            f"annotators must have shape ({len(given)},), one per label; got {tuple(numbers.shape)}."
         )
-    right = torch.zeros(len(given), dtype=torch.bool) if verified is None else torch.as_tensor(verified).cpu()
-    told = (~right).nonzero().flatten()
+    if verified is None:
+        unverified = torch.arange(len(given))
+    else:
+        unverified = (~as_tensor(verified, "verified").cpu()).nonzero().flatten()
     found = combine_labels(
-        given[told],
-        who[told],
-        probs=_evidence(audit, given, torch.as_tensor(probs))[told],
+        given[unverified],
+        numbers[unverified],
+        probs=_evidence(audit, given, p)[unverified],
         calibrate=False,
-        num_annotators=int(who.max()) + 1 if annotator_names is None else None,
+        num_annotators=int(numbers.max()) + 1 if annotator_names is None else None,
         annotator_names=annotator_names,
         class_names=class_names,
         confidence=confidence,
     )
     K = audit.noise_matrix.shape[0]
     posterior = torch.nn.functional.one_hot(given, K).float()
-    posterior[told] = found.posterior
+    posterior[unverified] = found.posterior
     suggested, errors = given.clone(), torch.zeros(len(given))
-    suggested[told], errors[told] = found.labels, found.label_errors
-    return replace(
+    suggested[unverified], errors[unverified] = found.labels, found.label_errors
+    judged = replace(
         found,
         labels=suggested,
         posterior=posterior,
@@ -106,6 +114,7 @@ def audit_annotators(
         temperature=audit.temperature,
         warnings=(*audit.warnings, *found.warnings),
     )
+    return in_kind(judged, *arrays)
 
 
 def _evidence(audit: AuditResult, labels: Tensor, probs: Tensor) -> Tensor:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-import torch
 from torch import Tensor
+
+from noiselayer.arrays.tensors import as_tensor, in_kind
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -90,7 +91,7 @@ class AnnotatorEstimate:
         """
         if not 0 <= annotator < self.num_annotators:
             raise IndexError(f"annotator must lie in 0..{self.num_annotators - 1}; got {annotator}.")
-        joint = (self.noise_matrices[annotator] * self.class_prior).clone().fill_diagonal_(0)
+        joint = as_tensor(self.noise_matrices[annotator] * self.class_prior).clone().fill_diagonal_(0)
         low, high = (end[annotator] for end in self.interval)
         found = []
         for flat in joint.flatten().argsort(descending=True)[:top].tolist():
@@ -105,7 +106,7 @@ class AnnotatorEstimate:
         import pandas as pd
 
         rows = []
-        for s in self.accuracy.argsort(stable=True).tolist():
+        for s in as_tensor(self.accuracy).argsort(stable=True).tolist():
             worst = self.confusions(s, 1)
             rows.append(
                 {
@@ -129,7 +130,7 @@ class AnnotatorEstimate:
             most: Of so many annotators at most.
         """
         lines = []
-        for s in self.accuracy.argsort(stable=True)[:most].tolist():
+        for s in as_tensor(self.accuracy).argsort(stable=True)[:most].tolist():
             low, high = (float(end[s]) for end in self.accuracy_interval)
             text = (
                 f"{self.annotator_name(s)}: {float(self.accuracy[s]):.1%} right ({low:.1%} to {high:.1%}), "
@@ -176,9 +177,10 @@ class CombinedLabels:
     @property
     def confidence(self) -> Tensor:
         """Shape (N,), the probability that each of ``labels`` is right."""
-        return torch.as_tensor(self.posterior.amax(dim=1))
+        return in_kind(as_tensor(self.posterior).amax(dim=1), self.posterior)
 
     @property
     def expected_wrong(self) -> float:
         """How many of ``labels`` are expected to be wrong all the same; samples without one do not count."""
-        return float((1 - self.confidence.double())[self.labels >= 0].sum())
+        sure = as_tensor(self.confidence).double()
+        return float((1 - sure)[as_tensor(self.labels) >= 0].sum())

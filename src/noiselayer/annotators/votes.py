@@ -8,6 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from noiselayer.arrays.class_labels import MISSING, class_numbers
+from noiselayer.arrays.tensors import as_tensor
+
 
 @dataclass(frozen=True, eq=False)
 class Votes:
@@ -61,8 +64,8 @@ def votes_of(
     """Votes from a table of labels, or from a list of them.
 
     Args:
-        labels: Shape (N, S), a column per annotator, -1 where an annotator has not labelled a sample. Or shape (M,),
-            one label after another, with ``annotators``.
+        labels: Shape (N, S), a column per annotator. Or shape (M,), one label after another, with ``annotators``.
+            -1, None or NaN where there is none.
         annotators: Shape (M,), which annotator gave each label, integers from 0.
         samples: Shape (M,), of which sample, integers from 0; the m-th label is of the m-th sample if None.
         num_classes: K; the largest label and one if None.
@@ -77,14 +80,14 @@ def votes_of(
     >>> votes.samples, votes.annotators, votes.labels
     (tensor([0, 0, 1]), tensor([0, 1, 1]), tensor([0, 1, 1]))
     """
-    labels = _integers(labels, "labels")
+    labels = class_numbers(labels, "labels", missing=True).cpu()
+    given = labels != MISSING
     if labels.ndim == 2:
         if annotators is not None or samples is not None:
             raise ValueError(
                 "labels of shape (N, S) has a column per annotator already; leave annotators and samples out, or give "
                 "labels of shape (M,)."
             )
-        given = labels != -1
         N, S = labels.shape
         if num_samples not in (None, N) or num_annotators not in (None, S):
             raise ValueError(
@@ -99,17 +102,18 @@ def votes_of(
                 "labels of shape (M,) needs annotators of shape (M,), who gave each; for one annotator of all of them "
                 "torch.zeros_like(labels)."
             )
-        label, annotator = labels, _integers(annotators, "annotators")
-        sample = torch.arange(len(label)) if samples is None else _integers(samples, "samples")
+        annotator = _integers(annotators, "annotators")
+        sample = torch.arange(len(labels)) if samples is None else _integers(samples, "samples")
         for name, numbers in (("annotators", annotator), ("samples", sample)):
-            if numbers.shape != label.shape:
+            if numbers.shape != labels.shape:
                 raise ValueError(
-                    f"{name} must have shape ({len(label)},), one per label; got {tuple(numbers.shape)}."
+                    f"{name} must have shape ({len(labels)},), one per label; got {tuple(numbers.shape)}."
                 )
         num_samples, num_annotators = (
             _size(sample, num_samples, "samples"),
             _size(annotator, num_annotators, "annotators"),
         )
+        sample, annotator, label = sample[given], annotator[given], labels[given]
     else:
         raise ValueError(
             f"labels must have shape (N, S), a column per annotator, or (M,) with annotators; got "
@@ -124,11 +128,9 @@ def votes_of(
 
 
 def _integers(values: Any, name: str) -> Tensor:
-    tensor = torch.as_tensor(values)
+    tensor = as_tensor(values, name)
     if tensor.is_floating_point() or tensor.is_complex() or tensor.dtype == torch.bool:
-        raise TypeError(
-            f"{name} must be integers; got {tensor.dtype}. -1 stands for a label that is missing."
-        )
+        raise TypeError(f"{name} must be integers from 0; got {tensor.dtype}.")
     return tensor.long().cpu()
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import fields, is_dataclass, replace
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import numpy as np
 import torch
 from torch import Tensor
 
+T = TypeVar("T")
 
 def as_tensor(values: Any, name: str = "values") -> Tensor:
     """A tensor of any array, without a copy where the types allow it; nothing is written to it.
@@ -47,7 +48,7 @@ def as_tensor(values: Any, name: str = "values") -> Tensor:
             ) from error
 
 
-def in_kind(result: Any, *given: Any) -> Any:
+def in_kind(result: T, *given: Any) -> T:
     """``result`` as it is if a tensor was given, else NumPy arrays in the place of its tensors.
 
     Args:
@@ -62,12 +63,12 @@ def in_kind(result: Any, *given: Any) -> Any:
     if any(isinstance(value, Tensor) for value in given):
         return result
     if isinstance(result, Tensor):
-        return result.cpu().numpy()
+        return cast(T, result.cpu().numpy())
     if isinstance(result, tuple):
-        return tuple(in_kind(part, *given) for part in result)
+        return cast(T, tuple(in_kind(part, *given) for part in result))
     if is_dataclass(result) and not isinstance(result, type):
         parts = {field.name: in_kind(getattr(result, field.name), *given) for field in fields(result)}
-        return replace(result, **parts)
+        return cast(T, replace(result, **parts))
     return result
 
 

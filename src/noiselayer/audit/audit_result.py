@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from noiselayer.arrays.tensors import as_tensor, in_kind
 from noiselayer.audit.intervals import WrongLabels
 from noiselayer.checks import Finding
 
@@ -23,7 +25,8 @@ if TYPE_CHECKING:
 class AuditResult:
     """Which labels are wrong, what they should be, and how many there are.
 
-    Rows are all N samples in their order or, where only the top ones were asked for, those, by rank.
+    Tensors, or NumPy arrays if no argument of :func:`noiselayer.audit_labels` was a tensor. Rows are all N samples
+    in their order or, where only the top ones were asked for, those, by rank.
 
     Attributes:
         samples: Shape (M,), the positions of the rows' samples, from 0.
@@ -94,6 +97,8 @@ class AuditResult:
     def to_frame(self, ids: Sequence[Any] | None = None) -> pd.DataFrame:
         """A pandas table, a row per sample, the label most likely wrong first.
 
+        Labels by name where there are ``class_names``; "given_class" and "suggested_class" are then their numbers.
+
         Args:
             ids: Names of all N samples, for a column "id"; their positions if None.
 
@@ -104,17 +109,20 @@ class AuditResult:
 
         if ids is not None and len(ids) != self.num_samples:
             raise ValueError(f"ids must be one per sample, {self.num_samples}; got {len(ids)}.")
-        order = self.rank.argsort()
-        at = self.samples[order]
+        order = np.asarray(self.rank).argsort()
+        names = None if self.class_names is None else np.array(self.class_names, dtype=object)
+        columns = ("samples", "labels", "suggested_label", "error_probability", "is_error", "rank")
+        at, given, suggested, errors, verdicts, rank = (np.asarray(getattr(self, c))[order] for c in columns)
         frame: pd.DataFrame = pd.DataFrame(
             {
-                "sample": at.numpy(),
+                "sample": at,
                 "id": [str(k if ids is None else ids[k]) for k in at.tolist()],
-                "given_label": self.labels[order].numpy(),
-                "suggested_label": self.suggested_label[order].numpy(),
-                "error_probability": self.error_probability[order].numpy(),
-                "is_error": self.is_error[order].numpy(),
-                "rank": self.rank[order].numpy(),
+                "given_label": given if names is None else names[given],
+                "suggested_label": suggested if names is None else names[suggested],
+                "error_probability": errors,
+                "is_error": verdicts,
+                "rank": rank,
+                **({} if names is None else {"given_class": given, "suggested_class": suggested}),
             }
         )
         return frame
@@ -139,7 +147,9 @@ class AuditResult:
         self._need_all("corrected_labels")
         if not 0 <= threshold <= 1:
             raise ValueError(f"threshold is an error probability, from 0 to 1; got {threshold}.")
-        return torch.where(self.error_probability > threshold, self.suggested_label, self.labels)
+        wrong = as_tensor(self.error_probability) > threshold
+        corrected = torch.where(wrong, as_tensor(self.suggested_label), as_tensor(self.labels))
+        return in_kind(corrected, self.labels)
 
     def sample_weights(self) -> Tensor:
         """The probability that each label is right, shape (N,): a weight for training.
@@ -153,17 +163,17 @@ class AuditResult:
     def summary(self) -> str:
         """The result in words."""
         w, names = self.wrong, self.class_names
-        N = float(w.labels.sum())
+        labels, expected = as_tensor(w.labels), as_tensor(w.expected)
+        N = float(labels.sum())
         lines = [
             f"{w.total:,.0f} of {N:,.0f} labels are expected to be wrong ({w.total / max(N, 1):.1%}; 95 % "
             f"interval {w.total_low:,.0f} to {w.total_high:,.0f}); {self.flagged:,} are called wrong, with an "
             f"error probability above {self.threshold:.2f}."
         ]
-        worst = (w.expected / w.labels.clamp_min(1)).argsort(descending=True)[:3].tolist()
-        told = ", ".join(
-            f"{names[k] if names else k} {float(w.expected[k] / w.labels[k].clamp_min(1)):.1%}" for k in worst
-        )
-        lines.append(f"Largest shares of wrong labels: {told}.")
+        shares = expected / labels.clamp_min(1)
+        worst = shares.argsort(descending=True)[:3].tolist()
+        shown = ", ".join(f"{names[k] if names else k} {float(shares[k]):.1%}" for k in worst)
+        lines.append(f"Largest shares of wrong labels: {shown}.")
         return "\n".join(lines)
 
     def _need_all(self, what: str) -> None:

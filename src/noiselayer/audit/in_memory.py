@@ -9,7 +9,8 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from noiselayer.arrays.tensors import as_tensor
+from noiselayer.arrays.class_labels import MULTI_LABEL, class_numbers
+from noiselayer.arrays.tensors import as_tensor, in_kind
 from noiselayer.audit.audit_result import AuditResult
 from noiselayer.audit.candidates import candidates_of
 from noiselayer.audit.checked_batches import batches_of_arrays
@@ -21,10 +22,10 @@ from noiselayer.noise.posterior import bayes
 def audit_labels(
     labels: Any,
     probs: Any,
-    noise_matrix: Tensor | None = None,
+    noise_matrix: Any = None,
     *,
     probs_predict: Literal["given", "true"] | None = None,
-    standard_error: Tensor | None = None,
+    standard_error: Any = None,
     calibrate: bool = True,
     verified: Any = None,
     threshold: float | None = None,
@@ -46,9 +47,12 @@ def audit_labels(
     **The probabilities must be out of sample**: of a model that has not seen these labels, or cross-fitted. A
     network that has memorised its labels finds no errors in them.
 
+    Array-likes of any kind are taken by position: lists, NumPy, pandas, polars, torch.
+
     Args:
-        labels: Shape (N,), integers 0..K-1, the labels that the samples carry.
-        probs: Shape (N, K), rows sum to 1: a tensor, or an array.
+        labels: Shape (N,), the labels that the samples carry: integers 0..K-1, or names where ``class_names`` says
+            their order.
+        probs: Shape (N, K), rows sum to 1.
         noise_matrix: Shape (K, K), ``noise_matrix[j, i] = p(noisy = j | true = i)``, columns sum to 1.
             Estimated from labels and probabilities if None.
         probs_predict: Which label the probabilities are of; required. "given": the model was trained on these noisy
@@ -61,12 +65,14 @@ def audit_labels(
         verified: Shape (N,), bool: labels that are known to be right.
         threshold: A label is called wrong above this error probability; if None, the one with the highest
             expected F1 score, see :func:`noiselayer.audit.best_threshold`.
-        class_names: For messages and files.
+        class_names: The K classes in the order of the columns of ``probs``, for names among the labels, messages,
+            tables and files.
         top: Keep the rows of so many labels, those most likely wrong; all if None.
         check_model: Run :func:`noiselayer.check_noise_model`.
 
     Returns:
-        The result; it says which of both was assumed of ``probs``.
+        The result; it says which of both was assumed of ``probs``. It holds NumPy arrays, or tensors if one was
+        given.
 
     Raises:
         TypeError: If labels are not integers or probabilities not floating-point.
@@ -86,24 +92,31 @@ def audit_labels(
     >>> bool((audit.corrected_labels() == truth).float().mean() > 0.98)
     True
     """
-    if not hasattr(probs, "shape"):
-        probs = as_tensor(probs)
-    if not hasattr(labels, "shape"):
-        labels = as_tensor(labels)
+    given = (labels, probs, noise_matrix, standard_error, verified)
+    labels, probs = class_numbers(labels, "labels", class_names), as_tensor(probs, "probs")
+    noise_matrix, standard_error, verified = (
+        None if values is None else as_tensor(values, name)
+        for values, name in (
+            (noise_matrix, "noise_matrix"),
+            (standard_error, "standard_error"),
+            (verified, "verified"),
+        )
+    )
     if len(probs.shape) != 2 or probs.shape[1] < 2:
         raise ValueError(
             f"probs must have shape (N, K) with K >= 2, a row per sample; got {tuple(probs.shape)}."
         )
     N, K = probs.shape
     if tuple(labels.shape) != (N,):
-        raise ValueError(f"labels must have shape ({N},), one per row of probs; got {tuple(labels.shape)}.")
-    if verified is not None:
-        verified = as_tensor(verified)
-        if verified.dtype != torch.bool or tuple(verified.shape) != (N,):
-            raise ValueError(
-                f"verified must be a mask, bool of shape ({N},), true where a label is known to be right; got "
-                f"{verified.dtype} of shape {tuple(verified.shape)}."
-            )
+        several = "" if labels.ndim < 2 else f" Several classes per sample are for {MULTI_LABEL}."
+        raise ValueError(
+            f"labels must have shape ({N},), one per row of probs; got {tuple(labels.shape)}.{several}"
+        )
+    if verified is not None and (verified.dtype != torch.bool or tuple(verified.shape) != (N,)):
+        raise ValueError(
+            f"verified must be a mask, bool of shape ({N},), true where a label is known to be right; got "
+            f"{verified.dtype} of shape {tuple(verified.shape)}."
+        )
     if class_names is not None and len(class_names) != K:
         raise ValueError(f"class_names must be {K}, one per column of probs; got {len(class_names)}.")
     options = Options(
@@ -120,11 +133,13 @@ def audit_labels(
         batches_of_arrays(labels, probs, verified), options, num_classes=int(K), num_samples=int(N)
     )
 
-    def posterior() -> Tensor:
-        assert result._judging is not None
-        return _posterior(result._judging, as_tensor(labels), as_tensor(probs), verified)
+    judging = result._judging
+    assert judging is not None
 
-    return replace(result, _posterior=posterior)
+    def posterior() -> Tensor:
+        return in_kind(_posterior(judging, labels, probs, verified), *given)
+
+    return in_kind(replace(result, _posterior=posterior, _judging=None), *given)
 
 
 def _posterior(model: NoiseModel, labels: Tensor, probs: Tensor, verified: Tensor | None) -> Tensor:

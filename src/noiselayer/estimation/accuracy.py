@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -135,7 +135,7 @@ def accuracy_from_noisy_labels(
         joint[0],
         joint[0].sum(dim=0),
     )
-    return cast("CleanAccuracy", in_kind(result, predictions, noisy_labels, noise_matrix))
+    return in_kind(result, predictions, noisy_labels, noise_matrix)
 
 
 def _check_possible(

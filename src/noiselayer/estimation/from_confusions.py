@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -137,7 +137,7 @@ def estimate_noise_matrix(
         confidence=confidence,
         generator=generator,
     )
-    return cast("NoiseEstimate", in_kind(estimate, *given))
+    return in_kind(estimate, *given)
 
 
 def estimate_from_predictions(
@@ -246,7 +246,7 @@ def estimate_from_predictions(
         confidence=confidence,
         generator=generator,
     )
-    return cast("NoiseEstimate", in_kind(estimate, *given))
+    return in_kind(estimate, *given)
 
 
 def _counts(probs: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -167,7 +167,7 @@ def combine_estimates(first: NoiseEstimate, second: NoiseEstimate) -> NoiseEstim
         condition_number=first.condition_number,
         warnings=first.warnings + second.warnings,
     )
-    return cast("NoiseEstimate", in_kind(result, *given))
+    return in_kind(result, *given)
 
 
 def _parts(estimate: NoiseEstimate, name: str, reference: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any, cast
+from typing import Any
 
 import torch
 
@@ -105,7 +105,7 @@ def estimate_from_pairs(
         confidence=confidence,
         warnings=warnings,
     )
-    return cast("NoiseEstimate", in_kind(result, true_labels, noisy_labels))
+    return in_kind(result, true_labels, noisy_labels)
 
 
 def gold_loss_correction(
@@ -166,4 +166,4 @@ def gold_loss_correction(
         interval=(like(low, reference), like(high, reference)),
         confidence=confidence,
     )
-    return cast("NoiseEstimate", in_kind(result, clean_labels, noisy_label_probs))
+    return in_kind(result, clean_labels, noisy_label_probs)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from noiselayer.data.labels import check_class_names
 from noiselayer.errors import InputError
 
@@ -44,7 +46,7 @@ def corrected_labels(
         )
     if above is not None and not 0 <= above <= 1:
         raise InputError(f"above must be a probability, from 0 to 1; got {above}.")
-    wrong = result.is_error if above is None else result.error_probability > above
-    classes = result.labels.where(~wrong, result.suggested_label)
-    order = result.samples.argsort()
-    return [names[k] for k in classes[order].tolist()]
+    order = np.asarray(result.samples).argsort()
+    wrong = np.asarray(result.is_error if above is None else result.error_probability > above)
+    classes = np.where(wrong, result.suggested_label, result.labels)[order]
+    return [names[k] for k in classes.tolist()]
