@@ -140,7 +140,8 @@ def test_groups_of_strange_labels_are_found() -> None:
         data.noise_matrix, noisy_probs=data.probs, noisy_labels=spoiled, noisy_groups=data.groups + 10**12
     )
     assert any(
-        f"In group {10**12 + 1}, 100.0% of noisy labels are 2" in finding.message for finding in findings
+        f"In group {10**12 + 1}, 100.0% of noisy labels are of class 2" in finding.message
+        for finding in findings
     )
 
 

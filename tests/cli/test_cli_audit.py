@@ -68,7 +68,7 @@ def test_probabilities_from_a_file(run: Run, vectors: Path, probs: Path, tmp_pat
         true = file["y_true"]
     assert audit.labels["rank"].tolist() == list(range(5))
     assert wrong[audit.labels["sample"]].all()
-    assert audit.labels["suggested_label"].tolist() == true[audit.labels["sample"]].tolist()
+    assert audit.labels["suggested_class"].tolist() == true[audit.labels["sample"]].tolist()
     assert audit.labels["id"].tolist() == [str(k) for k in audit.labels["sample"]]
     assert (audit.probs_predict, audit.folds) == ("true", None)
     np.savetxt(tmp_path / "probs.csv", np.load(probs), delimiter=",", header="bird,cat,dog", comments="")

@@ -30,7 +30,7 @@ def audit_of(folder: Path, path: Path, names: list[str], ids: list[str], **readi
             "all": {"expected": 2.0, "low": 1.0, "high": 3.0, "flagged": 2},
             "per_class": [{"class": names[0], **one}],
         },
-        labels=pd.DataFrame(rows, columns=list(LABEL_COLUMNS)),
+        labels=pd.DataFrame(rows, columns=list(LABEL_COLUMNS)[:7]),
         noise_matrix=torch.eye(2),
         origin={"path": str(path), "reading": reading},
     )

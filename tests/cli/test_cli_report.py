@@ -44,7 +44,7 @@ def audited(vectors: Path, tmp_path: Path) -> Path:
             "all": {"expected": 9.0, "low": 5.0, "high": 14.0, "flagged": 4},
             "per_class": [{"class": name, **one} for name in ("cat", "dog", "bird")],
         },
-        labels=pd.DataFrame(rows, columns=list(LABEL_COLUMNS)),
+        labels=pd.DataFrame(rows, columns=list(LABEL_COLUMNS)[:7]),
         noise_matrix=torch.tensor([[0.88, 0.0, 0.0], [0.12, 1.0, 0.0], [0.0, 0.0, 1.0]]),
         standard_error=torch.full((3, 3), 0.02),
         findings=(Finding("outside_images", "Some samples show none of the classes.", 4.0, p_value=0.01),),

@@ -20,8 +20,10 @@ from noiselayer.audit.verdict import best_threshold
 from noiselayer.checks import Finding, check_noise_model
 from noiselayer.checks.matrix_checks import doubts
 from noiselayer.estimation.confusion import confusion_by_prediction
+from noiselayer.estimation.in_words import name_classes
 from noiselayer.noise.matrices import check
 
+_MEMORISED, _FEWEST_TO_DOUBT = 0.999, 50  # share of labels that the model repeats, and of how many
 _CHECKED = 2**21  # entries of probabilities that the noise model is checked on
 
 
@@ -107,7 +109,7 @@ def audit_batches(
         check(options.noise_matrix, num_classes=K)
     notes = _notes(first.counts, options)
     model, draws = _fit(first.samples, first.counts, options)
-    _check_possible(model.noise_matrix, first.counts)
+    _check_possible(model.noise_matrix, first.counts, options.class_names)
     judging = model
     if options.noise_matrix is None:
         judging = judging_model(first.samples, model, confusion_by_prediction(first.counts))
@@ -235,10 +237,13 @@ def _findings(samples: Candidates, model: NoiseModel, draws: Draws, options: Opt
     if not len(few):
         return ()
     w = few.dense(model.true_probs(few.to(model.noise_matrix.dtype)), K)
+    findings = check_noise_model(
+        model.noise_matrix, standard_error=draws.standard_error, noisy_probs=w, noisy_labels=few.labels
+    )
+    names = options.class_names
     return tuple(
-        check_noise_model(
-            model.noise_matrix, standard_error=draws.standard_error, noisy_probs=w, noisy_labels=few.labels
-        )
+        found if names is None else replace(found, message=name_classes(found.message, names))
+        for found in findings
     )
 
 
@@ -257,6 +262,13 @@ def _notes(counts: Tensor, options: Options) -> tuple[str, ...]:
             )
             notes.append(f"{what} {shown}: nothing can be said of the noise there.")
     N = int(counts.sum())
+    agreement = float(counts.diagonal().sum()) / max(N, 1)
+    if agreement > _MEMORISED and N >= _FEWEST_TO_DOUBT:
+        notes.append(
+            f"the model's likeliest class is the given label for {agreement:.4g} of all samples, as it is for a model "
+            "that was trained on these labels. Then wrong ones are not found and the numbers are too small: take "
+            "probabilities of a model that has not seen the labels, such as cross-fitted ones."
+        )
     if options.noise_matrix is None and N < 10 * K:
         notes.append(
             f"{N:,} labels of {K:,} classes are few to estimate a noise matrix from: it stays close to the model's "
@@ -265,10 +277,11 @@ def _notes(counts: Tensor, options: Options) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def _check_possible(Q: Tensor, counts: Tensor) -> None:
+def _check_possible(Q: Tensor, counts: Tensor, names: tuple[str, ...] | None) -> None:
     impossible = ((Q.sum(dim=1) == 0) & (counts.sum(dim=1) > 0)).nonzero().flatten().tolist()
     if impossible:
+        label = names[impossible[0]] if names else impossible[0]
         raise ValueError(
-            f"noise_matrix gives label {impossible[0]} no probability under any true class, but samples carry it. "
+            f"noise_matrix gives label {label} no probability under any true class, but samples carry it. "
             "Use a matrix whose row for that label is not zero."
         )

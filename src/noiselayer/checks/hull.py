@@ -95,7 +95,7 @@ def _figures(seen: Tensor, fitted: Tensor, statistic: float) -> str:
     """The label that is farthest from its fitted share, in words."""
     label = int((seen - fitted).abs().argmax())
     return (
-        f"{float(seen[label]):.1%} of noisy labels are {label}; the mixture of noise_matrix's columns that "
+        f"{float(seen[label]):.1%} of noisy labels are of class {label}; the mixture of noise_matrix's columns that "
         f"comes closest gives {float(fitted[label]):.1%} (likelihood ratio {statistic:.1f})"
     )
 

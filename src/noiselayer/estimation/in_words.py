@@ -121,7 +121,7 @@ def name_classes(message: str, class_names: Sequence[str]) -> str:
     def names(found: re.Match[str]) -> str:
         return found[1] + re.sub(r"\d+", name, found[2])
 
-    message = re.sub(r"(\bclass(?:es)? )(\d+(?:, \d+)*)", names, message)
+    message = re.sub(r"(\b(?:class(?:es)?|[Ll]abel) )(\d+(?:, \d+)*)", names, message)
     return re.sub(r"(\b(?:true|noisy) = )(\d+)", names, message)
 
 

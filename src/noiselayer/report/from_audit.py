@@ -100,7 +100,7 @@ def _suspects(
     if reading is not None and samples:
         found, notes = look_at(reading, samples, ids, inputs=inputs)
         looks = [asdict(look) | {"cells": look.cells} for look in found]
-    columns = (chosen[name].tolist() for name in ("given_label", "suggested_label", "error_probability"))
+    columns = (chosen[name].tolist() for name in ("given_class", "suggested_class", "error_probability"))
     suspects = [
         Suspect(sample, name, given, suggested, probability, **look)
         for sample, name, given, suggested, probability, look in zip(

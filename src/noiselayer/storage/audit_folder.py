@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,23 +22,27 @@ from noiselayer.storage.matrix_file import read_noise_matrix, write_entries, wri
 if TYPE_CHECKING:
     import pandas as pd
 
-FORMAT = 1
-"""Of audit.json; another number means that an older program could misread it."""
+FORMAT = 2
+"""Of audit.json; another number means that an older program could misread it. In format 1 the labels were numbers."""
 
 _BEFORE = {"noisy": "given", "true": "true"}  # "probs_of" of version 0.1
 
 LABEL_COLUMNS = {
     "sample": "int64",
     "id": "str",
-    "given_label": "int64",
-    "suggested_label": "int64",
+    "given_label": "str",
+    "suggested_label": "str",
     "error_probability": "float32",
     "is_error": "bool",
     "rank": "int64",
+    "given_class": "int64",
+    "suggested_class": "int64",
 }
-"""The columns of labels.parquet and their types; rank counts from 0, the label most likely wrong."""
+"""The columns of labels.parquet and their types: labels by name, their numbers as classes; rank counts from 0, the
+label most likely wrong."""
 
 
+_NUMBERS = {"given_class": "given_label", "suggested_class": "suggested_label"}
 _AS_THEY_ARE = ("num_samples", "threshold", "counts", "temperature", "folds")
 
 
@@ -104,7 +109,7 @@ def save_audit(folder: str | Path, audit: SavedAudit) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with whole_file(folder / "labels.parquet") as beside:
-            _typed(audit.labels).to_parquet(beside, index=False)
+            _typed(audit.labels, audit.class_names).to_parquet(beside, index=False)
         write_noise_matrix(folder / "noise_matrix.csv", audit.noise_matrix, audit.class_names)
         errors = folder / "noise_matrix_standard_error.csv"
         if audit.standard_error is not None:
@@ -131,16 +136,17 @@ def load_audit(folder: str | Path) -> SavedAudit:
     if not (folder / "audit.json").is_file():
         raise InputError(f"there is no audit in {folder}: it has no audit.json.")
     content = read_json(folder / "audit.json")
-    if content.get("format") != FORMAT:
+    if content.get("format") not in range(1, FORMAT + 1):
         raise InputError(
             f"the audit in {folder} is of format {content.get('format')}, and this version of noiselayer reads "
-            f"{FORMAT}. Use the version that wrote it."
+            f"up to {FORMAT}. Use the version that wrote it."
         )
     try:
         labels = pd.read_parquet(folder / "labels.parquet")
     except (OSError, ValueError) as error:
         raise InputError(f"cannot read {folder / 'labels.parquet'}: {error}.") from error
-    missing = [name for name in LABEL_COLUMNS if name not in labels.columns]
+    needed = [name for name in LABEL_COLUMNS if content["format"] > 1 or name not in _NUMBERS]
+    missing = [name for name in needed if name not in labels.columns]
     if missing:
         raise InputError(f"{folder / 'labels.parquet'} is damaged: it lacks {list_some(missing)}.")
     try:
@@ -163,7 +169,7 @@ def load_audit(folder: str | Path) -> SavedAudit:
         **plain,
         probs_predict=probs_predict,
         class_names=class_names,
-        labels=_typed(labels),
+        labels=_typed(labels, class_names),
         noise_matrix=read_noise_matrix(folder / "noise_matrix.csv", class_names),
         standard_error=_read_standard_error(folder / "noise_matrix_standard_error.csv", len(class_names)),
         findings=findings,
@@ -195,11 +201,15 @@ def _plain(audit: SavedAudit) -> dict[str, Any]:
     }
 
 
-def _typed(labels: pd.DataFrame) -> pd.DataFrame:
-    """The columns that the format has, in its order and types."""
-    kinds = {name: kind for name, kind in LABEL_COLUMNS.items() if kind != "str"}
+def _typed(labels: pd.DataFrame, class_names: Sequence[str]) -> pd.DataFrame:
+    """The columns that the format has, in its order and types; where labels are numbers, they are named."""
     whole = labels.reset_index(drop=True)
-    typed: pd.DataFrame = whole[list(LABEL_COLUMNS)].astype({**kinds, "id": object})
+    for number, name in _NUMBERS.items():
+        if number not in whole.columns:
+            whole[number] = whole[name].astype("int64")
+            whole[name] = [class_names[k] for k in whole[number]]
+    kinds = {name: object if kind == "str" else kind for name, kind in LABEL_COLUMNS.items()}
+    typed: pd.DataFrame = whole[list(LABEL_COLUMNS)].astype(kinds)
     return typed
 
 
