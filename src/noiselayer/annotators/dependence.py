@@ -30,10 +30,6 @@ def dependent_pairs(votes: Votes, answer: Answer) -> list[Pair]:
     What stands against it is how often they do. The fit has explained part of a dependence away already: what is
     left understates it, and where two annotators copy each other their consensus may have become the truth, and the
     others be the ones that seem to agree too often. So this says that there is dependence, not whose.
-
-    Args:
-        votes: Who said what.
-        answer: What was made of it.
     """
     S = votes.num_annotators
     if not 2 <= S <= _MOST_ANNOTATORS:

@@ -19,11 +19,6 @@ def describe_annotators(
 
     Matrices are lists of rows, ``[j][i] = p(annotator says j | true = i)``: columns are true classes, and sum to 1.
 
-    Args:
-        combined: Labels of all samples.
-        annotators: Who gave them.
-        num_samples: N.
-
     >>> import torch
     >>> from noiselayer.annotators import combine_labels
     >>> combined = combine_labels(torch.tensor([[0, 0], [1, 1], [1, 0]] * 30), class_names=["cat", "dog"])

@@ -55,11 +55,8 @@ def posterior_of(
 
     Labels of one sample are taken as independent of each other given its class.
 
-    Args:
-        votes: Who said what.
-        noise_matrices: Shape (S, K, K).
-        log_prior: Shape (N, K) or (K,), the logarithm of w.
-        true_labels: Shape (N,), -1 where the true class is not known.
+    ``noise_matrices`` (S, K, K); ``log_prior`` (N, K) or (K,), the logarithm of w; ``true_labels`` (N,), -1 where
+    unknown.
 
     >>> from noiselayer.annotators.votes import votes_of
     >>> Q = torch.tensor([[[0.9, 0.2], [0.1, 0.8]], [[0.6, 0.3], [0.4, 0.7]]])
@@ -100,13 +97,7 @@ def maximise(
 ) -> Answer:
     """Matrices, true classes and the annotators' common ground in turn, until no matrix moves any more.
 
-    Args:
-        votes: Who said what.
-        evidence: What a model says of the samples; without, the classes' shares are estimated.
-        calibrate: Fit the evidence's sharpness and shift too.
-        true_labels: Shape (N,), -1 where the true class is not known.
-        max_rounds: At most so many.
-        tolerance: The largest change of an entry that counts as none.
+    Without ``evidence`` the shares of the classes are estimated; ``calibrate`` fits its sharpness and shift too.
     """
     K = votes.num_classes
     Q = torch.full((K, K), (1 - _FIRST_GUESS) / (K - 1), dtype=torch.float64)

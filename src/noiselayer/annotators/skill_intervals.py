@@ -37,11 +37,6 @@ def precision_of(votes: Votes, answer: Answer, true_labels: Tensor | None = None
     that class, and how much the annotator errs on the whole. What is common to the annotators, and a model's sharpness,
     are held fixed. Every variance is put as a number of samples of known class, from which intervals follow that
     stay within 0 and 1.
-
-    Args:
-        votes: Who said what.
-        answer: Where to start, and what the matrices are drawn to.
-        true_labels: Shape (N,), -1 where the true class is not known.
     """
     generator = torch.Generator().manual_seed(0)
     S, K = votes.num_annotators, votes.num_classes

@@ -12,6 +12,7 @@ from torch import Tensor
 
 T = TypeVar("T")
 
+
 def as_tensor(values: Any, name: str = "values") -> Tensor:
     """A tensor of any array, without a copy where the types allow it; nothing is written to it.
 

@@ -32,13 +32,7 @@ def about_agreement(
     calibrated. Noise that depends on the input agrees too often where the model is sure and too seldom where
     it is not.
 
-    Args:
-        Q: Shape (K, K), float64.
-        error: Standard errors of Q, or None.
-        clean_probs: Shape (N, K), float64.
-        true: Shape (N,), their true labels.
-        noisy_probs: Shape (M, K).
-        noisy: Shape (M,), their noisy labels.
+    ``error`` are the standard errors of Q, ``true`` and ``noisy`` the labels of the two sets.
 
     Returns:
         One finding, its p-value adjusted for the bins only; none if no bin has 30 samples of either set.

@@ -34,12 +34,7 @@ def about_mixtures(
     Bins are thirds by confidence within each predicted class and, if given, the groups. The least sure thirds
     are tested apart: strange labels there speak of images from outside the classes.
 
-    Args:
-        Q: Shape (K, K), float64.
-        error: Standard errors of Q, or None: Q is then taken as exact.
-        probs: Shape (N, K), float64, of a model that has not seen ``noisy``.
-        noisy: Shape (N,), noisy labels.
-        groups: Shape (N,), integers from 0, or None.
+    ``probs`` (N, K) are of a model that has not seen ``noisy``; Q is exact if ``error`` is None.
     """
     K = len(Q)
     confidence, predicted = probs.max(dim=1)
@@ -132,12 +127,9 @@ def outside_hull(
     test errs on the safe side. It is a lower bound also where the search for the best mixture has not ended.
     Labels that column ``columns[b]`` of Q expects fewer than five times are pooled beforehand.
 
-    Args:
-        Q: Shape (K, K), float64, columns sum to 1.
-        error: Standard errors of Q, shape (K, K), or None. The columns then count as samples of that
-            precision, and entries below their error are raised to it.
-        counts: Shape (B, K), noisy labels of each bin.
-        columns: Shape (B,), the class that each bin is mostly of.
+    ``counts`` (B, K) are the noisy labels of each bin, ``columns`` (B,) the class that it is mostly of. With
+    ``error``, (K, K), the columns of Q count as samples of that precision, and entries below their error are raised
+    to it.
 
     Returns:
         The statistic, its degrees of freedom, and the mixture r, of shapes (B,), (B,) and (B, K).

@@ -78,9 +78,6 @@ def about_dominance(noise_matrix: Tensor) -> list[Finding]:
 def without_dominance(noise_matrix: Tensor) -> int:
     """How many classes carry another label no less often than their own: columns without a dominant diagonal.
 
-    Args:
-        noise_matrix: Shape (K, K), columns are true classes.
-
     >>> without_dominance(torch.tensor([[0.9, 0.6], [0.1, 0.4]]))
     1
     """
@@ -94,9 +91,6 @@ def doubts(noise_matrix: Tensor) -> tuple[str, ...]:
 
     From those alone, a model's own mistakes and wrong labels are told apart by the labels being right more often than
     wrong in the same way. A matrix that says otherwise is mostly the confusion of a model that has not learned enough.
-
-    Args:
-        noise_matrix: Shape (K, K), columns are true classes.
 
     >>> doubts(torch.tensor([[0.9, 0.2], [0.1, 0.8]]))
     ()

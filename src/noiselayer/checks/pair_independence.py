@@ -34,11 +34,7 @@ _SMALLEST_GROUP = 10
 def about_pairs(probs: Tensor, true: Tensor, noisy: Tensor, groups: Tensor | None) -> list[Finding]:
     """Tests on paired samples, their p-values not yet adjusted.
 
-    Args:
-        probs: Shape (N, K), float64, p(true | x) of a model that has not seen ``noisy``.
-        true: Shape (N,), true labels.
-        noisy: Shape (N,), noisy labels of the same samples.
-        groups: Shape (N,), integers from 0: clusters, web sites, annotators. Or None.
+    ``probs`` (N, K) are of a model that has not seen ``noisy``; ``groups`` are clusters, web sites, annotators.
     """
     ease = probs.gather(1, true.unsqueeze(1)).squeeze(1)  # how sure the model is of the true class
     findings = []

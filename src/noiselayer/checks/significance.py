@@ -84,11 +84,6 @@ def stratified_score_test(scores: Tensor, hits: Tensor, strata: Tensor) -> float
     with ranks as scores it is van Elteren's test, with 0 and 1 as scores Mantel and Haenszel's. It needs many
     samples in all, not in every stratum.
 
-    Args:
-        scores: Shape (N,).
-        hits: Shape (N,), bool.
-        strata: Shape (N,), integers from 0.
-
     Returns:
         z, standard normal if the hits are a random choice within strata. None if fewer than ten samples on
         either side could have been otherwise.

@@ -75,8 +75,7 @@ def confusion_by_prediction(counts: Tensor) -> Tensor:
     The model's own mistakes are in it, so its diagonal is too small. One count is added to every column, half of it on
     the diagonal and half spread evenly: it decides nothing but a column without samples, and no entry is 0.
 
-    Args:
-        counts: Shape (K, K), samples by given label (row) and predicted class (column).
+    ``counts`` (K, K) has a row per given label and a column per predicted class.
 
     >>> confusion_by_prediction(torch.tensor([[3.0, 1.0], [0.0, 5.0]]))
     tensor([[0.9375, 0.1786],

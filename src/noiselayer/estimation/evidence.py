@@ -131,10 +131,7 @@ class SampleEvidence:
 def columns_of(sums: Tensor, counts: Tensor, *, otherwise: Tensor | None = None) -> Tensor:
     """Confusion matrices, shape (..., K, K), from sums over samples; columns sum to 1 but for rounding.
 
-    Args:
-        sums: Shape (..., K, K).
-        counts: Shape (..., K), samples of each column.
-        otherwise: Shape (K, K), columns to use where there is no sample; uniform if None.
+    ``sums`` (..., K, K), ``counts`` (..., K); ``otherwise`` (K, K) has the columns to use where there is no sample.
 
     >>> columns_of(torch.tensor([[3.0, 0.0], [1.0, 0.0]]), torch.tensor([4.0, 0.0]))
     tensor([[0.7500, 0.5000],

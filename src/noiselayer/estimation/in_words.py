@@ -76,13 +76,8 @@ def strongest_confusions(
 ) -> list[Confusion]:
     """The largest entries off the diagonal, largest first.
 
-    Args:
-        noise_matrix: Shape (K, K), row = noisy label, column = true class.
-        standard_error: Of its entries, shape (K, K).
-        interval: Its lower and upper ends, each of shape (K, K).
-        limit: At most so many.
-        least: None below this share.
-        sure: Leave out those that may be no more than chance: share <= 1.96 standard errors.
+    At most ``limit`` of them, and none below the share ``least`` or, if ``sure``, that may be no more than chance:
+    share <= 1.96 standard errors.
 
     >>> strongest_confusions([[0.875, 0.25], [0.125, 0.75]], limit=1)
     [Confusion(true=1, label=0, share=0.25, error=None, interval=None)]

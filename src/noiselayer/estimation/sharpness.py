@@ -21,13 +21,9 @@ def sharpness_step(
     .. math:: \tau \leftarrow \tau + \frac{\sum_{n,i} (\pi_{ni} - w_{ni})\, \log p_{ni}}
               {\sum_n \mathrm{Var}_{w_n}(\log p_n)}
 
-    Args:
-        sharpness: tau.
-        log_probs: log p, shape (N, K), but for a constant of the row.
-        prior: w with this tau, shape (N, K).
-        posterior: pi, shape (N, K), what is known of the true class once the label is.
-        weights: Of the samples, shape (N, 1).
-        bounds: The smallest and the largest tau; besides, none more than twice or less than half the old one is given.
+    ``log_probs`` (N, K) is log p but for a constant of the row, ``prior`` is w with this tau, ``posterior`` is pi,
+    what is known of the true class once the label is, ``weights`` (N, 1) are of the samples. A step at most doubles
+    or halves tau.
 
     >>> import torch
     >>> z = torch.tensor([[0.9, 0.1], [0.9, 0.1]]).log()

@@ -92,15 +92,10 @@ def solve_columns(
 ) -> Tensor:
     """What :func:`sparse_inverse_noise_matrix` minimises, by FISTA restarted column by column, unchecked.
 
-    Args:
-        C: Shape (..., K, K), clean confusion.
-        noisy: Shape (..., K, M), the columns to explain.
-        sparsity: The weight of what lies off the diagonal.
-        start: Shape (..., K, M), a point of the simplex to start from; the diagonal if None.
-        support: Shape (..., K, M), bool: where R may differ from 0; everywhere if None.
-        columns: Shape (M,), which classes the columns of ``noisy`` are; all of them in order if None.
-        tolerance: On the length of a projected gradient step, in probability.
-        max_iterations: A safety net; a well-conditioned C needs some dozens.
+    ``C`` (..., K, K) is the clean confusion, ``noisy`` (..., K, M) the columns to explain, of the classes ``columns``
+    (M,); ``start`` (..., K, M) is on the simplex, ``support`` (..., K, M) where R may differ from 0. ``tolerance`` is
+    on the length of a projected gradient step, in probability; ``max_iterations`` a safety net, for a
+    well-conditioned C needs some dozens.
 
     Returns:
         Shape (..., K, M).

@@ -160,10 +160,8 @@ def about_counts(evidence: Evidence) -> list[str]:
 def about_fit(first: FirstOrder, occurs: Tensor, *, skip: list[int]) -> list[str]:
     """What the raw estimate says against the assumptions it was made under.
 
-    Args:
-        first: The estimate before projection.
-        occurs: Shape (K,), bool, noisy labels that are there.
-        skip: Classes that have a warning already.
+    ``first`` is the estimate before projection, ``occurs`` (K,) which noisy labels are there; classes in ``skip``
+    have a warning already.
     """
     warnings = []
     unsure = (first.class_prior < 2 * first.class_prior_error).nonzero().flatten().tolist()

@@ -19,11 +19,7 @@ def check_confusion(
 ) -> None:
     """Raise unless ``confusion`` has shape (..., K, K) and columns that sum to 1.
 
-    Args:
-        confusion: The matrix.
-        name: What to call it in the message.
-        empty_columns: Shape (K,), bool: columns that are not read.
-        num_columns: How many of the K columns there are; all if None.
+    ``empty_columns`` (K,), bool, are not read; ``num_columns`` is how many of the K columns there are, all if None.
 
     >>> check_confusion(torch.tensor([[0.9, 0.1], [0.3, 0.7]]), name="clean_confusion")
     Traceback (most recent call last):

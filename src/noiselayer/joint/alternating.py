@@ -141,9 +141,6 @@ def renamed_classes(noise_matrix: Tensor) -> list[int]:
     most labels are right. Empty if that is the order there is. (The longest walks between classes, by Floyd and
     Warshall: a round trip that gains is a renaming that gains.)
 
-    Args:
-        noise_matrix: Shape (K, K), columns = true classes.
-
     >>> renamed_classes(torch.tensor([[0.4, 0.5, 0.0], [0.6, 0.2, 0.0], [0.0, 0.3, 1.0]]))
     [0, 1]
     >>> renamed_classes(torch.tensor([[0.4, 0.1], [0.6, 0.9]]))

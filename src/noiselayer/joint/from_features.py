@@ -188,9 +188,6 @@ def lost_classes(noise_matrix: Tensor) -> list[int]:
     Both conditions follow from those of Theorem 1 and from its mirror image; where both fail, the classes have
     most likely changed places, which noisy labels alone cannot tell.
 
-    Args:
-        noise_matrix: Shape (K, K), ``noise_matrix[j, i] = p(noisy = j | true = i)``.
-
     >>> lost_classes(torch.tensor([[0.2, 0.7, 0.0], [0.8, 0.3, 0.0], [0.0, 0.0, 1.0]]))
     [0, 1]
     """
@@ -205,9 +202,6 @@ def smallest_trace_within_one_error(candidates: Sequence[Candidate]) -> Candidat
 
     Theorem 1 in its constrained form: minimise tr(Q) subject to explaining the noisy labels as well as can be
     told. More free parameters overfit and lose likelihood, which bounds the choice from below.
-
-    Args:
-        candidates: At least one.
 
     >>> eye = torch.eye(2)
     >>> path = [Candidate(1.0, 0.0, eye, 0.9, 1.00), Candidate(0.1, 0.0, eye, 0.8, 1.01, 0.01, 0.02),

@@ -41,10 +41,7 @@ class LinearFit:
     def classifier(self, A: Tensor, *, ridge: float, start: Tensor | None = None) -> Tensor:
         """W, shape (K, D + 1) with b last, for a noise matrix that stays ``A.softmax(0)``.
 
-        Args:
-            A: Shape (K, K), logits of Q's columns.
-            ridge: Weight of ||W||^2 / 2; b is left alone.
-            start: Where W starts; zero if None.
+        ``A`` (K, K) are the logits of Q's columns, ``ridge`` weighs ||W||^2 / 2 and leaves b alone.
         """
         shape = len(A), self.f.shape[1]
         Q = A.softmax(dim=0)
@@ -124,10 +121,7 @@ def num_components(num_classes: int) -> int:
 def principal_features(f: Tensor, held: Tensor, max_features: int) -> tuple[Tensor, Tensor]:
     """Standardised principal components, on one common scale so that one ridge serves them all.
 
-    Args:
-        f: Shape (N, D), float64; means, scales and directions are theirs.
-        held: Shape (M, D), taken along.
-        max_features: So many components at most.
+    Means, scales and directions are those of ``f`` (N, D); ``held`` (M, D) is taken along.
 
     >>> f = torch.tensor([[0.0, 5.0], [2.0, 5.0]], dtype=torch.float64)
     >>> principal_features(f, f[:1], 2)[0].abs()

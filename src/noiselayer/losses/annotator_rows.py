@@ -13,15 +13,6 @@ def check_stack(
 ) -> Tensor:
     """Return the matrices of S annotators, shape (S, K, K), if each is a noise matrix, else say which is not.
 
-    Args:
-        noise_matrices: ``[s, j, i] = p(annotator s says j | true = i)``, every column of every matrix sums to 1.
-        num_classes: K, if known from elsewhere.
-        name: What to call the argument in the message.
-
-    Raises:
-        TypeError: If it is not a floating-point tensor.
-        ValueError: If there is no matrix, or one of them is wrong.
-
     >>> check_stack(torch.stack([torch.eye(2), torch.ones(2, 2)]))
     Traceback (most recent call last):
     ...
@@ -50,21 +41,12 @@ def rows_of_annotators(
 ) -> tuple[Tensor, Tensor]:
     """Which row of which matrix a sample needs: row ``s K + label`` of the S matrices below one another.
 
-    Args:
-        labels: Shape (B,), all in 0..K-1.
-        annotators: Integers 0..S-1 in the shape of the labels before they were flattened, or of its beginning:
-            one annotator for an image of many labels.
-        noise_matrix: Shape (S, K, K), ``[s, j, i] = p(annotator s says j | true = i)``.
-        shape: Of the labels before they were flattened.
-        ignored: Shape (B,), bool: where neither label nor annotator counts.
+    ``labels`` (B,) are in 0..K-1. ``annotators`` have the shape of the labels before they were flattened, ``shape``,
+    or of its beginning: one annotator for an image of many labels. Where ``ignored`` (B,), neither label nor
+    annotator counts.
 
     Returns:
         Rows, shape (B,), and the matrices as one, shape (S K, K), a view.
-
-    Raises:
-        TypeError: If annotators are not integers.
-        ValueError: If shapes do not fit, or matrices come without annotators.
-        IndexError: If an annotator has no matrix (checked on the CPU).
 
     >>> Q = torch.stack([torch.eye(2), torch.full((2, 2), 0.5)])
     >>> rows, tall = rows_of_annotators(torch.tensor([0, 1]), torch.tensor([1, 0]), Q, shape=torch.Size([2]))

@@ -23,11 +23,8 @@ from noiselayer.noise.posterior import bayes
 def noisy_nll(logits: Tensor, labels: Tensor, noise_matrix: Tensor) -> Tensor:
     """-log sum_i Q[label, i] softmax(logits)_i for every row, shape (B,), in float32 or better.
 
-    Args:
-        logits: Shape (B, K).
-        labels: Shape (B,), integers in 0..K-1; not checked here.
-        noise_matrix: Shape (K, K), columns sum to 1; not checked here. Or taller, several of them below one
-            another, with ``labels`` the numbers of rows.
+    ``logits`` (B, K); ``labels`` (B,) are in 0..K-1; ``noise_matrix`` is (K, K), or taller, several of them below one
+    another, with ``labels`` the numbers of rows. Neither is checked here.
 
     >>> noisy_nll(torch.zeros(1, 2), torch.tensor([0]), torch.tensor([[0.8, 0.4], [0.2, 0.6]]))
     tensor([0.5108])
@@ -159,9 +156,7 @@ def log_noisy_probs(logits: Tensor, noise_matrix: Tensor) -> Tensor:
 
     Costs K^2 per row: for the loss of one label a row, :func:`noisy_nll` costs K.
 
-    Args:
-        logits: Shape (B, K).
-        noise_matrix: Shape (K, K), columns sum to 1; not checked here.
+    ``logits`` (B, K); ``noise_matrix`` (K, K) is not checked here.
 
     >>> log_noisy_probs(torch.zeros(1, 2), torch.tensor([[0.8, 0.4], [0.2, 0.6]])).exp()
     tensor([[0.6000, 0.4000]])

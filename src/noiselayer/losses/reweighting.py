@@ -148,16 +148,8 @@ def alternating_weight(noisy_weight: float, num_clean: int, num_noisy: int) -> f
     the direction of :func:`reweighted_loss`, (N_c + N_n) / N_c times as long. Read the other way round,
     g = 0.2 with 50,000 clean and 150,000 noisy samples is gamma = g N_c / N_n = 0.067.
 
-    Args:
-        noisy_weight: gamma, at least 0 and finite.
-        num_clean: N_c, at least 1.
-        num_noisy: N_n, at least 1.
-
     Returns:
         g, by which to multiply the mean loss of a noisy batch; that of a clean batch stays as it is.
-
-    Raises:
-        ValueError: If an argument is out of range.
 
     >>> alternating_weight(0.25, num_clean=50_000, num_noisy=150_000)
     0.75

@@ -105,11 +105,8 @@ def check_weight(weight: Tensor, num_classes: int) -> None:
 def reduce_loss(loss: Tensor, counts: Tensor | None, reduction: str, shape: torch.Size) -> Tensor:
     """The mean by ``counts``, the sum, or every sample's loss in the shape of the labels.
 
-    Args:
-        loss: Shape (B,), weighted already.
-        counts: Shape (B,), what every sample adds to the divisor of the mean; 1 if None.
-        reduction: "mean", "sum" or "none".
-        shape: Of the labels.
+    ``loss`` (B,) is weighted already, ``counts`` (B,) is what every sample adds to the divisor of the mean, ``shape``
+    is of the labels.
 
     >>> reduce_loss(torch.tensor([1.0, 4.0]), torch.tensor([1.0, 3.0]), "mean", torch.Size([2]))
     tensor(1.2500)

@@ -18,10 +18,7 @@ def sparse_noisy_nll(logits: Tensor, labels: Tensor, noise_matrix: SparseNoiseMa
     One softmax over K classes and, beyond it, work in proportion to the longest stored row; with a uniform
     rest, one product of a matrix and a vector more.
 
-    Args:
-        logits: Shape (B, K).
-        labels: Shape (B,), integers in 0..K-1; not checked here.
-        noise_matrix: Of K classes, columns = true classes.
+    ``logits`` (B, K); ``labels`` (B,) are in 0..K-1 and not checked here.
 
     >>> Q = SparseNoiseMatrix(torch.tensor([[0, 1], [1, 0]]), torch.tensor([[0.8, 0.6], [0.2, 0.4]]))
     >>> sparse_noisy_nll(torch.zeros(1, 2), torch.tensor([0]), Q)
@@ -112,10 +109,6 @@ def sparse_log_noisy_probs(logits: Tensor, noise_matrix: SparseNoiseMatrix) -> T
 
     Costs a pass over the logits for every stored slot. Probabilities below the smallest normal number are
     given as that; the loss of single labels, :func:`sparse_noisy_nll`, has no such bound.
-
-    Args:
-        logits: Shape (B, K).
-        noise_matrix: Of K classes, columns = true classes.
 
     >>> sparse_log_noisy_probs(torch.zeros(1, 2), SparseNoiseMatrix.identity(2, 1)).exp()
     tensor([[0.5000, 0.5000]])
