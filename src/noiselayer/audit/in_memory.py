@@ -42,7 +42,7 @@ def audit_labels(
         \qquad w_i \propto r_i^\tau, \qquad p = ((1 - \kappa) I + \kappa Q)\, r
 
     Q, the sharpness tau and, for ``probs_predict="given"``, the share kappa of the noise that the model shows are
-    those under which the labels are most likely. See ``docs/audit.md`` for how well that does.
+    those under which the labels are most likely. See ``docs/evidence/audit.md`` for how well that does.
 
     **The probabilities must be out of sample**: of a model that has not seen these labels, or cross-fitted. A
     network that has memorised its labels finds no errors in them.

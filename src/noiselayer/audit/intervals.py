@@ -16,7 +16,7 @@ NUM_DRAWS, _FEW_DRAWS = 20, 8
 _MANY_CLASSES = 64
 _MOST_ROWS = 2**12
 # How far the expected number is off for another reason than chance, relative to it, where the noise model was
-# fitted: noise that depends on the sample, probabilities that no temperature mends. Measured, see docs/audit.md.
+# fitted: noise that depends on the sample, probabilities that no temperature mends. See docs/evidence/audit.md.
 _FORM, _FORM_OF_CLASS = 0.05, 0.15
 
 

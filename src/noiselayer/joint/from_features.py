@@ -21,6 +21,7 @@ import torch
 from torch import Tensor
 
 from noiselayer.choices import Rule
+from noiselayer.estimation.validate import listing
 from noiselayer.joint.linear_fit import (
     LinearFit,
     evenly_spaced,
@@ -173,7 +174,7 @@ def estimate_from_features(
             identity.noise_matrix,
             identity,
             path,
-            f"the noise cannot be told from the network's own mistakes: classes {lost} would be labelled as "
+            f"the noise cannot be told from the network's own mistakes: {listing(lost)} would be labelled as "
             "others more often than as themselves, so Q stays at the identity. Train the warm-up longer, or give "
             "some clean samples.",
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import warnings
 
 import torch
@@ -11,7 +10,7 @@ from torch import Tensor, nn
 from noiselayer.arrays.tensors import as_tensor
 from noiselayer.losses.log_space import result_dtype
 from noiselayer.losses.shapes import check_range, check_square, check_weight, flatten, reduce_loss
-from noiselayer.noise.matrices import check
+from noiselayer.noise.matrices import check, check_entries, check_sums, rounding
 
 _SINGULAR = 1e8  # a condition number: beyond it half of double precision's digits are gone
 _ILL_CONDITIONED = 100.0
@@ -226,6 +225,7 @@ class TopDownLoss(nn.Module):
         reduction: str = "mean",
     ) -> None:
         super().__init__()
+        conversion_matrix = as_tensor(conversion_matrix, "conversion_matrix")
         _check_conversion(conversion_matrix)
         self.register_buffer("conversion_matrix", conversion_matrix.detach().clone())
         self.register_buffer("weight", weight)
@@ -250,27 +250,15 @@ class TopDownLoss(nn.Module):
 
 def _check_conversion(S: Tensor) -> None:
     """Raise unless the columns of S are soft labels; the entries of an inverse may have either sign."""
-    if not isinstance(S, Tensor) or not S.is_floating_point():
-        kind = S.dtype if isinstance(S, Tensor) else type(S).__name__
-        raise TypeError(
-            f"conversion_matrix must be a floating-point tensor; got {kind}. "
-            "Use torch.as_tensor(...).float()."
-        )
-    if S.ndim != 2 or S.shape[0] != S.shape[1] or S.shape[0] < 2:
-        raise ValueError(f"conversion_matrix must have shape (K, K) with K >= 2; got {tuple(S.shape)}.")
-    values = S.detach().to(torch.promote_types(S.dtype, torch.float32))
-    if not bool(torch.isfinite(values).all()):
-        i, j = (int(k) for k in (~torch.isfinite(values)).nonzero()[0])
-        raise ValueError(f"conversion_matrix must be finite; entry [{i}, {j}] is {float(values[i, j])}.")
+    name = "conversion_matrix"
+    values = check_entries(S, name)
     # The large entries of an inverse cancel in a sum, and take its last digits with them.
     scale = max(1.0, float(values.abs().max()))
-    tolerance = scale * max(1e-4, 4 * torch.finfo(S.dtype).eps * math.sqrt(S.shape[0]))
-    sums = values.sum(dim=0)
-    worst = int((sums - 1).abs().argmax())
-    if abs(float(sums[worst]) - 1) > tolerance:
-        rows_do = bool(((values.sum(dim=1) - 1).abs() <= tolerance).all())
-        mend = "Its rows do: transpose it." if rows_do else "Divide every column by its sum."
-        raise ValueError(
-            "conversion_matrix columns must sum to 1 (column i replaces noisy label i); column "
-            f"{worst} sums to {float(sums[worst]):.4g}. {mend}"
-        )
+    check_sums(
+        values,
+        name,
+        scale * rounding(S),
+        rows_do="transpose it.",
+        else_do="Divide every column by its sum.",
+        meaning=" (column i replaces noisy label i)",
+    )

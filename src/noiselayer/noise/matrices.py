@@ -178,7 +178,7 @@ def from_transition_matrix(transition_matrix: Any) -> Tensor:
     if T.ndim == 2 and T.is_floating_point():
         sums = T.detach().sum(dim=1)
         worst = int((sums - 1).abs().argmax()) if sums.numel() else 0
-        if sums.numel() and abs(float(sums[worst]) - 1) > _tolerance(T):
+        if sums.numel() and abs(float(sums[worst]) - 1) > rounding(T):
             raise ValueError(
                 f"transition_matrix rows must sum to 1 (row = true class); row {worst} sums to "
                 f"{float(sums[worst]):.4g}. If columns are true classes it is a noise matrix already."
@@ -214,42 +214,56 @@ def check(noise_matrix: Any, *, num_classes: int | None = None, name: str = "noi
     classes, use noiselayer.noise.from_transition_matrix.
     """
     Q = noise_matrix if isinstance(noise_matrix, Tensor) else as_tensor(noise_matrix, name)
-    if not Q.is_floating_point():
-        raise TypeError(
-            f"{name} must be a floating-point tensor; got {Q.dtype}. Use torch.as_tensor(...).float()."
-        )
-    if Q.ndim != 2 or Q.shape[0] != Q.shape[1] or Q.shape[0] < 2:
-        raise ValueError(f"{name} must have shape (K, K) with K >= 2; got {tuple(Q.shape)}.")
+    values = check_entries(Q, name)
     if num_classes is not None and Q.shape[0] != num_classes:
         raise ValueError(f"{name} is {Q.shape[0]} x {Q.shape[0]}, but there are {num_classes} classes.")
-    values = Q.detach()
-    if not bool(torch.isfinite(values).all()):
-        j, i = (int(k) for k in (~torch.isfinite(values)).nonzero()[0])
-        raise ValueError(f"{name} must be finite; entry [{j}, {i}] is {float(values[j, i])}.")
-    tolerance = _tolerance(values)
     if bool((values < 0).any()):  # however small: the logarithm of -1e-9 is not a number
         j, i = (int(k) for k in (values < 0).nonzero()[0])
         raise ValueError(
             f"{name} holds probabilities; entry [{j}, {i}] is {float(values[j, i]):.4g}. "
             "Use noiselayer.noise.project to find the nearest noise matrix."
         )
-    sums = values.to(torch.promote_types(values.dtype, torch.float32)).sum(dim=0)
-    worst = int((sums - 1).abs().argmax())
-    if abs(float(sums[worst]) - 1) > tolerance:
-        rows_do = bool(((values.sum(dim=1) - 1).abs() <= tolerance).all())
-        mend = (
-            "Its rows do: if rows are true classes, use noiselayer.noise.from_transition_matrix."
-            if rows_do
-            else "If rows are true classes, use noiselayer.noise.from_transition_matrix; for counts, "
-            "divide every column by its sum."
-        )
-        raise ValueError(
-            f"{name} columns must sum to 1; column {worst} sums to {float(sums[worst]):.4g}. {mend}"
-        )
+    check_sums(
+        values,
+        name,
+        rounding(Q),
+        rows_do="if rows are true classes, use noiselayer.noise.from_transition_matrix.",
+        else_do="If rows are true classes, use noiselayer.noise.from_transition_matrix; for counts, divide every "
+        "column by its sum.",
+    )
     return in_kind(Q, noise_matrix)
 
 
-def _tolerance(Q: Tensor) -> float:
+def check_entries(matrix: Tensor, name: str) -> Tensor:
+    """The values of a square, finite, floating-point matrix, in float32 at least; else an error."""
+    if not matrix.is_floating_point():
+        raise TypeError(
+            f"{name} must be a floating-point tensor; got {matrix.dtype}. Use torch.as_tensor(...).float()."
+        )
+    if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or matrix.shape[0] < 2:
+        raise ValueError(f"{name} must have shape (K, K) with K >= 2; got {tuple(matrix.shape)}.")
+    values = matrix.detach().to(torch.promote_types(matrix.dtype, torch.float32))
+    if not bool(torch.isfinite(values).all()):
+        j, i = (int(k) for k in (~torch.isfinite(values)).nonzero()[0])
+        raise ValueError(f"{name} must be finite; entry [{j}, {i}] is {float(values[j, i])}.")
+    return values
+
+
+def check_sums(
+    values: Tensor, name: str, tolerance: float, *, rows_do: str, else_do: str, meaning: str = ""
+) -> None:
+    """Raise unless every column sums to 1, with the advice for a matrix whose rows do, or for another one."""
+    sums = values.sum(dim=0)
+    worst = int((sums - 1).abs().argmax())
+    if abs(float(sums[worst]) - 1) > tolerance:
+        transposed = bool(((values.sum(dim=1) - 1).abs() <= tolerance).all())
+        raise ValueError(
+            f"{name} columns must sum to 1{meaning}; column {worst} sums to {float(sums[worst]):.4g}. "
+            + (f"Its rows do: {rows_do}" if transposed else else_do)
+        )
+
+
+def rounding(Q: Tensor) -> float:
     """How far a sum of K rounded numbers may be from 1."""
     return max(1e-4, 4 * torch.finfo(Q.dtype).eps * math.sqrt(Q.shape[0]))
 
