@@ -217,7 +217,8 @@ def test_module_keeps_a_copy_of_its_matrix_with_its_state(skewed: Tensor) -> Non
     ("matrix", "error", "message"),
     [
         (torch.eye(3).long(), TypeError, "floating-point tensor; got torch.int64"),
-        ([[1.0]], TypeError, "got list"),
+        ([[1.0]], ValueError, r"shape \(K, K\) with K >= 2; got \(1, 1\)"),
+        ([["a"]], TypeError, "conversion_matrix must be an array of numbers; got list"),
         (torch.eye(3)[:2], ValueError, r"shape \(K, K\) with K >= 2; got \(2, 3\)"),
         (torch.tensor([[1.0, torch.nan], [0.0, 1.0]]), ValueError, r"finite; entry \[0, 1\] is nan"),
         (torch.tensor([[0.9, 0.1], [0.3, 0.7]]), ValueError, "column 0 sums to 1.2. Its rows do: transpose"),

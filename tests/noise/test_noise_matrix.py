@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
+from noiselayer import noise
 from noiselayer.noise import matrices as nm
 from noiselayer.noise import simplex
 
@@ -229,8 +230,8 @@ def test_constructors_say_what_is_out_of_range(call: Callable[[], Tensor], messa
 
 
 def test_project_is_offered_beside_the_constructors() -> None:
-    assert nm.project is simplex.project
-    assert set(nm.__all__) >= {
+    assert noise.project is simplex.project
+    assert set(noise.__all__) >= {
         "check",
         "project",
         "identity",
