@@ -306,7 +306,7 @@ def test_a_matrix_that_is_a_weak_models_confusion_is_doubted_first(generator: to
     better = audit_labels(
         true, (0.5 * logits + 2.5 * torch.eye(4)[true]).softmax(dim=1), probs_predict="given"
     )
-    assert better.warnings == ()
+    assert not any("as often as their own" in warning for warning in better.warnings)
 
 
 def test_the_result_as_a_table(tmp_path) -> None:  # type: ignore[no-untyped-def]

@@ -31,7 +31,7 @@ def arrays() -> tuple[Any, Any]:
 @pytest.mark.parametrize("kind", ["array", "map", "path", "parquet", "batches"])
 def test_every_source_gives_the_same(kind: str, arrays: tuple[Any, Any], tmp_path: Path) -> None:
     labels, probs = arrays
-    expected = audit_labels(labels, probs, probs_predict="true")
+    expected = audit_labels(torch.as_tensor(labels), probs, probs_predict="true")
     np.save(tmp_path / "probs.npy", probs)
 
     def batches() -> Iterator[tuple[Any, Any]]:
@@ -165,7 +165,7 @@ def test_probabilities_of_a_table_are_read_in_pieces(arrays: tuple[Any, Any], tm
     batches = batches_of_columns(tmp_path / "probs.parquet", names, torch.from_numpy(labels))
     assert batches is not None
     found = audit_stream(None, batches, probs_predict="true", top=None)
-    expected = audit_labels(labels, probs, probs_predict="true")
+    expected = audit_labels(torch.as_tensor(labels), probs, probs_predict="true")
     torch.testing.assert_close(found.error_probability, expected.error_probability, atol=1e-5, rtol=1e-4)
     assert batches_of_columns(tmp_path / "probs.parquet", names[1:], labels) is None
     assert batches_of_columns(tmp_path / "probs.parquet", names, labels[1:]) is None
