@@ -8,7 +8,7 @@ import pytest
 from noiselayer import NoisyLabelClassifier
 from noiselayer.errors import InputError
 from noiselayer.estimators.arguments import REFUSED
-from noiselayer.training import TrainingOptions
+from noiselayer.training import TrainingOptions, default_options
 from noiselayer.training.effects import check_effects
 
 GRADIENT = ("noise_learning_rate", "trace_penalty", "noise_weight_decay")
@@ -80,5 +80,11 @@ def test_with_effect(options: dict[str, Any], given: list[str], sets: dict[str, 
 
 
 def test_the_estimator_knows_its_own_defaults() -> None:
-    parameters = inspect.signature(NoisyLabelClassifier).parameters
-    assert {name: parameters[name].default for name in REFUSED} == REFUSED
+    """Parameters of its own, and what training takes where ``options`` say nothing."""
+    parameters, options = inspect.signature(NoisyLabelClassifier).parameters, default_options("vector")
+    own = {name: parameters[name].default for name in REFUSED if name in parameters}
+    training = {name: getattr(options, name) for name in REFUSED if hasattr(options, name)}
+    rates = {
+        name: getattr(options.optimization, name) for name in REFUSED if hasattr(options.optimization, name)
+    }
+    assert {**rates, "noise_learning_rate": None, **training, **own} == REFUSED  # the rate is one of its own
