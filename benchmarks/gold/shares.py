@@ -2,7 +2,7 @@
 
 python benchmarks/gold/shares.py --data DIR
 
-DIR holds ``llm/persuasion.csv`` and its like, with columns ``llm_label`` and ``true_label``; see docs/datasets.md. Every
+DIR holds ``llm/persuasion.csv`` and its like, with columns ``llm_label`` and ``true_label``; see docs/datasets.md. A
 draw checks 100 or 200 samples at random; figures are over 400 draws.
 """
 
