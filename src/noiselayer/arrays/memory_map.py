@@ -21,10 +21,6 @@ class PageBudget:
     a file of 10 GB would look like 10 GB, and in a container with a limit it may be that much. What was read
     stays in the system's cache, so that reading it again costs no disk.
 
-    Args:
-        array: Any array; only one that is a memory map, or a view of one, has pages to give back.
-        budget: Bytes between.
-
     >>> PageBudget(np.zeros(3)).read(24)
     """
 
@@ -83,12 +79,7 @@ class Mapped:
 def map_stored_member(path: Path, key: str) -> npt.NDArray[Any] | None:
     """An array of an .npz file as a memory map, if it lies there uncompressed, as ``numpy.savez`` leaves it.
 
-    Args:
-        path: The file.
-        key: The array's name.
-
-    Returns:
-        The array; None if it is compressed, holds Python objects, or is of a form of .npy that is not known.
+    None if it is compressed, holds Python objects, or is of a form of .npy that is not known.
 
     >>> import tempfile
     >>> path = Path(tempfile.mkdtemp()) / "data.npz"

@@ -20,9 +20,6 @@ class StoredRows:
     large folios since 6.18), so a few hundred rows at random would be as many megabytes. Where the system cannot
     read at a place, or rows do not lie in one piece, the map is read, and its pages are given back now and then.
 
-    Args:
-        array: Any array.
-
     >>> StoredRows(np.eye(3)).at(np.array([2, 0]))
     array([[0., 0., 1.],
            [1., 0., 0.]])

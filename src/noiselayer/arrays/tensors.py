@@ -18,13 +18,6 @@ def as_tensor(values: Any, name: str = "values") -> Tensor:
 
     Lists, NumPy (any byte order and strides), pandas (by position, whatever the index), polars, torch.
 
-    Args:
-        values: Numbers.
-        name: What to call the argument in the message.
-
-    Raises:
-        TypeError: If it holds something else than numbers.
-
     >>> as_tensor([0, 1])
     tensor([0, 1])
     >>> as_tensor(np.arange(3, dtype=">i4")[::-1])
@@ -51,10 +44,6 @@ def as_tensor(values: Any, name: str = "values") -> Tensor:
 
 def in_kind(result: T, *given: Any) -> T:
     """``result`` as it is if a tensor was given, else NumPy arrays in the place of its tensors.
-
-    Args:
-        result: A tensor, or a tuple or data class that holds some.
-        given: The arguments it was made from.
 
     >>> in_kind((torch.ones(2), 0.5), [1, 1])
     (array([1., 1.], dtype=float32), 0.5)

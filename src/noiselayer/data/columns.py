@@ -54,9 +54,6 @@ class CategoricalColumn:
 def fit_numeric(name: str, series: pd.Series[Any], impute_missing: bool) -> NumericColumn:
     """Mean, scale and median of a numeric column.
 
-    Raises:
-        InputError: If it has no value, an infinite one, or a missing one that may not be filled.
-
     >>> import pandas as pd
     >>> fit_numeric("age", pd.Series([20, 40]), impute_missing=False)
     NumericColumn(name='age', mean=30.0, scale=10.0, median=30.0, gaps=False)
@@ -82,9 +79,6 @@ def fit_numeric(name: str, series: pd.Series[Any], impute_missing: bool) -> Nume
 
 def fit_categorical(name: str, series: pd.Series[Any], max_levels: int) -> CategoricalColumn:
     """The levels of a categorical column.
-
-    Raises:
-        InputError: If it has no value, more than ``max_levels``, or values that are no categories.
 
     >>> import pandas as pd
     >>> fit_categorical("town", pd.Series(["Bonn", "Aachen", None]), max_levels=2)
@@ -114,9 +108,6 @@ def check_no_numbers(name: str, series: pd.Series[Any]) -> None:
 
     More than ten different numbers, and fewer other values than numbers: one "n/k" or "12o" must not turn a
     measurement into categories.
-
-    Raises:
-        InputError: With the first cell that is no number.
 
     >>> import pandas as pd
     >>> check_no_numbers("age", pd.Series([*range(20, 40), "4o"]))
@@ -169,9 +160,6 @@ def is_numeric(series: pd.Series[Any]) -> bool:
 
 def to_numbers(name: str, series: pd.Series[Any]) -> npt.NDArray[np.float64]:
     """A column as numbers, shape (N,), NaN where it has no value.
-
-    Raises:
-        InputError: If a cell holds text or an infinity.
 
     >>> import pandas as pd
     >>> to_numbers("age", pd.Series(["20", "", "40"]))

@@ -26,20 +26,9 @@ def decode_image(path: Path, size: tuple[int, int], fit: ImageFit = "squash") ->
     """Read an image file as RGB of a given size.
 
     Turned upright as its EXIF tag says. Transparent parts are laid on white, 16-bit grey is scaled to 8 bits,
-    and of an animation the first frame is taken.
-
-    Args:
-        path: The file.
-        size: Height and width wanted, in pixels.
-        fit: Where the proportions differ: "squash" scales each side by itself, so all of the image is there;
-            "pad" keeps proportions and fills up with white; "crop" keeps them and cuts off, around the centre,
-            what sticks out.
-
-    Returns:
-        Shape (height, width, 3), uint8.
-
-    Raises:
-        InputError: If the file is missing, no image, truncated, or of a pixel type without a clear meaning.
+    and of an animation the first frame is taken. Where proportions differ, "squash" scales each side by itself,
+    "pad" keeps them and fills up with white, "crop" cuts off what sticks out around the centre. Shape (height,
+    width, 3).
 
     >>> import tempfile
     >>> path = Path(tempfile.mkdtemp()) / "red.png"
@@ -54,11 +43,7 @@ def decode_image(path: Path, size: tuple[int, int], fit: ImageFit = "squash") ->
 
 
 def check_fit(fit: ImageFit) -> ImageFit:
-    """The same, if it is one that there is.
-
-    Raises:
-        InputError: Otherwise.
-    """
+    """The same, if it is one that there is."""
     if fit not in get_args(ImageFit):
         raise InputError(
             f"{argument('image_fit')} must be one of {', '.join(get_args(ImageFit))}; got {fit!r}."

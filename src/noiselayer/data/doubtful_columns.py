@@ -80,7 +80,10 @@ def leaking_columns(
     for name in map(str, frame.columns):
         column = frame[name].iloc[rows]
         if _are_labels(column, codes, names):
-            found[name] = f"holds names of the classes: are these labels too? {_ADVICE}"
+            checked = argument("checked_column", name)
+            found[name] = (
+                f"holds names of the classes: are these labels too? If they are trusted, say {checked}. {_ADVICE}"
+            )
         elif len(rows) >= _ENOUGH and usual < 0.95 and _share_told(column, codes) >= 0.995:
             found[name] = f"tells the label alone: was it made from it? {_ADVICE}"
     return found

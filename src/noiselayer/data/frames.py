@@ -45,9 +45,6 @@ def read_columns(path: Path) -> list[str]:
 
     A first column of separated text without a name is left out: it is the row numbers that pandas wrote.
 
-    Raises:
-        InputError: If the file cannot be read as a table, two columns share a name, or one has none.
-
     >>> import tempfile
     >>> path = Path(tempfile.mkdtemp()) / "people.csv"
     >>> _ = path.write_text(",age,label\n0,30,no\n1,40,yes\n")
@@ -70,13 +67,8 @@ def read_columns(path: Path) -> list[str]:
 def read_frame(path: Path, *, text_columns: Collection[str] = ()) -> pd.DataFrame:
     r"""Read a table that has a header; its rows are numbered from 0.
 
-    Args:
-        path: A file with one of the endings :data:`TABLE_SUFFIXES`.
-        text_columns: Columns of separated text to leave as they are written, where pandas would turn "01" into
-            1 and "None" into a gap. Names that the table lacks are ignored.
-
-    Raises:
-        InputError: If the file cannot be read as a table or has no rows.
+    ``text_columns`` of separated text are left as they are written: pandas would turn "01" into 1 and "None" into
+    a gap. Names that the table lacks are ignored.
 
     >>> import tempfile
     >>> path = Path(tempfile.mkdtemp()) / "people.csv"
@@ -151,9 +143,6 @@ def require_columns(columns: Iterable[str], names: Iterable[str], table: str = "
 def match_columns(columns: Sequence[str], patterns: Iterable[str], table: str) -> list[str]:
     """The columns that are named, where ``*`` and ``?`` stand for any characters, each once.
 
-    Raises:
-        InputError: If a name or pattern matches none.
-
     >>> match_columns(["e0", "e1", "age"], ["age", "e*"], "people.csv")
     ['age', 'e0', 'e1']
     """
@@ -187,9 +176,6 @@ class TextForm:
 
 def text_form(path: Path) -> TextForm:
     r"""Find out how a table of text is written, from its beginning.
-
-    Raises:
-        InputError: If it has no header, or names are missing or stand there twice.
 
     >>> import tempfile
     >>> path = Path(tempfile.mkdtemp()) / "a.csv"

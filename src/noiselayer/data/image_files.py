@@ -112,9 +112,6 @@ class ImageFileInputs(Inputs):
 def height_and_width(image_size: ImageSize) -> tuple[int, int]:
     """Height and width in pixels of an ``image_size`` given as one number or as a pair.
 
-    Raises:
-        InputError: If it is neither, or not positive.
-
     >>> height_and_width(32), height_and_width((32, 48))
     ((32, 32), (32, 48))
     """
@@ -128,9 +125,6 @@ def height_and_width(image_size: ImageSize) -> tuple[int, int]:
 
 def common_size(checks: Sequence[ImageCheck]) -> tuple[int, int]:
     """The one (height, width) that all readable files share.
-
-    Raises:
-        InputError: If they differ: somebody has to choose.
 
     >>> common_size([ImageCheck(Path("a.png"), (32, 48), None), ImageCheck(Path("b.png"), None, "truncated")])
     (32, 48)
@@ -154,21 +148,7 @@ def read_images(
     image_fit: ImageFit,
     skip_unreadable: bool,
 ) -> tuple[ImageFileInputs, list[int], tuple[str, ...]]:
-    """Check that every file can be read, and make inputs of those that can.
-
-    Args:
-        paths: The files.
-        ids: Their names in messages and results.
-        image_size: To bring them to; the size they all share if None.
-        image_fit: How, see :func:`~noiselayer.data.decode.decode_image`.
-        skip_unreadable: Leave out files that cannot be read, with a warning, instead of stopping.
-
-    Returns:
-        The inputs, the positions in ``paths`` of the files they hold, and the ids of those left out.
-
-    Raises:
-        InputError: If a file cannot be read, unless it may be skipped; if none can; if sizes differ and
-            ``image_size`` is None.
+    """Inputs of the files that can be read, their positions in ``paths``, and the ids of those left out.
 
     >>> read_images([Path("nowhere.png")], ["nowhere.png"], 8, "squash", skip_unreadable=False)
     Traceback (most recent call last):

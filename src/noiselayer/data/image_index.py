@@ -40,10 +40,7 @@ def indexed_checks(paths: Sequence[Path], *, worth: int = _WORTH) -> list[ImageC
 
     A file is taken for the same if its path, size and time of change are. The index is a file in
     :func:`cache_folder`, of about 60 bytes and the path for every image; where it cannot be written, there is none.
-
-    Args:
-        paths: The files.
-        worth: Fewer files than this are decoded every time, and no index is written.
+    Fewer files than ``worth`` are decoded every time.
 
     >>> [check.error for check in indexed_checks([Path("nowhere.png")])]
     ['no such file']

@@ -15,7 +15,7 @@ from torch.utils.data import Dataset
 from noiselayer.data.names import ChosenNames
 from noiselayer.errors import InputError
 
-Kind: TypeAlias = Literal["image", "table", "vector"]
+Kind: TypeAlias = Literal["image", "table", "vector", "label"]
 Indices: TypeAlias = Sequence[int] | npt.NDArray[np.int64] | Tensor
 
 
@@ -25,7 +25,8 @@ class Inputs(Dataset[Tensor], ABC):
     Subclasses say how to fetch; everything else (subsets, hashes, labels) builds on the four names below.
 
     Attributes:
-        kind: "image" (shape (C, H, W)), "table" (encoded feature columns, shape (D,)) or "vector" ((D,)).
+        kind: "image" (shape (C, H, W)), "table" (encoded feature columns, shape (D,)), "vector" ((D,)) or "label" (of
+            labels that came without samples, shape (0,)).
         shape: Of one sample.
         dtype: Of the tensors handed out: uint8 for images of 8 bits (0..255, not scaled), else float32.
         ids: A name per sample: its path, or its row number counted from 0.
@@ -54,6 +55,24 @@ class Inputs(Dataset[Tensor], ABC):
 
     def __getitem__(self, index: int) -> Tensor:
         return self.__getitems__([index])[0]
+
+
+class NoInputs(Inputs):
+    """The place of samples that are not needed: their probabilities are known.
+
+    >>> NoInputs(("a.png", "b.png")).__getitems__([1]).shape
+    torch.Size([1, 0])
+    """
+
+    kind: Kind = "label"
+    shape = (0,)
+    dtype = torch.float32
+
+    def __init__(self, ids: Sequence[str]) -> None:
+        self.ids = ids
+
+    def __getitems__(self, indices: Indices) -> Tensor:
+        return torch.empty(len(indices), 0)
 
 
 class SubsetInputs(Inputs):

@@ -44,11 +44,7 @@ class LabelPlace:
         return f"column {self.name!r}" if is_table(self.file) else f"array {self.name!r}"
 
     def read(self, name: str | None = None) -> npt.NDArray[Any]:
-        """The labels as they are written, or another array or column of the same file.
-
-        Raises:
-            InputError: If there is no such array or column, or it is damaged.
-        """
+        """The labels as they are written, or another array or column of the same file."""
         name = self.name if name is None else name
         if name is None:
             return read_npy(self.file)
@@ -57,32 +53,22 @@ class LabelPlace:
         require_columns(read_columns(self.file), [name], str(self.file))
         return labels_of_column(read_frame(self.file, text_columns=[name]), name)
 
-    def read_annotators(self, annotator_column: str) -> tuple[npt.NDArray[Any], str]:
-        """Who gave each label, shape (N,), and where that stands, in words.
-
-        Raises:
-            InputError: If it cannot stand beside the labels, or there is no such column or array.
-        """
+    def read_beside(self, column: str | None, option: str) -> tuple[npt.NDArray[Any], str] | None:
+        """What else is said of each label, shape (N,), and where that stands, in words; None if no column is named."""
+        if column is None:
+            return None
         if is_table(self.file):
-            return self.read(annotator_column), f"column {annotator_column!r} of {self.file}"
-        if self.own and self.name is not None:
-            return self.read(annotator_column), f"array {annotator_column!r} of {self.file}"
+            return self.read(column), f"column {column!r} of {self.file}"
+        if self.name is not None:
+            return self.read(column), f"array {column!r} of {self.file}"
         raise InputError(
-            f"{argument('annotator_column')} is a column of the table that holds the labels, and they are in "
-            f"{self.file}; give labels and annotators together in a table."
+            f"{argument(option)} is a column of the table that holds the labels, and they are in {self.file}; give "
+            "both together in a table."
         )
 
 
 def find_labels(data: Path, labels: str | None = None, label_column: str | None = None) -> LabelPlace:
-    r"""Find the labels of data in a file.
-
-    Args:
-        data: An .npz or .npy file or a table.
-        labels: An array of that file, a column of it, or another file.
-        label_column: The column of the table, or of the table that ``labels`` names.
-
-    Raises:
-        InputError: If they are not there, or it is not clear which are meant.
+    r"""Find the labels of data: in an array or column of its file, or in another file.
 
     >>> import tempfile
     >>> path = Path(tempfile.mkdtemp()) / "people.csv"
@@ -112,14 +98,7 @@ def find_labels(data: Path, labels: str | None = None, label_column: str | None 
 
 
 def label_file(address: str, label_column: str | None = None) -> LabelPlace:
-    r"""Find labels in a file of their own.
-
-    Args:
-        address: ``FILE.npy``, ``FILE.npz:KEY``, ``FILE.npz`` of a single array, a table, or ``TABLE:COLUMN``.
-        label_column: The column of a table; needed if it has more than one and none has a usual name.
-
-    Raises:
-        InputError: If the file, key or column is missing, or it is not clear which is meant.
+    r"""Find labels in a file of their own: ``FILE.npy``, ``FILE.npz[:KEY]``, a table or ``TABLE:COLUMN``.
 
     >>> import tempfile
     >>> path = Path(tempfile.mkdtemp()) / "labels.csv"
@@ -168,9 +147,6 @@ def is_label_file(address: str) -> bool:
 def read_labels(address: str) -> npt.NDArray[Any]:
     r"""Read labels as they are written, from any file of labels or ``TABLE:COLUMN``.
 
-    Raises:
-        InputError: If the file, key or column is missing, or it is not clear which is meant.
-
     >>> import tempfile
     >>> path = Path(tempfile.mkdtemp()) / "pairs.csv"
     >>> _ = path.write_text("true,given\ncat,dog\n")
@@ -182,9 +158,6 @@ def read_labels(address: str) -> npt.NDArray[Any]:
 
 def labels_of_column(frame: pd.DataFrame, column: str) -> npt.NDArray[Any]:
     """One column as an array of numbers or text, with "" for a gap in text.
-
-    Raises:
-        InputError: If it holds lists, or dates.
 
     >>> import pandas as pd
     >>> labels_of_column(pd.DataFrame({"label": ["cat", None]}), "label").tolist()

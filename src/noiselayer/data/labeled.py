@@ -16,7 +16,7 @@ from noiselayer.choices import Layout
 from noiselayer.data.array_inputs import ArrayInputs
 from noiselayer.data.inputs import Indices, Inputs, SubsetInputs
 from noiselayer.data.labels import check_class_names, encode_labels, rename_labels
-from noiselayer.errors import InputError, list_some
+from noiselayer.errors import InputError, argument, list_some
 
 _LISTED_CLASSES = 20
 
@@ -35,6 +35,8 @@ class LabeledData:
             known.
         annotator_names: The S names of annotators, versions of a prompt, web sites, rules.
         unlabelled: How many samples were left out because they have no label.
+        checked: Shape (N,), int64, the class that somebody who is trusted has found, -1 where nobody has looked; None
+            if nobody has looked at any.
 
     Raises:
         InputError: If labels and inputs differ in number, a label or the annotator of one is out of range, or two
@@ -53,6 +55,7 @@ class LabeledData:
     annotators: Tensor | None = None
     annotator_names: tuple[str, ...] = ()
     unlabelled: int = 0
+    checked: Tensor | None = None
 
     def __post_init__(self) -> None:
         if self.labels is None:
@@ -100,7 +103,8 @@ class LabeledData:
         at = torch.as_tensor(np.asarray(indices, dtype=np.int64))
         labels = None if self.labels is None else self.labels[at]
         annotators = None if self.annotators is None else self.annotators[at]
-        return replace(self, inputs=inputs, labels=labels, annotators=annotators)
+        checked = None if self.checked is None else self.checked[at]
+        return replace(self, inputs=inputs, labels=labels, annotators=annotators, checked=checked)
 
     def with_annotators(
         self, annotators: npt.NDArray[Any] | Tensor | Sequence[Any], where: str
@@ -148,10 +152,13 @@ class LabeledData:
             "image": f"{N:,} images of {' x '.join(map(str, shape))} (channels, height, width)",
             "table": f"{N:,} rows of {shape[0]:,} encoded features",
             "vector": f"{N:,} vectors of {shape[0]:,} numbers",
+            "label": f"{N:,} labels",
         }[self.inputs.kind]
         skipped = f" {len(self.skipped):,} unreadable skipped." if self.skipped else ""
         if self.unlabelled:
             skipped += f" {self.unlabelled:,} without a label left out."
+        if self.checked is not None:
+            skipped += f" {int((self.checked >= 0).sum()):,} of them have been checked."
         return f"{size} from {self.origin}.{skipped} {self._classes()}{self._annotators()}"
 
     def _annotators(self) -> str:
@@ -216,27 +223,15 @@ def label_inputs(
     *,
     own_names: Sequence[str] | None = None,
     annotators: tuple[npt.NDArray[Any], str] | None = None,
+    checked: tuple[npt.NDArray[Any], str] | None = None,
     origin: str,
     where: str,
     skipped: tuple[str, ...] = (),
 ) -> LabeledData:
-    """Inputs with the labels that were read for them; samples without a label are left out.
+    """Inputs with the labels that were read for them; samples without a label are left out, with a warning.
 
-    Args:
-        inputs: The N samples.
-        values: Shape (N,), labels as they are written.
-        class_names: The K names that the caller wants; the different labels if None.
-        own_names: The names that the file has for its labels; they are matched with ``class_names``.
-        annotators: Who gave each label, shape (N,), and where that was read.
-        origin: Where the inputs were read, in words.
-        where: Where the labels were read.
-        skipped: Names of samples left out before.
-
-    Raises:
-        InputError: If there is not one label per sample, or labels are unfit.
-
-    Warns:
-        UserWarning: If samples have no label.
+    ``own_names`` are what the file has for its labels, ``class_names`` what the caller wants; ``annotators`` says
+    who gave each label, ``checked`` what it was found to be, and where that was read.
     """
     if len(values) != len(inputs):
         header = (
@@ -250,20 +245,53 @@ def label_inputs(
         )
     names = class_names if own_names is None else own_names
     labels, known = encode_labels(values, names, name=f"labels ({where})", allow_missing=True)
+    found = None if checked is None else _encode_checked(*checked, known, len(labels))
     if own_names is not None and class_names is not None:
-        labels, known = rename_labels(labels, known, class_names), tuple(class_names)
+        labels = rename_labels(labels, known, class_names)
+        found = None if found is None else rename_labels(found, known, class_names)
+        known = tuple(class_names)
     rows = (labels >= 0).nonzero().flatten()
     unlabelled = len(labels) - len(rows)
     if unlabelled:
+        lost = 0 if found is None else int((found[labels < 0] >= 0).sum())
+        more = f"; {lost:,} of them have been checked: give those as clean data" if lost else ""
         warnings.warn(
-            f"{unlabelled:,} of {len(labels):,} samples have no label in {where} and are left out.",
+            f"{unlabelled:,} of {len(labels):,} samples have no label in {where} and are left out{more}.",
             stacklevel=2,
         )
         inputs, labels = SubsetInputs(inputs, rows), labels[rows]
+        found = None if found is None else found[rows]
     data = LabeledData(
-        inputs, labels, known, f"{origin}, labels from {where}", skipped, unlabelled=unlabelled
+        inputs,
+        labels,
+        known,
+        f"{origin}, labels from {where}",
+        skipped,
+        unlabelled=unlabelled,
+        checked=found,
     )
     return data if annotators is None else data.with_annotators(annotators[0][rows.numpy()], annotators[1])
+
+
+def _encode_checked(
+    values: npt.NDArray[Any], where: str, class_names: Sequence[str], num_labels: int
+) -> Tensor:
+    """Class indices, -1 where nobody has looked: an empty cell, NaN, or -1 in an array of integers."""
+    if values.dtype.kind == "i" and "-1" not in class_names:
+        values = np.where(values == -1, np.nan, values)
+    if len(values) != num_labels:
+        raise InputError(f"{where} must be as long as the labels, {num_labels:,}; it holds {len(values):,}.")
+    try:
+        found, _ = encode_labels(values, class_names, name=f"checked labels ({where})", allow_missing=True)
+    except InputError as error:
+        raise InputError(
+            f"{error} Mend it, or name all classes with {argument('class_names')} if it is one."
+        ) from error
+    if not bool((found >= 0).any()):
+        raise InputError(
+            f"{where} is empty: no label has been checked. Leave out {argument('checked_column')}."
+        )
+    return found
 
 
 def _check_annotators(annotators: Tensor, num_labels: int, num_annotators: int) -> None:
@@ -279,8 +307,12 @@ def _check_annotators(annotators: Tensor, num_labels: int, num_annotators: int) 
         )
 
 
-def check_for_training(data: LabeledData) -> None:
+def check_for_training(data: LabeledData, *, complete: bool = True) -> None:
     """Raise an error if a classifier cannot be trained on ``data``.
+
+    Args:
+        data: Samples and labels.
+        complete: Whether every class must have a sample.
 
     Raises:
         InputError: If there are no labels, all are of one class, there are fewer samples than classes, or a
@@ -312,7 +344,7 @@ def check_for_training(data: LabeledData) -> None:
             "nothing can be learned from that. Name the column of labels that you mean."
         )
     absent = [name for name in data.class_names if name not in set(present)]
-    if absent:
+    if absent and complete:
         one = len(absent) == 1
         which = f"class {absent[0]!r} has" if one else f"classes {list_some(map(repr, absent))} have"
         it = "it" if one else "them"

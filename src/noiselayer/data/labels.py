@@ -109,14 +109,8 @@ def encode_together(
 ) -> tuple[dict[str, Tensor], tuple[str, ...]]:
     """Turn several arrays of labels into indices of the same classes.
 
-    Args:
-        labels: Name -> labels as they are written.
-        class_names: The K names; if None, the different labels of all arrays, sorted, or 0..K-1 if all are
-            integers and ``num_classes`` is known.
-        num_classes: K, if the columns of an array of probabilities, which has no names, give it.
-
-    Raises:
-        InputError: If labels are unfit, or text and it is not known in which order the columns are.
+    The classes are ``class_names``; or 0..K-1 if ``num_classes`` columns of probabilities have no names and all
+    labels are integers; or the different labels, sorted.
 
     >>> encode_together({"true": np.array(["cat", "dog"]), "given": np.array(["dog", "bird"])})[1]
     ('bird', 'cat', 'dog')
@@ -143,13 +137,6 @@ def encode_columns(
     columns: Mapping[str, npt.NDArray[Any]], class_names: Sequence[str] | None = None
 ) -> tuple[dict[str, npt.NDArray[np.int64]], tuple[str, ...]]:
     """Turn columns of labels, some of which may be missing, into indices of the same classes; -1 where missing.
-
-    Args:
-        columns: Name -> labels as they are written.
-        class_names: The K names; the different labels of all columns, sorted, if None.
-
-    Raises:
-        InputError: If labels are unfit, there is none, or one is no class.
 
     >>> encode_columns({"ann": np.array(["1.0", ""]), "bob": np.array(["1", "2"])})
     ({'ann': array([ 0, -1]), 'bob': array([0, 1])}, ('1', '2'))
@@ -180,13 +167,7 @@ def encode_columns(
 def rename_labels(labels: Tensor, own_names: Sequence[str], class_names: Sequence[str]) -> Tensor:
     """Class indices under one order of names -> indices under another; -1 stays.
 
-    Args:
-        labels: Shape (N,), indices into ``own_names``.
-        own_names: The names that ``labels`` count in.
-        class_names: The names to count in. Names that no label uses may be missing.
-
-    Raises:
-        InputError: If a label's class is not among ``class_names``.
+    Names that no label uses may be missing from ``class_names``.
 
     >>> rename_labels(torch.tensor([0, 1, 1]), ["cat", "dog"], ["bird", "dog", "cat"])
     tensor([2, 1, 1])
@@ -205,9 +186,6 @@ def rename_labels(labels: Tensor, own_names: Sequence[str], class_names: Sequenc
 
 def check_class_names(class_names: Sequence[str]) -> tuple[str, ...]:
     r"""The names as a tuple of text, if there are two or more, no two alike, that files give back as they are.
-
-    Raises:
-        InputError: Otherwise.
 
     >>> check_class_names(["cat", "dog"])
     ('cat', 'dog')

@@ -32,9 +32,6 @@ def split_address(address: str | Path) -> tuple[Path, str | None]:
 def read_npy(path: Path, *, memory_map: bool = False) -> npt.NDArray[Any]:
     """Read an .npy file, or open it as a read-only memory map: large inputs then stay on the disk.
 
-    Raises:
-        InputError: If it is damaged or holds Python objects.
-
     >>> import tempfile
     >>> path = Path(tempfile.mkdtemp()) / "x.npy"
     >>> np.save(path, np.arange(3))
@@ -50,9 +47,6 @@ def read_npy(path: Path, *, memory_map: bool = False) -> npt.NDArray[Any]:
 
 def npz_keys(path: Path) -> list[str]:
     """The names of the arrays in an .npz file, in its own order.
-
-    Raises:
-        InputError: If it is not an .npz file or holds no array.
 
     >>> import tempfile
     >>> path = Path(tempfile.mkdtemp()) / "digits.npz"
@@ -70,15 +64,8 @@ def npz_keys(path: Path) -> list[str]:
 def read_npz(path: Path, key: str, *, map_from: int | None = None) -> npt.NDArray[Any]:
     """Read one array of an .npz file and leave the others alone.
 
-    Args:
-        path: The file.
-        key: The array's name.
-        map_from: Leave an array of at least so many bytes on the disk, as a memory map, if it lies there
-            uncompressed (``numpy.savez``); None reads it whatever its size.
-
-    Raises:
-        InputError: If there is no such key (the message lists all, with shapes), the file is damaged, or the
-            array holds Python objects.
+    One of at least ``map_from`` bytes stays on the disk, as a memory map, if it lies there uncompressed
+    (``numpy.savez``).
 
     >>> import tempfile
     >>> path = Path(tempfile.mkdtemp()) / "digits.npz"

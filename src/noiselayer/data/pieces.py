@@ -11,10 +11,6 @@ _NUMBERS = 2**23
 def samples_at_a_time(shape: Sequence[int], at_most: int) -> int:
     """So many that their numbers take 32 MB in float32, but one at least.
 
-    Args:
-        shape: Of a sample.
-        at_most: Upper limit, which small samples reach.
-
     >>> samples_at_a_time((3, 32, 32), 1024), samples_at_a_time((3, 224, 224), 1024)
     (1024, 55)
     """

@@ -13,13 +13,16 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from noiselayer.data.frames import TABLE_SUFFIXES, is_table, read_frame
+from noiselayer.data.frames import TABLE_SUFFIXES, is_table, read_columns, read_frame
+from noiselayer.data.label_files import LABEL_NAMES
 from noiselayer.data.labels import is_integer
 from noiselayer.data.numpy_files import describe_npz, npz_keys, read_npy, read_npz, split_address
 from noiselayer.errors import InputError, argument, list_some
 from noiselayer.files.given import existing_file
 
 _OF_CLASS = re.compile(r"p\((.+)\)")
+# What tables of probabilities hold beside them.
+_BESIDE = {"id", "sample", "row", "index", *map(str.lower, LABEL_NAMES)}
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,13 +42,8 @@ class Probabilities:
     def ordered(self, class_names: Sequence[str], *, chosen: bool = False) -> Tensor:
         """The columns in the order of ``class_names``.
 
-        Args:
-            class_names: The K classes.
-            chosen: Whether the user has given this order, which says what nameless columns mean.
-
-        Raises:
-            InputError: If there is another number of columns, they are of other classes, or they have no names
-                and the classes are words, whose order in the model nobody knows. Whole numbers are taken by size.
+        Nameless columns mean these classes where the user has ``chosen`` their order, or they are whole numbers,
+        which are taken by size; nobody knows the order of words in a model.
         """
         if self.class_names is None:
             if self.values.shape[1] != len(class_names):
@@ -68,9 +66,6 @@ class Probabilities:
 def check_nameless(origin: str, class_names: Sequence[str]) -> None:
     """Raise if nobody has said what columns without names mean, and it cannot be known: the classes are words.
 
-    Raises:
-        InputError: It lists the classes, sorted, to be put in order.
-
     >>> check_nameless("p.npy", ["0", "1", "10"])
     """
     if not all(map(is_integer, class_names)):
@@ -83,13 +78,8 @@ def check_nameless(origin: str, class_names: Sequence[str]) -> None:
 def read_probabilities(address: str) -> Probabilities:
     r"""Read a model's probabilities, a row per sample and a column per class.
 
-    Args:
-        address: ``FILE.npy``; ``FILE.npz:KEY``, beside which an array ``class_names`` says what the columns
-            mean; or a table: its columns ``p(NAME)``, as ``noiselayer predict --probs`` writes them, or else
-            all of its columns.
-
-    Raises:
-        InputError: If the file is missing or unfit, or it is not clear which array is meant.
+    From ``FILE.npy``; ``FILE.npz:KEY``, beside which an array ``class_names`` says what the columns mean; or a
+    table: its columns ``p(NAME)``, as ``noiselayer predict --probs`` writes them, or else all of its columns.
 
     >>> import tempfile
     >>> path = Path(tempfile.mkdtemp()) / "predictions.csv"
@@ -121,6 +111,23 @@ def read_probabilities(address: str) -> Probabilities:
     return Probabilities(torch.from_numpy(array.astype(np.float64)), names, address)
 
 
+def named_classes(address: str) -> tuple[str, ...] | None:
+    """The classes that a file of probabilities names for its columns, without reading these; None if it does not."""
+    path, _ = split_address(address)
+    if is_table(path) and path.is_file():
+        return _named(read_columns(path))[1]
+    if path.suffix.lower() == ".npz" and path.is_file() and "class_names" in npz_keys(path):
+        return tuple(map(str, read_npz(path, "class_names").tolist()))
+    return None
+
+
+def _named(columns: Sequence[str]) -> tuple[list[str], tuple[str, ...]]:
+    """The columns of probabilities, and the classes that these are of."""
+    marked = [(name, match[1]) for name in columns if (match := _OF_CLASS.fullmatch(name))]
+    pairs = marked or [(name, name) for name in columns if name.lower() not in _BESIDE]
+    return [column for column, _ in pairs], tuple(name for _, name in pairs)
+
+
 def _from_npz(path: Path, key: str | None) -> tuple[npt.NDArray[Any], tuple[str, ...] | None]:
     keys = npz_keys(path)
     others = [name for name in keys if name != "class_names"]
@@ -135,14 +142,11 @@ def _from_npz(path: Path, key: str | None) -> tuple[npt.NDArray[Any], tuple[str,
 
 def _from_table(path: Path) -> tuple[npt.NDArray[Any], tuple[str, ...]]:
     frame = read_frame(path)
-    columns = [str(name) for name in frame.columns]
-    of_classes = [name for name in columns if _OF_CLASS.fullmatch(name)] or columns
+    of_classes, names = _named([str(name) for name in frame.columns])
     for name in of_classes:
         if frame[name].dtype.kind not in "fiu" or frame[name].isna().any():
             raise InputError(
                 f"column {name!r} of {path} must hold numbers, a probability in every row. Name the columns of "
                 "probabilities p(CLASS), as noiselayer predict --probs does, or keep no other columns."
             )
-    found = [_OF_CLASS.fullmatch(name) for name in of_classes]
-    names = tuple(match[1] if match else name for match, name in zip(found, of_classes, strict=True))
     return frame[of_classes].to_numpy(dtype=np.float64), names

@@ -25,6 +25,7 @@ def read_arrays(
     labels: str | None = None,
     label_column: str | None = None,
     annotator_column: str | None = None,
+    checked_column: str | None = None,
     class_names: Sequence[str] | None = None,
     layout: Layout = "auto",
     image_size: ImageSize | None = None,
@@ -33,9 +34,6 @@ def read_arrays(
     """Read inputs and labels from an .npz or .npy file; see :class:`~noiselayer.data.reading.Reading`.
 
     An array ``class_names`` in an .npz file, if there is one, says what its integer labels mean.
-
-    Raises:
-        InputError: If an array is missing, unfit, or could be meant but is not the only one.
 
     >>> import tempfile
     >>> import numpy as np
@@ -68,7 +66,8 @@ def read_arrays(
         place.read(),
         class_names,
         own_names=own_names,
-        annotators=None if annotator_column is None else place.read_annotators(annotator_column),
+        annotators=place.read_beside(annotator_column, "annotator_column"),
+        checked=place.read_beside(checked_column, "checked_column"),
         origin=origin,
         where=place.words,
     )

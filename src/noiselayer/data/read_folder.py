@@ -30,11 +30,6 @@ def read_folder(
 
     Hidden files are ignored; files with other endings too, and counted in ``origin``.
 
-    Raises:
-        InputError: If there are no images, images lie beside the class folders, a class folder is empty, a
-            file cannot be read (all are listed) and ``skip_unreadable`` is not set, a folder cannot be read, or
-            sizes differ and no ``image_size`` is given.
-
     >>> import tempfile
     >>> from PIL import Image
     >>> folder = Path(tempfile.mkdtemp())
@@ -82,11 +77,7 @@ def read_image(
     skip_unreadable: bool = False,
     with_labels: bool = True,
 ) -> LabeledData:
-    """Read a single image, to predict its class.
-
-    Raises:
-        InputError: If it cannot be read, or labels are asked for.
-    """
+    """Read a single image, to predict its class."""
     if with_labels:
         raise InputError(f"{path} is a single image, which has no label; give the folder of images by class.")
     inputs, _, _ = read_images([path], [path.name], image_size, image_fit, skip_unreadable)
@@ -94,15 +85,9 @@ def read_image(
 
 
 def files_below(folder: Path) -> tuple[list[Path], list[Path], list[Path]]:
-    """Images and other files under a folder, hidden ones left out.
+    """Images, sorted by path, other files, and links not followed under a folder, hidden ones left out.
 
     Links to folders are followed, but no folder is read twice: a link to a parent would never come to an end.
-
-    Returns:
-        The images, sorted by their path as text, the other files, and the links that were not followed.
-
-    Raises:
-        InputError: If a folder cannot be read; all are named.
     """
     found: tuple[list[Path], list[Path], list[Path]] = ([], [], [])
     images, others, repeated = found

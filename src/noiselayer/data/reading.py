@@ -24,7 +24,7 @@ from noiselayer.data.table_inputs import TableInputs, read_table
 from noiselayer.errors import InputError, argument
 from noiselayer.files.given import existing_file
 
-_LABELS = {"labels", "label_column", "annotator_column"}
+_LABELS = {"labels", "label_column", "annotator_column", "checked_column"}
 _IMAGES = {"image_fit", "skip_unreadable"}
 _ENCODED = {"feature_columns", "ignore_columns", "categorical_columns", "impute_missing"}
 _FORMS: dict[str, tuple[str, Any, set[str]]] = {
@@ -42,7 +42,7 @@ _FOR_ALL = {"class_names", "image_size", "with_labels"}
 # These permit something, or say how, rather than ask for it: no harm where there is nothing to permit.
 _HARMLESS = {"skip_unreadable", "impute_missing", "image_fit"}
 # Newer than the first saved runs, which must stay what they were: written down only where they are set.
-_LATER = {"ignore_columns": (), "id_column": None}
+_LATER: dict[str, Any] = {"ignore_columns": (), "id_column": None, "checked_column": None}
 
 
 @dataclass(frozen=True)
@@ -86,6 +86,8 @@ class Reading:
         id_column: The column with the samples' names, which is no feature either.
         image_fit: How an image of other proportions is brought to ``image_size``: "squash" scales each side by
             itself, "pad" adds white margins, "crop" cuts off what sticks out.
+        checked_column: The column, beside the labels, with what somebody who is trusted has found them to be, empty
+            where nobody has looked; of an .npz file, the array. It is no feature.
 
     >>> Reading("people.csv", label_column="town").to_dict()["label_column"]
     'town'
@@ -107,6 +109,7 @@ class Reading:
     ignore_columns: tuple[str, ...] = ()
     id_column: str | None = None
     image_fit: ImageFit = "squash"
+    checked_column: str | None = None
 
     def read(self, *, encoder: TableEncoder | None = None, with_labels: bool = True) -> LabeledData:
         """Read the data.
@@ -169,6 +172,7 @@ class Reading:
             "class_names": class_names,
             "image_size": None if arrays else image_size,
             "annotator_column": None,  # of the noisy labels alone
+            "checked_column": None,
         }
         if not table:
             unset = Reading(path)
@@ -291,6 +295,8 @@ def fingerprint(data: LabeledData, *, samples: int = 256) -> str:
     digest = hashlib.blake2b(digest_size=16)
     if data.labels is not None:
         digest.update(data.labels.numpy().tobytes())
+    if data.checked is not None and bool((data.checked >= 0).any()):
+        digest.update(data.checked.numpy().tobytes())
     N = len(data)
     chosen = np.unique(np.linspace(0, N - 1, min(N, samples)).astype(np.int64))
     digest.update(data.inputs.__getitems__(chosen).contiguous().numpy().tobytes())

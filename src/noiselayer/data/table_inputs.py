@@ -56,6 +56,7 @@ def read_table(
     labels: str | None = None,
     label_column: str | None = None,
     annotator_column: str | None = None,
+    checked_column: str | None = None,
     image_column: str | None = None,
     feature_columns: Sequence[str] | None = None,
     ignore_columns: Sequence[str] = (),
@@ -71,10 +72,6 @@ def read_table(
 ) -> LabeledData:
     r"""Read a table of features or image paths; see :class:`~noiselayer.data.reading.Reading`.
 
-    Raises:
-        InputError: If a column is missing (the nearest name is offered) or unfit, an image cannot be read, or,
-            where nobody has chosen the features, a column looks like an identifier or gives the labels away.
-
     >>> import tempfile
     >>> path = Path(tempfile.mkdtemp()) / "people.csv"
     >>> _ = path.write_text("age,label\n20,no\n40,yes\n")
@@ -83,7 +80,12 @@ def read_table(
     """
     columns = read_columns(path)
     place = find_labels(path, labels, label_column) if with_labels else LabelPlace(path, None)
-    own = (place.name, annotator_column) if place.own else (None, None)
+    beside = (annotator_column, checked_column)
+    own = (
+        (place.name, *beside)
+        if place.own
+        else tuple(name if name in columns else None for name in (None, *beside))
+    )
     ignored = [*match_columns(columns, ignore_columns, str(path)), *([id_column] if id_column else [])]
     features = _features(columns, own, image_column, feature_columns, ignored, encoder)
     as_text = [*categorical_columns, *(name for name in (image_column, *own) if name is not None)]
@@ -122,22 +124,24 @@ def read_table(
     values = labels_of_column(frame, str(place.name)) if place.own else place.read()
     if len(values) == len(frame):
         values = values[kept]
-    annotators = None
-    if annotator_column is not None:
-        who, where = (
-            (labels_of_column(frame, annotator_column), f"column {annotator_column!r} of {path}")
-            if place.own
-            else place.read_annotators(annotator_column)
+    said: dict[str, Any] = {}
+    for option, column in (("annotators", annotator_column), ("checked", checked_column)):
+        option_name = f"{option.removesuffix('s')}_column"
+        found = (
+            (labels_of_column(frame, column), f"column {column!r} of {path}")
+            if place.own and column is not None
+            else place.read_beside(column, option_name)
         )
-        annotators = (who[kept] if len(who) == len(frame) else who, where)
+        if found is not None:
+            said[option] = (found[0][kept] if len(found[0]) == len(frame) else found[0], found[1])
     return label_inputs(
-        inputs, values, class_names, annotators=annotators, origin=origin, where=place.words, skipped=skipped
+        inputs, values, class_names, **said, origin=origin, where=place.words, skipped=skipped
     )
 
 
 def _features(
     columns: Sequence[str],
-    about_labels: tuple[str | None, str | None],
+    about_labels: Sequence[str | None],
     image_column: str | None,
     feature_columns: Sequence[str] | None,
     ignored: Sequence[str],
@@ -155,7 +159,8 @@ def _features(
     others = [column for column in columns if column not in (*about_labels, *ignored)]
     if feature_columns is None:
         return others
-    for column, holds in zip(about_labels, ("the labels", "who gave the labels"), strict=True):
+    roles = ("the labels", "who gave the labels", "checked labels")
+    for column, holds in zip(about_labels, roles, strict=True):
         if column is not None and column in feature_columns:
             raise InputError(f"column {column!r} holds {holds}, so it cannot be a feature too.")
     return match_columns(others, feature_columns, "the table")

@@ -55,20 +55,10 @@ def read_votes(
     true_column: str | None = None,
     class_names: Sequence[str] | None = None,
 ) -> VoteTable:
-    r"""Read who said what of which sample.
+    r"""Read who said what of which sample: an empty cell is a label that an annotator has not given.
 
-    Args:
-        path: A table of any format. Empty cells are labels that an annotator has not given.
-        label_columns: Of a table with a row per sample: a column per annotator.
-        annotator_column: Of a table with a row per label: who gave it.
-        label_column: With ``annotator_column``: the label.
-        id_column: Names of the samples. Needed with ``annotator_column``; row numbers from 0 if None.
-        true_column: The true class of samples that have been checked, empty for others.
-        class_names: The K names in the order wanted; the different labels, sorted, if None.
-
-    Raises:
-        InputError: If columns are missing or do not fit each other, a label is none of the classes, a sample is
-            named twice, or there is no label.
+    From ``label_columns``, one per annotator, with a row per sample; or ``annotator_column`` and ``label_column``
+    with a row per label. ``true_column`` holds the true class of samples that have been checked.
 
     >>> import tempfile
     >>> path = Path(tempfile.mkdtemp()) / "said.csv"

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
+import torch
 from torch import Tensor
 
 from noiselayer.annotators.describe import describe_annotators
@@ -15,10 +16,12 @@ from noiselayer.annotators.estimates import CombinedLabels
 from noiselayer.audit import AuditResult
 from noiselayer.audit.stream import audit_stream
 from noiselayer.data import LabeledData, check_for_training
-from noiselayer.data.inputs import SubsetInputs
+from noiselayer.data.inputs import NoInputs, SubsetInputs
+from noiselayer.data.labels import rename_labels, sort_classes
+from noiselayer.data.labels_alone import read_labels_alone
 from noiselayer.data.numpy_files import split_address
 from noiselayer.data.parquet_batches import batches_of_columns
-from noiselayer.data.probabilities import check_nameless, read_probabilities
+from noiselayer.data.probabilities import check_nameless, named_classes, read_probabilities
 from noiselayer.data.reading import Reading, fingerprint, names_its_classes
 from noiselayer.errors import InputError, argument, as_input_errors
 from noiselayer.files.given import check_not_read, existing_file
@@ -69,9 +72,7 @@ def audit_files(job: AuditJob, *, on_stage: Callable[[str], None] | None = None)
     check_not_read((job.out,), (split_address(job.data)[0], job.clean, job.run, job.reviewed))
     decisions = [] if job.reviewed is None else read_review(job.reviewed)  # before hours of training
     with as_input_errors():
-        sets = read_sets(reading, clean=job.clean, clean_labels=job.clean_labels)
-        data = sets.noisy
-        check_for_training(data)
+        data, clean, checked = _read(job, reading)
         Q = None if job.noise_matrix is None else read_noise_matrix(job.noise_matrix, data.class_names)
         evidence = _given(job, reading, data, hardware)
         options = training_options(data.inputs.kind, _changed_options(job), given(job, Optimization))
@@ -93,7 +94,7 @@ def audit_files(job: AuditJob, *, on_stage: Callable[[str], None] | None = None)
     say(data.summary())
     if evidence is None:
         try:
-            evidence = _trained(job, options, data, sets.clean, hardware, folder.stages, say)
+            evidence = _trained(job, options, data, clean, hardware, folder.stages, say)
         except BaseException:
             folder.abandon()
             raise
@@ -107,6 +108,7 @@ def audit_files(job: AuditJob, *, on_stage: Callable[[str], None] | None = None)
             evidence.noise_matrix if Q is None else Q,
             probs_predict=evidence.probs_predict,
             standard_error=evidence.standard_error if Q is None else None,
+            verified=None if data.checked is None else data.checked >= 0,
             threshold=job.threshold,
             class_names=data.class_names,
             top=job.top,
@@ -119,17 +121,58 @@ def audit_files(job: AuditJob, *, on_stage: Callable[[str], None] | None = None)
         folder.abandon()
         raise InputError(str(error)) from error
     saved = _saved(reading, data, result, evidence, found)
+    if checked is not None:
+        saved = _without_checked(saved, data, checked)
     save_audit(job.out, saved)
     _report(job, saved, data, decisions)
     folder.remove_stages()
     return saved
 
 
+def _read(job: AuditJob, reading: Reading) -> tuple[LabeledData, LabeledData | None, dict[str, int] | None]:
+    """The labels to judge, clean samples, and how many labels have been checked: those are corrected here."""
+    clean = None
+    if job.probs is None:
+        sets = read_sets(reading, clean=job.clean, clean_labels=job.clean_labels, checked_apart=False)
+        data, clean = sets.noisy, sets.clean
+    else:  # no sample is looked at
+        data = read_labels_alone(reading) or reading.read()
+        check_for_training(data, complete=False)
+        classes = named_classes(job.probs)
+        if classes is not None and set(classes) > set(data.class_names) and reading.class_names is None:
+            assert data.labels is not None
+            names = sort_classes(classes)
+            labels = rename_labels(data.labels, data.class_names, names)
+            checked = None if data.checked is None else rename_labels(data.checked, data.class_names, names)
+            data = replace(data, labels=labels, checked=checked, class_names=names)
+    if data.checked is None:
+        return data, clean, None
+    assert data.labels is not None
+    known = data.checked >= 0
+    wrong = known & (data.checked != data.labels)
+    counts = {"labels": int(known.sum()), "wrong": int(wrong.sum())}
+    return replace(data, labels=torch.where(known, data.checked, data.labels)), clean, counts
+
+
+def _without_checked(saved: SavedAudit, data: LabeledData, counts: dict[str, int]) -> SavedAudit:
+    """What has been checked is known, and not listed among what was judged."""
+    assert data.checked is not None
+    known = (data.checked >= 0).numpy()[saved.labels["sample"].to_numpy()]
+    every = saved.counts["all"]
+    flagged = every["flagged"] - int((known & saved.labels["is_error"].to_numpy()).sum())
+    return replace(
+        saved,
+        labels=saved.labels[~known],
+        counts={**saved.counts, "all": {**every, "flagged": flagged}, "checked": counts},
+    )
+
+
 def _report(job: AuditJob, saved: SavedAudit, data: LabeledData, decisions: Sequence[Decision]) -> None:
     """The page of the audit, as ``noiselayer report`` makes it."""
     try:
+        inputs = None if isinstance(data.inputs, NoInputs) else data.inputs
         title = f"Audit: {job.out.resolve().name}"
-        content = content_from_audit(saved, name=title, limit=_LISTED + len(decisions), inputs=data.inputs)
+        content = content_from_audit(saved, name=title, limit=_LISTED + len(decisions), inputs=inputs)
         if decisions:
             content = without_reviewed(content, decisions, _LISTED)
         save_report(job.out / "report.html", content)
@@ -154,7 +197,11 @@ def _given(job: AuditJob, reading: Reading, data: LabeledData, hardware: Hardwar
         elif job.probs.lower().endswith(".npy"):  # read piece by piece, however large
             found = Path(job.probs)
             shape = _npy_shape(found)
-        elif job.probs.lower().endswith(".parquet") and (batches := _batches(job.probs, data)):
+        elif (
+            job.probs.lower().endswith(".parquet")
+            and data.checked is None
+            and (batches := _batches(job.probs, data))
+        ):
             found = batches
         else:
             found = read_probabilities(job.probs).ordered(data.class_names, chosen=chosen).float()

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from noiselayer.data.label_files import read_labels
+from noiselayer.data.label_files import label_file, read_labels
 from noiselayer.data.labels import encode_together
+from noiselayer.data.numpy_files import split_address
 from noiselayer.data.probabilities import Probabilities, read_probabilities
 from noiselayer.errors import InputError, argument, as_input_errors
 from noiselayer.estimation import (
@@ -19,7 +23,7 @@ from noiselayer.estimation import (
     estimate_from_predictions,
 )
 from noiselayer.estimation.in_words import about_estimate, name_classes
-from noiselayer.files.given import check_target_folder, content_of
+from noiselayer.files.given import check_not_read, check_target_folder, content_of
 from noiselayer.files.whole_file import whole_file, write_json
 from noiselayer.jobs.estimate_options import EstimateJob
 from noiselayer.report import save_noise_matrices
@@ -59,7 +63,11 @@ def estimate_files(job: EstimateJob) -> Estimated:
         content_of(job.out)
     else:
         check_target_folder(job.out, instead=f"write over it with {argument('force')}")
-    labels, probs, names = _read(job.evidence, job.class_names)
+    evidence = job.evidence
+    if job.checked_column is not None:
+        evidence["true_labels"] = f"{label_file(evidence['given_labels']).file}:{job.checked_column}"
+    check_not_read((job.out,), [split_address(one)[0] for one in evidence.values()])
+    labels, probs, names = _read(evidence, job.class_names, gaps=job.checked_column is not None)
     parts: dict[str, NoiseEstimate] = {}
     with as_input_errors(lambda message: name_classes(message, names)):
         if probs:
@@ -75,7 +83,7 @@ def estimate_files(job: EstimateJob) -> Estimated:
                 confidence=job.confidence,
                 generator=torch.Generator().manual_seed(job.seed),
             )
-        if job.true_labels is not None:
+        if "true_labels" in evidence:
             parts["pairs"] = estimate_from_pairs(
                 labels["true_labels"],
                 labels["given_labels"],
@@ -87,18 +95,27 @@ def estimate_files(job: EstimateJob) -> Estimated:
     counted = {"clean": "clean_labels", "noisy": "noisy_labels", "pairs": "true_labels"}
     samples = {what: len(labels[name]) for what, name in counted.items() if name in labels}
     found = Estimated(estimate, names, samples, parts)
-    _write(job, found)
+    _write(job, found, evidence)
     return found
 
 
 def _read(
-    given: dict[str, str], class_names: Sequence[str] | None
+    given: dict[str, str], class_names: Sequence[str] | None, *, gaps: bool = False
 ) -> tuple[dict[str, Tensor], dict[str, Tensor], tuple[str, ...]]:
-    """Labels and probabilities by the names of their options, and the names of the classes."""
+    """Labels and probabilities by the names of their options, and the names of the classes.
+
+    Of pairs with ``gaps``, those are left out that lack one of the labels.
+    """
     tables: dict[str, Probabilities] = {
         name: read_probabilities(given[name]) for name in ("clean_probs", "noisy_probs") if name in given
     }
     written = {name: read_labels(given[name]) for name in given if name.endswith("labels")}
+    if gaps:
+        pair = written["true_labels"], written["given_labels"]
+        whole = _present(pair[0]) & _present(pair[1])
+        if not whole.any():
+            raise InputError(f"{given['true_labels']} is empty: no label has been checked.")
+        written |= {"true_labels": pair[0][whole], "given_labels": pair[1][whole]}
     known = [table.class_names for table in tables.values() if table.class_names is not None]
     if class_names is None and known:
         class_names = known[0]
@@ -124,7 +141,15 @@ def _read(
     return labels, {name: table.ordered(names, chosen=True) for name, table in tables.items()}, names
 
 
-def _write(job: EstimateJob, found: Estimated) -> None:
+def _present(labels: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
+    """Where there is a label: no empty cell, no NaN, and no -1 in an array of integers."""
+    missing = (
+        np.isnan(labels) if labels.dtype.kind == "f" else labels == (-1 if labels.dtype.kind == "i" else "")
+    )
+    return np.asarray(~missing)
+
+
+def _write(job: EstimateJob, found: Estimated, evidence: dict[str, str]) -> None:
     out, estimate, names = job.out, found.estimate, found.class_names
     try:
         out.mkdir(parents=True, exist_ok=True)
@@ -144,7 +169,7 @@ def _write(job: EstimateJob, found: Estimated) -> None:
         "wrong_labels": found.wrong_labels,
         "samples": found.samples,
         "parts": {name: about_estimate(part, names) for name, part in found.parts.items()},
-        "sources": job.evidence,
+        "sources": evidence,
         "seed": job.seed,
         "versions": versions(),
     }

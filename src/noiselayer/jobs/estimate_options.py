@@ -60,6 +60,10 @@ class EstimateJob:
         str | None, Option("Trusted labels of samples that have noisy ones too.", _PAIRS)
     ] = None
     given_labels: Annotated[str | None, Option("The noisy labels of the same samples.", _PAIRS)] = None
+    checked_column: Annotated[
+        str | None,
+        Option("Instead: trusted labels beside those, empty where nobody has looked.", _PAIRS),
+    ] = None
     prior_strength: Annotated[
         float | None, Option("Imagined pairs for every class.", _PAIRS, default="1")
     ] = None
@@ -72,9 +76,18 @@ class EstimateJob:
     force: Annotated[bool, Option("Write over files.")] = False
 
     def __post_init__(self) -> None:
+        if self.checked_column is not None and self.true_labels is not None:
+            raise InputError(
+                f"{argument('true_labels')} and {argument('checked_column')} both say where the trusted labels are; "
+                "give one of them."
+            )
         for needed, what in ((_OF_PREDICTIONS, "predictions"), (_OF_PAIRS, "pairs")):
             missing = [argument(name) for name in needed if name not in self.evidence]
-            if 0 < len(missing) < len(needed):
+            if "true_labels" in needed and self.checked_column is not None:
+                missing = [name for name in missing if name != argument("true_labels")]
+            if missing and (
+                len(missing) < len(needed) or (what == "pairs" and self.checked_column is not None)
+            ):
                 raise InputError(f"an estimate from {what} also needs {', '.join(missing)}.")
         if not self.evidence:
             raise InputError(
@@ -87,7 +100,7 @@ class EstimateJob:
                 f"{argument((chosen or ['decisions'])[0])} is about predictions, and none are given: "
                 f"{argument('clean_probs')}."
             )
-        if self.true_labels is None and self.prior_strength is not None:
+        if self.given_labels is None and self.prior_strength is not None:
             raise InputError(
                 f"{argument('prior_strength')} is about pairs, and none are given: {argument('true_labels')}, "
                 f"{argument('given_labels')}."

@@ -28,6 +28,12 @@ class DataOptions:
     annotator_column: Annotated[
         str | None, Option("Column that says who gave each label: a noise matrix for each annotator.", _DATA)
     ] = None
+    checked_column: Annotated[
+        str | None,
+        Option(
+            "Column with trusted labels beside the others, empty where nobody has looked: no feature.", _DATA
+        ),
+    ] = None
     image_column: Annotated[str | None, Option("Column with paths of images.", _DATA)] = None
     feature_columns: Annotated[
         tuple[str, ...] | None, Option("Columns to learn from: a,b,e*.", _DATA, ("--features",))

@@ -110,6 +110,7 @@ class PreparedRun:
                 self.data,
                 self.options,
                 clean=sets.clean,
+                clean_given=sets.clean_given,
                 outside=None if sets.outside is None else sets.outside.inputs,
                 noise_matrix=self.noise_matrix,
                 hardware=self.hardware,

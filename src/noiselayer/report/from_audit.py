@@ -41,6 +41,7 @@ def content_from_audit(
     total = ClassErrors(
         "all", audit.num_samples, counts["expected"], counts["low"], counts["high"], counts["flagged"]
     )
+    notes += [Note("Checked labels", text) for text in audit.checked_in_words()]
     notes += [Note("Warning", text) for text in audit.warnings]
     notes += notes_of(audit.findings)
     return ReportContent(

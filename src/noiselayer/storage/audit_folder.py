@@ -86,12 +86,24 @@ class SavedAudit:
         shares = [(row["expected"] / max(row["labels"], 1), row["class"]) for row in self.counts["per_class"]]
         worst = ", ".join(f"{name} {share:.1%}" for share, name in sorted(shares, reverse=True)[:3])
         lines.append(f"Largest shares of wrong labels: {worst}.")
+        lines += self.checked_in_words()
         if self.annotators is not None:
             ordered = sorted(self.annotators["annotators"], key=lambda one: one["accuracy"])
             worst = ", ".join(f"{one['name']} {one['accuracy']:.1%}" for one in ordered[:3])
             lines.append(f"{len(ordered)} annotators; right labels of the worst: {worst}.")
         lines += [f"Note: {warning}" for warning in self.warnings]
         return lines + [f"Check: {finding}" for finding in self.findings]
+
+    def checked_in_words(self) -> list[str]:
+        """What the labels that have been checked say by themselves; nothing if there are none."""
+        checked = self.counts.get("checked")
+        if checked is None:
+            return []
+        labels, wrong = checked["labels"], checked["wrong"]
+        return [
+            f"Of {labels:,} labels that have been checked, {wrong:,} were wrong ({wrong / labels:.1%}); they are not "
+            "among those counted here."
+        ]
 
 
 def save_audit(folder: str | Path, audit: SavedAudit) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from torch import Tensor
 
 from noiselayer.choices import Overlapping
 from noiselayer.data import ImageFileInputs, LabeledData, check_for_training
@@ -21,13 +22,17 @@ _IN_MEMORY = 2 << 30  # bytes of decoded images that are kept instead of read ag
 
 @dataclass(frozen=True)
 class RunSets:
-    """What was read: ``noisy`` is without the ``dropped`` samples in ``clean`` too; ``outside`` has no labels."""
+    """What was read: ``noisy`` is without the ``dropped`` samples in ``clean`` too; ``outside`` has no labels.
+
+    ``clean_given`` are the noisy labels that the clean samples have too, shape (len(clean),); None if they have none.
+    """
 
     noisy: LabeledData
     clean: LabeledData | None = None
     outside: LabeledData | None = None
     test: LabeledData | None = None
     dropped: int = 0
+    clean_given: Tensor | None = None
 
     def rows(self) -> npt.NDArray[np.int64]:
         """Where each of the noisy samples stood in what was read, counted from 0."""
@@ -41,6 +46,10 @@ class RunSets:
             lines.append(f"{self.dropped:,} noisy samples that stand in the clean set too are left out.")
         if self.clean is not None:
             lines.append(f"Clean: {self.clean.summary()}")
+        if self.clean is not None and self.clean_given is not None:
+            assert self.clean.labels is not None
+            wrong = int((self.clean_given != self.clean.labels).sum())
+            lines.append(f"Of {len(self.clean):,} labels that have been checked, {wrong:,} were wrong.")
         if self.outside is not None:
             lines.append(f"Outside the classes: {self.outside.summary()}")
         return "\n".join(lines)
@@ -63,8 +72,12 @@ def read_sets(
     overlapping: Overlapping = "error",
     test: str | None = None,
     test_labels: str | None = None,
+    checked_apart: bool = True,
 ) -> RunSets:
-    """Read all sets and check that they fit together; the other sets are read as the noisy one is."""
+    """Read all sets and check that they fit together; the other sets are read as the noisy one is.
+
+    With ``checked_apart``, samples whose labels have been checked are the clean set; else they stay where they are.
+    """
     for labels, data, name in ((clean_labels, clean, "clean"), (test_labels, test, "test")):
         if labels is not None and data is None:
             raise InputError(f"--{name}-labels says where the labels of --{name} are; give that too.")
@@ -73,9 +86,23 @@ def read_sets(
             f"{argument('overlapping', 'drop')} is about samples of a clean set, and there is none; give "
             f"{argument('clean')}."
         )
+    if clean is not None and reading.checked_column is not None:
+        raise InputError(
+            f"{argument('clean')} and {argument('checked_column')} both bring trusted labels; give one of them."
+        )
     noisy = _in_memory(reading.read())
     check_for_training(noisy)
-    total, trusted = len(noisy), None
+    trusted = given = None
+    if noisy.checked is not None and checked_apart:
+        noisy, trusted, given = take_checked(noisy)
+        if not len(noisy):
+            raise InputError(
+                f"every label of {noisy.origin} has been checked; train on the checked ones alone."
+            )
+    total = len(noisy)
+    if trusted is not None:
+        noisy = check_clean(noisy, trusted, overlapping="drop")
+        check_for_training(noisy)
     if clean is not None:
         trusted = _in_memory(_read_like(reading, noisy, clean, "clean", labels=clean_labels))
         noisy = check_clean(noisy, trusted, overlapping=overlapping)
@@ -88,6 +115,29 @@ def read_sets(
         else _in_memory(_read_like(reading, noisy, outside, "outside", with_labels=False)),
         None if test is None else _read_like(reading, noisy, test, "test", labels=test_labels),
         dropped=total - len(noisy),
+        clean_given=given,
+    )
+
+
+def take_checked(data: LabeledData) -> tuple[LabeledData, LabeledData, Tensor]:
+    """The samples that nobody has checked, those that have been with what was found, and these ones' noisy labels.
+
+    >>> import torch
+    >>> from noiselayer.data import from_arrays
+    >>> data = replace(from_arrays(np.eye(3), [0, 1, 1]), checked=torch.tensor([-1, 0, 1]))
+    >>> noisy, clean, given = take_checked(data)
+    >>> noisy.labels, clean.labels, given
+    (tensor([0]), tensor([0, 1]), tensor([1, 1]))
+    """
+    assert data.checked is not None
+    assert data.labels is not None
+    known = data.checked >= 0
+    clean = data.subset(known.nonzero().flatten())
+    clean = replace(clean, labels=clean.checked, checked=None, annotators=None, annotator_names=())
+    return (
+        replace(data.subset((~known).nonzero().flatten()), checked=None),
+        replace(clean, origin=f"the checked rows of {data.origin}"),
+        data.labels[known],
     )
 
 

@@ -16,6 +16,8 @@ from noiselayer.data.inputs import Inputs
 from noiselayer.data.labeled import LabeledData, check_for_training
 from noiselayer.data.splits import split_validation
 from noiselayer.errors import InputError
+from noiselayer.estimation.noise_estimate import combine_estimates
+from noiselayer.estimation.trusted_samples import estimate_from_pairs
 from noiselayer.losses.noise_layer import NoiseLayer
 from noiselayer.noise.matrices import check
 from noiselayer.training.batches import Part
@@ -43,6 +45,7 @@ def fit_classifier(
     options: TrainingOptions,
     *,
     clean: LabeledData | None = None,
+    clean_given: Tensor | None = None,
     outside: Inputs | None = None,
     overlapping: Literal["error", "drop"] = "error",
     noise_matrix: Tensor | None = None,
@@ -57,6 +60,8 @@ def fit_classifier(
         data: Samples and their noisy labels.
         options: Method, model, rates, weights.
         clean: Samples with trusted labels, of the same classes and shape.
+        clean_given: Shape (N_clean,), the noisy labels of the clean samples, where they have been labelled so too:
+            what is measured with models is combined with these pairs, every class by its errors.
         outside: Samples that show none of the classes; they are trained on with uniform labels.
         overlapping: What to do with samples that stand in ``data`` and in ``clean``: an "error", or "drop"
             them from ``data``.
@@ -174,7 +179,12 @@ def fit_classifier(
         if measured is None:
             return trained
         trained.estimate = measured.estimate
-        start = measured.estimate.noise_matrix.float()
+        if clean_given is not None:
+            assert clean is not None
+            assert clean.labels is not None
+            pairs = estimate_from_pairs(clean.labels, clean_given, K)
+            trained.estimate = combine_estimates(measured.estimate, pairs)
+        start = trained.estimate.noise_matrix.float()
         trained.noise_matrix = start  # a run that is stopped from here on knows this much
         if noisy.annotators is not None:
             trained.by_annotator = judge_annotators(
