@@ -137,8 +137,8 @@ def test_all_other_classes_together_are_what_a_loop_says() -> None:
 
 
 def test_single_labels_are_judged_with_evened_confusions_and_the_same_number() -> None:
-    Q = random(4, 0.3, generator=torch.Generator().manual_seed(6))
-    probs, labels, _ = simulated(Q, N=2000, sharpness=0.8)  # a weak model
+    Q = random(4, 0.3, concentration=0.2, generator=torch.Generator().manual_seed(6))
+    probs, labels, _ = simulated(Q, N=2000, sharpness=1.5)  # a model that makes mistakes of its own
     samples, confusion = candidates_of(probs, labels), Q.double()
     fitted = NoiseModel(Q.double())
     judging = judging_model(samples, fitted, confusion)

@@ -47,6 +47,7 @@ class AuditResult:
         probs_predict: What the probabilities were taken to be of: the "given" label or the "true" class.
         temperature: What their logarithms were divided by; None if they were taken as they are.
         learned_share: How much of the noise matrix the probabilities showed already, from 0 to 1.
+        model_accuracy: How often the model is right by a second one's opinion; None without.
         findings: What contradicts the noise model, see :func:`noiselayer.check_noise_model`.
         warnings: What is to be known before the figures are used.
         class_names: The K names, or None.
@@ -68,6 +69,7 @@ class AuditResult:
     probs_predict: Literal["given", "true"]
     temperature: float | None
     learned_share: float
+    model_accuracy: float | None = None
     findings: tuple[Finding, ...] = ()
     warnings: tuple[str, ...] = ()
     class_names: tuple[str, ...] | None = None
@@ -170,6 +172,12 @@ class AuditResult:
             f"interval {w.total_low:,.0f} to {w.total_high:,.0f}); {self.flagged:,} are called wrong, with an "
             f"error probability above {self.threshold:.2f}."
         ]
+        if not w.settled and w.sample_end is not None and w.label_end is not None:
+            lines.append(
+                f"Probabilities and labels cannot tell whose the doubt is: if it is the samples', about "
+                f"{float(w.sample_end.sum()):,.0f} labels are wrong; if it is the labels', about "
+                f"{float(w.label_end.sum()):,.0f}."
+            )
         shares = expected / labels.clamp_min(1)
         worst = shares.argsort(descending=True)[:3].tolist()
         shown = ", ".join(f"{names[k] if names else k} {float(shares[k]):.1%}" for k in worst)

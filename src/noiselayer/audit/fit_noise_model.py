@@ -74,7 +74,7 @@ def fit_noise_model(
     if Q is not None:
         prior = Q
     else:
-        rho = part_of_confusion(few, C)
+        rho, _ = part_of_confusion(few, C)
         prior = (C * rho).fill_diagonal_(0.0)
         prior.diagonal().copy_(1 - rho + rho * C.diagonal())
     best = max(
@@ -208,8 +208,8 @@ def _columns_of(expected: Tensor, weight: float) -> Tensor:
     return Q
 
 
-def part_of_confusion(samples: Candidates, C: Tensor) -> float:
-    """How much of the confusion is noise: rho, found with the sharpness, in Q = (1 - rho) I + rho C.
+def part_of_confusion(samples: Candidates, C: Tensor) -> tuple[float, float]:
+    """How much of the confusion is noise, rho in Q = (1 - rho) I + rho C, and the sharpness found with it.
 
     Args:
         samples: Probabilities and labels.
@@ -235,7 +235,7 @@ def part_of_confusion(samples: Candidates, C: Tensor) -> float:
             share = share[~samples.verified]
         rho = float(share.mean().clamp(1e-4, 1.0)) if len(share) else rho
         sharpness = sharpness_step(sharpness, z, w, after, bounds=_SHARPNESS)
-    return rho
+    return rho, sharpness
 
 
 def _spread(total: int, wanted: int) -> Tensor:

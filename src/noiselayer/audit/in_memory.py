@@ -16,6 +16,7 @@ from noiselayer.audit.candidates import candidates_of
 from noiselayer.audit.checked_batches import batches_of_arrays
 from noiselayer.audit.noise_model import NoiseModel
 from noiselayer.audit.passes import Options, audit_batches
+from noiselayer.audit.second_look import accuracy_by_agreement
 from noiselayer.noise.posterior import bayes
 
 
@@ -25,6 +26,7 @@ def audit_labels(
     noise_matrix: Any = None,
     *,
     probs_predict: Literal["given", "true"] | None = None,
+    second_probs: Any = None,
     standard_error: Any = None,
     calibrate: bool = True,
     verified: Any = None,
@@ -59,6 +61,9 @@ def audit_labels(
             labels or others like them, as usual, so it predicts the label that a sample would be given.
             "true": it predicts the true class, as ``predict_proba`` of our own estimators does, or a model
             trained on trusted labels.
+        second_probs: Shape (N, K), out-of-sample probabilities of a second model, with another seed or architecture
+            and other folds. How often the two agree says how often the model is right, which nothing else here can
+            where people gave the labels; see :func:`noiselayer.audit.second_look.accuracy_by_agreement`.
         standard_error: Of ``noise_matrix``, shape (K, K), for the intervals; it is taken as exact if None.
         calibrate: Sharpen or soften the probabilities so that the noisy labels are most likely. Without, they
             are taken as they are, which needs ``noise_matrix``.
@@ -119,6 +124,19 @@ def audit_labels(
         )
     if class_names is not None and len(class_names) != K:
         raise ValueError(f"class_names must be {K}, one per column of probs; got {len(class_names)}.")
+    accuracy = None
+    if second_probs is not None:
+        if noise_matrix is not None:
+            raise ValueError(
+                "second_probs helps to estimate the noise; with noise_matrix it has no use. Leave one out."
+            )
+        second = as_tensor(second_probs)
+        if tuple(second.shape) != (N, K):
+            raise ValueError(
+                f"second_probs must have the shape of probs, ({N}, {K}), of the same samples; got "
+                f"{tuple(second.shape)}."
+            )
+        accuracy = accuracy_by_agreement(as_tensor(labels), as_tensor(probs), second)
     options = Options(
         noise_matrix=noise_matrix,
         standard_error=standard_error,
@@ -128,6 +146,7 @@ def audit_labels(
         top=top,
         check_model=check_model,
         class_names=None if class_names is None else tuple(class_names),
+        accuracy=accuracy,
     )
     result = audit_batches(
         batches_of_arrays(labels, probs, verified), options, num_classes=int(K), num_samples=int(N)

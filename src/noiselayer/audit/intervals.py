@@ -32,6 +32,10 @@ class WrongLabels:
         total: Of all classes together.
         total_low: Lower end of the interval of all.
         total_high: Upper end.
+        sample_end: Shape (K,), how many are wrong if the model's doubt is the sample's; None where a noise matrix
+            was given, which settles it.
+        label_end: Shape (K,), how many if it is the labels'.
+        settled: Whether the data tell between the two; else the intervals span both.
     """
 
     labels: Tensor
@@ -41,6 +45,26 @@ class WrongLabels:
     total: float
     total_low: float
     total_high: float
+    sample_end: Tensor | None = None
+    label_end: Tensor | None = None
+    settled: bool = True
+
+
+@dataclass(frozen=True, eq=False)
+class Ends:
+    """What the labels allow, in numbers of wrong ones, shape (K,) each; see :func:`noiselayer.audit.doubt.whose_doubt`.
+
+    Attributes:
+        sample_end: If the doubt is the sample's.
+        label_end: If it is the labels'.
+        settled: Whether the data tell between them.
+        form: What the expected number may be off by for reasons other than chance, where they do: a share of it.
+    """
+
+    sample_end: Tensor
+    label_end: Tensor
+    settled: bool
+    form: float = _FORM
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,20 +146,28 @@ def draw_models(
 
 
 def wrong_labels(
-    labels: Tensor, expected: Tensor, variance: Tensor, draws: Draws, *, confidence: float = 0.95
+    labels: Tensor,
+    expected: Tensor,
+    variance: Tensor,
+    draws: Draws,
+    ends: Ends | None = None,
+    *,
+    confidence: float = 0.95,
 ) -> WrongLabels:
     r"""Intervals of three kinds: chance, the fit's own scatter, and noise of another form than the model's.
 
     Given the error probabilities, the number of wrong labels is a sum of independent yes-or-nos (Poisson
     binomial) with variance :math:`\sum_n e_n (1 - e_n)`. The fit adds the variance of the expected number over
     draws. What neither knows is that noise depends on more than the class: an allowance of 5 % of the expected
-    number, 15 % for a single label, is what was seen on data with known truth.
+    number, 15 % for a single label, is what was seen on data with known truth. Where the data cannot tell whose the
+    doubt is, the interval spans both ends instead, and chance beyond them.
 
     Args:
         labels: Shape (K,), how many samples carry each label.
         expected: Shape (K,), their error probabilities summed.
         variance: Shape (K,), e (1 - e) summed.
         draws: How sure the fit is.
+        ends: What the labels allow; None where the noise matrix was given.
         confidence: Of the intervals.
 
     >>> none = Draws(None, torch.zeros(1, dtype=torch.float64), 0.0, fitted=False)
@@ -151,17 +183,24 @@ def wrong_labels(
     of_class = torch.maximum(
         labels * draws.of_class, torch.where(draws.of_class > 0, 0.0, expected * relative)
     )
-    form, form_of_class = (_FORM, _FORM_OF_CLASS) if draws.fitted else (0.0, 0.0)
+    form, form_of_class = (
+        (_FORM if ends is None else ends.form, _FORM_OF_CLASS) if draws.fitted else (0.0, 0.0)
+    )
+    low = high = expected
+    if ends is not None and not ends.settled:
+        form = form_of_class = 0.0
+        low, high = torch.minimum(low, ends.sample_end), torch.maximum(high, ends.label_end)
     spread = z * (variance + of_class.square() + (form_of_class * expected).square()).sqrt()
     all_spread = z * (float(variance.sum()) + (N * draws.of_all) ** 2 + (form * total) ** 2) ** 0.5
     return WrongLabels(
         labels,
         expected,
-        (expected - spread).clamp_min(0.0),
-        torch.minimum(expected + spread, labels),
+        (low - spread).clamp_min(0.0),
+        torch.minimum(high + spread, labels),
         total,
-        max(0.0, total - all_spread),
-        min(N, total + all_spread),
+        max(0.0, float(low.sum()) - all_spread),
+        min(N, float(high.sum()) + all_spread),
+        *(() if ends is None else (ends.sample_end, ends.label_end, ends.settled)),
     )
 
 

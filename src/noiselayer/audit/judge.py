@@ -1,9 +1,10 @@
-"""The noise model that single labels are judged by, where it was estimated."""
+"""The noise model that single labels are judged by, where it was estimated and is by class alone."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
+import torch
 from torch import Tensor
 
 from noiselayer.audit.candidates import Candidates
@@ -11,6 +12,7 @@ from noiselayer.audit.fit_noise_model import part_of_confusion
 from noiselayer.audit.noise_model import NoiseModel
 
 _WIDEST = 20.0
+_LEAST_GAIN = 0.02  # nats a label; chosen on half of the tables of docs/evidence/audit.md
 
 
 def judging_model(samples: Candidates, model: NoiseModel, confusion: Tensor) -> NoiseModel:
@@ -23,8 +25,11 @@ def judging_model(samples: Candidates, model: NoiseModel, confusion: Tensor) -> 
     .. math:: \rho\, Q_{ji} + (1 - \rho) \frac{1 - Q_{ii}}{K - 1}
 
     where rho is the part of the confusion of labels with predictions that noise explains in
-    (1 - rho) I + rho C: near 1 for a classifier that makes few mistakes of its own. The log odds are then shifted
-    by one number, so that as many wrong labels are expected as before.
+    (1 - rho) I + rho C: near 1 for a classifier that makes few mistakes of its own.
+
+    Where all K (K - 1) entries explain the labels hardly better than even noise, Q = (1 - eps) I + eps / K, does with
+    one, they are the classifier's confusions, and labels are judged by even noise, which ranks them much as their own
+    probabilities do. The log odds are then shifted by one number, so that as many wrong labels are expected as before.
 
     Args:
         samples: What the model was fitted to.
@@ -42,11 +47,14 @@ def judging_model(samples: Candidates, model: NoiseModel, confusion: Tensor) -> 
     tensor(True)
     """
     Q, K = model.noise_matrix, len(model.noise_matrix)
-    rho = part_of_confusion(samples, confusion.to(Q.dtype))
-    own = Q.diagonal()
-    judging = (rho * Q).add_((1 - rho) * (1 - own) / (K - 1))
-    judging.diagonal().copy_(own)
-    drawn = replace(model, noise_matrix=judging)
+    drawn = even_noise(samples, Q)
+    same = samples.to(Q.dtype)
+    if float((model.log_likelihood(same) - drawn.log_likelihood(same)).mean()) >= _LEAST_GAIN:
+        rho, _ = part_of_confusion(samples, confusion.to(Q.dtype))
+        own = Q.diagonal()
+        judging = (rho * Q).add_((1 - rho) * (1 - own) / (K - 1))
+        judging.diagonal().copy_(own)
+        drawn = replace(model, noise_matrix=judging)
     wanted = float(model.score(samples).error_probability.double().sum())
     log_odds = drawn.score(samples).log_odds.double()
     low, high = -_WIDEST, _WIDEST
@@ -55,3 +63,13 @@ def judging_model(samples: Candidates, model: NoiseModel, confusion: Tensor) -> 
         few = float((log_odds + shift).sigmoid().sum()) < wanted
         low, high = (shift, high) if few else (low, shift)
     return replace(drawn, shift=(low + high) / 2)
+
+
+def even_noise(samples: Candidates, like: Tensor) -> NoiseModel:
+    """The same noise for all: one error rate, one sharpness, all other labels as likely; shape and type of ``like``."""
+    K = len(like)
+    others = torch.full_like(like, 1 / (K - 1)).fill_diagonal_(0.0)
+    rate, sharpness = part_of_confusion(samples, others)
+    Q = others.mul_(rate)
+    Q.diagonal().fill_(1 - rate)
+    return NoiseModel(Q, sharpness)

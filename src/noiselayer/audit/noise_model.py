@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import torch
@@ -37,6 +37,31 @@ class Scores:
 
 
 @dataclass(frozen=True, eq=False)
+class NoiseByConfidence:
+    r"""Noise that shrinks, or grows, with the confidence of the model, c(x) = max p(x).
+
+    .. math:: Q(x) = I + s(c)\, (Q - I), \qquad s \text{ constant between the cuts}
+
+    Attributes:
+        cuts: Shape (B - 1,), ascending confidences.
+        factors: Shape (B,), s, none negative; 1 everywhere is noise by class alone.
+    """
+
+    cuts: Tensor
+    factors: Tensor
+
+    def level(self, samples: Candidates) -> Tensor:
+        """Between which cuts each sample lies, shape (n,), 0..B-1."""
+        confidence = samples.probs[:, : samples.num_candidates].amax(dim=1)
+        return torch.bucketize(confidence, self.cuts.to(confidence.dtype))
+
+    def row_of_label(self, rows: Tensor, samples: Candidates) -> Tensor:
+        """``Q(x)[label, candidate]`` from ``Q[label, candidate]``, same shape."""
+        s = self.factors.to(rows.dtype)[self.level(samples)].unsqueeze(1)
+        return torch.where(samples.own(), (1 - s * (1 - rows)).clamp_min(_FEWEST), s * rows)
+
+
+@dataclass(frozen=True, eq=False)
 class NoiseModel:
     r"""How labels come about: a sharpness, a noise matrix, and how much of it the probabilities show already.
 
@@ -49,12 +74,14 @@ class NoiseModel:
         learned_share: kappa, from 0 (the model's probabilities are of the true class, but for their
             temperature) to 1 (they are of the noisy label).
         shift: Added to the log odds that a label is wrong, see :func:`noiselayer.audit.judge.judging_model`.
+        by_confidence: How the noise depends on the model's confidence; None if on the class alone.
     """
 
     noise_matrix: Tensor
     sharpness: float = 1.0
     learned_share: float = 0.0
     shift: float = 0.0
+    by_confidence: NoiseByConfidence | None = None
 
     @cached_property
     def _row_sums(self) -> Tensor:
@@ -73,13 +100,20 @@ class NoiseModel:
     def log_joint(self, samples: Candidates) -> Tensor:
         """The logarithm of Q[label, i] p_i but for a constant of the row, shape as ``samples.probs``."""
         z = samples.together(self.log_true(samples).mul_(self.sharpness))
-        Q = self.noise_matrix.to(z.dtype)
-        z = z.add_(samples.row_of_label(Q, self._row_sums).log_())
+        rows = samples.row_of_label(self.noise_matrix.to(z.dtype), self._row_sums)
+        if self.by_confidence is not None:
+            rows = self.by_confidence.row_of_label(rows, samples)
+        z = z.add_(rows.log_())
         return z.sub_(samples.own().to(z.dtype), alpha=self.shift) if self.shift else z
 
     def true_probs(self, samples: Candidates) -> Tensor:
         """Probabilities of the true class before the label is looked at, shape as ``samples.probs``."""
         return samples.together(self.log_true(samples).mul_(self.sharpness)).softmax(dim=1)
+
+    def log_likelihood(self, samples: Candidates) -> Tensor:
+        """The logarithm of p(label | x), shape (n,); what a shift adds is left out."""
+        prior = samples.together(self.log_true(samples).mul_(self.sharpness)).logsumexp(dim=1)
+        return replace(self, shift=0.0).log_joint(samples).logsumexp(dim=1) - prior
 
     def score(self, samples: Candidates) -> Scores:
         """The posterior's verdict on every label; one that is verified is right."""

@@ -11,20 +11,26 @@ from torch import Tensor
 from noiselayer.audit.audit_result import AuditResult
 from noiselayer.audit.candidates import Candidates, candidates_of
 from noiselayer.audit.checked_batches import Batches, checked_batches
+from noiselayer.audit.column_order import column_order
+from noiselayer.audit.confidence_noise import fit_noise_by_confidence
+from noiselayer.audit.doubt import Doubt, whose_doubt
 from noiselayer.audit.fit_noise_model import LEARNED_SHARES, fit_noise_model
-from noiselayer.audit.intervals import Draws, WrongLabels, draw_models, wrong_labels
+from noiselayer.audit.intervals import Draws, Ends, WrongLabels, draw_models, wrong_labels
 from noiselayer.audit.judge import judging_model
 from noiselayer.audit.noise_model import NoiseModel
-from noiselayer.audit.subsample import first_pass
+from noiselayer.audit.notes import what_to_doubt, what_to_know
+from noiselayer.audit.subsample import Subsample, first_pass
 from noiselayer.audit.verdict import best_threshold
 from noiselayer.checks import Finding, check_noise_model
-from noiselayer.checks.matrix_checks import doubts
 from noiselayer.estimation.confusion import confusion_by_prediction
 from noiselayer.estimation.in_words import name_classes
 from noiselayer.noise.matrices import check
 
-_MEMORISED, _FEWEST_TO_DOUBT = 0.999, 50  # share of labels that the model repeats, and of how many
 _CHECKED = 2**21  # entries of probabilities that the noise model is checked on
+# Of what may be the sample's doubt or the labels', this part is taken to be the sample's: Theorem 1 says the smallest
+# trace, which is none of it, but models make some mistakes. Chosen on half of the sets of docs/evidence/audit.md.
+_SAMPLES_PART = 0.25
+_FORM_OF_ACCURACY = 0.09  # of the expected number, where two models' agreement says how often one is right
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,6 +45,7 @@ class Options:
     top: int | None = None
     check_model: bool = True
     class_names: tuple[str, ...] | None = None
+    accuracy: float | None = None
 
     def __post_init__(self) -> None:
         if self.probs_predict not in ("given", "true"):
@@ -107,21 +114,23 @@ def audit_batches(
     K, N = len(first.counts), first.num_samples
     if options.noise_matrix is not None:
         check(options.noise_matrix, num_classes=K)
-    notes = _notes(first.counts, options)
+    notes = what_to_know(first.counts, options.class_names, estimated=options.noise_matrix is None)
     model, draws = _fit(first.samples, first.counts, options)
     _check_possible(model.noise_matrix, first.counts, options.class_names)
-    judging = model
+    judging, ends = model, None
+    findings = _findings(first.samples, model, draws, options) if options.check_model else ()
     if options.noise_matrix is None:
-        judging = judging_model(first.samples, model, confusion_by_prediction(first.counts))
+        doubt = whose_doubt(first.samples, model)
+        judging = _judging(first, model, doubt, options)
+        ends = _ends(first, judging, doubt, options)
+        if column_order(first.counts) is None:
+            notes = (*what_to_doubt(model, judging, doubt), *notes)
     e = judging.score(first.samples).error_probability
     if first.samples.verified is not None:
         e = e[~first.samples.verified]
     threshold = options.threshold
     if threshold is None:
         threshold = best_threshold(e, num_labels=int(first.counts.sum()))
-    findings = _findings(first.samples, model, draws, options) if options.check_model else ()
-    if options.noise_matrix is None:
-        notes = (*doubts(model.noise_matrix), *notes)
 
     single = replace(judging, noise_matrix=judging.noise_matrix.float())
     rows = _Rows(options.top, threshold)
@@ -140,18 +149,20 @@ def audit_batches(
             f"the second pass over the batches gave {rows.seen} samples, the first one {N}. Give a function that "
             "makes the same batches at every call, not a generator that is used up."
         )
-    wrong: WrongLabels = wrong_labels(sums[0], sums[1], sums[2], draws)
+    wrong: WrongLabels = wrong_labels(sums[0], sums[1], sums[2], draws, ends)
+    reported = model if judging.by_confidence is None else judging
     return AuditResult(
         **rows.finish(),
         threshold=threshold,
         num_samples=N,
         wrong=wrong,
-        noise_matrix=model.noise_matrix.float(),
+        noise_matrix=reported.noise_matrix.float(),
         noise_matrix_estimated=options.noise_matrix is None,
         standard_error=None if draws.standard_error is None else draws.standard_error.float(),
         probs_predict=cast(Literal["given", "true"], options.probs_predict),
-        temperature=1 / model.sharpness if options.calibrate else None,
+        temperature=1 / reported.sharpness if options.calibrate else None,
         learned_share=model.learned_share,
+        model_accuracy=options.accuracy,
         findings=findings,
         warnings=notes,
         class_names=options.class_names,
@@ -228,6 +239,37 @@ def _fit(samples: Candidates, counts: Tensor, options: Options) -> tuple[NoiseMo
     return model, draws
 
 
+def _judging(first: Subsample, model: NoiseModel, doubt: Doubt, options: Options) -> NoiseModel:
+    """The model that single labels are judged by: by class alone unless noise depends on the sample."""
+    if options.accuracy is not None:
+        return fit_noise_by_confidence(first.samples, model, options.accuracy, falling=doubt.by_sample)
+    if doubt.by_sample:
+        accuracy = 1 - _SAMPLES_PART * (1 - doubt.accuracy)
+        return fit_noise_by_confidence(first.samples, model, accuracy, falling=True)
+    return judging_model(first.samples, model, confusion_by_prediction(first.counts))
+
+
+def _ends(first: Subsample, judging: NoiseModel, doubt: Doubt, options: Options) -> Ends:
+    """In numbers of labels. What agrees with a prediction that is itself wrong belongs to the labels' end too."""
+    labels, K = first.counts.sum(dim=1).double(), len(first.counts)
+    samples = first.samples
+    if samples.verified is not None:
+        samples = samples.take(~samples.verified)
+    e = judging.score(samples).error_probability.double()
+    predicted = samples.classes(samples.probs[:, : samples.num_candidates].argmax(dim=1))
+    agreeing = torch.where(predicted == samples.labels, e, 0.0)
+    carried = torch.bincount(samples.labels, minlength=K).clamp_min(1)
+    wrong = torch.zeros(K, dtype=torch.float64).index_add_(0, samples.labels, agreeing) / carried
+    label_end = labels - first.counts.diagonal() + labels * wrong
+    known = options.accuracy is not None
+    return Ends(
+        labels * doubt.sample_end,
+        label_end,
+        known or doubt.settled,
+        **({"form": _FORM_OF_ACCURACY} if known else {}),
+    )
+
+
 def _findings(samples: Candidates, model: NoiseModel, draws: Draws, options: Options) -> tuple[Finding, ...]:
     K = len(model.noise_matrix)
     kept = torch.arange(min(len(samples), max(1, _CHECKED // K)))
@@ -245,36 +287,6 @@ def _findings(samples: Candidates, model: NoiseModel, draws: Draws, options: Opt
         found if names is None else replace(found, message=name_classes(found.message, names))
         for found in findings
     )
-
-
-def _notes(counts: Tensor, options: Options) -> tuple[str, ...]:
-    names, K = options.class_names, len(counts)
-    notes = []
-    carried, predicted = counts.sum(dim=1), counts.sum(dim=0)
-    for missing, what in (
-        (carried == 0, "no sample carries the label"),
-        (predicted == 0, "the model never predicts"),
-    ):
-        which = missing.nonzero().flatten().tolist()
-        if which:
-            shown = ", ".join(str(names[k] if names else k) for k in which[:8]) + (
-                ", ..." if len(which) > 8 else ""
-            )
-            notes.append(f"{what} {shown}: nothing can be said of the noise there.")
-    N = int(counts.sum())
-    agreement = float(counts.diagonal().sum()) / max(N, 1)
-    if agreement > _MEMORISED and N >= _FEWEST_TO_DOUBT:
-        notes.append(
-            f"the model's likeliest class is the given label for {agreement:.4g} of all samples, as it is for a model "
-            "that was trained on these labels. Then wrong ones are not found and the numbers are too small: take "
-            "probabilities of a model that has not seen the labels, such as cross-fitted ones."
-        )
-    if options.noise_matrix is None and N < 10 * K:
-        notes.append(
-            f"{N:,} labels of {K:,} classes are few to estimate a noise matrix from: it stays close to the model's "
-            "confusions, shrunk by one common factor."
-        )
-    return tuple(notes)
 
 
 def _check_possible(Q: Tensor, counts: Tensor, names: tuple[str, ...] | None) -> None:

@@ -280,12 +280,18 @@ def _saved(
             strict=True,
         )
     ]
-    everything = {
+    everything: dict[str, Any] = {
         "expected": wrong.total,
         "low": wrong.total_low,
         "high": wrong.total_high,
         "flagged": result.flagged,
     }
+    if wrong.sample_end is not None and wrong.label_end is not None:
+        everything |= {
+            "sample_end": float(wrong.sample_end.sum()),
+            "label_end": float(wrong.label_end.sum()),
+            "settled": wrong.settled,
+        }
     return SavedAudit(
         class_names=tuple(data.class_names),
         probs_predict=result.probs_predict,

@@ -133,6 +133,13 @@ def _facts(audit: SavedAudit, total: ClassErrors, matrix: Any) -> list[str]:
         f"One by one, {total.flagged or 0:,} are called wrong: their probability of being wrong is above "
         f"{percent(audit.threshold)}.",
     ]
+    if not audit.counts["all"].get("settled", True):
+        ends = audit.counts["all"]
+        facts.append(
+            "Probabilities and labels alone cannot tell whose the model's doubt is. If it is the samples', about "
+            f"{ends['sample_end']:,.0f} labels are wrong; if it is the labels', about {ends['label_end']:,.0f}. A "
+            "second model's opinion, or a few labels that you check, narrow it."
+        )
     doubtful = without_dominance(torch.as_tensor(matrix))
     if doubtful:
         facts.append(

@@ -52,7 +52,9 @@ class SavedAudit:
 
     ``labels`` holds the rows that were asked for, by rank, with the columns of ``LABEL_COLUMNS``; ``num_samples``
     labels were audited. ``counts`` is ``{"all": {"expected", "low", "high", "flagged"}, "per_class": [{"class",
-    "labels", "expected", "low", "high"}, ...]}``: wrong labels, by the label that is given. ``noise_matrix`` and its
+    "labels", "expected", "low", "high"}, ...]}``: wrong labels, by the label that is given. "all" has
+    "sample_end" and "label_end" too, how many are wrong if the model's doubt is the samples' or the labels',
+    and "settled", whether the data tell between them (not in folders of version 0.1). ``noise_matrix`` and its
     ``standard_error`` have shape (K, K), columns = true classes. ``origin`` is ``{"path": ..., "reading": {...}}``, the
     arguments that read the data. ``folds`` is None if the probabilities came from elsewhere, ``temperature`` if the
     logits were taken as they are.
@@ -83,6 +85,11 @@ class SavedAudit:
             f"{every['high']:,.0f}); {every['flagged']:,} are called wrong, with an error probability above "
             f"{self.threshold:.2f}."
         ]
+        if not every.get("settled", True):
+            lines.append(
+                f"If the model's doubt is the samples', about {every['sample_end']:,.0f} are wrong; if it is the "
+                f"labels', about {every['label_end']:,.0f}. Probabilities and labels cannot tell."
+            )
         shares = [(row["expected"] / max(row["labels"], 1), row["class"]) for row in self.counts["per_class"]]
         worst = ", ".join(f"{name} {share:.1%}" for share, name in sorted(shares, reverse=True)[:3])
         lines.append(f"Largest shares of wrong labels: {worst}.")

@@ -1,0 +1,126 @@
+"""Whose doubt it is, the sample's or the labels': what the data can tell, and the two ends of what they cannot."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from noiselayer.audit.candidates import Candidates
+from noiselayer.audit.noise_model import NoiseModel
+
+# Chosen on half of the sets of docs/evidence/audit.md, which names them.
+_WEAK = 0.7  # a model that is right on fewer samples, by the fit itself, tells nothing of who is in doubt
+_CLOSE = (
+    2 / 3
+)  # of the labels that differ from the prediction, what the fit must call wrong for the ends to be near
+_NOISY_SURE = (
+    0.25  # the disagreement among the surest quarter, relative to that of all: the labels are noisy there too
+)
+_TREND = 3.0  # standard errors
+_SUREST = 0.1  # of the samples of every predicted class
+
+
+@dataclass(frozen=True, eq=False)
+class Doubt:
+    """What there is to know of whose doubt it is.
+
+    Attributes:
+        sample_end: Shape (K,), shares of wrong labels by given label if the doubt is the sample's.
+        label_end: Shape (K,), the same if it is the labels'.
+        accuracy: How often the model is right by the class-conditional fit: the least that is plausible.
+        weak: The fit has the model right on fewer than 70 %, or its matrix lets some class carry another label
+            at least as often as its own.
+        settled: The class-conditional fit explains most of the disagreement, so that the ends are near each other.
+        by_sample: The noise depends on the sample: among the surer half of the samples it falls as the confidence
+            rises, and does not vanish.
+    """
+
+    sample_end: Tensor
+    label_end: Tensor
+    accuracy: float
+    weak: bool
+    settled: bool
+    by_sample: bool
+
+
+def whose_doubt(samples: Candidates, model: NoiseModel) -> Doubt:
+    r"""The two ends of what the labels allow, and which of them the data favour.
+
+    *If the doubt is the sample's*, noise is the same for sure and unsure samples of a class. It then shows among the
+    samples that the model is surest of: with T[j, i] the share of label j among the surest tenth of those predicted
+    as i, T[j, i] of all of them are wrong with label j. The class-conditional fit is another such answer; the smaller
+    number counts. Of a weak model's samples all may be in doubt, and the end is 0.
+
+    *If the doubt is the labels'*, the model is right and every label that differs from its prediction is wrong.
+
+    Class-conditional noise is as frequent among the surest samples as among the sure. Where it is less frequent, by
+    three standard errors of a trend over the surer half of every predicted class, the noise depends on the sample.
+
+    Args:
+        samples: Out-of-sample probabilities and labels.
+        model: The class-conditional fit.
+    """
+    if samples.verified is not None:
+        samples = samples.take(~samples.verified)
+    K, n = len(model.noise_matrix), len(samples)
+    if not n:
+        none = torch.zeros(K, dtype=torch.float64)
+        return Doubt(none, none, 1.0, False, True, False)
+    confidence, column = samples.probs[:, : samples.num_candidates].max(dim=1)
+    predicted, labels = samples.classes(column), samples.labels
+    differs = (predicted != labels).double()
+    sureness = _rank_within(predicted, confidence)
+    samples = samples.to(model.noise_matrix.dtype)
+    e = model.score(samples).error_probability.double()
+    accuracy = float(model.true_probs(samples)[:, : samples.num_candidates].amax(dim=1).mean())
+    own = model.noise_matrix.diagonal()
+    weak = accuracy < _WEAK or bool((own <= model.noise_matrix.clone().fill_diagonal_(0).amax(dim=0)).any())
+    share, sure = float(differs.mean()), float(differs[sureness >= 0.75].mean())
+    settled = float(e.mean()) >= _CLOSE * share
+    by_sample = not weak and not settled and sure >= _NOISY_SURE * share
+    by_sample = by_sample and _falls(sureness, differs) > _TREND
+
+    fitted, anchored = _by_label(e, labels, K), _anchored(predicted, labels, sureness, K)
+    sample_end = (
+        torch.zeros_like(fitted) if weak else min(fitted, anchored, key=lambda ends: float(ends.sum()))
+    )
+    label_end = _by_label(differs, labels, K)
+    carried = torch.bincount(labels, minlength=K).clamp_min(1)
+    return Doubt(sample_end / carried, label_end / carried, accuracy, weak, settled and not weak, by_sample)
+
+
+def _by_label(values: Tensor, labels: Tensor, num_classes: int) -> Tensor:
+    return torch.zeros(num_classes, dtype=torch.float64).index_add_(0, labels, values)
+
+
+def _rank_within(groups: Tensor, values: Tensor) -> Tensor:
+    """The rank of every value within its group, from 0 to 1."""
+    order = values.argsort(stable=True)
+    order = order[groups[order].argsort(stable=True)]
+    sizes = torch.bincount(groups)
+    starts = sizes.cumsum(0) - sizes
+    ranks = torch.empty(len(values), dtype=torch.float64)
+    g = groups[order]
+    ranks[order] = (torch.arange(len(values)).double() - starts[g] + 0.5) / sizes[g]
+    return ranks
+
+
+def _falls(sureness: Tensor, differs: Tensor) -> float:
+    """Of the surer half: by how many standard errors disagreement falls as sureness rises (Cochran-Armitage)."""
+    half = sureness >= 0.5
+    x, d = sureness[half] - sureness[half].mean(), differs[half]
+    mean = float(d.mean())
+    return -float((x * d).sum()) / max(math.sqrt(mean * (1 - mean) * float(x.square().sum())), 1e-9)
+
+
+def _anchored(predicted: Tensor, labels: Tensor, sureness: Tensor, num_classes: int) -> Tensor:
+    """How many of each label are wrong if all samples of a predicted class are as noisy as its surest, shape (K,)."""
+    sizes = torch.bincount(predicted, minlength=num_classes).double()
+    surest = sureness >= 1 - _SUREST
+    sure_sizes = torch.bincount(predicted[surest], minlength=num_classes).clamp_min(1)
+    wrong = surest & (predicted != labels)
+    each = (sizes / sure_sizes)[predicted[wrong]]
+    return torch.zeros(num_classes, dtype=torch.float64).index_add_(0, labels[wrong], each)

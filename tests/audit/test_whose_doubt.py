@@ -1,0 +1,180 @@
+"""Whether a doubt is the sample's or the labels': both ends, what the verdict makes of them, and what is said."""
+
+import pytest
+import torch
+from torch import Tensor
+
+from noiselayer import audit_labels, corrupt_labels
+from noiselayer.audit.candidates import candidates_of
+from noiselayer.audit.column_order import column_order
+from noiselayer.audit.confidence_noise import fit_noise_by_confidence
+from noiselayer.audit.doubt import whose_doubt
+from noiselayer.audit.judge import judging_model
+from noiselayer.audit.noise_model import NoiseByConfidence, NoiseModel
+from noiselayer.estimation.confusion import confusion_by_prediction
+from noiselayer.noise import pair_flip, random, symmetric
+
+
+def peoples(N: int = 6000, K: int = 4, errors: float = 0.04, seed: int = 0) -> tuple[Tensor, Tensor, Tensor]:
+    """Calibrated probabilities of labels that people give: the harder a sample, the likelier its label is wrong.
+
+    The model knows the noise but not all of the truth: it is wrong on a few of the hardest samples.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    truth = torch.randint(K, (N,), generator=generator)
+    hard = torch.rand(N, generator=generator)
+    partner = (truth + 1 + torch.randint(2, (N,), generator=generator)) % K
+    rate = 0.05 + 0.5 * hard.pow(1.5)
+    wrong = torch.rand(N, generator=generator) < rate
+    labels = torch.where(wrong, partner, truth)
+    mistaken = torch.rand(N, generator=generator) < 4 * errors * hard.pow(3)
+    seen = torch.where(mistaken, partner, truth)
+    other = torch.where(mistaken, truth, partner)
+    probs = torch.full((N, K), 0.01).scatter_(1, other.unsqueeze(1), rate.unsqueeze(1))
+    probs.scatter_(1, seen.unsqueeze(1), (1 - rate).unsqueeze(1))
+    return probs / probs.sum(dim=1, keepdim=True), labels, truth
+
+
+def by_class(
+    Q: Tensor, N: int = 4000, sharpness: float = 4.0, seed: int = 0
+) -> tuple[Tensor, Tensor, Tensor]:
+    generator = torch.Generator().manual_seed(seed)
+    truth = torch.randint(len(Q), (N,), generator=generator)
+    x = sharpness * torch.eye(len(Q))[truth] + torch.randn(N, len(Q), generator=generator)
+    return (sharpness * x).softmax(dim=1) @ Q.T, corrupt_labels(truth, Q, generator=generator), truth
+
+
+def f1(flags: Tensor, wrong: Tensor) -> float:
+    return 2 * int((flags & wrong).sum()) / max(1, int(flags.sum()) + int(wrong.sum()))
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_noise_that_depends_on_the_sample_is_seen_and_the_interval_spans_both_ends(seed: int) -> None:
+    probs, labels, truth = peoples(seed=seed)
+    wrong, differs = labels != truth, probs.argmax(dim=1) != labels
+    audit = audit_labels(labels, probs, probs_predict="given", check_model=False)
+    count = audit.wrong
+    assert not count.settled
+    assert count.total_low <= int(wrong.sum()) <= count.total_high
+    assert count.sample_end is not None
+    assert count.label_end is not None
+    assert float(count.sample_end.sum()) < int(wrong.sum()) < float(count.label_end.sum()) + 60
+    assert float(count.label_end.sum()) >= int(differs.sum())
+    assert bool((count.low <= count.expected).all() and (count.expected <= count.high).all())
+    assert f1(audit.is_error, wrong) >= f1(differs, wrong) - 0.03
+    assert "the noise depends on the sample" in audit.warnings[0]
+
+
+@pytest.mark.parametrize("Q", [symmetric(4, 0.2), pair_flip(4, 0.3)], ids=["symmetric", "pair"])
+def test_noise_by_class_alone_is_settled(Q: Tensor) -> None:
+    probs, labels, truth = by_class(Q)
+    audit = audit_labels(labels, probs, probs_predict="given", check_model=False)
+    assert audit.wrong.settled
+    assert audit.wrong.total_low <= int((labels != truth).sum()) <= audit.wrong.total_high
+    assert float(audit.wrong.high.sum() - audit.wrong.low.sum()) < 0.8 * audit.wrong.total
+    assert audit.warnings == ()
+
+
+def test_a_weak_models_interval_allows_for_no_wrong_label() -> None:
+    probs, labels, _ = by_class(torch.eye(4), sharpness=0.7)
+    audit = audit_labels(labels, probs, probs_predict="given", check_model=False)
+    assert audit.wrong.total_low == 0
+    assert "the interval allows for no wrong label at all" in audit.warnings[0]
+
+
+def test_a_matrix_that_was_given_settles_it() -> None:
+    probs, labels, _ = peoples(N=1000)
+    count = audit_labels(labels, probs, symmetric(4, 0.2), probs_predict="given", check_model=False).wrong
+    assert (count.sample_end, count.label_end, count.settled) == (None, None, True)
+
+
+def test_the_ends_are_what_loops_say() -> None:
+    probs, labels, _ = peoples(N=400)
+    samples, K = candidates_of(probs, labels), 4
+    Q = torch.eye(K, dtype=torch.float64) * 0.2 + 0.2  # so noisy that the surest samples make the lower end
+    doubt = whose_doubt(samples, NoiseModel(Q, 9.0))
+    confidence, predicted = probs.max(dim=1)
+    for j in range(K):
+        here = labels == j
+        assert float(doubt.label_end[j]) == pytest.approx(float((predicted[here] != j).float().mean()))
+    wrong = torch.zeros(K)
+    for i in range(K):
+        rows = (predicted == i).nonzero().flatten()
+        order = rows[confidence[rows].argsort(stable=True)]
+        surest = [int(n) for k, n in enumerate(order) if (k + 0.5) / len(rows) >= 0.9]
+        for n in surest:
+            if labels[n] != i:
+                wrong[labels[n]] += len(rows) / len(surest)
+    found = doubt.sample_end * torch.bincount(labels, minlength=K)
+    torch.testing.assert_close(found.float(), wrong)
+    weak = whose_doubt(samples, NoiseModel(Q, 0.1))
+    assert (weak.weak, float(weak.sample_end.sum())) == (True, 0.0)
+
+
+def test_noise_by_confidence_is_recovered_where_the_accuracy_is_known() -> None:
+    """Labels are drawn from Q(x) = I + s (Q - I) with three times the noise on the less confident half."""
+    generator = torch.Generator().manual_seed(0)
+    N, K = 40_000, 3
+    Q = random(K, 0.2, generator=torch.Generator().manual_seed(3), dtype=torch.float64)
+    truth = torch.randint(K, (N,), generator=generator)
+    peak = 0.9 + 0.099 * torch.rand(N, generator=generator)
+    probs = ((1 - peak) / (K - 1)).unsqueeze(1).repeat(1, K)
+    right = torch.rand(N, generator=generator) < peak
+    seen = torch.where(right, truth, (truth + 1 + torch.randint(2, (N,), generator=generator)) % K)
+    probs.scatter_(1, seen.unsqueeze(1), peak.unsqueeze(1))
+    s = torch.where(peak < 0.9495, 1.5, 0.5)
+    moved = torch.rand(N, generator=generator) < s  # of the noise that Q has, at most one and a half
+    once, twice = (corrupt_labels(truth, Q, generator=generator) for _ in range(2))
+    extra = torch.where((once == truth) & (s > 1) & (torch.rand(N, generator=generator) < 0.5), twice, once)
+    labels = torch.where(moved, extra, truth)
+    fitted = fit_noise_by_confidence(candidates_of(probs, labels), NoiseModel(Q), float(peak.mean()))
+    assert fitted.sharpness == pytest.approx(1.0, abs=0.05)
+    assert fitted.by_confidence is not None
+    low, high = fitted.by_confidence.factors[:5].mean(), fitted.by_confidence.factors[5:].mean()
+    assert float(low / high) == pytest.approx(3.0, rel=0.15)
+    e = fitted.score(candidates_of(probs, labels)).error_probability
+    assert float(e.sum()) == pytest.approx(int((labels != truth).sum()), rel=0.05)
+
+
+def test_the_rows_of_noise_by_confidence_are_a_loops() -> None:
+    Q = random(3, 0.3, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    probs = torch.tensor([[0.9, 0.05, 0.05], [0.2, 0.5, 0.3]], dtype=torch.float64)
+    labels = torch.tensor([1, 1])
+    noise = NoiseByConfidence(
+        torch.tensor([0.7], dtype=torch.float64), torch.tensor([1.5, 0.5], dtype=torch.float64)
+    )
+    model = NoiseModel(Q, by_confidence=noise)
+    found = model.log_joint(candidates_of(probs, labels)).exp()
+    for n, s in enumerate((0.5, 1.5)):
+        of_sample = torch.eye(3, dtype=torch.float64) + s * (Q - torch.eye(3, dtype=torch.float64))
+        torch.testing.assert_close(found[n], of_sample[1] * probs[n])
+
+
+def test_a_matrix_that_hardly_explains_more_than_even_noise_does_not_rank() -> None:
+    """A model that confuses its classes in its own way, and even noise: the fit takes the one for the other."""
+    probs, labels, _ = by_class(symmetric(4, 0.1), N=2000, sharpness=0.9)
+    samples = candidates_of(probs, labels)
+    counts = torch.zeros(4, 4).index_put_((labels, probs.argmax(dim=1)), torch.ones(2000), accumulate=True)
+    fitted = NoiseModel(pair_flip(4, 0.4, dtype=torch.float64), 1.0)
+    judging = judging_model(samples, fitted, confusion_by_prediction(counts).double())
+    off = judging.noise_matrix[~torch.eye(4, dtype=torch.bool)]
+    torch.testing.assert_close(off, off[:1].expand(12))
+    before, after = (float(one.score(samples).error_probability.sum()) for one in (fitted, judging))
+    assert after == pytest.approx(before, rel=1e-3)
+
+
+def test_columns_in_another_order_are_named_with_the_order_that_mends_it() -> None:
+    names = [str(k) for k in range(12)]
+    as_text = sorted(range(12), key=str)  # 0, 1, 10, 11, 2, ...: how text is sorted
+    probs, labels, truth = by_class(symmetric(12, 0.05), N=2400, sharpness=5.0)
+    audit = audit_labels(
+        labels, probs[:, as_text], probs_predict="given", class_names=names, check_model=False
+    )
+    order = [as_text.index(k) for k in range(12)]
+    assert f"probs[:, {order}]" in audit.warnings[0]
+    assert "2 in column 4" in audit.warnings[0]
+    mended = audit_labels(labels, probs[:, as_text][:, order], probs_predict="given", check_model=False)
+    assert mended.wrong.total == pytest.approx(int((labels != truth).sum()), rel=0.1)
+    assert mended.warnings == ()
+    assert column_order(torch.eye(3) * 10) is None
+    assert column_order(torch.tensor([[4, 6], [6, 4]])) is None  # hardly better
