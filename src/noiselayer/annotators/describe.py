@@ -15,9 +15,7 @@ _CONFUSIONS = 10
 def describe_annotators(
     combined: CombinedLabels, annotators: AnnotatorEstimate, num_samples: int
 ) -> dict[str, Any]:
-    """Every annotator's labels, accuracy, matrix and strongest confusions, with intervals and names.
-
-    Matrices are lists of rows, ``[j][i] = p(annotator says j | true = i)``: columns are true classes, and sum to 1.
+    """Every annotator's labels, accuracy, matrix (a list of rows) and strongest confusions, with intervals and names.
 
     >>> import torch
     >>> from noiselayer.annotators import combine_labels

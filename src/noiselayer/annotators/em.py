@@ -23,23 +23,12 @@ _TINY = 1e-300
 
 @dataclass(frozen=True, eq=False)
 class Answer:
-    """Where expectation-maximisation ended.
-
-    Attributes:
-        noise_matrices: Shape (S, K, K), ``[s, j, i] = p(annotator s says j | true = i)``.
-        posterior: Shape (N, K), of the true class of every sample.
-        counts: Shape (S, K, K), expected labels j of annotator s on samples of class i.
-        prior: What the matrices were drawn to.
-        class_prior: Shape (K,).
-        evidence: The model's, as it was fitted; None without.
-        rounds: How many it took.
-        converged: Whether nothing moved any more.
-    """
+    """Where expectation-maximisation ended."""
 
     noise_matrices: Tensor
     posterior: Tensor
-    counts: Tensor
-    prior: Prior
+    counts: Tensor  # (S, K, K), expected labels j of annotator s on samples of class i
+    prior: Prior  # what the matrices were drawn to
     class_prior: Tensor
     evidence: Evidence | None
     rounds: int
@@ -49,14 +38,11 @@ class Answer:
 def posterior_of(
     votes: Votes, noise_matrices: Tensor, log_prior: Tensor, true_labels: Tensor | None = None
 ) -> Tensor:
-    r"""The probability of every true class once all labels are known, shape (N, K), float64.
+    r"""p(true class | all labels), (N, K), from ``log_prior`` log w, (N, K) or (K,); ``true_labels`` -1 is unknown.
 
     .. math:: p(y^*_n = i \mid \tilde y_n) \propto w_i(x_n) \prod_{(s, j) \text{ said of } n} Q_{s j i}
 
     Labels of one sample are taken as independent of each other given its class.
-
-    ``noise_matrices`` (S, K, K); ``log_prior`` (N, K) or (K,), the logarithm of w; ``true_labels`` (N,), -1 where
-    unknown.
 
     >>> from noiselayer.annotators.votes import votes_of
     >>> Q = torch.tensor([[[0.9, 0.2], [0.1, 0.8]], [[0.6, 0.3], [0.4, 0.7]]])
@@ -95,10 +81,7 @@ def maximise(
     max_rounds: int = 200,
     tolerance: float = 1e-4,
 ) -> Answer:
-    """Matrices, true classes and the annotators' common ground in turn, until no matrix moves any more.
-
-    Without ``evidence`` the shares of the classes are estimated; ``calibrate`` fits its sharpness and shift too.
-    """
+    """Matrices, true classes and the common ground in turn until nothing moves; ``calibrate`` fits evidence too."""
     K = votes.num_classes
     Q = torch.full((K, K), (1 - _FIRST_GUESS) / (K - 1), dtype=torch.float64)
     Q = Q.fill_diagonal_(_FIRST_GUESS).expand(votes.num_annotators, K, K)

@@ -16,13 +16,7 @@ _SHIFT = 6.0
 
 @dataclass(frozen=True, eq=False)
 class Evidence:
-    r"""A model's probabilities, sharpened and shifted: :math:`w_i(x) \propto e^{b_i} p_i(x)^\tau`.
-
-    Attributes:
-        log_probs: Shape (N, K), the logarithms of what the model says.
-        sharpness: tau, one divided by the temperature.
-        shift: b, shape (K,): classes that the model names too seldom or too often.
-    """
+    r"""A model's probabilities, sharpened (tau) and shifted (b): :math:`w_i(x) \propto e^{b_i} p_i(x)^\tau`."""
 
     log_probs: Tensor
     sharpness: float
@@ -43,11 +37,7 @@ class Evidence:
         return (self.sharpness * self.log_probs + self.shift).log_softmax(dim=1)
 
     def fitted(self, posterior: Tensor, *, steps: int = 2) -> Evidence:
-        """Sharpness and shift nearer to those under which ``posterior``, shape (N, K), is most likely.
-
-        One Newton step for the sharpness and one of iterative scaling for the shift, so many times: the
-        M-step of a logistic regression with the logarithms as offsets.
-        """
+        """Newton steps for sharpness, iterative scaling for shift: the M-step of a logistic regression with offsets."""
         tau, b, z = self.sharpness, self.shift, self.log_probs
         wanted = posterior.mean(dim=0)
         for _ in range(steps):

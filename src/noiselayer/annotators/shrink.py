@@ -121,10 +121,7 @@ class Skills(NamedTuple):
 
 
 def skills(counts: Tensor, common: Tensor, spread: float | None = None) -> Skills:
-    """How much more than usual every annotator errs: a random effect, by Newton's method.
-
-    ``counts`` (S, K, K) are ``[s, j, i]`` labels j by annotator s of samples of class i; ``common`` (K, K) is what is
-    usual; ``spread`` of the log odds among annotators is fitted if None.
+    """How much more than usual (``common``) every annotator errs: a random effect, by Newton's method.
 
     >>> usual = torch.tensor([[0.9, 0.1], [0.1, 0.9]], dtype=torch.float64)
     >>> counts = torch.tensor([[[500.0, 500.0], [500.0, 500.0]], [[0.0, 0.0], [0.0, 0.0]]], dtype=torch.float64)

@@ -19,12 +19,7 @@ _LEAST_VARIANCE = 1e-12
 
 @dataclass(frozen=True, eq=False)
 class Precision:
-    """How many samples of known class would tell as much.
-
-    Attributes:
-        entries: Shape (S, K, K), of each entry of each matrix.
-        accuracy: Shape (S,), of each annotator's share of right labels.
-    """
+    """How many samples of known class would tell as much, of each matrix entry and each accuracy."""
 
     entries: Tensor
     accuracy: Tensor
@@ -33,10 +28,8 @@ class Precision:
 def precision_of(votes: Votes, answer: Answer, true_labels: Tensor | None = None) -> Precision:
     """Draw classes and matrices in turn from what is known of them (Gibbs sampling), and see how they scatter.
 
-    The scatter holds all doubts but two: how an annotator would label more samples of a class, which samples are of
-    that class, and how much the annotator errs on the whole. What is common to the annotators, and a model's sharpness,
-    are held fixed. Every variance is put as a number of samples of known class, from which intervals follow that
-    stay within 0 and 1.
+    Held fixed are what is common to the annotators, and a model's sharpness. Every variance is put as a number of
+    samples of known class, from which intervals follow that stay within 0 and 1.
     """
     generator = torch.Generator().manual_seed(0)
     S, K = votes.num_annotators, votes.num_classes

@@ -26,16 +26,10 @@ def about_agreement(
 ) -> list[Finding]:
     """Whether noisy labels agree with the model as often as they should, among samples it is equally sure of.
 
-    A model is wrong more often where it is unsure, so noisy labels disagree with it more often there under
-    any noise. How much more follows from the clean set: in a bin of equal confidence, the noisy label is the
-    predicted class k in a share of sum_i p(true = i, predicted = k) Q[k, i] cases. The model need not be
-    calibrated. Noise that depends on the input agrees too often where the model is sure and too seldom where
-    it is not.
-
-    ``error`` are the standard errors of Q, ``true`` and ``noisy`` the labels of the two sets.
-
-    Returns:
-        One finding, its p-value adjusted for the bins only; none if no bin has 30 samples of either set.
+    A model is wrong more often where it is unsure, so noisy labels disagree with it more often there under any noise.
+    How much more follows from the clean set: in a bin of equal confidence, the noisy label is the predicted class k
+    in a share of sum_i p(true = i, predicted = k) Q[k, i] cases. The model need not be calibrated. The p-value is
+    adjusted for the bins only; there is no finding if no bin has 30 samples of either set.
     """
     N = len(true)
     confidence, predicted = torch.cat([clean_probs, noisy_probs]).max(dim=1)

@@ -31,10 +31,9 @@ def about_mixtures(
 ) -> list[Finding]:
     """Tests of bins of noisy samples against the hull of Q's columns, p-values adjusted for the bins only.
 
-    Bins are thirds by confidence within each predicted class and, if given, the groups. The least sure thirds
-    are tested apart: strange labels there speak of images from outside the classes.
-
-    ``probs`` (N, K) are of a model that has not seen ``noisy``; Q is exact if ``error`` is None.
+    Bins are thirds by confidence within each predicted class (the least sure are tested apart: strange labels there
+    speak of images from outside the classes) and, if given, the groups. ``probs`` are of a model that has not seen
+    ``noisy``.
     """
     K = len(Q)
     confidence, predicted = probs.max(dim=1)
@@ -121,24 +120,12 @@ def _worst(
 def outside_hull(
     Q: Tensor, error: Tensor | None, counts: Tensor, columns: Tensor
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """The likelihood ratio of label counts against the best mixture of Q's columns.
+    """The likelihood ratio of label counts (B, K) against the best mixture r (B, K) of Q's columns; degrees; r.
 
-    If the truth is a mixture, the statistic is at most that of the true mixture, which is chi-square: the
-    test errs on the safe side. It is a lower bound also where the search for the best mixture has not ended.
-    Labels that column ``columns[b]`` of Q expects fewer than five times are pooled beforehand.
-
-    ``counts`` (B, K) are the noisy labels of each bin, ``columns`` (B,) the class that it is mostly of. With
-    ``error``, (K, K), the columns of Q count as samples of that precision, and entries below their error are raised
-    to it.
-
-    Returns:
-        The statistic, its degrees of freedom, and the mixture r, of shapes (B,), (B,) and (B, K).
-
-    >>> Q = torch.tensor([[0.7, 0.2], [0.3, 0.8]], dtype=torch.float64)
-    >>> counts, columns = torch.tensor([[50.0, 50.0], [90.0, 10.0]]), torch.tensor([0, 0])
-    >>> statistic, degrees, mixture = outside_hull(Q, None, counts, columns)
-    >>> [round(value, 2) for value in statistic.tolist()], degrees.tolist()
-    ([0.0, 23.26], [1, 1])
+    If the truth is a mixture, the statistic is at most that of the true mixture, which is chi-square: the test errs
+    on the safe side, also where the search has not ended. Labels that column ``columns[b]`` of Q expects fewer than
+    five times are pooled beforehand. With ``error``, Q's columns count as samples of that precision, and entries
+    below their error are raised to it.
     """
     precision = None
     if error is not None:

@@ -87,10 +87,10 @@ def without_dominance(noise_matrix: Tensor) -> int:
 
 
 def doubts(noise_matrix: Tensor) -> tuple[str, ...]:
-    """What makes a matrix that was found from noisy labels and a model's guesses alone hard to believe; or nothing.
+    """What makes a matrix found from noisy labels and a model's guesses alone hard to believe; or nothing.
 
-    From those alone, a model's own mistakes and wrong labels are told apart by the labels being right more often than
-    wrong in the same way. A matrix that says otherwise is mostly the confusion of a model that has not learned enough.
+    Those tell a model's mistakes from wrong labels by labels being right more often than wrong in the same way. A
+    matrix that says otherwise is mostly the confusion of a model that has not learned enough.
 
     >>> doubts(torch.tensor([[0.9, 0.2], [0.1, 0.8]]))
     ()

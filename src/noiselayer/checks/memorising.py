@@ -14,8 +14,8 @@ def memorising(
 ) -> Finding:
     """The test of a training loss against the floor, before any adjustment of its p-value.
 
-    A network that does not know the labels has a mean loss above the floor, up to the scatter of the labels'
-    own log-probabilities, which Q gives.
+    A network that does not know the labels has a mean loss above the floor, up to the scatter of the labels' own
+    log-probabilities, which Q gives.
 
     >>> import torch
     >>> finding = memorising(torch.tensor([[0.8, 0.2], [0.2, 0.8]]), None, 0.45, 50_000)

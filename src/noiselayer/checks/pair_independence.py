@@ -32,10 +32,7 @@ _SMALLEST_GROUP = 10
 
 
 def about_pairs(probs: Tensor, true: Tensor, noisy: Tensor, groups: Tensor | None) -> list[Finding]:
-    """Tests on paired samples, their p-values not yet adjusted.
-
-    ``probs`` (N, K) are of a model that has not seen ``noisy``; ``groups`` are clusters, web sites, annotators.
-    """
+    """Tests on paired samples, p-values not yet adjusted; ``probs`` are of a model that has not seen ``noisy``."""
     ease = probs.gather(1, true.unsqueeze(1)).squeeze(1)  # how sure the model is of the true class
     findings = []
     wrong = noisy != true
@@ -72,18 +69,10 @@ def about_pairs(probs: Tensor, true: Tensor, noisy: Tensor, groups: Tensor | Non
 
 
 def independence(true: Tensor, noisy: Tensor, groups: Tensor) -> tuple[float, int, int]:
-    """Chi-square, summed over true classes, of noisy label against group.
+    """Chi-square over classes of noisy label against group, its degrees, and the class of the smallest p-value.
 
-    Within a class, groups of fewer than ten samples are left out and rare labels pooled until every cell
-    expects five: both are decided from the margins, so they cannot look at the dependence.
-
-    Returns:
-        The statistic, its degrees of freedom (0 if no class has enough samples), and the class that
-        contributes the smallest p-value.
-
-    >>> true = torch.zeros(80, dtype=torch.long)
-    >>> independence(true, (torch.arange(80) < 40).long(), (torch.arange(80) % 40 < 20).long())
-    (0.0, 1, 0)
+    Within a class, groups of fewer than ten samples are left out and rare labels pooled until every cell expects
+    five: both are decided from the margins, so they cannot look at the dependence.
     """
     statistic, degrees, worst, smallest = 0.0, 0, 0, math.inf
     groups = torch.unique(groups, return_inverse=True)[1]  # numbers without samples cost memory

@@ -10,11 +10,7 @@ from torch import Tensor
 
 
 def chi2_tail(statistic: Tensor, degrees: Tensor) -> Tensor:
-    """p(X > statistic) for a chi-square distribution; 1 where it has no degrees of freedom.
-
-    >>> chi2_tail(torch.tensor([3.841, 7.0]), torch.tensor([1, 0]))
-    tensor([0.0500, 1.0000], dtype=torch.float64)
-    """
+    """p(X > statistic) for a chi-square distribution; 1 where it has no degrees of freedom."""
     statistic, degrees = statistic.double().clamp_min(0), degrees.double()
     tail = torch.special.gammaincc(degrees.clamp_min(1) / 2, statistic / 2)
     tail = torch.where(statistic == math.inf, 0.0, tail)
@@ -22,20 +18,12 @@ def chi2_tail(statistic: Tensor, degrees: Tensor) -> Tensor:
 
 
 def normal_tail(z: float) -> float:
-    """p(Z > z) for a standard normal variable.
-
-    >>> round(normal_tail(1.645), 3)
-    0.05
-    """
+    """p(Z > z) for a standard normal variable."""
     return 0.5 * math.erfc(z / math.sqrt(2))
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """Holm's (1979) adjustment: rejecting what is at most 5 % errs once in twenty families, whatever depends.
-
-    >>> holm([0.01, 0.5, 0.02])
-    [0.03, 0.5, 0.04]
-    """
+    """Holm's (1979) adjustment: rejecting what is at most 5 % errs once in twenty families, whatever depends."""
     adjusted = [0.0] * len(p_values)
     highest = 0.0
     for place, k in enumerate(sorted(range(len(p_values)), key=p_values.__getitem__)):
@@ -45,11 +33,7 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 
 def ranks_within(values: Tensor, strata: Tensor) -> Tensor:
-    """The rank of every value among those of its stratum, scaled to (0, 1); ties share their mean rank.
-
-    >>> ranks_within(torch.tensor([0.3, 0.9, 0.3, 7.0]), torch.tensor([0, 0, 0, 1]))
-    tensor([0.3333, 0.8333, 0.3333, 0.5000], dtype=torch.float64)
-    """
+    """The rank of every value among those of its stratum, scaled to (0, 1); ties share their mean rank."""
     if not len(values):
         return values.double()
     order = values.argsort(stable=True)
@@ -69,28 +53,16 @@ def ranks_within(values: Tensor, strata: Tensor) -> Tensor:
 
 
 def bins_within(values: Tensor, strata: Tensor, num_bins: int) -> Tensor:
-    """Every value's quantile bin, 0..num_bins-1, within its stratum; ties share a bin.
-
-    >>> bins_within(torch.tensor([0.1, 0.2, 0.3, 0.4, 9.0]), torch.tensor([0, 0, 0, 0, 1]), 2)
-    tensor([0, 0, 1, 1, 1])
-    """
+    """Every value's quantile bin, 0..num_bins-1, within its stratum; ties share a bin."""
     return (ranks_within(values, strata) * num_bins).long().clamp_max(num_bins - 1)
 
 
 def stratified_score_test(scores: Tensor, hits: Tensor, strata: Tensor) -> float | None:
-    """Do the samples marked in ``hits`` have larger scores than the others of their stratum?
+    """Z of: do the samples marked in ``hits`` have larger scores than the others of their stratum? None if too few.
 
-    The sum of their scores, less its mean under all reorderings within strata, over its standard deviation:
-    with ranks as scores it is van Elteren's test, with 0 and 1 as scores Mantel and Haenszel's. It needs many
-    samples in all, not in every stratum.
-
-    Returns:
-        z, standard normal if the hits are a random choice within strata. None if fewer than ten samples on
-        either side could have been otherwise.
-
-    >>> scores, hits = torch.arange(40.0), torch.arange(40) >= 20
-    >>> round(stratified_score_test(scores, hits, torch.zeros(40, dtype=torch.long)), 2)
-    5.41
+    The sum of their scores, less its mean under all reorderings within strata, over its standard deviation: with
+    ranks as scores it is van Elteren's test, with 0 and 1 as scores Mantel and Haenszel's. It needs ten samples in
+    all on either side that could have been otherwise, not many in every stratum.
     """
     if not len(scores):
         return None

@@ -70,12 +70,10 @@ def confusion_matrix(
 
 
 def confusion_by_prediction(counts: Tensor) -> Tensor:
-    """How often each label stands where a model says i: a first, blurred guess at Q, shape (K, K).
+    """How often each label stands where a model says i, from ``counts`` (K, K), rows labels, columns predictions.
 
-    The model's own mistakes are in it, so its diagonal is too small. One count is added to every column, half of it on
-    the diagonal and half spread evenly: it decides nothing but a column without samples, and no entry is 0.
-
-    ``counts`` (K, K) has a row per given label and a column per predicted class.
+    A first, blurred guess at Q: the model's own mistakes make its diagonal too small. One count is added to every
+    column, half of it on the diagonal: it decides nothing but a column without samples, and no entry is 0.
 
     >>> confusion_by_prediction(torch.tensor([[3.0, 1.0], [0.0, 5.0]]))
     tensor([[0.9375, 0.1786],

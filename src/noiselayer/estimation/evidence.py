@@ -129,9 +129,7 @@ class SampleEvidence:
 
 
 def columns_of(sums: Tensor, counts: Tensor, *, otherwise: Tensor | None = None) -> Tensor:
-    """Confusion matrices, shape (..., K, K), from sums over samples; columns sum to 1 but for rounding.
-
-    ``sums`` (..., K, K), ``counts`` (..., K); ``otherwise`` (K, K) has the columns to use where there is no sample.
+    """Confusion matrices (..., K, K) from sums over samples; ``otherwise`` (K, K) has the columns where there is none.
 
     >>> columns_of(torch.tensor([[3.0, 0.0], [1.0, 0.0]]), torch.tensor([4.0, 0.0]))
     tensor([[0.7500, 0.5000],
@@ -173,10 +171,7 @@ def _deal(counts: Tensor, num_folds: int, generator: torch.Generator) -> Tensor:
 
 
 def _multinomial(totals: Tensor, shares: Tensor, generator: torch.Generator) -> Tensor:
-    """Draws from every column of ``shares`` (K, M): (B, M) totals -> counts (B, K, M).
-
-    Row after row, a binomial draw among the samples left: K calls, whatever the totals.
-    """
+    """Counts (B, K, M) drawn from the columns of ``shares`` (K, M): a binomial draw per row among the samples left."""
     left = totals.to(generator.device).round()
     rows = shares.to(generator.device)
     # The share of row k among rows k, k + 1, ...; the last row that has any takes what is left.

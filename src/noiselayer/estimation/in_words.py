@@ -16,20 +16,12 @@ from noiselayer.estimation.noise_estimate import NoiseEstimate
 
 @dataclass(frozen=True)
 class Confusion:
-    """A true class and a wrong label that its samples carry: one entry off the diagonal.
-
-    Attributes:
-        true: The class, 0..K-1.
-        label: The label, another one.
-        share: p(label | true).
-        error: Standard error of ``share``; infinite where the data say nothing, None if it is not known.
-        interval: Its ends, or None.
-    """
+    """A true class and a wrong label that its samples carry: one entry off the diagonal."""
 
     true: int
     label: int
     share: float
-    error: float | None = None
+    error: float | None = None  # of ``share``; infinite where the data say nothing
     interval: tuple[float, float] | None = None
 
     @property
@@ -74,14 +66,7 @@ def strongest_confusions(
     least: float = 0.001,
     sure: bool = False,
 ) -> list[Confusion]:
-    """The largest entries off the diagonal, largest first.
-
-    At most ``limit`` of them, and none below the share ``least`` or, if ``sure``, that may be no more than chance:
-    share <= 1.96 standard errors.
-
-    >>> strongest_confusions([[0.875, 0.25], [0.125, 0.75]], limit=1)
-    [Confusion(true=1, label=0, share=0.25, error=None, interval=None)]
-    """
+    """The largest entries off the diagonal, largest first; if ``sure``, only shares above 1.96 standard errors."""
     off = as_tensor(noise_matrix).detach().cpu().double().numpy().copy()
     np.fill_diagonal(off, 0.0)
     if sure and standard_error is not None:

@@ -208,11 +208,7 @@ class _Design:
         self.own = used % (num_classes + 1)
 
     def means(self, outcomes: Array) -> tuple[Array, Array]:
-        """Model-assisted means of outcomes known for the checked samples, shape (n, M), and their standard errors.
-
-        The strength of the prior, and how far it believes the labels, are those of the smallest squared errors
-        on samples left out.
-        """
+        """Model-assisted means (M,) of outcomes (n, M), and errors, with the prior best on samples left out."""
         if self.n == self.N:
             return outcomes.mean(axis=0), np.zeros(outcomes.shape[1])
         w, a, M = self.weight[:, None], self.of_checked, outcomes.shape[1]
@@ -243,11 +239,7 @@ class _Design:
         return value, np.sqrt(variance.sum(axis=0) / (self.n - 1) / self.n * fraction)
 
     def figure(self, share: float, error: float, of: float | None = None) -> Figure:
-        """Wilson's interval with as many samples as the standard error is worth.
-
-        ``of`` is how many checked samples the share is of; all, if None. Where the error says nothing, because
-        no outcome was seen, or only one, that number stands for it.
-        """
+        """Wilson's interval for as many samples as the error is worth; ``of`` where no or one outcome was seen."""
         n = self.n if of is None else of
         share = min(max(float(share), 0.0), 1.0)
         spread = share * (1 - share)

@@ -21,9 +21,8 @@ def sharpness_step(
     .. math:: \tau \leftarrow \tau + \frac{\sum_{n,i} (\pi_{ni} - w_{ni})\, \log p_{ni}}
               {\sum_n \mathrm{Var}_{w_n}(\log p_n)}
 
-    ``log_probs`` (N, K) is log p but for a constant of the row, ``prior`` is w with this tau, ``posterior`` is pi,
-    what is known of the true class once the label is, ``weights`` (N, 1) are of the samples. A step at most doubles
-    or halves tau.
+    ``log_probs`` (N, K) is log p but for a constant of the row, ``prior`` w with this tau, ``posterior`` pi. A step
+    at most doubles or halves tau.
 
     >>> import torch
     >>> z = torch.tensor([[0.9, 0.1], [0.9, 0.1]]).log()

@@ -92,17 +92,8 @@ def solve_columns(
 ) -> Tensor:
     """What :func:`sparse_inverse_noise_matrix` minimises, by FISTA restarted column by column, unchecked.
 
-    ``C`` (..., K, K) is the clean confusion, ``noisy`` (..., K, M) the columns to explain, of the classes ``columns``
-    (M,); ``start`` (..., K, M) is on the simplex, ``support`` (..., K, M) where R may differ from 0. ``tolerance`` is
-    on the length of a projected gradient step, in probability; ``max_iterations`` a safety net, for a
-    well-conditioned C needs some dozens.
-
-    Returns:
-        Shape (..., K, M).
-
-    >>> solve_columns(torch.eye(2), torch.tensor([[0.8, 0.3], [0.2, 0.7]]), 0.1)
-    tensor([[0.8500, 0.2500],
-            [0.1500, 0.7500]])
+    Like the result, ``noisy`` is (..., K, M), the columns to explain, of the classes ``columns`` (M,); ``support`` is
+    where R may differ from 0; ``tolerance`` is on the length of a projected gradient step.
     """
     diagonal = torch.eye(noisy.shape[-2], dtype=C.dtype, device=C.device)
     if columns is not None:
@@ -134,13 +125,7 @@ def solve_columns(
 
 
 def largest_sparsity(C: Tensor, noisy: Tensor, *, columns: Tensor | None = None) -> float:
-    """The smallest weight from which on the answer is R = I, no noise at all. Arguments as above.
-
-    R = I is optimal when in every column no entry's gradient is lower than the diagonal's.
-
-    >>> largest_sparsity(torch.eye(2), torch.tensor([[0.75, 0.25], [0.25, 0.75]]))
-    0.5
-    """
+    """The smallest weight with the answer R = I: in no column is a gradient lower than the diagonal's."""
     if columns is None:
         columns = torch.arange(noisy.shape[-1], device=C.device)
     gradient = C.mT @ (C[..., columns] - noisy)

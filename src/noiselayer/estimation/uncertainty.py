@@ -80,13 +80,7 @@ def normal_quantile(confidence: float) -> float:
 
 
 def interval(estimate: Tensor, error: Tensor, confidence: float) -> tuple[Tensor, Tensor]:
-    """The normal interval cut to [0, 1]; all of it where the error is infinite.
-
-    Cutting keeps its promise: a probability never lies in what is cut off.
-
-    >>> interval(torch.tensor([0.01]), torch.tensor([0.02]), 0.95)
-    (tensor([0.]), tensor([0.0492]))
-    """
+    """The normal interval cut to [0, 1], where a probability must lie; all of it where the error is infinite."""
     z = normal_quantile(confidence)
     known = error.isfinite() & estimate.isfinite()
     low = torch.where(known, estimate - z * error, 0.0).clamp(0, 1)
@@ -158,11 +152,7 @@ def about_counts(evidence: Evidence) -> list[str]:
 
 
 def about_fit(first: FirstOrder, occurs: Tensor, *, skip: list[int]) -> list[str]:
-    """What the raw estimate says against the assumptions it was made under.
-
-    ``first`` is the estimate before projection, ``occurs`` (K,) which noisy labels are there; classes in ``skip``
-    have a warning already.
-    """
+    """What the raw estimate, before projection, says against its assumptions; ``skip`` has a warning already."""
     warnings = []
     unsure = (first.class_prior < 2 * first.class_prior_error).nonzero().flatten().tolist()
     unsure = [i for i in unsure if i not in skip]

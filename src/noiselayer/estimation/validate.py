@@ -17,9 +17,7 @@ _METHODS = ("inverse", "sparse", "auto")
 def check_confusion(
     confusion: Tensor, *, name: str, empty_columns: Tensor | None = None, num_columns: int | None = None
 ) -> None:
-    """Raise unless ``confusion`` has shape (..., K, K) and columns that sum to 1.
-
-    ``empty_columns`` (K,), bool, are not read; ``num_columns`` is how many of the K columns there are, all if None.
+    """Raise unless (..., K, K) columns sum to 1; ``empty_columns`` (K,), bool, are not read.
 
     >>> check_confusion(torch.tensor([[0.9, 0.1], [0.3, 0.7]]), name="clean_confusion")
     Traceback (most recent call last):

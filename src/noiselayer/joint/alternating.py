@@ -51,19 +51,12 @@ View = tuple[Tensor, Tensor]
 
 @dataclass(frozen=True)
 class Alternation:
-    """What taking turns has found.
-
-    Attributes:
-        noise_matrix: Shape (K, K), float32, columns = true classes.
-        ridge: Of the classifiers, times N.
-        scale: s, by how much the classifiers were too unsure.
-        loss: Mean loss over the samples that the classifiers have not seen; Q and s have.
-    """
+    """What taking turns has found."""
 
     noise_matrix: Tensor
-    ridge: float
-    scale: float
-    loss: float
+    ridge: float  # times N
+    scale: float  # by how much the classifiers were too unsure
+    loss: float  # of samples that the classifiers have not seen; Q and the scale have
 
 
 def alternate(
@@ -79,30 +72,10 @@ def alternate(
 ) -> Alternation:
     """Fit classifiers with Q fixed and Q with the classifiers fixed, in turns and on different samples.
 
-    Args:
-        views: Features and noisy labels, one pair for each network that made features; all share one Q.
-        num_classes: K.
-        starts: Noise matrices to begin with, shape (K, K), columns = true classes.
-        ridges: Candidates for N times the weight of ||W||^2 / 2. Of all starts with all ridges the half with the lower
-            loss goes on after every round. Made-up samples join if classes would change names
-            (:func:`renamed_classes`).
-        parts: Into so many parts every view is cut; each meets a classifier fitted to the others.
-        rounds: Turns.
-        max_samples: Of a view, evenly spaced.
-        iterations: Of L-BFGS in every fit.
-
-    Raises:
-        ValueError: If there are no views, or a view has fewer samples than parts.
-
-    >>> from noiselayer import corrupt_labels
-    >>> generator = torch.Generator().manual_seed(0)
-    >>> truth = torch.randint(2, (2000,), generator=generator)
-    >>> features = torch.randn(2000, 2, generator=generator) + 4 * torch.eye(2)[truth]
-    >>> Q = torch.tensor([[0.9, 0.4], [0.1, 0.6]])
-    >>> noisy = corrupt_labels(truth, Q, generator=generator)
-    >>> found = alternate([(features, noisy)], 2, starts=[torch.tensor([[0.8, 0.2], [0.2, 0.8]])])
-    >>> bool((found.noise_matrix - Q).abs().max() < 0.1)
-    True
+    ``views`` are features and noisy labels, one pair per network; all share one Q. Each is cut into ``parts``, and
+    each part meets a classifier fitted to the others. Of all ``starts`` (K, K) with all ``ridges`` (N times the
+    weight of ||W||^2 / 2) the half with the lower loss goes on after every round. Made-up samples join if classes
+    would change names (:func:`renamed_classes`).
     """
     if not views:
         raise ValueError("views must hold features and labels of at least one network; got none.")
@@ -137,14 +110,8 @@ def alternate(
 def renamed_classes(noise_matrix: Tensor) -> list[int]:
     """Classes that would go by other names if the trace were to be as large as it can be.
 
-    Noisy labels cannot tell a matrix from one whose columns have changed places; the right order is the one in which
-    most labels are right. Empty if that is the order there is. (The longest walks between classes, by Floyd and
-    Warshall: a round trip that gains is a renaming that gains.)
-
-    >>> renamed_classes(torch.tensor([[0.4, 0.5, 0.0], [0.6, 0.2, 0.0], [0.0, 0.3, 1.0]]))
-    [0, 1]
-    >>> renamed_classes(torch.tensor([[0.4, 0.1], [0.6, 0.9]]))
-    []
+    Noisy labels cannot tell a matrix from one whose columns have changed places. (The longest walks between classes,
+    by Floyd and Warshall: a round trip that gains is a renaming that gains.)
     """
     Q = noise_matrix.detach().cpu().double()
     gain = (Q - Q.diagonal()).T.contiguous()  # [i, j]: class i is called j instead of i
@@ -171,8 +138,6 @@ def _without_swallowed(turns: _Turns, rounds: int) -> _Turns:
 
 def _split(noise_matrix: Tensor, shares: Tensor, empty: int) -> Tensor:
     """The matrix with two columns in the place of the one that most labels of the class ``empty`` come from.
-
-    Both are that column, but each has most of the two classes' own labels under its own name.
 
     >>> Q = torch.tensor([[0.8, 0.0, 0.3], [0.1, 0.5, 0.3], [0.1, 0.5, 0.4]])
     >>> _split(Q, torch.tensor([0.4, 0.6, 0.0]), 2)  # labels of the third class come from the second
@@ -260,24 +225,10 @@ def fixed_matrix_losses(
     max_samples: int = 10_000,
     iterations: int = 60,
 ) -> Tensor:
-    """How well a noise matrix explains labels held out, shape (M,): the loss of every one, the mean of the views.
+    """How well Q explains labels held out, shape (M,): their losses, the mean of the views.
 
-    Per view a linear classifier is fitted with the matrix fixed; the ridge with the lowest mean loss counts.
-
-    Args:
-        noise_matrix: Shape (K, K), columns = true classes.
-        views: Features and noisy labels to fit to.
-        held_out: For every view the features of the samples held out, shape (M, D).
-        labels: Their noisy labels, shape (M,).
-        ridges: Candidates for N times the weight of ||W||^2 / 2.
-        max_samples: Of a view, evenly spaced.
-        iterations: Of L-BFGS.
-
-    >>> features, labels = torch.tensor([[-1.0], [1.0]]).repeat(20, 1), torch.tensor([0, 1]).repeat(20)
-    >>> sure, unsure = torch.eye(2), torch.tensor([[0.7, 0.3], [0.3, 0.7]])
-    >>> losses = [fixed_matrix_losses(Q, [(features, labels)], [features], labels) for Q in (sure, unsure)]
-    >>> bool((losses[0] < losses[1]).all())
-    True
+    Per view a linear classifier is fitted with Q fixed; the ridge (N times the weight of ||W||^2 / 2) with the lowest
+    mean loss counts.
     """
     A, y = _logits_of(noise_matrix), labels.cpu().long()
     of_views: list[list[Tensor]] = []

@@ -38,37 +38,20 @@ TRACE_PENALTIES = (0.0, 0.05, 0.1, 0.2)
 
 @dataclass(frozen=True)
 class Candidate:
-    """One answer on the path of penalties.
+    """One answer on the path of penalties."""
 
-    Attributes:
-        ridge: N times the weight of ||W||^2 / 2.
-        trace_penalty: Weight of tr(Q) / K.
-        noise_matrix: Shape (K, K), columns = true classes.
-        trace: tr(Q) / K, the mean share of right labels.
-        held_out_loss: Mean negative log-likelihood of the validation labels, in nats.
-        excess: Its mean excess over the best candidate's, in nats.
-        excess_error: The paired standard error of that excess.
-    """
-
-    ridge: float
-    trace_penalty: float
+    ridge: float  # N times the weight of ||W||^2 / 2
+    trace_penalty: float  # weight of tr(Q) / K
     noise_matrix: Tensor
-    trace: float
-    held_out_loss: float
+    trace: float  # tr(Q) / K, the mean share of right labels
+    held_out_loss: float  # mean, in nats, as the excess over the best candidate's
     excess: float = 0.0
-    excess_error: float = 0.0
+    excess_error: float = 0.0  # standard error over pairs of losses
 
 
 @dataclass(frozen=True)
 class FeatureEstimate:
-    """The noise matrix chosen, and the path it was chosen from.
-
-    Attributes:
-        noise_matrix: Shape (K, K), float32, columns = true classes.
-        chosen: The candidate it comes from.
-        path: All candidates.
-        warning: What the user should know before using the matrix; empty if nothing.
-    """
+    """The noise matrix chosen, and the path it was chosen from."""
 
     noise_matrix: Tensor
     chosen: Candidate
@@ -93,42 +76,11 @@ def estimate_from_features(
 ) -> FeatureEstimate:
     """Fit a linear classifier and the noise matrix together, on features of noisily labelled samples.
 
-    Args:
-        features: Shape (N, D), best from a network that was not trained on these samples: a network that has
-            memorised their labels has put the noise into the features.
-        noisy_labels: Shape (N,), integers 0..K-1.
-        num_classes: K.
-        validation_features: Shape (M, D), samples that neither the network nor this fit has seen.
-        validation_labels: Shape (M,), their noisy labels.
-        start: Shape (K, K), the noise matrix to start from, columns = true classes. It decides which class is
-            which: its diagonal should lead every row.
-        ridges: Candidates for N times the weight of ||W||^2 / 2.
-        trace_penalties: Candidates for the weight of tr(Q) / K. Without any, the ridge's own bias stays: it
-            keeps the classifier unsure of itself, and Q makes up for it by being too clean.
-        rule: "best" takes the candidate of the highest held-out likelihood, "one-standard-error" the
-            smallest trace that cannot be told from it (:func:`smallest_trace_within_one_error`).
-        max_features: Use so many principal components at most; 64, or twice K up to 512, if None.
-        max_samples: Fit to at most so many samples, evenly spaced: more change little and cost time.
-        max_iterations: Of L-BFGS, per candidate.
-
-    Returns:
-        The candidate chosen and the whole path.
-
-    Raises:
-        ValueError: If shapes do not fit.
-
-    >>> generator = torch.Generator().manual_seed(0)
-    >>> truth = torch.randint(2, (4000,), generator=generator)
-    >>> features = torch.randn(4000, 2, generator=generator) + 4 * torch.eye(2)[truth]
-    >>> from noiselayer import corrupt_labels
-    >>> Q = torch.tensor([[0.9, 0.4], [0.1, 0.6]])
-    >>> noisy = corrupt_labels(truth, Q, generator=generator)
-    >>> estimate = estimate_from_features(
-    ...     features[:3000], noisy[:3000], 2, validation_features=features[3000:], validation_labels=noisy[3000:],
-    ...     start=torch.tensor([[0.7, 0.3], [0.3, 0.7]]),
-    ... )
-    >>> bool((estimate.noise_matrix - Q).abs().max() < 0.05)
-    True
+    ``features`` (N, D) are best from a network not trained on these samples: one that has memorised their labels has
+    put the noise into the features. ``start`` (K, K) decides which class is which: its diagonal should lead every
+    row. ``ridges`` are N times the weight of ||W||^2 / 2, ``trace_penalties`` weigh tr(Q) / K: without any, the ridge
+    keeps the classifier unsure of itself, and Q makes up for it by being too clean. ``rule`` "best" takes the highest
+    held-out likelihood, "one-standard-error" the smallest trace that cannot be told from it.
     """
     K = num_classes
     for name, f, y in (
@@ -186,11 +138,8 @@ def estimate_from_features(
 def lost_classes(noise_matrix: Tensor) -> list[int]:
     """Classes that a noise matrix has lost: neither is i the commonest label of class i, nor class i of label i.
 
-    Both conditions follow from those of Theorem 1 and from its mirror image; where both fail, the classes have
-    most likely changed places, which noisy labels alone cannot tell.
-
-    >>> lost_classes(torch.tensor([[0.2, 0.7, 0.0], [0.8, 0.3, 0.0], [0.0, 0.0, 1.0]]))
-    [0, 1]
+    Both follow from the conditions of Theorem 1 and from its mirror image; where both fail, the classes have most
+    likely changed places, which noisy labels alone cannot tell.
     """
     Q = noise_matrix
     own = Q.diagonal()
@@ -201,14 +150,8 @@ def lost_classes(noise_matrix: Tensor) -> list[int]:
 def smallest_trace_within_one_error(candidates: Sequence[Candidate]) -> Candidate:
     """The candidate with the smallest trace among those whose excess loss is within one standard error.
 
-    Theorem 1 in its constrained form: minimise tr(Q) subject to explaining the noisy labels as well as can be
-    told. More free parameters overfit and lose likelihood, which bounds the choice from below.
-
-    >>> eye = torch.eye(2)
-    >>> path = [Candidate(1.0, 0.0, eye, 0.9, 1.00), Candidate(0.1, 0.0, eye, 0.8, 1.01, 0.01, 0.02),
-    ...         Candidate(0.0, 0.0, eye, 0.3, 1.50, 0.5, 0.02)]
-    >>> smallest_trace_within_one_error(path).trace
-    0.8
+    Theorem 1 in its constrained form: minimise tr(Q) subject to explaining the noisy labels as well as can be told.
+    More free parameters overfit and lose likelihood, which bounds the choice from below.
     """
     eligible = [c for c in candidates if c.excess <= c.excess_error]
     return min(eligible, key=lambda c: c.trace)

@@ -17,21 +17,7 @@ from torch import Tensor
 
 
 class LinearFit:
-    """Fits the logits ``W f + b`` of the true class, and Q, to noisy labels.
-
-    Args:
-        features: Shape (N, D), float64.
-        noisy_labels: Shape (N,), integers 0..K-1.
-        num_classes: K.
-        iterations: Of L-BFGS, for each of the two minimisations.
-
-    >>> features = torch.tensor([[-1.0], [1.0]], dtype=torch.float64).repeat(50, 1)
-    >>> fit = LinearFit(features, torch.tensor([0, 1]).repeat(50), 2, iterations=50)
-    >>> A = torch.tensor([[0.9, 0.1], [0.1, 0.9]], dtype=torch.float64).log()
-    >>> W = fit.classifier(A, ridge=0.01)
-    >>> bool(linear_logits(features[:1], W).argmax() == 0), W.shape
-    (True, torch.Size([2, 2]))
-    """
+    """Fits the logits ``W f + b`` of the true class, and Q, to noisy labels; features (N, D) are float64."""
 
     def __init__(self, features: Tensor, noisy_labels: Tensor, num_classes: int, *, iterations: int) -> None:
         self.f = torch.cat([features, features.new_ones(len(features), 1)], dim=1)
@@ -39,10 +25,7 @@ class LinearFit:
         self.iterations = iterations
 
     def classifier(self, A: Tensor, *, ridge: float, start: Tensor | None = None) -> Tensor:
-        """W, shape (K, D + 1) with b last, for a noise matrix that stays ``A.softmax(0)``.
-
-        ``A`` (K, K) are the logits of Q's columns, ``ridge`` weighs ||W||^2 / 2 and leaves b alone.
-        """
+        """W (K, D + 1), b last, for fixed Q = ``A.softmax(0)``; ``ridge`` weighs ||W||^2 / 2 without b."""
         shape = len(A), self.f.shape[1]
         Q = A.softmax(dim=0)
 
@@ -119,9 +102,7 @@ def num_components(num_classes: int) -> int:
 
 
 def principal_features(f: Tensor, held: Tensor, max_features: int) -> tuple[Tensor, Tensor]:
-    """Standardised principal components, on one common scale so that one ridge serves them all.
-
-    Means, scales and directions are those of ``f`` (N, D); ``held`` (M, D) is taken along.
+    """Standardised principal components of ``f``, on one scale so that one ridge serves them all; ``held`` goes along.
 
     >>> f = torch.tensor([[0.0, 5.0], [2.0, 5.0]], dtype=torch.float64)
     >>> principal_features(f, f[:1], 2)[0].abs()

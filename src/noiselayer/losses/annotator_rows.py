@@ -39,14 +39,10 @@ def rows_of_annotators(
     shape: torch.Size,
     ignored: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """Which row of which matrix a sample needs: row ``s K + label`` of the S matrices below one another.
+    """Rows (B,), ``s K + label``, of the S matrices below one another, and these as one view (S K, K).
 
-    ``labels`` (B,) are in 0..K-1. ``annotators`` have the shape of the labels before they were flattened, ``shape``,
-    or of its beginning: one annotator for an image of many labels. Where ``ignored`` (B,), neither label nor
-    annotator counts.
-
-    Returns:
-        Rows, shape (B,), and the matrices as one, shape (S K, K), a view.
+    ``annotators`` have the shape of the labels before they were flattened, ``shape``, or of its beginning: one
+    annotator for an image of many labels. Where ``ignored`` (B,), neither label nor annotator counts.
 
     >>> Q = torch.stack([torch.eye(2), torch.full((2, 2), 0.5)])
     >>> rows, tall = rows_of_annotators(torch.tensor([0, 1]), torch.tensor([1, 0]), Q, shape=torch.Size([2]))

@@ -21,25 +21,14 @@ from noiselayer.noise.posterior import bayes
 
 
 def noisy_nll(logits: Tensor, labels: Tensor, noise_matrix: Tensor) -> Tensor:
-    """-log sum_i Q[label, i] softmax(logits)_i for every row, shape (B,), in float32 or better.
-
-    ``logits`` (B, K); ``labels`` (B,) are in 0..K-1; ``noise_matrix`` is (K, K), or taller, several of them below one
-    another, with ``labels`` the numbers of rows. Neither is checked here.
-
-    >>> noisy_nll(torch.zeros(1, 2), torch.tensor([0]), torch.tensor([[0.8, 0.4], [0.2, 0.6]]))
-    tensor([0.5108])
-    """
+    """-log sum_i Q[label, i] softmax(logits)_i, unchecked, (B,), in float32 or better; Q may be several, stacked."""
     dtype = torch.promote_types(logits.dtype, torch.float32)
     loss: Tensor = _NoisyNLL.apply(logits.to(dtype), labels, noise_matrix.to(dtype))
     return loss
 
 
 class _NoisyNLL(torch.autograd.Function):
-    """Probabilities where they keep their digits, logarithms where they do not.
-
-    What is kept for the backward pass is the gradients themselves, up to the factor that comes from above:
-    one number per logit for a fixed Q, two for a learned one.
-    """
+    """Probabilities where they keep their digits, else logarithms; gradients are made in the forward pass and kept."""
 
     @staticmethod
     def forward(ctx: Any, z: Tensor, labels: Tensor, Q: Tensor) -> Tensor:
@@ -72,11 +61,7 @@ _Parts: TypeAlias = tuple[Tensor, Tensor | None, Tensor | None]
 
 
 def _nll_in_probs(z: Tensor, labels: Tensor, Q: Tensor, wants_z: bool, wants_Q: bool) -> _Parts:
-    """A softmax, one row of Q per sample, a product and a sum: no logarithm of K numbers anywhere.
-
-    A few rows at a time, so that what is needed between these steps stays in the processor's cache: the
-    memory sees the logits and the rows of Q come in, and the gradients go out.
-    """
+    """A softmax, one row of Q per sample, a product and a sum, a few rows at a time so that they stay in the cache."""
     B, K = z.shape
     evidence = z.new_empty(B)
     grad_z = torch.empty_like(z, memory_format=torch.contiguous_format) if wants_z else None
@@ -130,10 +115,7 @@ def _nll_in_logs(z: Tensor, labels: Tensor, Q: Tensor, wants_z: bool, wants_Q: b
 
 
 def _graph_is_freed() -> bool:
-    """Whether this backward pass is the last, so that what was kept for it may be overwritten.
-
-    Saves an allocation as large as the logits. Where torch does not tell, the answer is no.
-    """
+    """Whether this backward pass is the last, so that what was kept may be overwritten; no, where torch is silent."""
     if torch.compiler.is_compiling():
         return False
     keeps = getattr(torch._C._autograd, "_get_current_graph_task_keep_graph", None)
@@ -152,15 +134,7 @@ _SHORT_ROW = 64
 
 
 def log_noisy_probs(logits: Tensor, noise_matrix: Tensor) -> Tensor:
-    """The log of sum_i Q[j, i] softmax(logits)_i for every row and every noisy label j, shape (B, K).
-
-    Costs K^2 per row: for the loss of one label a row, :func:`noisy_nll` costs K.
-
-    ``logits`` (B, K); ``noise_matrix`` (K, K) is not checked here.
-
-    >>> log_noisy_probs(torch.zeros(1, 2), torch.tensor([[0.8, 0.4], [0.2, 0.6]])).exp()
-    tensor([[0.6000, 0.4000]])
-    """
+    """The log of sum_i Q[j, i] softmax(logits)_i for every noisy label j, (B, K), unchecked; costs K^2 per row."""
     dtype = torch.promote_types(logits.dtype, torch.float32)
     log_probs: Tensor = _LogNoisyProbs.apply(logits.to(dtype), noise_matrix.to(dtype))
     return log_probs
@@ -226,10 +200,7 @@ _PORTION = 2**22
 
 
 def _underflown(probs: Tensor) -> list[tuple[Tensor, Tensor]]:
-    """Where a sum of products is too small to have kept its digits: (rows, labels), in bearable portions.
-
-    At the identity and a confident model that is nearly every entry, and each needs K numbers in log space.
-    """
+    """(rows, labels) where a sum of products is too small to have kept its digits, in portions that memory bears."""
     rows, labels = (probs < torch.finfo(probs.dtype).tiny * 1e8).nonzero(as_tuple=True)
     if not rows.numel():
         return []
@@ -240,9 +211,8 @@ def _underflown(probs: Tensor) -> list[tuple[Tensor, Tensor]]:
 def bounded_ratio(log_p: Tensor, log_evidence: Tensor) -> Tensor:
     """The quotient p / evidence, kept far enough below overflow that sums over a batch stay finite.
 
-    Only Q's gradient needs it, and only where model and Q together call a label impossible by more than about
-    e^-44 in float32: the direction, that of p, is kept, and the projection on the simplex would cut the step
-    in any case.
+    Only Q's gradient needs it, where model and Q call a label impossible by more than e^-44 in float32: the direction
+    is kept, and the projection on the simplex would cut the step in any case.
 
     >>> bounded_ratio(torch.tensor([-1.0]), torch.tensor([-1.0]))
     tensor([1.])

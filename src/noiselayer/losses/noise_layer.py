@@ -255,11 +255,7 @@ def _state_of(Q: Tensor) -> tuple[int, int, int]:
 
 
 def _watch(layer: NoiseLayer) -> None:
-    """See to it that the optimizer that holds the layer's parameter projects it; others are left alone.
-
-    No parameter knows its optimizer, so the hook is torch's common one, from the first layer on. Hooked is nothing
-    before that: not by importing this module.
-    """
+    """Have the optimizer that holds the parameter project it: no parameter knows its own, so torch's common hook."""
     global _hook
     _live_layers.add(layer)
     if _hook is None:

@@ -23,30 +23,13 @@ def reweighted_loss(
 
     .. math:: \frac{1}{N_c + N_n} \Big( \sum_{n=1}^{N_c} \ell_n + \gamma \sum_{n=1}^{N_n} \tilde\ell_n \Big)
 
-    The divisor counts samples and not weights, as in the paper: with gamma = 0 the result is the clean sum
-    over *all* samples, and a smaller gamma is also a smaller step. Gamma = 1 is the plain mean of the
-    mixture, gamma = 2 has the gradient of a set that holds every noisy sample twice. Samples from outside the
-    classes (§4.2) are a third sum, with a weight of their own, and are counted in the divisor.
+    The divisor counts samples and not weights, as in the paper: with gamma = 0 the result is the clean sum over *all*
+    samples, and a smaller gamma is also a smaller step. Gamma = 1 is the plain mean of the mixture, gamma = 2 has the
+    gradient of a set that holds every noisy sample twice. Samples from outside the classes (§4.2) are a third sum,
+    with a weight of their own, and are counted in the divisor.
 
-    Args:
-        clean_loss_per_sample: Shape (N_c,), cross-entropy with ``reduction="none"``. May be empty.
-        noisy_loss_per_sample: Shape (N_n,), the same of the noisy samples, as a rule through a noise model:
-            :func:`noiselayer.noisy_label_loss` or :func:`noiselayer.top_down_loss` with
-            ``reduction="none"``. May be empty. Ignored samples have loss 0 but are counted: leave them out.
-        noisy_weight: gamma, at least 0 and finite. At 0 the noisy losses are not read, be they infinite.
-        outside_loss_per_sample: Shape (N_o,), cross-entropy against uniform labels; None for no such samples.
-        outside_weight: Of these, at least 0.
-        clean_weight: 1, but where clean and other batches take turns and not in their true proportions.
-
-    Returns:
-        A scalar, in the type of the losses.
-
-    Raises:
-        ValueError: If ``noisy_weight`` is out of range or there is no sample at all.
-
-    >>> clean, noisy = torch.tensor([1.0]), torch.tensor([2.0, 4.0])
-    >>> reweighted_loss(clean, noisy, noisy_weight=0.5)  # (1 + 0.5 * 6) / 3
-    tensor(1.3333)
+    At ``noisy_weight`` 0 the noisy losses are not read, be they infinite. Ignored samples have loss 0 but are
+    counted: leave them out. ``clean_weight`` is 1, but where clean and other batches take turns.
     """
     _check_noisy_weight(noisy_weight)
     nothing = clean_loss_per_sample[:0]
@@ -82,31 +65,9 @@ def mixed_batch_loss(
 ) -> Tensor:
     """:func:`reweighted_loss` of one batch, in which each sample meets the loss that its label deserves.
 
-    Clean samples meet cross-entropy and never the noise model; those from outside the classes meet uniform labels;
-    all others ``noisy_loss``.
-
-    Args:
-        logits: Shape (B, K); half types are computed in float32.
-        labels: Shape (B,); those of samples from outside mean nothing.
-        noisy_loss: From logits (N, K), noisy labels (N,) and, if there are any, annotators (N,) to losses (N,), as
-            :class:`noiselayer.NoisyLabelLoss` and :class:`noiselayer.TopDownLoss` with ``reduction="none"``.
-        clean: Shape (B,), bool: whose label is trusted. None says that all samples are noisy, and spares a GPU
-            from waiting until that is found out.
-        outside: Shape (B,), bool: what shows none of the classes; given if ``clean`` is.
-        annotators: Shape (B,), who gave each label, where the noise model has a matrix for each; what stands there
-            for samples that are not noisy means nothing.
-        clean_weight: 1, but for batches that alternate.
-        noisy_weight: gamma.
-        outside_weight: Of samples from outside.
-
-    Returns:
-        A scalar.
-
-    >>> from noiselayer.losses.bottom_up import NoisyLabelLoss
-    >>> clean, outside = torch.tensor([False, True]), torch.tensor([False, False])
-    >>> through_Q = NoisyLabelLoss(torch.tensor([[0.8, 0.4], [0.2, 0.6]]), reduction="none")
-    >>> mixed_batch_loss(torch.zeros(2, 2), torch.tensor([0, 1]), through_Q, clean=clean, outside=outside)
-    tensor(0.6020)
+    Clean samples meet cross-entropy and never the noise model; those from ``outside`` meet uniform labels; all others
+    ``noisy_loss``, from logits, labels and, if any, annotators to losses (N,). ``clean`` None says that all samples
+    are noisy, and spares a GPU from waiting until that is found out. Half types are computed in float32.
     """
     logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
     given = (logits, labels) if annotators is None else (logits, labels, annotators)
@@ -134,25 +95,17 @@ def mixed_batch_loss(
 
 
 def alternating_weight(noisy_weight: float, num_clean: int, num_noisy: int) -> float:
-    r"""The weight of noisy batches that alternate with clean ones so that it means the same gamma (§4.2).
+    r"""The weight g of noisy batches that alternate with clean ones so that it means the same gamma (§4.2).
 
     .. math:: g = \gamma\, \frac{N_n}{N_c}
 
-    Clean and noisy batches take turns, one to one, and each loss is the mean of its batch. In as many steps
-    every clean sample is then seen N_n / N_c times as often as a noisy one (for batches of equal size; for
-    others the mean makes up for it). So one clean and one noisy step are, on average,
+    Batches take turns and each loss is the mean of its batch, so a clean sample is seen N_n / N_c times as often as a
+    noisy one. One clean and one noisy step are, on average,
 
     .. math:: \frac{1}{N_c} \sum \ell_n + g\, \frac{1}{N_n} \sum \tilde\ell_n
               = \frac{1}{N_c} \Big( \sum \ell_n + \gamma \sum \tilde\ell_n \Big):
 
-    the direction of :func:`reweighted_loss`, (N_c + N_n) / N_c times as long. Read the other way round,
-    g = 0.2 with 50,000 clean and 150,000 noisy samples is gamma = g N_c / N_n = 0.067.
-
-    Returns:
-        g, by which to multiply the mean loss of a noisy batch; that of a clean batch stays as it is.
-
-    >>> alternating_weight(0.25, num_clean=50_000, num_noisy=150_000)
-    0.75
+    the direction of :func:`reweighted_loss`, (N_c + N_n) / N_c times as long.
     """
     _check_noisy_weight(noisy_weight)
     for name, count in (("num_clean", num_clean), ("num_noisy", num_noisy)):

@@ -103,10 +103,7 @@ def check_weight(weight: Tensor, num_classes: int) -> None:
 
 
 def reduce_loss(loss: Tensor, counts: Tensor | None, reduction: str, shape: torch.Size) -> Tensor:
-    """The mean by ``counts``, the sum, or every sample's loss in the shape of the labels.
-
-    ``loss`` (B,) is weighted already, ``counts`` (B,) is what every sample adds to the divisor of the mean, ``shape``
-    is of the labels.
+    """The mean by ``counts`` (B,), the sum, or every loss in ``shape``, the labels'; ``loss`` (B,) is weighted already.
 
     >>> reduce_loss(torch.tensor([1.0, 4.0]), torch.tensor([1.0, 3.0]), "mean", torch.Size([2]))
     tensor(1.2500)

@@ -13,17 +13,7 @@ from noiselayer.noise.sparse_matrix import SparseNoiseMatrix
 
 
 def sparse_noisy_nll(logits: Tensor, labels: Tensor, noise_matrix: SparseNoiseMatrix) -> Tensor:
-    """-log sum_i Q[label, i] softmax(logits)_i for every row, shape (B,), in float32 or better.
-
-    One softmax over K classes and, beyond it, work in proportion to the longest stored row; with a uniform
-    rest, one product of a matrix and a vector more.
-
-    ``logits`` (B, K); ``labels`` (B,) are in 0..K-1 and not checked here.
-
-    >>> Q = SparseNoiseMatrix(torch.tensor([[0, 1], [1, 0]]), torch.tensor([[0.8, 0.6], [0.2, 0.4]]))
-    >>> sparse_noisy_nll(torch.zeros(1, 2), torch.tensor([0]), Q)
-    tensor([0.5108])
-    """
+    """-log sum_i Q[label, i] softmax(logits)_i, unchecked, (B,); beyond a softmax, work grows with the longest row."""
     Q = noise_matrix
     dtype = torch.promote_types(logits.dtype, torch.float32)
     # Gathered outside, where autograd adds the gradients of the entries up by itself.
@@ -34,10 +24,7 @@ def sparse_noisy_nll(logits: Tensor, labels: Tensor, noise_matrix: SparseNoiseMa
 
 
 class _SparseNLL(torch.autograd.Function):
-    """z (B, K); columns (B, L), the true classes of the row's entries; rows (B, L), their values; rest (K,).
-
-    Entries that are padding have the value 0: they change nothing, and their gradient meets a ``where``.
-    """
+    """z (B, K); columns and rows (B, L): true classes and values of the row's entries, 0 for padding; rest (K,)."""
 
     @staticmethod
     def forward(ctx: Any, z: Tensor, columns: Tensor, rows: Tensor, rest: Tensor | None) -> Tensor:
@@ -105,14 +92,7 @@ def _log_rest(z: Tensor, p: Tensor, log_sum: Tensor, rest: Tensor) -> Tensor:
 
 
 def sparse_log_noisy_probs(logits: Tensor, noise_matrix: SparseNoiseMatrix) -> Tensor:
-    """The log of sum_i Q[j, i] softmax(logits)_i for every row and every noisy label j, shape (B, K).
-
-    Costs a pass over the logits for every stored slot. Probabilities below the smallest normal number are
-    given as that; the loss of single labels, :func:`sparse_noisy_nll`, has no such bound.
-
-    >>> sparse_log_noisy_probs(torch.zeros(1, 2), SparseNoiseMatrix.identity(2, 1)).exp()
-    tensor([[0.5000, 0.5000]])
-    """
+    """The log of sum_i Q[j, i] softmax(logits)_i for every label j, (B, K), at least that of the smallest normal p."""
     Q = noise_matrix
     p = torch.softmax(logits.to(torch.promote_types(logits.dtype, torch.float32)), dim=1)
     values = Q.values.to(p.dtype)

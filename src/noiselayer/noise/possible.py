@@ -15,25 +15,7 @@ def check_possible(
     class_names: Sequence[str] = (),
     annotators: Tensor | None = None,
 ) -> None:
-    """Raise an error if a label occurs whose row of the noise matrix is all zeros: its loss is infinite for any model.
-
-    Args:
-        noise_matrix: Shape (K, K), ``noise_matrix[j, i] = p(noisy = j | true = i)``; or (S, K, K), one per annotator.
-        noisy_labels: Shape (N,), integers 0..K-1.
-        class_names: The K names, for the message; the numbers if there are none.
-        annotators: Shape (N,), integers 0..S-1, where there is a matrix per annotator.
-
-    Raises:
-        ValueError: Names the label and its row.
-
-    >>> Q = torch.tensor([[0.75, 1.0], [0.25, 0.0]])
-    >>> check_possible(Q, torch.tensor([0, 1]))
-    >>> check_possible(torch.tensor([[1.0, 1.0], [0.0, 0.0]]), torch.tensor([0, 1, 1]), class_names=["cat", "dog"])
-    Traceback (most recent call last):
-    ...
-    ValueError: noise_matrix has only zeros in row 1, so no class is ever labelled 'dog', yet 2 samples are. Give that
-    row the probability with which each true class is labelled so, or leave these samples out.
-    """
+    """Raise if a label occurs whose row of the noise matrix is all zeros: its loss is infinite for any model."""
     K = noise_matrix.shape[-1]
     matrices = noise_matrix.detach().cpu().reshape(-1, K, K)
     labels = noisy_labels.detach().cpu().long()

@@ -16,14 +16,8 @@ def bayes(log_joint: Tensor, prior: Tensor | None = None) -> Tensor:
 
     .. math:: p(i \mid j) = \frac{p(i)\, p(j \mid i)}{\sum_k p(k)\, p(j \mid k)}
 
-    Args:
-        log_joint: Shape (..., K), log p(i) + log p(j | i) for the label j that came; a constant of the row may be
-            missing.
-        prior: The same shape, p(i): the answer where the label is impossible, that is where all of ``log_joint`` is
-            minus infinity. Without it, such a row is NaN.
-
-    Returns:
-        Shape (..., K), rows sum to 1.
+    A constant of the row may be missing in ``log_joint`` (..., K), log p(i) + log p(j | i). ``prior`` is the answer
+    where the label is impossible; without it, such a row is NaN.
 
     >>> p = torch.tensor([0.5, 0.5])
     >>> bayes(p.log() + torch.tensor([0.8, 0.4]).log(), p)
