@@ -18,11 +18,7 @@ from noiselayer.storage.review.table_labels import table_labels
 
 @dataclass(frozen=True)
 class AppliedReview:
-    """What became of a review: of all labels some are changed, some were looked at and kept, some left open.
-
-    ``unlabelled`` ones are none of the classes; samples that were left out are not in the copy, or without label where
-    it holds labels alone.
-    """
+    """Counts of labels; ``unlabelled`` are none of the classes, ``left_out`` are not in the copy, or empty in it."""
 
     out: Path
     samples: int

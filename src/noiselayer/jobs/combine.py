@@ -32,11 +32,7 @@ class CombinedTable:
 
 
 def combine_table(job: CombineJob) -> CombinedTable:
-    """Make one label per sample of several, and write them with what each annotator is worth.
-
-    ``OUT.csv`` has id, label, its probability, and ``p(NAME)`` for every class. ``OUT.annotators.json`` and
-    ``OUT.annotators.html`` go beside it. Nothing is written if anything is unfit.
-    """
+    """Write one label per sample of several, and what each annotator is worth; nothing if anything is unfit."""
     out, table, class_names = job.out, job.table, job.class_names
     figures, page = out.with_name(f"{out.stem}.annotators.json"), out.with_name(f"{out.stem}.annotators.html")
     if out.suffix.lower() != ".csv":

@@ -44,11 +44,7 @@ class Corrupted:
 
 
 def corrupt_file(job: CorruptJob) -> Corrupted:
-    """Read true labels, make some wrong, and write them with the noise matrix used.
-
-    An .npz file gets the arrays ``labels``, ``noise_matrix`` and ``class_names``; a table keeps the other columns of
-    ``labels`` if that is one. ``OUT.noise_matrix.csv`` goes beside. Nothing is written if anything is unfit.
-    """
+    """Make some of the true labels wrong, and write them and the noise matrix used; nothing if anything is unfit."""
     out, seed = job.out, job.seed
     matrix_path = out.with_name(f"{out.stem}.noise_matrix.csv")
     place = label_file(job.labels, job.label_column)

@@ -26,13 +26,7 @@ Column = npt.NDArray[Any]
 
 @dataclass(frozen=True)
 class Group:
-    """The samples of one value of the group column.
-
-    Attributes:
-        name: The value.
-        figures: Of its samples alone; None where too few of them were checked.
-        apart: How much more often its labels are right than those of all other samples, with an interval.
-    """
+    """Samples of one value of the group column; ``apart`` is their share of right labels less that of all others."""
 
     name: str
     figures: LabellerFigures | None

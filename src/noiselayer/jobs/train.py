@@ -28,11 +28,7 @@ from noiselayer.training.options import THROUGH_Q
 
 @dataclass(frozen=True)
 class PreparedRun:
-    """A run whose data, options and folder have been checked.
-
-    The method is not "auto" any more; ``choice`` says in a line what "auto" chose and why. ``config`` is what
-    identifies the run, ``parameters`` how many numbers the network learns.
-    """
+    """A run that has been checked; ``choice`` says what "auto" became and why, ``config`` identifies the run."""
 
     folder: RunFolder
     sets: RunSets

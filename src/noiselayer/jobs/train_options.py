@@ -26,11 +26,7 @@ _SETS = "Clean, outside and test data, read as DATA is"
 
 @dataclass(frozen=True, kw_only=True)
 class TrialOptions(DeviceOptions, NetworkOptions, CleanOptions, DataOptions):
-    """All about a training that a search shares with a run.
-
-    Fields that :class:`~noiselayer.training.TrainingOptions` or :class:`~noiselayer.training.Optimization` has too
-    are checked there; what is None has a default by kind of data.
-    """
+    """All about a training that a search shares with a run; None has a default by kind of data."""
 
     overlapping: Annotated[
         Overlapping, Option("Samples that stand in DATA and in --clean: stop, or drop them from DATA.", _SETS)

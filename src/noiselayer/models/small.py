@@ -15,11 +15,10 @@ from noiselayer.models.input_shapes import check_image_shape, check_num_classes
 class CosineStem(nn.Module):
     """A fixed convolution, 4 x 4 with stride 2, with cosine waves and their negatives as filters.
 
-    First layers of trained networks whiten image patches, and spend their first epochs on learning to; Page
-    (2019, "How to train your ResNet 8: Bag of tricks") and Jordan (2024, arXiv:2404.00498) start from the
-    principal components of the training set's patches instead and do not train them. The waves are nearly these
-    components for any photographs, so no data are needed. Their negatives keep what a ReLU would cut off.
-    ``out_channels`` of them are made: an even number up to ``filters``, and none beyond all 16 waves per channel.
+    First layers of trained networks whiten image patches, and spend their first epochs on learning to; Page (2019, "How
+    to train your ResNet 8: Bag of tricks") and Jordan (2024, arXiv:2404.00498) start from the patches' principal
+    components. The waves are nearly these for any photographs; their negatives keep what a ReLU would cut off.
+    ``out_channels`` is even, at most ``filters``, and at most all 16 waves per channel.
     """
 
     weight: Tensor
@@ -39,11 +38,9 @@ _SIZE = 4
 
 
 def cosine_filters(channels: int, size: int) -> Tensor:
-    """All products of three cosine waves, over channels, rows and columns: an orthonormal basis of image patches.
+    """All products of cosine waves over channels, rows and columns, (C * S * S, C, S, S), lowest frequencies first.
 
-    The principal components of natural image patches are close to it, so projections on it are nearly
-    uncorrelated. Over three colours the waves are brightness, red against blue, and green against both.
-    Shape (C * S * S, C, S, S), lowest frequencies first, and brightness before colour.
+    They are nearly the principal components of natural image patches, so projections on them are nearly uncorrelated.
     """
     if channels < 1 or size < 1:
         raise ValueError(f"channels and size must be at least 1; got {channels} and {size}.")

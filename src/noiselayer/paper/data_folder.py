@@ -28,11 +28,7 @@ _BATCH = 4096
 
 @dataclass(frozen=True)
 class Images:
-    """A data set with true labels; ``name`` says what it is, never what it stands in for.
-
-    Test labels are read for the test error alone. ``human_labels``: name -> labels of the training images by people,
-    shape (N,).
-    """
+    """A data set with true labels, the test's for the error alone; ``human_labels`` are name -> shape (N,)."""
 
     name: str
     train: ImageSet
@@ -41,12 +37,7 @@ class Images:
 
 
 class DataFolder:
-    """Reads a data set once, when an experiment asks for it; without a path only ``"digits"`` is there.
-
-    >>> digits = DataFolder(None).images("digits")
-    >>> digits.train.images.shape, digits.train.num_classes
-    ((1347, 32, 32, 3), 10)
-    """
+    """Reads a data set once, when an experiment asks for it; without a path only ``"digits"`` is there."""
 
     def __init__(self, path: Path | None) -> None:
         self.path = path

@@ -16,11 +16,7 @@ from noiselayer.paper.trial import corrupt, count_matrix, outcome, train
 
 
 class NoisySample(NamedTuple):
-    """Training images drawn at random, some of which are labelled wrong on purpose.
-
-    ``rows`` are those drawn, with ``labels`` that came about by ``noise_matrix``, columns = true classes; ``rest``
-    are the training images that were not drawn, whose labels are the true ones.
-    """
+    """Training images drawn at random, ``rows``, some labelled wrong on purpose; ``rest`` are those not drawn."""
 
     images: Images
     rows: Labels
@@ -34,10 +30,7 @@ class NoisySample(NamedTuple):
 
 
 def draw(images: Images, size: int, seed: int) -> tuple[torch.Generator, Labels, Labels]:
-    """``size`` training images at random, or all if there are not so many: rows drawn, and the others.
-
-    The generator comes first, and goes on to draw noise.
-    """
+    """A generator that goes on to draw noise, ``size`` rows at random (or all), and the other rows."""
     generator = torch.Generator().manual_seed(seed)
     order = torch.randperm(len(images.train), generator=generator).numpy()
     return generator, order[:size], order[size:]
@@ -46,11 +39,7 @@ def draw(images: Images, size: int, seed: int) -> tuple[torch.Generator, Labels,
 def deliberate_noise(rate: float, num_classes: int, generator: torch.Generator) -> Tensor:
     """The asymmetric noise of §4.1, shape (K, K), columns = true classes: every class has wrong labels of its own.
 
-    Above 50 % the shares of the wrong labels are drawn more evenly, so that the true class still leads its row, as
-    Theorem 1 asks.
-
-    >>> deliberate_noise(0.5, 3, torch.Generator().manual_seed(0)).diagonal()
-    tensor([0.5000, 0.5000, 0.5000])
+    Above 50 % their shares are drawn more evenly, so that the true class still leads its row, as Theorem 1 asks.
     """
     return random(num_classes, rate, concentration=1.0 if rate <= 0.5 else 5.0, generator=generator)
 

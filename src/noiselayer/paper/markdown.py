@@ -86,10 +86,7 @@ def side_by_side(
     label: Callable[[str], str] = str,
     learned_matrix: bool = False,
 ) -> str:
-    """A line per value of ``key``, which ``show`` puts in words, and the test errors of the methods beside each other.
-
-    ``learned_matrix`` adds the error of the learned noise matrix at the end.
-    """
+    """A line per value of ``key``, put in words by ``show``, with the errors of methods and learned matrix."""
     methods = methods_of(rows)
     lines = []
     for value, of_value in grouped(rows, key).items():

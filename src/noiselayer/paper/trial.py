@@ -95,11 +95,7 @@ def hardware_of(budget: Budget) -> Hardware:
 def outcome(
     trained: TrainedClassifier, test: LabeledData, truth: Tensor | None, *, dataset: str, top: int = 1
 ) -> Row:
-    """The figures of a row. Test labels are read here, and nothing is chosen by them.
-
-    ``truth`` is the true noise matrix, shape (K, K), or None where nobody knows it; a prediction counts as right if the
-    true class is among the ``top`` likeliest.
-    """
+    """A row's figures: right is a truth among the ``top`` likeliest. Test labels are read here, to choose nothing."""
     assert test.labels is not None
     logits = predict_logits(trained.network, test.inputs)
     right = (logits.topk(min(top, logits.shape[1]), dim=1).indices == test.labels[:, None]).any(dim=1)
@@ -122,12 +118,7 @@ _MOST_KEPT = 20  # classes, of a matrix that a result's file shows
 
 
 def count_matrix(noisy_labels: Array | Tensor, true_labels: Array | Tensor, num_classes: int) -> Tensor:
-    """The shares of the noisy labels among the samples of each true class, shape (K, K), columns = true classes.
-
-    >>> count_matrix(np.array([0, 1, 1]), np.array([0, 0, 1]), 2)
-    tensor([[0.5000, 0.0000],
-            [0.5000, 1.0000]])
-    """
+    """The shares of the noisy labels among the samples of each true class, shape (K, K), columns = true classes."""
     noisy, true = torch.as_tensor(np.asarray(noisy_labels)), torch.as_tensor(np.asarray(true_labels))
     counts = (noisy * num_classes + true).bincount(minlength=num_classes**2).view(num_classes, num_classes)
     return counts / counts.sum(dim=0).clamp_min(1)

@@ -109,10 +109,7 @@ def content_of_data(
     limit: int,
     least: float = 0.5,
 ) -> dict[str, Any]:
-    """The parts of a report that need the samples, by the names of :class:`~noiselayer.report.content.ReportContent`.
-
-    The network was not trained on the places ``held_out``, which give the classes' shares: all if None.
-    """
+    """What a report needs the samples for, by field; the network was not trained on ``held_out``: all if None."""
     assert data.labels is not None
     judges = logits if held_out is None else logits[held_out]
     shares = judges.double().softmax(dim=1).mean(dim=0)

@@ -177,14 +177,7 @@ def picture_matrix(
 
 
 def pool(matrix: Floats, width: int) -> Floats:
-    """The largest entry of every square of ``width`` x ``width`` entries; the diagonal is kept apart.
-
-    A square on the diagonal shows its smallest diagonal entry: the class of which fewest labels are right.
-
-    >>> pool(np.array([[0.9, 0.0, 0.2], [0.0, 0.6, 0.0], [0.1, 0.4, 0.8]]), 2)
-    array([[0.6, 0.2],
-           [0.4, 0.8]])
-    """
+    """The largest entry of every ``width`` x ``width`` square; on the diagonal, its smallest diagonal entry."""
     if width == 1:
         return matrix
     K = len(matrix)

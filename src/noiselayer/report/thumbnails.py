@@ -41,12 +41,7 @@ def image_uri(pixels: npt.NDArray[np.uint8]) -> str:
 def tensor_thumbnail(sample: Tensor) -> str:
     """A sample of an array of images, shape (C, H, W), as a data URI; of 2 or more than 4 channels the first one.
 
-    Bytes are shown as they are. Floats in 0..1 and in 0..255 are taken as such; others are stretched from
-    their smallest to their largest value, since nobody can know what was meant.
-
-    >>> import torch
-    >>> tensor_thumbnail(torch.zeros(3, 32, 32, dtype=torch.uint8))[:15]
-    'data:image/png;'
+    Bytes and floats in 0..1 or 0..255 are shown as such, others stretched from their smallest to their largest value.
     """
     values = sample.numpy()
     if values.dtype != np.uint8:

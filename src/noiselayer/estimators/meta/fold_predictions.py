@@ -16,13 +16,7 @@ Predict = Callable[[Array], Floats]
 
 
 def fold_numbers(codes: Codes, folds: int, generator: np.random.RandomState) -> Codes:
-    """A fold for every sample, every class dealt out evenly, shape (N,).
-
-    A class of one sample is never left out: it gets -1.
-
-    >>> fold_numbers(np.array([0, 0, 1, 1, 2]), 2, np.random.RandomState(0)).tolist()
-    [1, 0, 0, 1, -1]
-    """
+    """A fold for every sample, every class dealt out evenly, shape (N,); a class of one gets -1: never left out."""
     # Not training's stratified_folds: that one draws with torch's generator, so the results on record in
     # experiments/results/boosting would be of other folds.
     fold_of = np.full(len(codes), -1, dtype=np.int64)
@@ -51,14 +45,7 @@ class FoldPredictions:
 def predict_folds(
     X: Array, codes: Codes, num_classes: int, fold_of: Codes, fit: Callable[[Array, Codes, Codes], Predict]
 ) -> FoldPredictions:
-    """Fit once per fold and predict the samples left out; ``fit`` gets inputs, labels and the rows they come from.
-
-    >>> def majority(X, codes, rows):
-    ...     return lambda X: np.tile(np.bincount(codes, minlength=2) / len(codes), (len(X), 1))
-    >>> y = np.array([0, 0, 1, 1])
-    >>> predict_folds(np.zeros((4, 1)), y, 2, np.array([0, 1, 0, 1]), majority).probs[0].tolist()
-    [0.5, 0.5]
-    """
+    """Fit once per fold and predict the samples left out; ``fit`` gets inputs, labels and the rows they come from."""
     probs = np.zeros((len(X), num_classes))
     models: list[Predict] = []
     for fold in range(max(1, int(fold_of.max()) + 1)):

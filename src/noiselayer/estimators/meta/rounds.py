@@ -39,13 +39,7 @@ class Round:
 
 @dataclass(frozen=True)
 class LearnedMatrix:
-    """The matrix of the round that explains held-out labels best.
-
-    Attributes:
-        noise_matrix: Shape (K, K), columns = true classes.
-        rounds: All rounds, in order.
-        warning: What to know before using it; empty if nothing. The matrix is then the identity.
-    """
+    """The matrix of the round that explains held-out labels best; with a ``warning`` it is the identity."""
 
     noise_matrix: Floats
     rounds: tuple[Round, ...]
@@ -151,11 +145,7 @@ def _estimate(
 
 
 def _smallest_trace(estimates: dict[str, FeatureEstimate]) -> str:
-    """Of the views that explain held-out labels as well as can be told, the one with the smallest trace.
-
-    Predictions of noisy labels are features from which a linear model repeats the noise without any Q: the
-    likelihood alone would often prefer them. What cannot be told is as large as among the best view's candidates.
-    """
+    """Of the views that explain held-out labels within error: by likelihood, predictions would repeat the noise."""
     best = min(estimates.values(), key=lambda e: e.chosen.held_out_loss)
     bearable = best.chosen.held_out_loss + max(candidate.excess_error for candidate in best.path)
     eligible = [name for name, e in estimates.items() if e.chosen.held_out_loss <= bearable]

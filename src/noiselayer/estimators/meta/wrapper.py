@@ -32,11 +32,7 @@ from noiselayer.noise.possible import check_possible
 
 
 class NoisyLabelWrapper(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):  # type: ignore[misc]
-    """An estimator that trains another one through a noise matrix, which is given, measured or learned.
-
-    Subclasses say how, in ``_fit_through``, and have the parameters ``estimator``, ``noise_matrix``, ``cv``,
-    ``rounds`` and ``random_state``.
-    """
+    """Trains another estimator through a noise matrix, given, measured or learned; ``_fit_through`` says how."""
 
     estimator: Any
     noise_matrix: Any

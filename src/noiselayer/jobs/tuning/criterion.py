@@ -122,11 +122,7 @@ def score(logits: Tensor, labels: Tensor, noise_matrix: Tensor | None = None) ->
 
 
 class ReportObjective(Callback):
-    """Tells a trial the objective after every epoch; stops the training when the study's pruner says so.
-
-    The validation loss would not do: it holds the very weights that are searched, so that a smaller one may
-    mean no more than smaller weights.
-    """
+    """Tells a trial the objective after every epoch: the validation loss holds the very weights that are searched."""
 
     def __init__(self, trial: Trial, objective: Objective, held_out: LabeledData) -> None:
         self.trial = trial

@@ -33,10 +33,9 @@ def open_study(
     resume: bool = False,
     on_dead: Callable[[optuna.Study, FrozenTrial], None] | None = None,
 ) -> optuna.Study:
-    """Open the study in a storage, in memory if None, or begin one.
+    """Open or begin the study in a storage, in memory if None; the pruner leaves the first ``spared`` epochs alone.
 
-    A trial is stopped where it is worse than the median of the others at the same epoch, but in no ``spared`` one. A
-    worker without a sign of life for two heartbeats counts as dead; ``on_dead`` does its trial again.
+    A worker without a sign of life for two heartbeats counts as dead; ``on_dead`` does its trial again.
     """
     study = optuna.create_study(
         study_name="noiselayer",
@@ -59,11 +58,9 @@ def open_study(
 
 
 def sampler_of(seed: int, trial: int) -> BaseSampler:
-    """What proposes the values of one trial.
+    """What proposes the values of one trial; a grid's are queued instead (:func:`queue_next`).
 
-    Its seed is of the trial, not of the process: what is proposed depends on the trials before and on nothing
-    else, so workers do not repeat each other, and a study that was stopped goes on as if it had not been. Of a
-    grid the values are queued (:func:`queue_next`), and nothing is left to propose.
+    Its seed is of the trial: workers do not repeat each other, and a stopped study goes on as if it had not been.
     """
     mixed = (seed * 1_000_003 + trial) % 2**32
     # Trials that others are running are taken for bad ones, so that workers spread out.
@@ -104,9 +101,8 @@ def remaining(study: optuna.Study, search: Sequence[SearchRange], *, heartbeat: 
 def queue_next(study: optuna.Study, search: Sequence[SearchRange], seed: int) -> None:
     """Queue the next value of a grid, in the order that the seed gives, unless a trial waits already.
 
-    Optuna's own sampler of grids takes a value for done when its trial has failed, unless somebody queues the trial
-    again. A worker that is killed just before it does so would leave a value that is never offered, and a search
-    that never ends. Here a failed trial counts for nothing.
+    Optuna's own sampler takes a failed value for done unless it is queued again, which a killed worker never does: the
+    search would not end. Here a failed trial counts for nothing.
     """
     if not search[0].values or study.get_trials(deepcopy=False, states=(TrialState.WAITING,)):
         return
@@ -152,10 +148,7 @@ def check_same(study: optuna.Study, config: dict[str, Any]) -> None:
 
 
 def tried(study: optuna.Study, before: int | None = None) -> int:
-    """How many trials there are that have not failed, of those numbered below ``before`` if it is given.
-
-    It numbers what is proposed: a search of which a trial was killed goes on as if it had not been.
-    """
+    """How many trials have not failed, of those below ``before``: a search goes on as if none had been killed."""
     return sum(
         trial.state != TrialState.FAIL and (before is None or trial.number < before)
         for trial in study.get_trials(deepcopy=False)

@@ -29,10 +29,7 @@ np.save(sys.argv[2], find_label_issues(given["labels"], given["probs"], n_jobs=1
 
 
 def label_issues(noisy: LabeledData, *, budget: Budget, seed: int) -> npt.NDArray[np.bool_]:
-    """Which labels cleanlab's default filter calls wrong, shape (N,).
-
-    As many networks are trained out of fold, for as many epochs, as a learned noise matrix takes for its start.
-    """
+    """Which labels cleanlab's default filter calls wrong, shape (N,); networks and epochs as for a learned matrix."""
     assert budget.cleanlab is not None
     assert noisy.labels is not None
     y = noisy.labels.numpy()

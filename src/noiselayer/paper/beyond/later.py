@@ -43,12 +43,7 @@ def cells(scale: Scale, seeds: Sequence[int]) -> list[Cell]:
 
 
 def anchor_matrix(probs: Tensor, *, quantile: float = 0.97) -> Tensor:
-    """Column i is the prediction for the anchor of class i, shape (K, K); samples above ``quantile`` count as outliers.
-
-    >>> anchor_matrix(torch.tensor([[0.9, 0.1], [0.2, 0.8], [0.5, 0.5]]), quantile=1.0)
-    tensor([[0.9000, 0.2000],
-            [0.1000, 0.8000]])
-    """
+    """Column i is the prediction for the anchor of class i, shape (K, K); outliers are above ``quantile``."""
     columns = []
     for i in range(probs.shape[1]):
         of_class = probs[:, i]

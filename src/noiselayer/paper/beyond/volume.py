@@ -22,10 +22,6 @@ class SigmoidMatrix(nn.Module):
     """Li et al.'s Q: ones on the diagonal, sigmoids off it, every column divided by its sum.
 
     Their weights start at -2 for tens of classes, at -4.5 for a hundred.
-
-    >>> SigmoidMatrix(2, start=0.0)()
-    tensor([[0.6667, 0.3333],
-            [0.3333, 0.6667]], grad_fn=<DivBackward0>)
     """
 
     def __init__(self, num_classes: int, start: float = -2.0) -> None:
@@ -46,10 +42,9 @@ def train_by_volume(
     seed: int,
     volume_weight: float = 1e-4,
 ) -> TrainedClassifier:
-    """Train network and Q together from the first step, log |det Q| penalised.
+    """Train network and Q together from the first step, log |det Q| penalised; the best epoch held out is kept.
 
-    The best epoch on held-out noisy labels is kept. Rates, schedule, batches and the held-out tenth are those of the
-    other methods; Q's weights go with Adam at 0.01, as the authors' code has them.
+    Q's weights go with Adam at 0.01, as in the authors' code; all else is as for the other methods.
     """
     torch.manual_seed(seed)
     options, K, labels = options_of("normal", budget, seed), noisy.num_classes, noisy.labels

@@ -105,13 +105,7 @@ def remove_duplicates(
 
 
 def thumbnails(pictures: Pictures, pixels: int = 16) -> Tensor:
-    """Small grey versions of images, of mean 0 and length 1, so that a product of two is their correlation.
-
-    Shape (N, pixels * pixels), float32; a row of zeros for an image of one colour.
-
-    >>> thumbnails(np.zeros((2, 32, 32, 3), dtype=np.uint8)).shape
-    torch.Size([2, 256])
-    """
+    """Grey images of mean 0 and length 1, or zeros if of one colour, (N, pixels²): products are correlations."""
     if pixels < 2:
         raise InputError(f"pixels must be 2 or more; got {pixels}.")
     small = torch.empty(len(pictures), pixels * pixels)

@@ -62,10 +62,7 @@ def open_tiny_metadata(metadata: Path | str) -> npt.NDArray[Any]:
 
 
 def tiny_image_search(metadata: Path | str, keywords: Sequence[str]) -> dict[str, Labels]:
-    """Positions, ascending, of the images that each word ("cat", "tabby_cat") brought up when they were collected.
-
-    Reads the whole file once, in pieces, for all words together.
-    """
+    """Positions, ascending, of the images that each word ("cat", "tabby_cat") brought up; one pass for all."""
     words = list(keywords)
     for word in words:
         if words.count(word) > 1:
