@@ -14,10 +14,8 @@ from noiselayer.noise.posterior import bayes
 
 _PORTION = 2**22  # numbers at a time
 _FIRST_GUESS = 0.7  # the share of right labels before anything is known
-_PRIORS, _ROUNDS_PER_PRIOR = (
-    10,
-    3,
-)  # how often what the annotators have in common is fitted, and every how many rounds
+# How often what the annotators have in common is fitted, and every how many rounds.
+_PRIORS, _ROUNDS_PER_PRIOR = 10, 3
 _TINY = 1e-300
 
 

@@ -58,7 +58,7 @@ def bins_within(values: Tensor, strata: Tensor, num_bins: int) -> Tensor:
 
 
 def stratified_score_test(scores: Tensor, hits: Tensor, strata: Tensor) -> float | None:
-    """Z of: do the samples marked in ``hits`` have larger scores than the others of their stratum? None if too few.
+    """The z-score of ``hits`` having larger scores than the others of their stratum; None where too few could differ.
 
     The sum of their scores, less its mean under all reorderings within strata, over its standard deviation: with
     ranks as scores it is van Elteren's test, with 0 and 1 as scores Mantel and Haenszel's. It needs ten samples in

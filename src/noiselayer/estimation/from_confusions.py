@@ -212,8 +212,7 @@ def estimate_from_predictions(
     if bool((present == 0).any()):
         raise ValueError(
             f"clean_labels has no sample of {listing((present == 0).nonzero().flatten().tolist())}; the "
-            "confusion of "
-            "a class needs some. Add trusted samples, or leave the class out of both sets."
+            "confusion of a class needs some. Add trusted samples, or leave the class out of both sets."
         )
     seen = torch.bincount(noisy_given, minlength=K).nonzero()
     if len(seen) < 2:

@@ -36,13 +36,7 @@ _TRUST = (0.0, 0.25, 0.5, 0.75)
 
 @dataclass(frozen=True)
 class Figure:
-    """A number with its interval.
-
-    Attributes:
-        value: The estimate.
-        low: Lower end.
-        high: Upper end.
-    """
+    """A number with its interval."""
 
     value: float
     low: float

@@ -82,8 +82,7 @@ def estimate_from_pairs(
     if absent and s == 0:
         raise ValueError(
             f"true_labels has no sample of {listing(absent)}, whose column is then unknown. Add some, or "
-            "give a "
-            "prior_strength above 0."
+            "give a prior_strength above 0."
         )
     if absent:
         warnings = (
