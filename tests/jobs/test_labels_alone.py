@@ -95,7 +95,7 @@ def test_labels_and_probabilities_in_every_format_give_the_same_audit(
     assert (saved.class_names, saved.num_samples) == (("cat", "dog", "owl"), 90)
     found = saved.labels[saved.labels["is_error"]]
     assert sorted(found["sample"]) == WRONG
-    assert found.sort_values("sample")["suggested_label"].tolist() == true_classes()[WRONG].tolist()
+    assert found.sort_values("sample")["suggested_label"].tolist() == NAMES[true_classes()[WRONG]].tolist()
     ids = [f"s{row}" for row in WRONG] if options else [str(row) for row in WRONG]
     assert found.sort_values("sample")["id"].tolist() == ids
 
