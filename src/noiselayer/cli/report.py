@@ -34,8 +34,9 @@ def report(
     """
     from noiselayer import interchange
     from noiselayer.errors import InputError
-    from noiselayer.files.given import check_target
+    from noiselayer.files.given import check_not_read, check_target
     from noiselayer.report import content_from_folder, save_report
+    from noiselayer.report.from_folder import data_of_folder
     from noiselayer.report.reviewed import without_reviewed
     from noiselayer.storage.environment import evaluation_device
     from noiselayer.training import Hardware
@@ -43,6 +44,7 @@ def report(
     if out is not None:
         if out.suffix.lower() not in (".html", ".htm"):
             raise InputError(f"a report is written as .html; got {out}.")
+        check_not_read((out,), (data, data_of_folder(folder)))
         check_target(out, force=force)
     decisions = [] if reviewed is None else interchange.read_review(reviewed)
     content = content_from_folder(

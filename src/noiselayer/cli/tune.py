@@ -28,6 +28,8 @@ def tune(job: TuneJob) -> None:
     For several workers start the same command with --resume several times: they share the trials, and do those of a
     worker that was killed again.
     """
+    from noiselayer.data.numpy_files import split_address
+    from noiselayer.files.given import check_not_read
     from noiselayer.jobs.train_prepare import prepare_run
     from noiselayer.jobs.tuning import parse_search
     from noiselayer.jobs.tuning import tune as run_search
@@ -36,6 +38,8 @@ def tune(job: TuneJob) -> None:
     for each in ranges:
         if getattr(job, each.name) is not None:
             raise InputError(f"{argument(each.name)} is both searched and given; leave one of them out.")
+    read = (job.data, job.clean, job.outside)
+    check_not_read((job.out,), (None if one is None else split_address(one)[0] for one in read))
     run = prepare_run(job.trial())
     say(run.sets.summary())
     if run.choice:

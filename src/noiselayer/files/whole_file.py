@@ -6,6 +6,7 @@ import csv
 import errno
 import fnmatch
 import json
+import re
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -141,7 +142,7 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def write_rows(path: Path, header: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-    r"""Write a CSV file in UTF-8; None is an empty cell.
+    r"""Write a CSV file in UTF-8; None is an empty cell, and a carriage return stays inside its cell.
 
     >>> import tempfile
     >>> path = Path(tempfile.mkdtemp()) / "a.csv"
@@ -150,6 +151,34 @@ def write_rows(path: Path, header: Sequence[str], rows: Sequence[Sequence[Any]])
     'x,y\n1,\n'
     """
     with whole_file(path) as beside, beside.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(header)
-        writer.writerows(rows)
+        plain = csv.writer(file, lineterminator="\n")
+        # The csv module quotes a carriage return only where lines end with one.
+        quoted = csv.writer(file, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
+        for row in (header, *rows):
+            broken = any(isinstance(cell, str) and "\r" in cell for cell in row)
+            (quoted if broken else plain).writerow(["" if cell is None else cell for cell in row])
+
+
+def for_spreadsheet(cell: Any) -> Any:
+    """A cell that no spreadsheet takes for a formula: text that begins as one gets an apostrophe before it.
+
+    >>> [for_spreadsheet(cell) for cell in ("=1+1", "-1", "cat", -0.5)]
+    ["'=1+1", '-1', 'cat', -0.5]
+    """
+    return f"'{cell}" if isinstance(cell, str) and _FORMULA.match(cell) and not _is_number(cell) else cell
+
+
+def from_spreadsheet(cell: str) -> str:
+    """What :func:`for_spreadsheet` was given.
+
+    >>> from_spreadsheet("'=1+1"), from_spreadsheet("'tis")
+    ('=1+1', "'tis")
+    """
+    return cell[1:] if cell.startswith("'") and _FORMULA.match(cell) else cell
+
+
+_FORMULA = re.compile(r"'*[=+\-@\t\r]")
+
+
+def _is_number(cell: str) -> bool:
+    return re.fullmatch(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", cell, re.IGNORECASE) is not None

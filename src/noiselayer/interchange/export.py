@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from noiselayer.errors import InputError
-from noiselayer.files.given import check_target
-from noiselayer.files.whole_file import whole_file, write_json, write_rows
+from noiselayer.files.given import check_not_read, check_target
+from noiselayer.files.whole_file import for_spreadsheet, whole_file, write_json, write_rows
 from noiselayer.interchange.fiftyone import to_fiftyone
 from noiselayer.interchange.label_studio import label_studio_config, to_label_studio
 from noiselayer.interchange.review_items import ReviewItem, review_items
 from noiselayer.report import content_from_folder
+from noiselayer.report.from_folder import data_of_folder
 
 __all__ = ["FORMATS", "export_review"]
 
@@ -43,7 +44,8 @@ def export_review(
     ================  ========================================================================================
     "label-studio"    tasks with suggestions, and beside them the project's interface, ``.xml``
     "fiftyone"        a data set of images; where these lie in an array, small copies in a folder beside it
-    "csv"             a table whose columns ``decision`` and ``new_label`` are to be filled in
+    "csv"             a table whose columns ``decision`` and ``new_label`` are to be filled in; text that begins
+                      with = + - @ gets an apostrophe, so that a spreadsheet does not take it for a formula
     ================  ========================================================================================
 
     Args:
@@ -68,6 +70,7 @@ def export_review(
     path = folder / _NAMES[format] if out is None else Path(out)
     if path.suffix.lower() != FORMATS[format]:
         raise InputError(f"{format} is written as {FORMATS[format]}; got {path}.")
+    check_not_read((path,), (data_path, data_of_folder(folder)))
     check_target(path, force=force)
     content = content_from_folder(folder, data_path=data_path, limit=top)
     items = review_items(content.suspects, content.class_names, media_prefix=media_prefix)
@@ -75,7 +78,7 @@ def export_review(
         raise InputError(f"there is no label to review in {folder}. {content.suspects_note}".strip())
     written = [path]
     if format == "csv":
-        write_rows(path, _CSV, [_row(item) for item in items])
+        write_rows(path, _CSV, [[for_spreadsheet(cell) for cell in _row(item)] for item in items])
     elif format == "fiftyone":
         items, pictures = _in_files(items, path.with_name(f"{path.stem}.images"))
         write_json(path, to_fiftyone(items, name=path.stem))

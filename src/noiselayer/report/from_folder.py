@@ -6,7 +6,9 @@ from pathlib import Path
 
 import torch
 
+from noiselayer.data.numpy_files import split_address
 from noiselayer.errors import InputError
+from noiselayer.files.whole_file import read_json
 from noiselayer.report.content import Note, ReportContent
 
 __all__ = ["content_from_folder"]
@@ -59,3 +61,12 @@ def content_from_folder(
         content = content_from_run(run, None, limit=limit, device=device)
         return replace(content, notes=[*content.notes, Note("Data not at hand", str(error))])
     return content_from_run(run, data, limit=limit, device=device, data_path=data_path)
+
+
+def data_of_folder(folder: Path) -> Path | None:
+    """The file or folder of the data that a run or an audit was made from; None if nobody wrote it down."""
+    for name, place in (("audit.json", "source"), ("config.json", "reading")):
+        if (folder / name).is_file():
+            path = (read_json(folder / name).get(place) or {}).get("path")
+            return None if path is None else split_address(path)[0]
+    return None

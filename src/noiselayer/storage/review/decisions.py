@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from noiselayer.errors import InputError, list_some
+from noiselayer.files.whole_file import from_spreadsheet
 
 if TYPE_CHECKING:
     from noiselayer.data.reading import Reading
@@ -74,7 +75,13 @@ def _from_csv(path: Path) -> list[dict[str, Any]]:
         with path.open(encoding="utf-8-sig", newline="") as file:
             csv.field_size_limit(1 << 24)
             reader = csv.DictReader(file)
-            rows = list(reader)
+            rows = [
+                {
+                    name: from_spreadsheet(cell) if isinstance(cell, str) else cell
+                    for name, cell in row.items()
+                }
+                for row in reader
+            ]
             header = list(reader.fieldnames or [])
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"cannot read the decisions {path}: {error}.") from error
