@@ -4,6 +4,7 @@ Start with :func:`audit_labels`.
 """
 
 from noiselayer.audit.audit_result import AuditResult
+from noiselayer.audit.checked_labels import CheckedCount, SuggestedChecks, count_with_checks, suggest_checks
 from noiselayer.audit.in_memory import audit_labels
 from noiselayer.audit.intervals import WrongLabels
 from noiselayer.audit.verdict import best_threshold
@@ -12,11 +13,15 @@ from noiselayer.noise.posterior import label_error_probability, posterior
 
 __all__ = [
     "AuditResult",
+    "CheckedCount",
     "CleanAccuracy",
+    "SuggestedChecks",
     "WrongLabels",
     "accuracy_from_noisy_labels",
     "audit_labels",
     "best_threshold",
+    "count_with_checks",
     "label_error_probability",
     "posterior",
+    "suggest_checks",
 ]

@@ -11,7 +11,7 @@ from torch import Tensor
 from noiselayer.audit.candidates import Candidates
 from noiselayer.audit.noise_model import NoiseModel
 
-# Chosen on half of the sets of docs/evidence/audit.md, which names them.
+# Set with the data of docs/evidence/audit.md in view, which are therefore no test of them.
 _WEAK = 0.7  # a model that is right on fewer samples, by the fit itself, tells nothing of who is in doubt
 _CLOSE = (
     2 / 3

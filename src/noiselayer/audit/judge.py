@@ -12,7 +12,7 @@ from noiselayer.audit.fit_noise_model import part_of_confusion
 from noiselayer.audit.noise_model import NoiseModel
 
 _WIDEST = 20.0
-_LEAST_GAIN = 0.02  # nats a label; chosen on half of the tables of docs/evidence/audit.md
+_LEAST_GAIN = 0.02  # nats a label; set with the tables of docs/evidence/audit.md in view
 
 
 def judging_model(samples: Candidates, model: NoiseModel, confusion: Tensor) -> NoiseModel:

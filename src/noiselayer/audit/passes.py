@@ -28,7 +28,7 @@ from noiselayer.noise.matrices import check
 
 _CHECKED = 2**21  # entries of probabilities that the noise model is checked on
 # Of what may be the sample's doubt or the labels', this part is taken to be the sample's: Theorem 1 says the smallest
-# trace, which is none of it, but models make some mistakes. Chosen on half of the sets of docs/evidence/audit.md.
+# trace, which is none of it, but models make some mistakes. Set with the data of docs/evidence/audit.md in view.
 _SAMPLES_PART = 0.25
 _FORM_OF_ACCURACY = 0.09  # of the expected number, where two models' agreement says how often one is right
 

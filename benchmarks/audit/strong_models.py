@@ -1,0 +1,177 @@
+"""The audit of probabilities that a strong model gives, beside cleanlab and disagreement with the prediction.
+
+    python benchmarks/audit/strong_models.py --probs DIR --cleanlab-python VENV/bin/python [--out benchmarks/results]
+
+DIR holds ``SET_MODEL.npz`` with ``probs``, ``noisy_labels`` and ``true_labels``. Where a set has two models, each is
+the other's second look; 100 and 300 labels are checked 500 times at random and as suggested. The true labels are read
+for the figures and the checks alone. ``--repetitions 0`` leaves the checks out.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from compare import ece
+from noiselayer.files.records import whole_file, write_json
+from sklearn.metrics import average_precision_score
+
+from noiselayer import audit_labels
+from noiselayer.audit import count_with_checks, suggest_checks
+from noiselayer.storage.environment import versions
+
+BEST = ("self_confidence", "normalized_margin", "confidence_weighted_entropy")
+
+
+def f1(flags: np.ndarray, wrong: np.ndarray) -> float:
+    """Of a verdict."""
+    return float(2 * (flags & wrong).sum() / max(1, flags.sum() + wrong.sum()))
+
+
+def cleanlab_of(labels: np.ndarray, probs: np.ndarray, wrong: np.ndarray, python: str) -> dict[str, float]:
+    """F1 of its default filter, and the best average precision of its three scores."""
+    with tempfile.TemporaryDirectory() as folder:
+        given, out = Path(folder) / "in.npz", Path(folder) / "out.npz"
+        np.savez(given, labels=labels, probs=probs)
+        side = Path(__file__).parent / "cleanlab_side.py"
+        subprocess.run([python, str(side), str(given), str(out)], check=True)
+        with np.load(out) as file:
+            return {
+                "f1": f1(file["filter prune_by_noise_rate"].astype(bool), wrong),
+                "ap": max(float(average_precision_score(wrong, -file[f"score {name}"])) for name in BEST),
+            }
+
+
+def figures(audit: Any, wrong: np.ndarray) -> dict[str, Any]:
+    """What an audit says, beside the truth."""
+    count, e = audit.wrong, audit.error_probability.astype(float)
+    return {
+        "f1": f1(audit.is_error, wrong),
+        "ap": float(average_precision_score(wrong, -audit.rank)),
+        "count": count.total,
+        "interval": [count.total_low, count.total_high],
+        "ends": [float(count.sample_end.sum()), float(count.label_end.sum())],
+        "settled": count.settled,
+        "ece": ece(e, wrong),
+        "model_accuracy": audit.model_accuracy,
+    }
+
+
+def checks_of(audit: Any, truth: np.ndarray, repetitions: int) -> dict[str, Any]:
+    """How often the interval of checked labels covers, and how wide it is."""
+    wrong, found = int((audit.labels != truth).sum()), {}
+    generator = np.random.default_rng(0)
+    for number in (100, 300):
+        for drawn in ("random", "suggested"):
+            covered, widths = 0, []
+            for seed in range(repetitions):
+                chances = None
+                if drawn == "random":
+                    samples = generator.choice(len(truth), number, replace=False)
+                else:
+                    checks = suggest_checks(audit, number, seed=seed)
+                    samples, chances = checks.samples.numpy(), checks.inclusion_probability
+                one = count_with_checks(audit, samples, truth[samples], inclusion_probability=chances)
+                covered += one.low <= wrong <= one.high
+                widths.append(one.high - one.low)
+            found[f"{number} {drawn}"] = {
+                "coverage": covered / repetitions,
+                "width": float(np.mean(widths)),
+            }
+    return found
+
+
+def measured(sets: dict[str, Any], name: str, python: str, repetitions: int) -> dict[str, Any]:
+    """Everything of one set."""
+    probs, labels, truth = sets[name]
+    wrong = labels != truth
+    family = name.rpartition("_")[0]
+    others = [one for one in sets if one != name and one.rpartition("_")[0] == family]
+    audit = audit_labels(labels, probs, probs_predict="given", check_model=False)
+    row = {
+        "samples": len(labels),
+        "wrong": int(wrong.sum()),
+        "accuracy": float((probs.argmax(axis=1) == truth).mean()),
+        "argmax_f1": f1(probs.argmax(axis=1) != labels, wrong),
+        "noiselayer": figures(audit, wrong),
+        "cleanlab": cleanlab_of(labels, probs, wrong, python),
+    }
+    if others:
+        second = audit_labels(
+            labels, probs, probs_predict="given", second_probs=sets[others[0]][0], check_model=False
+        )
+        row["second_look"] = figures(second, wrong)
+    if repetitions:
+        row["checks"] = checks_of(audit, truth, repetitions)
+    return row
+
+
+def in_a_table(rows: dict[str, Any]) -> list[str]:
+    """As Markdown."""
+    lines = [
+        "| set | model right | wrong | F1 | cleanlab's default | argmax differs | AP | cleanlab's best | expected "
+        "(interval) | calibration error | with a second look: F1, expected (interval), calibration error |",
+        "|---|---|---|---|---|---|---|---|---|---|---|",
+    ]
+    for name, row in rows.items():
+        one, two = row["noiselayer"], row.get("second_look")
+        second = ""
+        if two is not None:
+            low, high = two["interval"]
+            second = f"{two['f1']:.3f}, {two['count']:,.0f} ({low:,.0f} to {high:,.0f}), {two['ece']:.3f}"
+        low, high = one["interval"]
+        lines.append(
+            f"| {name} | {row['accuracy']:.1%} | {row['wrong']:,} | {one['f1']:.3f} | {row['cleanlab']['f1']:.3f} "
+            f"| {row['argmax_f1']:.3f} | {one['ap']:.3f} | {row['cleanlab']['ap']:.3f} | {one['count']:,.0f} "
+            f"({low:,.0f} to {high:,.0f}) | {one['ece']:.3f} | {second} |"
+        )
+    checked = {name: row["checks"] for name, row in rows.items() if "checks" in row}
+    if checked:
+        kinds = list(next(iter(checked.values())))
+        lines += ["", "Checked labels: coverage of the 95 % interval, and its mean width.", ""]
+        lines += [f"| set | {' | '.join(kinds)} |", f"|---|{'---|' * len(kinds)}"]
+        for name, found in checked.items():
+            cells = " | ".join(f"{one['coverage']:.1%}, {one['width']:,.0f}" for one in found.values())
+            lines.append(f"| {name} | {cells} |")
+    return lines
+
+
+def main() -> None:
+    """One row per set."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--probs", type=Path, required=True)
+    parser.add_argument("--cleanlab-python", required=True)
+    parser.add_argument("--repetitions", type=int, default=500)
+    parser.add_argument("--out", type=Path, default=Path(__file__).parent.parent / "results")
+    args = parser.parse_args()
+    torch.set_num_threads(1)
+    sets = {}
+    for path in sorted(args.probs.glob("*.npz")):
+        with np.load(path) as file:
+            probs = file["probs"].astype(np.float64)
+            sets[path.stem] = (
+                probs / probs.sum(axis=1, keepdims=True),  # stored in half precision
+                file["noisy_labels"].astype(np.int64),
+                file["true_labels"].astype(np.int64),
+            )
+    rows = {}
+    for name in sets:
+        rows[name] = measured(sets, name, args.cleanlab_python, args.repetitions)
+        print(name, rows[name], flush=True)
+    lines = ["# Strong models", "", "`python benchmarks/audit/strong_models.py`", "", *in_a_table(rows), ""]
+    args.out.mkdir(parents=True, exist_ok=True)
+    write_json(
+        args.out / "audit_strong.json", {"versions": {**versions(), "cleanlab": "2.9.0"}, "sets": rows}
+    )
+    with whole_file(args.out / "audit_strong.md") as beside:
+        beside.write_text("\n".join(lines), encoding="utf-8")
+    print("\n".join(lines))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,215 @@
+"""A few labels that somebody looked at: how many of all are wrong, whatever the model thinks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from noiselayer.arrays.tensors import as_tensor
+from noiselayer.audit.audit_result import AuditResult
+from noiselayer.estimation.validate import check_labels
+
+STRATA = (0.02, 0.1, 0.3, 0.5, 0.7, 0.9, 0.98)
+"""Error probabilities between which labels are taken together."""
+_FEWEST = 8  # checked labels of a stratum; with fewer it joins the next one
+_LEAST_DOUBT = 0.02  # that the audit may be mistaken where it is sure: many labels, few of them wrong
+_DRAWS = 4000
+_FLOOR = 1e-4
+
+
+@dataclass(frozen=True, eq=False)
+class SuggestedChecks:
+    """Which labels to look at.
+
+    Attributes:
+        samples: Shape (n,), positions of the samples, ascending.
+        inclusion_probability: Shape (n,), with which each was drawn.
+    """
+
+    samples: Tensor
+    inclusion_probability: Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class CheckedCount:
+    """How many labels are wrong, by labels that were checked.
+
+    Attributes:
+        total: Wrong labels among all N, those found among the checked ones included.
+        low: Lower end of the interval.
+        high: Upper end.
+        error_probability: Shape (N,), of the audit, recalibrated; 0 or 1 where a label was checked.
+        by_label: Shape (K,), wrong labels of each given label: the recalibrated probabilities summed, scaled to the
+            total.
+    """
+
+    total: float
+    low: float
+    high: float
+    error_probability: Tensor
+    by_label: Tensor
+
+
+def suggest_checks(audit: AuditResult, number: int, *, seed: int = 0) -> SuggestedChecks:
+    r"""A random sample of labels to look at, more of those that are in doubt.
+
+    Labels are drawn within strata of error probability, with Neyman's shares
+    :math:`n_h \propto N_h \sqrt{\bar e_h (1 - \bar e_h)}` and e between 0.02 and 0.98: where the audit is sure and
+    mistaken, only checks can tell.
+
+    Args:
+        audit: With a row for every sample.
+        number: How many.
+        seed: Of the draw.
+
+    Raises:
+        ValueError: If the audit kept only some rows, or there are not so many labels.
+    """
+    e = _all_of(audit)
+    if not 1 <= number <= len(e):
+        raise ValueError(f"number of checks must be from 1 to the {len(e)} labels; got {number}.")
+    stratum = torch.bucketize(e, torch.tensor(STRATA, dtype=e.dtype))
+    sizes = torch.bincount(stratum, minlength=len(STRATA) + 1).double()
+    mean = torch.zeros_like(sizes).index_add_(0, stratum, e) / sizes.clamp_min(1)
+    mean = mean.clamp(_LEAST_DOUBT, 1 - _LEAST_DOUBT)
+    doubt = sizes * (mean * (1 - mean)).sqrt()
+    wanted = torch.minimum((number * doubt / doubt.sum()).floor() + 1, sizes)
+    while float(wanted.sum()) > number:
+        wanted[wanted.argmax()] -= 1
+    while float(wanted.sum()) < number:
+        wanted[torch.where(wanted < sizes, sizes - wanted, 0).argmax()] += 1
+    generator = torch.Generator().manual_seed(seed)
+    chosen = []
+    for h in range(len(sizes)):
+        rows = (stratum == h).nonzero().flatten()
+        chosen.append(rows[torch.randperm(len(rows), generator=generator)[: int(wanted[h])]])
+    samples = torch.cat(chosen).sort().values
+    return SuggestedChecks(samples, (wanted / sizes.clamp_min(1))[stratum[samples]])
+
+
+def count_with_checks(
+    audit: AuditResult,
+    samples: Any,
+    true_labels: Any,
+    *,
+    inclusion_probability: Any = None,
+    confidence: float = 0.95,
+) -> CheckedCount:
+    r"""How many labels are wrong, with an interval that holds however wrong the audit is.
+
+    The labels checked are a random sample, so that the share of wrong ones within a stratum of error probability is
+    known but for chance, :math:`p_h \sim \mathrm{Beta}(x_h + 1/2,\; n_h - x_h + 1/2)` where x of n checked ones are
+    wrong (Jeffreys). The number is post-stratified, :math:`\hat W = \sum_h N_h x_h / n_h`; the interval has the
+    quantiles of :math:`\sum_h N_h p_h`. The audit does no more than make it narrow.
+
+    The error probabilities are recalibrated by a line through their log odds, fitted to the checks.
+
+    Args:
+        audit: With a row for every sample.
+        samples: Shape (n,), positions of the samples that were checked, each once.
+        true_labels: Shape (n,), integers 0..K-1, what they are.
+        inclusion_probability: Shape (n,), with which each was drawn, as :func:`suggest_checks` gives it; None for a
+            plain random sample. Labels that were checked because they looked wrong are no random sample.
+        confidence: Of the interval.
+
+    Raises:
+        ValueError: If positions or labels are out of range, repeat, or differ in number.
+
+    >>> from noiselayer import audit_labels
+    >>> truth = torch.arange(900) % 3
+    >>> labels = torch.where(torch.arange(900) % 5 == 0, (truth + 1) % 3, truth)  # 180 are wrong
+    >>> audit = audit_labels(labels, torch.eye(3)[truth] * 0.7 + 0.1, probs_predict="given")
+    >>> checks = suggest_checks(audit, 100)
+    >>> found = count_with_checks(
+    ...     audit, checks.samples, truth[checks.samples], inclusion_probability=checks.inclusion_probability
+    ... )
+    >>> found.low <= 180 <= found.high, found.high - found.low < 40
+    (True, True)
+    """
+    e = _all_of(audit)
+    N, K = len(e), len(audit.noise_matrix)
+    at = check_labels(samples, N, name="samples").cpu()
+    truth = check_labels(true_labels, K, name="true_labels").cpu()
+    if len(at) != len(truth) or not len(at):
+        raise ValueError(
+            f"samples and true_labels must be equally many, at least one; got {len(at)} and {len(truth)}."
+        )
+    if len(set(at.tolist())) < len(at):
+        raise ValueError("samples must name each checked label once; some are named twice.")
+    v = torch.ones(len(at), dtype=torch.float64)
+    if inclusion_probability is not None:
+        pi = as_tensor(inclusion_probability).double()
+        if pi.shape != at.shape or not bool(((pi > 0) & (pi <= 1)).all()):
+            raise ValueError(
+                "inclusion_probability must be a probability above 0 for each of the checked samples."
+            )
+        v = 1 / pi
+    labels = as_tensor(audit.labels)
+    wrong = (labels[at] != truth).double()
+    stratum = _strata(e, at)
+    if not 0 < confidence < 1:
+        raise ValueError(f"confidence must lie between 0 and 1; got {confidence}.")
+    sizes = torch.bincount(stratum).double()
+    weight, found = torch.zeros(2, len(sizes), dtype=torch.float64).index_add_(
+        1, stratum[at], torch.stack([v, v * wrong])
+    )
+    # Kish: what unequal weights leave of the number that was checked.
+    n = weight.square() / torch.zeros_like(weight).index_add_(0, stratum[at], v.square())
+    p = found / weight
+    total = float((sizes * p).sum())
+    drawn = (
+        np.random.default_rng(0).beta(n * p + 0.5, n * (1 - p) + 0.5, (_DRAWS, len(sizes))) @ sizes.numpy()
+    )
+    tail = (1 - confidence) / 2
+    low, high = (float(q) for q in np.quantile(drawn, [tail, 1 - tail]))
+    # Where nothing was found at all, or nothing else, no quantile reaches the end that it may be.
+    low = 0.0 if total == 0 else max(min(low, total), float(wrong.sum()))
+    high = float(N) if total == N else min(max(high, total), N - float((1 - wrong).sum()))
+    calibrated = _recalibrated(e, at, wrong, v)
+    calibrated[at] = wrong
+    by_label = torch.zeros(K, dtype=torch.float64).index_add_(0, labels, calibrated)
+    by_label *= total / by_label.sum().clamp_min(1e-12)
+    return CheckedCount(total, low, high, calibrated.float(), by_label)
+
+
+def _all_of(audit: AuditResult) -> Tensor:
+    if len(audit) != audit.num_samples:
+        raise ValueError(
+            f"checks need an audit with a row for each of the {audit.num_samples} samples, and {len(audit)} were kept. "
+            "Audit without top."
+        )
+    return as_tensor(audit.error_probability).double()
+
+
+def _strata(e: Tensor, at: Tensor) -> Tensor:
+    """The stratum of every label; neighbours are joined until each has enough checked ones."""
+    fine = torch.bucketize(e, torch.tensor(STRATA, dtype=e.dtype))
+    counts = torch.bincount(fine[at], minlength=len(STRATA) + 1).tolist()
+    joined, current, held = [], 0, 0
+    for number in counts:
+        joined.append(current)
+        held += number
+        if held >= _FEWEST:
+            current, held = current + 1, 0
+    if held < _FEWEST:  # what is left over joins the last whole one
+        joined = [min(h, max(0, current - 1)) for h in joined]
+    return torch.tensor(joined)[fine]
+
+
+def _recalibrated(e: Tensor, at: Tensor, wrong: Tensor, weights: Tensor) -> Tensor:
+    """sigmoid(a + b logit e), the likeliest a and b, drawn to 0 and 1 by the weight of one check each."""
+    x = e.clamp(_FLOOR, 1 - _FLOOR).logit()
+    X = torch.stack([torch.ones(len(at), dtype=torch.float64), x[at]], dim=1)
+    v = (weights / weights.mean()).unsqueeze(1)
+    start = torch.tensor([0.0, 1.0], dtype=torch.float64)
+    line = start.clone()
+    for _ in range(30):
+        p = (X @ line).sigmoid()
+        gradient = (v * X * (wrong - p).unsqueeze(1)).sum(dim=0) - (line - start)
+        curvature = (v * X * (p * (1 - p)).unsqueeze(1)).T @ X + torch.eye(2, dtype=torch.float64)
+        line = line + torch.linalg.solve(curvature, gradient).clamp(-1, 1)
+    return (line[0] + line[1] * x).sigmoid()
