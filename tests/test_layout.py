@@ -36,7 +36,7 @@ STOREYS = (
 )
 FLOOR = {folder: number for number, storey in enumerate(STOREYS) for folder in storey}
 # What these import beside themselves: torch, numpy and the standard library.
-MATHEMATICS = ("noise", "losses", "estimation", "joint", "checks", "audit")
+MATHEMATICS = ("noise", "losses", "estimation", "joint", "features", "checks", "audit")
 # Where they hand out another library's object: file, function, module. No mathematics comes from these.
 ALLOWED_INSIDE_FUNCTIONS = {
     ("audit/audit_result.py", "TYPE_CHECKING", "pandas"),  # the type of what to_frame returns

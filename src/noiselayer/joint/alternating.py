@@ -36,6 +36,7 @@ from noiselayer.joint.linear_fit import (
     num_components,
     principal_features,
 )
+from noiselayer.joint.matrix_fit import fit_matrix, log_columns
 from noiselayer.losses.log_space import noisy_nll
 
 _EMPTY = 0.5  # times 1 / K: a class with a smaller share of the samples may have been swallowed
@@ -170,7 +171,7 @@ class _Turns:
 
     def __init__(self, cut: Sequence[_Part], start: Tensor, ridge: float, counts: float = 0.0) -> None:
         self.cut, self.start, self.ridge, self.counts = cut, start, ridge, counts
-        self.A, self.scale, self.loss = _logits_of(start), 1.0, math.inf
+        self.A, self.scale, self.loss = log_columns(start), 1.0, math.inf
         self.weights: list[Tensor | None] = [None] * len(cut)
         self.shares = torch.full((len(start),), 1 / len(start))
         self.labels = torch.cat([part.labels for part in cut])
@@ -187,32 +188,11 @@ class _Turns:
             outputs.append(linear_logits(features, W))
             self.weights[k] = W
         logits = torch.cat(outputs)
-        self._fit_matrix(logits)
-        self.shares = (logits * self.scale).softmax(dim=1).mean(dim=0).float()
-
-    def _fit_matrix(self, logits: Tensor) -> None:
-        log_scale = logits.new_zeros(()).requires_grad_()
-        A, K = self.A.clone().requires_grad_(), len(self.A)
-        right = float(self.A.softmax(dim=0).diagonal().mean())
-        even = torch.full_like(self.A, (1 - right) / (K - 1)).fill_diagonal_(right)
-        optimizer = torch.optim.LBFGS(
-            [log_scale, A], max_iter=self.cut[0].others.iterations, line_search_fn="strong_wolfe"
+        fit = fit_matrix(
+            logits, self.labels, self.A, counts=self.counts, iterations=self.cut[0].others.iterations
         )
-
-        def loss_of() -> Tensor:
-            return noisy_nll(logits * log_scale.exp(), self.labels, A.softmax(dim=0)).mean()
-
-        def closure() -> Tensor:
-            optimizer.zero_grad()
-            loss = loss_of()
-            if self.counts:
-                loss = loss - self.counts / len(self.labels) * (even * A.log_softmax(dim=0)).sum()
-            loss.backward()  # type: ignore[no-untyped-call]
-            return loss
-
-        optimizer.step(closure)  # type: ignore[no-untyped-call]
-        with torch.no_grad():
-            self.A, self.scale, self.loss = A.detach(), float(log_scale.exp()), float(loss_of())
+        self.A, self.scale, self.loss = fit.log_matrix, fit.scale, fit.loss
+        self.shares = (logits * self.scale).softmax(dim=1).mean(dim=0).float()
 
 
 def fixed_matrix_losses(
@@ -230,7 +210,7 @@ def fixed_matrix_losses(
     Per view a linear classifier is fitted with Q fixed; the ridge (N times the weight of ||W||^2 / 2) with the lowest
     mean loss counts.
     """
-    A, y = _logits_of(noise_matrix), labels.cpu().long()
+    A, y = log_columns(noise_matrix), labels.cpu().long()
     of_views: list[list[Tensor]] = []
     for (features, given), held in zip(views, held_out, strict=True):
         f, h, own = _prepared(features, held, given, len(A), max_samples)
@@ -252,8 +232,3 @@ def _prepared(
         features.detach()[kept].cpu().double(), held.detach().cpu().double(), num_components(num_classes)
     )
     return f, h, labels[kept].cpu().long()
-
-
-def _logits_of(noise_matrix: Tensor) -> Tensor:
-    """Logits of Q's columns; none is so low that it could not grow again."""
-    return noise_matrix.detach().cpu().double().clamp_min(1e-3).log()

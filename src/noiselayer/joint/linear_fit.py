@@ -34,7 +34,7 @@ class LinearFit:
             return self._with_ridge(loss, grad_W, W, ridge), grad_W.flatten()
 
         start = self.f.new_zeros(shape) if start is None else start
-        return _minimise(value, start.flatten(), self.iterations).view(shape)
+        return minimise(value, start.flatten(), self.iterations).view(shape)
 
     def both(self, W: Tensor, A: Tensor, *, ridge: float, trace_weight: float) -> tuple[Tensor, Tensor]:
         """W and A from a start of both; ``trace_weight`` times tr(Q) / K is added to the loss."""
@@ -48,7 +48,7 @@ class LinearFit:
             grad_A = Q * (grad_Q - (Q * grad_Q).sum(dim=0))
             return loss, torch.cat([grad_W.flatten(), grad_A.flatten()])
 
-        x = _minimise(value, torch.cat([W.flatten(), A.flatten()]), self.iterations)
+        x = minimise(value, torch.cat([W.flatten(), A.flatten()]), self.iterations)
         return x[:size].view_as(W), x[size:].view_as(A)
 
     def _likelihood(self, W: Tensor, Q: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -121,11 +121,27 @@ def principal_features(f: Tensor, held: Tensor, max_features: int) -> tuple[Tens
     return f / scale, held / scale
 
 
-def _minimise(value: Callable[[Tensor], tuple[Tensor, Tensor]], start: Tensor, iterations: int) -> Tensor:
-    """L-BFGS on one flat vector, from a function that gives the loss and its gradient."""
+def minimise(
+    value: Callable[[Tensor], tuple[Tensor, Tensor]],
+    start: Tensor,
+    iterations: int,
+    *,
+    tolerance_change: float = 1e-8,
+    tolerance_gradient: float = 1e-7,
+) -> Tensor:
+    """L-BFGS on one flat vector, from a function that gives the loss and its gradient.
+
+    >>> minimise(lambda x: ((x - 1).square().sum(), 2 * (x - 1)), torch.zeros(2), 10)
+    tensor([1., 1.])
+    """
     x = start.clone()
     optimizer = torch.optim.LBFGS(
-        [x], max_iter=iterations, history_size=20, line_search_fn="strong_wolfe", tolerance_change=1e-8
+        [x],
+        max_iter=iterations,
+        history_size=20,
+        line_search_fn="strong_wolfe",
+        tolerance_change=tolerance_change,
+        tolerance_grad=tolerance_gradient,
     )
 
     def closure() -> Tensor:

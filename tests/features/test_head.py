@@ -1,0 +1,219 @@
+"""The linear head: the ridge path, its folds, the matrix, and that it is never worse than plain regression."""
+
+import numpy as np
+import pytest
+import torch
+from torch.nn.functional import cross_entropy, one_hot
+
+from noiselayer import corrupt_labels
+from noiselayer.features import fit_head, project_features
+from noiselayer.features.cross_fitted import stratified_folds
+from noiselayer.features.soft_targets import fit_soft_targets
+from noiselayer.noise import pair_flip
+
+Q = torch.tensor([[0.55, 0.05, 0.1], [0.4, 0.9, 0.0], [0.05, 0.05, 0.9]])
+
+
+def blobs(n: int, dim: int = 20, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
+    generator = torch.Generator().manual_seed(seed)
+    truth = torch.randint(3, (n,), generator=generator)
+    centres = 2 * torch.randn(3, dim, generator=torch.Generator().manual_seed(99))
+    return torch.randn(n, dim, generator=generator) + centres[truth], truth
+
+
+def noisy(truth: torch.Tensor, seed: int = 1) -> torch.Tensor:
+    return corrupt_labels(truth, Q, generator=torch.Generator().manual_seed(seed))
+
+
+def right(head, features: torch.Tensor, truth: torch.Tensor) -> float:
+    return float((head.logits(features).argmax(dim=1) == truth).double().mean())
+
+
+def test_projected_components_are_standardised_features_rotated() -> None:
+    f = torch.randn(200, 5, dtype=torch.float64) * torch.tensor([1.0, 10, 0.1, 3, 0]) + 7
+    projection = project_features(f, dtype=torch.float64)
+    Z = projection.apply(f, torch.float64)
+    assert Z.shape == (200, 4)  # the constant one is left out
+    used = (f - f.mean(0))[:, :4] / f.std(0, correction=0)[:4]
+    torch.testing.assert_close(Z @ Z.T, used @ used.T)
+    torch.testing.assert_close(Z.square().mean(0), projection.variances)
+
+
+def test_more_features_than_samples_give_the_same_components() -> None:
+    f = torch.randn(30, 80, dtype=torch.float64)
+    Z = project_features(f, dtype=torch.float64).apply(f, torch.float64)
+    used = (f - f.mean(0)) / f.std(0, correction=0)
+    torch.testing.assert_close(Z @ Z.T, used @ used.T)
+
+
+def test_weights_go_back_to_raw_features() -> None:
+    f = torch.randn(100, 6, dtype=torch.float64) * 3 + 2
+    projection = project_features(f, dtype=torch.float64)
+    W = torch.randn(3, 7, dtype=torch.float64)
+    weight, bias = projection.weights_of_features(W)
+    Z = projection.apply(f, torch.float64)
+    torch.testing.assert_close(f @ weight.T + bias, Z @ W[:, :-1].T + W[:, -1])
+
+
+def test_a_feature_that_is_not_a_number_is_named_by_its_row() -> None:
+    f = torch.zeros(10, 2)
+    f[7, 1] = torch.nan
+    with pytest.raises(ValueError, match=r"features must be finite numbers; row 7"):
+        project_features(f)
+
+
+def test_a_fit_is_scikit_learns() -> None:
+    from sklearn.linear_model import LogisticRegression
+
+    f, y = blobs(300)
+    projection = project_features(f, dtype=torch.float64)
+    Z = projection.apply(f, torch.float64)
+    T = one_hot(y, 3).double()
+    W = fit_soft_targets([(Z[:100], T[:100]), (Z[100:], T[100:])], projection.variances, 0.1, iterations=300)
+    peer = LogisticRegression(C=1 / (0.1 * 300), tol=1e-8, max_iter=1000).fit(Z.numpy(), y.numpy())
+    ours = (Z @ W[:, :-1].T + W[:, -1]).softmax(1)
+    torch.testing.assert_close(ours, torch.from_numpy(peer.predict_proba(Z.numpy())), atol=1e-4, rtol=1e-3)
+
+
+def test_the_weight_of_a_sample_is_the_sum_of_its_targets() -> None:
+    f, y = blobs(60)
+    T = one_hot(y, 3).double()
+    Z, variances = f.double(), torch.ones(20, dtype=torch.float64)
+    twice = fit_soft_targets([(Z, 2 * T)], variances, 0.2, iterations=300)
+    once = fit_soft_targets([(Z, T)], variances, 0.1, iterations=300)
+    torch.testing.assert_close((twice - twice.mean(0)), (once - once.mean(0)), atol=1e-3, rtol=1e-3)
+
+
+def test_folds_deal_every_class_out_evenly() -> None:
+    labels = torch.tensor([0] * 50 + [1] * 10 + [2] * 5)
+    fold_of = stratified_folds(labels, 5, torch.Generator().manual_seed(0))
+    for label, count in ((0, 10), (1, 2), (2, 1)):
+        assert torch.bincount(fold_of[labels == label], minlength=5).tolist() == [count] * 5
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_the_learned_matrix_is_near_the_truth_and_the_classifier_better(dtype: torch.dtype) -> None:
+    f, truth = blobs(2000, dim=4)
+    test_f, test_truth = blobs(4000, dim=4, seed=5)
+    labels = noisy(truth)
+    head = fit_head(f, labels, 3, dtype=dtype)
+    plain = fit_head(f, labels, 3, method="normal", dtype=dtype)
+    assert head.taken == "noise matrix"
+    assert head.gain > head.gain_error > 0
+    assert (head.noise_matrix - Q).abs().max() < 0.16  # asymmetric: a transpose would be 0.35 off
+    assert right(head, test_f, test_truth) > right(plain, test_f, test_truth) + 0.01
+
+
+def test_a_known_matrix_is_kept_and_its_order_matters() -> None:
+    f, truth = blobs(2000, dim=4)
+    labels = noisy(truth)
+    head = fit_head(f, labels, 3, method="known", noise_matrix=Q)
+    torch.testing.assert_close(head.noise_matrix.float(), Q)
+    transposed = fit_head(f, labels, 3, method="known", noise_matrix=Q.T / Q.T.sum(0))
+    assert right(head, f, truth) > right(transposed, f, truth)
+    assert head.gain > transposed.gain
+
+
+def test_with_trusted_samples_the_matrix_is_measured() -> None:
+    f, truth = blobs(2000, dim=4)
+    clean, clean_truth = blobs(300, dim=4, seed=7)
+    head = fit_head(f, noisy(truth), 3, method="estimated", clean_features=clean, clean_labels=clean_truth)
+    assert head.estimate is not None
+    assert (head.found_matrix - Q).abs().max() < 0.15
+
+
+def test_on_clean_labels_the_plain_classifier_is_taken() -> None:
+    f, truth = blobs(800, dim=4)
+    head = fit_head(f, truth, 3)
+    plain = fit_head(f, truth, 3, method="normal")
+    assert head.taken == "plain"
+    assert "is not taken: the plain classifier is" in head.summary()
+    torch.testing.assert_close(head.noise_matrix, torch.eye(3, dtype=torch.float64))
+    torch.testing.assert_close(head.logits(f), plain.logits(f))
+
+
+def test_predictions_out_of_fold_have_not_seen_the_label() -> None:
+    # Random labels: whoever has seen them does better than chance.
+    f = torch.randn(300, 200)
+    y = torch.randint(3, (300,), generator=torch.Generator().manual_seed(3))
+    head = fit_head(f, y, 3, method="normal", ridges=(1e-3,))
+    assert (head.logits(f).argmax(1) == y).double().mean() > 0.6
+    assert (head.out_of_fold.argmax(1) == y).double().mean() < 0.45
+    torch.testing.assert_close(head.out_of_fold.exp().sum(1), torch.ones(300, dtype=torch.float64))
+
+
+def test_top_down_is_label_smoothing() -> None:
+    f, truth = blobs(400, dim=4)
+    head = fit_head(f, truth, 3, method="top-down", alpha=0.7, ridges=(1e-5,), dtype=torch.float64)
+    # Its logits minimise torch's own smoothed loss: no scaling of them is lower by much.
+    z = head.logits(f)
+    scale = [float(cross_entropy(z * s, truth, label_smoothing=0.3)) for s in (0.9, 1.0, 1.1)]
+    assert head.taken == "top-down"
+    assert z.softmax(1).amax(1).mean() < 0.95
+    assert min(scale) > 0.3
+
+
+def test_noisy_weight_zero_leaves_the_trusted_samples() -> None:
+    f, truth = blobs(300, dim=4)
+    wrong = (truth + 1) % 3
+    clean, clean_truth = blobs(200, dim=4, seed=7)
+    head = fit_head(
+        f, wrong, 3, method="normal", clean_features=clean, clean_labels=clean_truth, noisy_weight=1e-3
+    )
+    test_f, test_truth = blobs(1000, dim=4, seed=8)
+    assert right(head, test_f, test_truth) > 0.75
+
+
+def test_outside_samples_make_unsure() -> None:
+    f, truth = blobs(300, dim=4)
+    outside = torch.randn(300, 4) * 3
+    with_outside = fit_head(f, truth, 3, method="normal", outside_features=outside)
+    without = fit_head(f, truth, 3, method="normal")
+
+    def entropy(head) -> float:
+        return float(torch.distributions.Categorical(logits=head.logits(outside)).entropy().mean())
+
+    assert entropy(with_outside) > entropy(without)
+
+
+def test_a_memory_map_gives_what_the_array_gives(tmp_path) -> None:
+    f, truth = blobs(500, dim=6)
+    labels = noisy(truth)
+    path = tmp_path / "features.npy"
+    np.save(path, f.numpy())
+    mapped = fit_head(np.load(path, mmap_mode="r"), labels, 3, method="normal")
+    torch.testing.assert_close(mapped.weight, fit_head(f, labels, 3, method="normal").weight)
+
+
+def test_order_of_samples_is_that_of_the_input() -> None:
+    f, truth = blobs(600, dim=4)
+    head = fit_head(f, truth, 3, method="normal")
+    assert (head.out_of_fold.argmax(1) == truth).double().mean() > 0.8
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"method": "known"}, r"noise_matrix goes with method='known', and only with it"),
+        ({"noise_matrix": pair_flip(3, 0.1)}, r"got method='learned' and a matrix"),
+        (
+            {"method": "refined"},
+            r"method must be one of learned, estimated, known, top-down, normal; got 'refined'",
+        ),
+        ({"method": "estimated"}, r"needs clean_features and clean_labels"),
+        ({"clean_features": torch.zeros(2, 4)}, r"must be given together"),
+        ({"method": "known", "noise_matrix": torch.ones(3, 3)}, r"columns must sum to 1"),
+    ],
+)
+def test_errors_say_what_to_do(arguments, message) -> None:
+    f, truth = blobs(30, dim=4)
+    with pytest.raises(ValueError, match=message):
+        fit_head(f, truth, 3, **arguments)
+
+
+def test_labels_are_checked() -> None:
+    f, truth = blobs(30, dim=4)
+    with pytest.raises(ValueError, match=r"noisy_labels must have shape \(30,\)"):
+        fit_head(f, truth[:5], 3)
+    with pytest.raises(IndexError, match=r"noisy_labels must lie in 0..1; got 0 to 2"):
+        fit_head(f, truth, 2)
