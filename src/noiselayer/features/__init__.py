@@ -3,7 +3,8 @@
 Start with :func:`fit_head`.
 """
 
-from noiselayer.features.head import FeatureHead, fit_head
+from noiselayer.features.feature_head import FeatureHead
+from noiselayer.features.head import fit_head
 from noiselayer.features.projection import Projection, project_features
 
 __all__ = ["FeatureHead", "Projection", "fit_head", "project_features"]

@@ -11,7 +11,6 @@ matrix gains more than one standard error.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal
 
@@ -22,6 +21,7 @@ from noiselayer.arrays.tensors import as_tensor
 from noiselayer.estimation.from_confusions import estimate_from_predictions
 from noiselayer.estimation.noise_estimate import NoiseEstimate
 from noiselayer.features.cross_fitted import RIDGES, Folds, Step, best_step, stratified_folds
+from noiselayer.features.feature_head import FeatureHead, Taken
 from noiselayer.features.matrix_choice import (
     Found,
     Smoothing,
@@ -31,7 +31,7 @@ from noiselayer.features.matrix_choice import (
     standard_error,
     within_one_error,
 )
-from noiselayer.features.projection import Projection, blocks, project_features
+from noiselayer.features.projection import Projection, project_features
 from noiselayer.joint.matrix_fit import fit_scale
 from noiselayer.losses.log_space import noisy_nll
 from noiselayer.losses.top_down import uniform_conversion
@@ -40,56 +40,6 @@ from noiselayer.noise.matrices import check
 HeadMethod = Literal["learned", "estimated", "known", "top-down", "normal"]
 _ROUNDS = 4  # of posteriors and classifiers, at most
 _MANY = 20_000  # samples, above which three folds say as much as five
-
-
-@dataclass(frozen=True)
-class FeatureHead:
-    """A linear classifier of the true class, and how it came about.
-
-    Attributes:
-        weight: Shape (K, D), of raw features.
-        bias: Shape (K,).
-        noise_matrix: Shape (K, K), columns = true classes, which the classifier was fitted through: the identity where
-            the plain classifier was taken.
-        taken: "noise matrix", "plain", or "top-down".
-        ridge: Weight of ||W||^2 / 2 of standardised features, beside the mean loss.
-        gain: By how much the noise matrix explains noisy labels held out better than the plain classifier, in nats;
-            negative where it does not. 0 where there was nothing to compare.
-        gain_error: Its paired standard error.
-        path: (ridge, mean held-out loss) of the plain path, the first of ridges to be tried first.
-        out_of_fold: Log-probabilities of the true class, shape (N, K), double, of every noisy sample by a classifier
-            that has not seen its label.
-        found_matrix: The noise matrix that was given, measured or learned, whether or not it was taken.
-        estimate: Of the method "estimated".
-    """
-
-    weight: Tensor
-    bias: Tensor
-    noise_matrix: Tensor
-    taken: Literal["noise matrix", "plain", "top-down"]
-    ridge: float
-    gain: float
-    gain_error: float
-    path: tuple[tuple[float, float], ...]
-    out_of_fold: Tensor
-    found_matrix: Tensor
-    estimate: NoiseEstimate | None = None
-
-    def logits(self, features: Any) -> Tensor:
-        """Logits of the true class, shape (N, K), double; rows are read in passes."""
-        return torch.cat(
-            [torch.addmm(self.bias, f, self.weight.T) for _, f in blocks(features, torch.float64)]
-        )
-
-    def summary(self) -> str:
-        """Which classifier was taken, and why, in a sentence."""
-        if self.taken == "top-down" or self.gain_error == 0:
-            return f"{self.taken.capitalize()} regression, ridge {self.ridge:g}."
-        verdict = "is taken" if self.taken == "noise matrix" else "is not taken: the plain classifier is"
-        return (
-            f"Through the noise matrix the loss of labels held out is {self.gain:.4f} nats lower "
-            f"(standard error {self.gain_error:.4f}), so it {verdict}; ridge {self.ridge:g}."
-        )
 
 
 def fit_head(
@@ -118,12 +68,12 @@ def fit_head(
         noisy_labels: Shape (N,), integers 0..K-1.
         num_classes: K.
         method: "learned" (Q from the noisy labels alone), "estimated" (measured with the trusted samples), "known",
-            "top-down" (labels are softened, Eq. 6) or "normal" (plain regression).
+            "top-down" (labels are softened) or "normal" (plain regression).
         noise_matrix: Shape (K, K), ``noise_matrix[j, i] = p(noisy = j | true = i)``, for "known".
         clean_features: Shape (M, D), trusted samples; they are trained on too.
         clean_labels: Shape (M,), their labels.
         outside_features: Shape (L, D), samples from no class, with uniform targets.
-        noisy_weight: Gamma of Eq. 7: weight of a noisy sample where a trusted one has 1.
+        noisy_weight: Gamma: weight of a noisy sample where a trusted one has 1.
         outside_weight: Of a sample from no class.
         alpha: How much of a label is believed, for "top-down".
         ridges: Candidates, falling; the path ends where labels held out are explained worse twice in a row.
@@ -197,7 +147,7 @@ class _Fit:
         self.labels = torch.cat(data.labels)
         self.identity = torch.eye(data.num_classes, dtype=torch.float64)
         self.Q = self.found = self.identity
-        self.taken: Literal["noise matrix", "plain", "top-down"] = "plain"
+        self.taken: Taken = "plain"
         self.gain = self.gain_error = 0.0
         self.estimate: NoiseEstimate | None = None
 
