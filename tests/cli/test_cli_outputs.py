@@ -97,3 +97,13 @@ def test_all_files_of_a_run_can_be_read_by_the_same_people(run: Run, vectors: Pa
     assert result.exit_code == 0, result.output
     modes = {file.stat().st_mode & 0o777 for file in (tmp_path / "run").iterdir() if file.is_file()}
     assert len(modes) == 1
+
+
+def test_a_tilde_is_the_home_folder_in_every_path(
+    run: Run, labels: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    result = run("corrupt", "~/labels.csv", "--out=~/noisy.csv")
+    assert result.exit_code == 0, result.output
+    assert run("report", "~/audit", "--out=~/page.html").exit_code == 0
+    assert {"noisy.csv", "page.html"} <= {file.name for file in labels.parent.iterdir()}

@@ -9,6 +9,7 @@ import shlex
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, TypeVar
 
 import typer
@@ -83,7 +84,7 @@ def reports_errors(function: Function) -> Function:
     def wrapped(*args: Any, **kwargs: Any) -> Any:
         try:
             with _readable_warnings():
-                return function(*args, **kwargs)
+                return function(*args, **{name: _at_home(value) for name, value in kwargs.items()})
         except InputError as error:
             say_error(worded(error.args[0], options_of(function)))
             raise typer.Exit(2) from error
@@ -92,6 +93,13 @@ def reports_errors(function: Function) -> Function:
             raise typer.Exit(INTERRUPTED) from error
 
     return wrapped  # type: ignore[return-value]
+
+
+def _at_home(value: Any) -> Any:
+    """A path that begins with ~, which shells leave as it is in ``--out=~/run``."""
+    if isinstance(value, Path) and value.parts[:1] == ("~",):
+        return value.expanduser()
+    return os.path.expanduser(value) if isinstance(value, str) and value.startswith("~/") else value  # noqa: PTH111
 
 
 @contextmanager
