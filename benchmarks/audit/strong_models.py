@@ -18,11 +18,11 @@ from typing import Any
 import numpy as np
 import torch
 from compare import ece
-from noiselayer.files.records import whole_file, write_json
 from sklearn.metrics import average_precision_score
 
 from noiselayer import audit_labels
 from noiselayer.audit import count_with_checks, suggest_checks
+from noiselayer.files.whole_file import whole_file, write_json
 from noiselayer.storage.environment import versions
 
 BEST = ("self_confidence", "normalized_margin", "confidence_weighted_entropy")

@@ -163,6 +163,42 @@ def test_a_matrix_that_hardly_explains_more_than_even_noise_does_not_rank() -> N
     assert after == pytest.approx(before, rel=1e-3)
 
 
+def test_a_second_model_narrows_the_number() -> None:
+    """Two models that are right on 92 and 88 %, wrong independently, and people's noise of a quarter of the labels."""
+    generator = torch.Generator().manual_seed(0)
+    N, K = 8000, 5
+    truth = torch.randint(K, (N,), generator=generator)
+    hard = torch.rand(N, generator=generator)
+    moved = torch.rand(N, generator=generator) < 0.1 + 0.3 * hard
+    labels = torch.where(moved, (truth + torch.randint(1, K, (N,), generator=generator)) % K, truth)
+
+    def model(right: float) -> Tensor:
+        mistaken = torch.rand(N, generator=generator) > right
+        seen = torch.where(mistaken, (truth + torch.randint(1, K, (N,), generator=generator)) % K, truth)
+        z = (
+            torch.randn(N, K, generator=generator) * 0.3
+            + (3.2 - 1.2 * hard).unsqueeze(1) * torch.eye(K)[seen]
+        )
+        return z.softmax(dim=1)
+
+    first, second = model(0.92), model(0.88)
+    wrong = int((labels != truth).sum())
+    alone = audit_labels(labels, first, probs_predict="given", check_model=False)
+    found = audit_labels(labels, first, probs_predict="given", second_probs=second, check_model=False)
+    assert alone.model_accuracy is None
+    assert found.model_accuracy == pytest.approx(
+        0.92, abs=0.03
+    )  # both are wrong in the same way now and then
+    assert found.wrong.total == pytest.approx(wrong, rel=0.15)
+    assert found.wrong.total_low <= wrong <= found.wrong.total_high
+    with pytest.raises(ValueError, match=r"second_probs must have the shape of probs, \(8000, 5\)"):
+        audit_labels(labels, first, probs_predict="given", second_probs=second[:5])
+    with pytest.raises(
+        ValueError, match="second_probs helps to estimate the noise; with noise_matrix it has no use"
+    ):
+        audit_labels(labels, first, symmetric(5, 0.2), probs_predict="given", second_probs=second)
+
+
 def test_columns_in_another_order_are_named_with_the_order_that_mends_it() -> None:
     names = [str(k) for k in range(12)]
     as_text = sorted(range(12), key=str)  # 0, 1, 10, 11, 2, ...: how text is sorted
