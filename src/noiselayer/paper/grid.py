@@ -35,11 +35,9 @@ def run_grid(
     budget: Budget,
     say: Callable[[str], None] = lambda message: None,
 ) -> list[Row]:
-    """Run the cells that have no result yet in ``out/cells/NAME/``, and gather all rows in ``out/NAME.json``.
+    """Run the cells that have no result yet in ``out/cells/NAME/``, each under a lock, and gather ``out/NAME.json``.
 
-    A process that works on a cell holds a lock on it, which the system takes back when the process dies:
-    others take other cells, and a cell whose process was killed is run again. An InputError if ``out`` holds a cell
-    of the same name that was run in another way.
+    The system frees the lock of a process that dies, and its cell is run again. A cell run in another way is an error.
     """
     folder = _folder(experiment, out)
     folder.mkdir(parents=True, exist_ok=True)

@@ -59,7 +59,7 @@ def content_from_audit(
         total=total,
         errors=[
             ClassErrors(
-                _class_name(one["class"], audit.class_names),
+                audit.class_names[one["class"]] if isinstance(one["class"], int) else str(one["class"]),
                 one["labels"],
                 one["expected"],
                 one["low"],
@@ -109,11 +109,6 @@ def _suspects(
         )
     ]
     return suspects, notes
-
-
-def _class_name(one: Any, names: Sequence[str]) -> str:
-    """Classes are counted or named."""
-    return names[one] if isinstance(one, int) else str(one)
 
 
 def _facts(audit: SavedAudit, total: ClassErrors, matrix: Any) -> list[str]:

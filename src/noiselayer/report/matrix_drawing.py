@@ -75,7 +75,9 @@ def draw_noise_matrices(matrices: Mapping[str, Floats], class_names: Sequence[st
     slanted = round(0.72 * room)  # names of true classes stand above their columns, and lean to the right
     left, head = room + 22, 22 * any(matrices)
     top, bottom = head + 26 + slanted, 56
-    largest = max(_off_diagonal(matrix).max() for matrix in matrices.values())
+    largest = max(
+        np.where(np.eye(len(matrix), dtype=bool), 0.0, matrix).max() for matrix in matrices.values()
+    )
     width = max(left + len(matrices) * (side + slanted), left + 230)
     height = top + side + bottom
     with mpl.rc_context(STYLE):
@@ -127,10 +129,9 @@ def save_noise_matrices(path: str | Path, matrices: Mapping[str, Tensor], class_
 
 @dataclass(frozen=True)
 class MatrixPicture:
-    """How a page shows a noise matrix: ``side`` cells a side, of ``bin`` classes each.
+    """A noise matrix as ``side`` cells a side, of ``bin`` classes each.
 
-    ``values`` are ten-thousandths of every cell, row by row, as base64 of 16-bit little-endian integers; ``errors`` the
-    same of the standard errors, where 65535 stands for "unknown".
+    ``values`` and ``errors`` are base64 of 16-bit little-endian integers by row: ten-thousandths, 65535 if unknown.
     """
 
     svg: Markup
@@ -231,10 +232,6 @@ def _colours(matrix: Floats, largest: float) -> Floats:
     colours[..., :3] = np.where(on_diagonal[..., None], to_rgb(PALETTE["diagonal"]), to_rgb(PALETTE["off"]))
     colours[..., 3] = np.where(on_diagonal, matrix, matrix / max(largest, 1e-12)).clip(0, 1)
     return colours
-
-
-def _off_diagonal(matrix: Floats) -> Floats:
-    return np.where(np.eye(len(matrix), dtype=bool), 0.0, matrix)
 
 
 def _columns(name: str) -> int:

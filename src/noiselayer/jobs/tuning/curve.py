@@ -14,11 +14,7 @@ _DARK, _GOLD, _GREY = "#00224e", "#b8860b", "0.6"
 
 
 def draw_curve(result: TuningResult) -> Figure:
-    """Draw a panel for every option: points with one standard error up and down, the chosen value marked.
-
-    The band is one standard error from the best: values in it cannot be told from it by these samples. Trials
-    stopped early are crosses at where they had come to. Errors are in per cent.
-    """
+    """A panel per option: trials with standard errors, a band of one from the best. Crosses stopped early."""
     error = result.objective.name == "error"
     scale = 100.0 if error else 1.0
     figure = Figure(figsize=(5.2 * len(result.search), 3.8), layout="constrained")

@@ -43,11 +43,7 @@ def save_report(
 
 
 def check_kept(folder: Path) -> list[str]:
-    """A sentence for every report that was removed or emptied, in the folder of a search that goes on.
-
-    If ``study.db`` has lost what a report beside it shows was there, that is an error: without its trials the search
-    would begin anew and its results take the place of the old ones.
-    """
+    """A sentence for every report removed or emptied; an error if ``study.db`` has lost trials that a report shows."""
     names = {file.name for file in folder.iterdir() if file.name.startswith(("trials.", "best.", "curve."))}
     database = folder / "study.db"
     if names and not (database.is_file() and database.stat().st_size):
