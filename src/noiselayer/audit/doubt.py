@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from noiselayer.audit.candidates import Candidates
+from noiselayer.audit.fit_noise_model import part_of_confusion
 from noiselayer.audit.noise_model import NoiseModel
 
 # Set with the data of docs/evidence/audit.md in view, which are therefore no test of them.
@@ -20,6 +21,7 @@ _NOISY_SURE = (
     0.25  # the disagreement among the surest quarter, relative to that of all: the labels are noisy there too
 )
 _TREND = 3.0  # standard errors
+_LEAST_GAIN = 0.02  # nats a label, over no noise at all: with less, the data do not tell
 _SUREST = 0.1  # of the samples of every predicted class
 
 
@@ -33,7 +35,8 @@ class Doubt:
         accuracy: How often the model is right by the class-conditional fit: the least that is plausible.
         weak: The fit has the model right on fewer than 70 %, or its matrix lets some class carry another label
             at least as often as its own.
-        settled: The class-conditional fit explains most of the disagreement, so that the ends are near each other.
+        settled: The class-conditional fit explains most of the disagreement, so that the ends are near each other, and
+            the labels better than no noise at all does.
         by_sample: The noise depends on the sample: among the surer half of the samples it falls as the confidence
             rises, and does not vanish.
     """
@@ -79,9 +82,11 @@ def whose_doubt(samples: Candidates, model: NoiseModel) -> Doubt:
     own = model.noise_matrix.diagonal()
     weak = accuracy < _WEAK or bool((own <= model.noise_matrix.clone().fill_diagonal_(0).amax(dim=0)).any())
     share, sure = float(differs.mean()), float(differs[sureness >= 0.75].mean())
-    settled = float(e.mean()) >= _CLOSE * share
-    by_sample = not weak and not settled and sure >= _NOISY_SURE * share
+    near = float(e.mean()) >= _CLOSE * share
+    by_sample = not weak and not near and sure >= _NOISY_SURE * share
     by_sample = by_sample and _falls(sureness, differs) > _TREND
+
+    settled = near and not weak and _gain(samples, model) >= _LEAST_GAIN
 
     fitted, anchored = _by_label(e, labels, K), _anchored(predicted, labels, sureness, K)
     sample_end = (
@@ -89,7 +94,15 @@ def whose_doubt(samples: Candidates, model: NoiseModel) -> Doubt:
     )
     label_end = _by_label(differs, labels, K)
     carried = torch.bincount(labels, minlength=K).clamp_min(1)
-    return Doubt(sample_end / carried, label_end / carried, accuracy, weak, settled and not weak, by_sample)
+    return Doubt(sample_end / carried, label_end / carried, accuracy, weak, settled, by_sample)
+
+
+def _gain(samples: Candidates, model: NoiseModel) -> float:
+    """How much better the fit explains the labels than no noise and another sharpness do, in nats a label."""
+    none = torch.eye(len(model.noise_matrix), dtype=model.noise_matrix.dtype)
+    _, sharpness = part_of_confusion(samples, none)
+    right = NoiseModel(none, sharpness)
+    return float((model.log_likelihood(samples) - right.log_likelihood(samples)).mean())
 
 
 def _by_label(values: Tensor, labels: Tensor, num_classes: int) -> Tensor:

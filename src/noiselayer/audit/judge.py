@@ -10,6 +10,7 @@ from torch import Tensor
 from noiselayer.audit.candidates import Candidates
 from noiselayer.audit.fit_noise_model import part_of_confusion
 from noiselayer.audit.noise_model import NoiseModel
+from noiselayer.checks.matrix_checks import without_dominance
 
 _WIDEST = 20.0
 _LEAST_GAIN = 0.02  # nats a label; set with the tables of docs/evidence/audit.md in view
@@ -28,7 +29,8 @@ def judging_model(samples: Candidates, model: NoiseModel, confusion: Tensor) -> 
     (1 - rho) I + rho C: near 1 for a classifier that makes few mistakes of its own.
 
     Where all K (K - 1) entries explain the labels hardly better than even noise, Q = (1 - eps) I + eps / K, does with
-    one, they are the classifier's confusions, and labels are judged by even noise, which ranks them much as their own
+    one, or where some class carries another label at least as often as its own, they are the classifier's confusions,
+    and labels are judged by even noise, which ranks them much as their own
     probabilities do. The log odds are then shifted by one number, so that as many wrong labels are expected as before.
 
     Args:
@@ -49,7 +51,8 @@ def judging_model(samples: Candidates, model: NoiseModel, confusion: Tensor) -> 
     Q, K = model.noise_matrix, len(model.noise_matrix)
     drawn = even_noise(samples, Q)
     same = samples.to(Q.dtype)
-    if float((model.log_likelihood(same) - drawn.log_likelihood(same)).mean()) >= _LEAST_GAIN:
+    gain = float((model.log_likelihood(same) - drawn.log_likelihood(same)).mean())
+    if gain >= _LEAST_GAIN and not without_dominance(Q):
         rho, _ = part_of_confusion(samples, confusion.to(Q.dtype))
         own = Q.diagonal()
         judging = (rho * Q).add_((1 - rho) * (1 - own) / (K - 1))
