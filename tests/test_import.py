@@ -18,6 +18,7 @@ PUBLIC = {
     "NoiseLayer",
     "NoisyLabelBoostingClassifier",
     "NoisyLabelClassifier",
+    "NoisyLabelFeaturesClassifier",
     "NoisyLabelLoss",
     "NoisyLabelMetaClassifier",
     "SparseNoiseMatrix",
@@ -51,7 +52,8 @@ PUBLIC = {
 }
 # These need more than torch.
 HEAVY = {
-    *("NoisyLabelBoostingClassifier", "NoisyLabelClassifier", "NoisyLabelMetaClassifier"),
+    *("NoisyLabelBoostingClassifier", "NoisyLabelClassifier", "NoisyLabelFeaturesClassifier"),
+    "NoisyLabelMetaClassifier",
     *("load", "load_run", "noisy_label_metric", "noisy_label_objective"),
 }
 MATHEMATICS = f"from noiselayer import {', '.join(sorted(PUBLIC - HEAVY))}"

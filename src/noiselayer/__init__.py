@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     )
     from noiselayer.estimators.meta import NoisyLabelMetaClassifier
     from noiselayer.estimators.network import NoisyLabelClassifier
+    from noiselayer.estimators.on_features import NoisyLabelFeaturesClassifier
     from noiselayer.joint import regularization
     from noiselayer.losses.bottom_up import NoisyLabelLoss, noisy_label_loss
     from noiselayer.losses.noise_layer import NoiseLayer
@@ -46,6 +47,7 @@ __all__ = [
     "NoiseLayer",
     "NoisyLabelBoostingClassifier",
     "NoisyLabelClassifier",
+    "NoisyLabelFeaturesClassifier",
     "NoisyLabelLoss",
     "NoisyLabelMetaClassifier",
     "SparseNoiseMatrix",
@@ -84,6 +86,7 @@ _HOMES = {
     "NoiseLayer": "noiselayer.losses.noise_layer",
     "NoisyLabelBoostingClassifier": "noiselayer.estimators.boosting",
     "NoisyLabelClassifier": "noiselayer.estimators.network",
+    "NoisyLabelFeaturesClassifier": "noiselayer.estimators.on_features",
     "NoisyLabelLoss": "noiselayer.losses.bottom_up",
     "NoisyLabelMetaClassifier": "noiselayer.estimators.meta",
     "SparseNoiseMatrix": "noiselayer.noise.sparse_matrix",

@@ -1,7 +1,7 @@
 r"""The head on frozen features: multinomial logistic regression through a noise matrix (Eq. 2), in seconds.
 
-Climbing the likelihood of Eq. 2 directly on a thousand features of two thousand samples overfits: every sample votes
-for its own posterior. So the posterior comes from a classifier that has not seen the sample. A plain path of ridges
+Climbing that likelihood directly is not convex, and a sample votes for its own posterior: along a path of ridges it may
+lose classes on the way. So the posterior comes from a classifier that has not seen the sample. A plain path of ridges
 comes first; its logits out of fold give the matrix, the scale that the ridge has taken, and with them the posterior;
 and a second path is fitted to that. Everything is chosen by the likelihood of noisy labels held out, those of the
 second path held out from the first as well. The plain classifier stays in the running, and is taken unless the noise

@@ -1,0 +1,206 @@
+"""The classifier of frozen features with scikit-learn's interface: no network is trained."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.utils import check_random_state
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_is_fitted, validate_data
+from torch import Tensor
+
+from noiselayer.audit import AuditResult, audit_labels
+from noiselayer.errors import InputError
+from noiselayer.estimators.arguments import as_matrix, codes_of
+from noiselayer.features.head import HeadMethod, fit_head
+
+_DTYPES = (np.float64, np.float32, np.float16)
+
+
+class NoisyLabelFeaturesClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+    """A linear classifier of frozen features or embeddings that learns from wrong labels, in seconds.
+
+    Multinomial logistic regression through the noise matrix, its ridge chosen by the likelihood of noisy labels held
+    out (:func:`noiselayer.features.fit_head`). Where the matrix gains no more than one standard error of that, the
+    plain regression of the same path is taken, and ``taken_`` says so.
+
+    Args:
+        method: "auto" ("known" with a matrix, "estimated" with trusted samples, else "learned"), "learned",
+            "estimated", "known", "top-down" (labels are softened) or "normal" (plain regression).
+        noise_matrix: Shape (K, K), array or tensor, ``noise_matrix[j, i] = p(noisy = j | true = i)``: columns are true
+            classes and sum to 1; rows and columns in the order of ``classes_``. For "known".
+        noisy_weight: Weight of a noisy sample where a trusted one has 1.
+        alpha: For "top-down", how much of a label is believed, 0 to 1.
+        cv: Folds; 5, but 3 above 20,000 samples, if None.
+        random_state: Of the folds.
+
+    Attributes:
+        classes_: Shape (K,), the different labels, sorted.
+        method_: What "auto" has chosen, or ``method``.
+        noise_matrix_: Shape (K, K), columns = true classes: what the classifier was fitted through; the identity where
+            plain regression was taken.
+        found_matrix_: Shape (K, K), the matrix that was given, measured or learned, whether or not it was taken.
+        taken_: "noise matrix", "plain" or "top-down".
+        coef_: Shape (K, D), weights of the features as they come.
+        intercept_: Shape (K,).
+        head_: The :class:`~noiselayer.features.FeatureHead`, with ``summary()`` and the path of ridges.
+        estimate_: The :class:`~noiselayer.estimation.NoiseEstimate` of "estimated"; else None.
+        n_features_in_: ``X.shape[1]``.
+        feature_names_in_: Column names, if X was a DataFrame whose columns are all text.
+
+    >>> generator = np.random.default_rng(0)
+    >>> truth = generator.integers(2, size=800)
+    >>> X = generator.normal(size=(800, 5)) + 3 * truth[:, None] * (np.arange(5) == 0)
+    >>> y = np.where(generator.random(800) < 0.4 * truth, 1 - truth, truth)  # 1s are often 0
+    >>> model = NoisyLabelFeaturesClassifier(random_state=0).fit(X, np.array(["cat", "dog"])[y])
+    >>> model.predict(np.array([[0.0] * 5, [3.0] + [0.0] * 4])).tolist()
+    ['cat', 'dog']
+    >>> model.taken_  # the matrix gains nothing beyond one standard error here
+    'plain'
+    """
+
+    def __init__(
+        self,
+        method: str = "auto",
+        *,
+        noise_matrix: npt.ArrayLike | Tensor | None = None,
+        noisy_weight: float = 1.0,
+        alpha: float = 0.5,
+        cv: int | None = None,
+        random_state: int | np.random.RandomState | None = None,
+    ) -> None:
+        self.method = method
+        self.noise_matrix = noise_matrix
+        self.noisy_weight = noisy_weight
+        self.alpha = alpha
+        self.cv = cv
+        self.random_state = random_state
+
+    def fit(
+        self, X: Any, y: Any, *, X_clean: Any = None, y_clean: Any = None, X_outside: Any = None
+    ) -> NoisyLabelFeaturesClassifier:
+        """Fit on noisy labels, and on trusted ones where there are some.
+
+        Args:
+            X: Shape (N, D), numbers; a memory map stays one.
+            y: Shape (N,), the noisy labels, of any type that sorts.
+            X_clean: Samples like X whose labels can be trusted.
+            y_clean: Their labels, each among those of y.
+            X_outside: Samples like X that show none of the classes.
+
+        Raises:
+            ValueError: If X or y is unfit, trusted samples do not suit them, or an argument does not suit the method.
+        """
+        X, y = validate_data(self, X, y, dtype=_DTYPES)
+        check_classification_targets(y)
+        self.classes_, codes = np.unique(y, return_inverse=True)
+        K = len(self.classes_)
+        if K < 2:
+            raise InputError(
+                f"all {len(y):,} labels in y are of one class, {self.classes_.tolist()[0]!r}; a classifier "
+                "needs at least two."
+            )
+        if (X_clean is None) != (y_clean is None):
+            raise InputError("X_clean and y_clean must be given together: samples and their trusted labels.")
+        clean_codes = None
+        if X_clean is not None:
+            X_clean, y_clean = validate_data(self, X_clean, y_clean, reset=False, dtype=_DTYPES)
+            clean_codes = codes_of(y_clean, self.classes_)
+        if X_outside is not None:
+            X_outside = validate_data(self, X_outside, reset=False, dtype=_DTYPES)
+        seed = int(check_random_state(self.random_state).randint(2**31 - 1))
+        self.method_: HeadMethod = self._chosen(X_clean is not None)
+        head = fit_head(
+            X,
+            torch.from_numpy(codes.astype(np.int64)),
+            K,
+            method=self.method_,
+            noise_matrix=as_matrix(self.noise_matrix),
+            clean_features=X_clean,
+            clean_labels=clean_codes,
+            outside_features=X_outside,
+            noisy_weight=self.noisy_weight,
+            alpha=self.alpha,
+            folds=self.cv,
+            dtype=torch.float64 if X.dtype == np.float64 else torch.float32,
+            seed=seed,
+        )
+        self.head_ = head
+        self.taken_ = head.taken
+        self.noise_matrix_ = head.noise_matrix.numpy()
+        self.found_matrix_ = head.found_matrix.numpy()
+        self.coef_, self.intercept_ = head.weight.numpy(), head.bias.numpy()
+        self.estimate_ = head.estimate
+        return self
+
+    def audit(
+        self, X: Any, y: Any, *, X_clean: Any = None, y_clean: Any = None, **options: Any
+    ) -> AuditResult:
+        """Find the labels in y that are wrong; every one is judged by a classifier that has not seen it.
+
+        The folds that ``fit`` makes to choose the ridge give these classifiers: an audit costs one fit. The estimator
+        stays as it is, fitted or not.
+
+        Args:
+            X: As in ``fit``.
+            y: As in ``fit``.
+            X_clean: As in ``fit``.
+            y_clean: As in ``fit``.
+            **options: Of :func:`noiselayer.audit_labels`: ``verified``, ``threshold``, ``top``, ``calibrate``.
+
+        Returns:
+            The result; its labels are numbers, positions in the sorted labels, ``class_names``.
+
+        Raises:
+            ValueError: As ``fit`` does.
+        """
+        other = clone(self).fit(X, y, X_clean=X_clean, y_clean=y_clean)
+        probs = other.head_.out_of_fold.exp()
+        plain = other.taken_ != "noise matrix"
+        codes = np.searchsorted(other.classes_, np.asarray(y).ravel())
+        return audit_labels(
+            torch.from_numpy(codes),
+            probs / probs.sum(dim=1, keepdim=True),
+            # A plain classifier predicts the labels as they are given; the audit measures their noise itself.
+            None if plain else other.head_.noise_matrix,
+            probs_predict="given" if plain else "true",
+            standard_error=None if plain or other.estimate_ is None else other.estimate_.standard_error,
+            class_names=tuple(map(str, other.classes_.tolist())),
+            **options,
+        )
+
+    def predict(self, X: Any) -> npt.NDArray[Any]:
+        """The most probable true class of every sample, shape (N,), in the labels' own type."""
+        likeliest = self._logits(X).argmax(dim=1).numpy()
+        classes: npt.NDArray[Any] = self.classes_[likeliest]
+        return classes
+
+    def predict_proba(self, X: Any) -> npt.NDArray[np.float64]:
+        """p(true class | x), shape (N, K), columns as in ``classes_``; never through the noise matrix."""
+        probs: npt.NDArray[np.float64] = self._logits(X).softmax(dim=1).numpy()
+        return probs
+
+    def predict_log_proba(self, X: Any) -> npt.NDArray[np.float64]:
+        """Log-probabilities of the true class, shape (N, K)."""
+        log_probs: npt.NDArray[np.float64] = self._logits(X).log_softmax(dim=1).numpy()
+        return log_probs
+
+    def noisy_proba(self, X: Any) -> npt.NDArray[np.float64]:
+        """p(noisy label | x), shape (N, K): what the annotators would say, through the noise matrix."""
+        noisy: npt.NDArray[np.float64] = self.predict_proba(X) @ self.noise_matrix_.T
+        return noisy
+
+    def _logits(self, X: Any) -> Tensor:
+        check_is_fitted(self)
+        return self.head_.logits(validate_data(self, X, reset=False, dtype=_DTYPES))
+
+    def _chosen(self, clean: bool) -> HeadMethod:
+        if self.method != "auto":
+            return self.method  # type: ignore[return-value]
+        if self.noise_matrix is not None:
+            return "known"
+        return "estimated" if clean else "learned"
