@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from simulated import F64, counts, exact, measured, problem
 
+from noiselayer import noise as nm
 from noiselayer.estimation import estimate_noise_matrix, evidence, relative_l1_error
 from noiselayer.noise import check
-from noiselayer.noise import matrices as nm
 
 METHODS = ("inverse", "sparse", "auto")
 

@@ -111,7 +111,7 @@ def test_errors(
 
 
 def test_option_errors() -> None:
-    with pytest.raises(ValueError, match="number of imagined samples, at least 0; got -1"):
+    with pytest.raises(ValueError, match="number of imagined samples, finite and at least 0; got -1"):
         estimate_from_pairs(TRUE, TRUE, 2, prior_strength=-1.0)
     with pytest.raises(ValueError, match=r"between 0 and 1, as in 0\.95; got 95"):
         estimate_from_pairs(TRUE, TRUE, 2, confidence=95)

@@ -256,7 +256,7 @@ def test_a_damaged_result_of_a_finished_stage_is_named(tmp_path: Path) -> None:
 
 
 def test_a_loss_that_is_no_number_ends_with_its_samples(data: Path, tmp_path: Path) -> None:
-    wild = ("--learning-rate", 1e30, "--model", "linear")
+    wild = ("--learning-rate", 1e6, "--weight-decay", 1e6, "--model", "linear")
     refused(
         train(data, tmp_path / "run", *wild),
         *("the loss is", "in epoch", "of the noisy set", "--learning-rate", "--on-nonfinite skip"),
