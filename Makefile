@@ -47,7 +47,7 @@ test-all: $(VENV)/.ready-test
 	$(PYTEST) -m "slow or not slow" $(TESTS)
 
 test-extras: $(VENV)/.ready-extras $(SENTENCES)
-	NOISELAYER_DATA="$${NOISELAYER_DATA:-$(abspath $(dir $(SENTENCES)))}" $(BIN)/python -m pytest -rs $(EXTRAS)
+	NOISELAYER_DATA="$${NOISELAYER_DATA:-$(abspath $(dir $(SENTENCES)))}" $(BIN)/python -m pytest -rs -m "slow or not slow" $(EXTRAS)
 
 check: $(VENV)/.ready-check
 	$(BIN)/ruff check .

@@ -45,13 +45,13 @@ def blobs(size: int = 60, noise_matrix: Array | None = None) -> tuple[Array, Arr
 # What scikit-learn asks of every estimator. Nothing is expected to fail.
 
 
-@parametrize_with_checks([quick(), quick("auto")])
+@parametrize_with_checks([quick("auto")])
 def test_keeps_scikit_learns_conventions(estimator: NoisyLabelClassifier, check: Any) -> None:
     check(estimator)
 
 
 @pytest.mark.slow
-@parametrize_with_checks([NoisyLabelClassifier()])
+@parametrize_with_checks([quick(), NoisyLabelClassifier()])
 def test_keeps_scikit_learns_conventions_with_default_budgets(
     estimator: NoisyLabelClassifier, check: Any
 ) -> None:

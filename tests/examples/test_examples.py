@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow  # a process each; `make test-extras` runs them
+
 EXAMPLES = Path(__file__).parents[2] / "examples"
 NEEDS = {
     "plain_loop.py": (),
