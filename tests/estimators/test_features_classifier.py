@@ -24,8 +24,14 @@ def blobs(n=900, seed=0):
     return X, truth, noisy.numpy()
 
 
-@parametrize_with_checks([NoisyLabelFeaturesClassifier(random_state=0)])
+@parametrize_with_checks([NoisyLabelFeaturesClassifier("normal", random_state=0)])
 def test_keeps_scikit_learns_conventions(estimator, check) -> None:
+    check(estimator)
+
+
+@pytest.mark.slow
+@parametrize_with_checks([NoisyLabelFeaturesClassifier(random_state=0)])
+def test_keeps_scikit_learns_conventions_while_it_learns_a_matrix(estimator, check) -> None:
     check(estimator)
 
 

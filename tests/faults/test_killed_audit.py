@@ -37,6 +37,7 @@ def check(tmp_path: Path, *, kills: int, way: str, seed: int) -> None:
         assert found[0] == found[1], record
 
 
+@pytest.mark.slow
 def test_an_audit_that_was_killed(tmp_path: Path) -> None:
     check(tmp_path, kills=3, way="file", seed=1)
 

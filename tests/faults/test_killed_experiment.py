@@ -40,6 +40,7 @@ def check(tmp_path: Path, *, kills: int, way: str, seed: int) -> None:
     assert sum(len(record["kills"]) for record in records) >= kills
 
 
+@pytest.mark.slow
 def test_a_grid_of_cells_that_was_killed(tmp_path: Path) -> None:
     check(tmp_path, kills=2, way="time", seed=3)
 

@@ -37,6 +37,7 @@ def check(tmp_path: Path, kills: int, seed: int) -> None:
         assert sorted(ended(Path(record["folder"]))) == sorted(straight), record
 
 
+@pytest.mark.slow
 def test_a_grid_that_was_killed(tmp_path: Path) -> None:
     check(tmp_path, kills=3, seed=5)
 

@@ -66,7 +66,7 @@ def check(tmp_path: Path, command: list[object], *, kills: int, way: str, seed: 
         assert_same_run(tmp_path / "straight", Path(record["folder"]))
 
 
-@pytest.mark.parametrize("way", ["time", "file"])
+@pytest.mark.parametrize("way", ["time", pytest.param("file", marks=pytest.mark.slow)])
 def test_a_few_kills(tmp_path: Path, command: list[object], way: str) -> None:
     check(tmp_path, command, kills=3, way=way, seed=1)
 

@@ -40,6 +40,7 @@ def metrics(run: Path) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="gloo between processes is tested on Linux")
 def test_two_processes_are_as_one(tmp_path: Path) -> None:
     """The two phases of §3.4, with an odd number of samples held out: Q, the switch, losses and weights."""
