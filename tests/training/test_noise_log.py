@@ -1,6 +1,5 @@
 """Lightning's loggers carry the state of the noise matrix: known figures, every logger, a resumed run, words."""
 
-import builtins
 import csv
 import math
 import time
@@ -170,14 +169,10 @@ def test_unfit_loggers_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     ):
         Hardware(logger="paper")
 
-    real = builtins.__import__
+    def missing(*_: Any, **__: Any) -> Any:
+        raise ModuleNotFoundError("No module named 'tensorboard'", name="tensorboard")
 
-    def without(name: str, *rest: Any, **more: Any) -> Any:
-        if name == "pytorch_lightning.loggers" and "TensorBoardLogger" in (rest[2] or ()):
-            raise ModuleNotFoundError("No module named 'tensorboard'", name="tensorboard")
-        return real(name, *rest, **more)
-
-    monkeypatch.setattr(builtins, "__import__", without)
+    monkeypatch.setattr("pytorch_lightning.loggers.TensorBoardLogger", missing)
     with pytest.raises(
         InputError, match="needs the package tensorboard, which is not installed: pip install"
     ):
