@@ -202,12 +202,6 @@ def test_second_derivatives_are_refused_through_the_mean_too(skewed: Tensor) -> 
         torch.autograd.grad(loss, logits, create_graph=True)
 
 
-def test_function_transforms_fail_aloud(skewed: Tensor) -> None:
-    logits, labels = torch.randn(4, 3), torch.tensor([0, 1, 2, 0])
-    with pytest.raises(RuntimeError, match="vmap"):
-        torch.func.vmap(lambda z, y: noisy_label_loss(z, y, skewed))(logits, labels)
-
-
 @pytest.mark.parametrize("device_type", ["cpu", "cuda"])
 def test_autocast_answers_in_float32_as_cross_entropy_does(device_type: str) -> None:
     if device_type == "cuda" and not torch.cuda.is_available():
@@ -291,7 +285,7 @@ LABELS = torch.tensor([0, 1])
             (BATCH, torch.tensor([0.0, 1.0]), torch.eye(3)),
             {},
             TypeError,
-            "indices .integers.; got torch.float32",
+            "indices .integers. or, .* got torch.float32",
         ),
         (
             (BATCH.long(), LABELS, torch.eye(3)),

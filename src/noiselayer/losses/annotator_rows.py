@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from noiselayer.losses.shapes import readable
 from noiselayer.noise.matrices import check
 
 
@@ -77,7 +78,7 @@ def rows_of_annotators(
 
 def _check_range(annotators: Tensor, num_annotators: int) -> None:
     """Where that costs nothing, on the CPU: elsewhere the device's own assertion catches the error."""
-    if annotators.device.type != "cpu" or annotators.numel() == 0 or torch.compiler.is_compiling():
+    if not readable(annotators):
         return
     low, high = (int(s) for s in annotators.aminmax())
     if low < 0 or high >= num_annotators:

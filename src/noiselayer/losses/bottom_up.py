@@ -15,9 +15,11 @@ from noiselayer.losses.shapes import (
     check_square,
     check_weight,
     flatten,
+    labels_shape,
     nothing_ignored,
     reduce_loss,
 )
+from noiselayer.losses.soft_labels import soft_noisy_nll
 from noiselayer.losses.sparse_bottom_up import sparse_noisy_nll
 from noiselayer.noise.matrices import check
 from noiselayer.noise.sparse_matrix import SparseNoiseMatrix
@@ -32,6 +34,7 @@ def noisy_label_loss(
     weight: Tensor | None = None,
     ignore_index: int = -100,
     reduction: str = "mean",
+    label_smoothing: float = 0.0,
 ) -> Tensor:
     r"""The negative log-likelihood of noisy labels under a noise matrix (Eq. 2, its sign turned).
 
@@ -44,7 +47,9 @@ def noisy_label_loss(
     Args:
         logits: Shape (K,), (N, K) or (N, K, d1, ..., dk), any floating type; half types are computed in
             float32.
-        noisy_labels: Shape (), (N,) or (N, d1, ..., dk), class indices 0..K-1 or ``ignore_index``.
+        noisy_labels: Shape (), (N,) or (N, d1, ..., dk), class indices 0..K-1 or ``ignore_index``. Or soft ones, in
+            the shape and a floating type like that of ``logits``: probabilities t of the noisy label, whose loss
+            is :math:`-\sum_j t_j \log \sum_i Q_{ji} p_i` at K^2 work per sample.
         noise_matrix: Shape (K, K), ``noise_matrix[j, i] = p(noisy = j | true = i)``, columns sum to 1. It is
             not checked at every call; :class:`NoisyLabelLoss` checks it once. Gradients flow to it if it
             requires them, through its exact zeros too. For thousands of classes, a
@@ -53,33 +58,42 @@ def noisy_label_loss(
         annotators: Which annotator gave each label, integers 0..S-1 in the shape of ``noisy_labels`` or of its
             beginning. Only with a matrix per annotator; costs one gather more per sample.
         weight: Shape (K,), a factor for every *noisy* class.
-        ignore_index: Labels of this value count for nothing.
-        reduction: "mean" (weighted, as in ``cross_entropy``), "sum" or "none".
+        ignore_index: Labels of this value count for nothing; not for soft ones.
+        reduction: "mean" (weighted, as in ``cross_entropy``; soft labels by their number), "sum" or "none".
+        label_smoothing: Share of every noisy label, from 0 to 1, that is spread evenly over all classes, as in
+            ``cross_entropy``; K^2 work per sample.
 
     Returns:
-        A scalar, or for "none" the shape of ``noisy_labels``; the dtype of ``logits``, but float32 under
+        A scalar, or for "none" the shape that class indices have; the dtype of ``logits``, but float32 under
         autocast, as in ``cross_entropy``. A label that Q calls impossible (a row of zeros) costs infinity.
 
     Raises:
         ValueError: If shapes do not fit, matrices of annotators come without ``annotators`` or the other way round,
-            or ``reduction`` is unknown.
-        TypeError: If labels or annotators are not integers or logits are.
+            ``reduction`` is unknown, ``label_smoothing`` is out of range, or soft labels come with an
+            ``ignore_index`` that is a class.
+        TypeError: If annotators are not integers, logits are, or labels are neither indices nor probabilities.
         IndexError: If a label or annotator is out of range (checked on the CPU; elsewhere the device asserts).
-        RuntimeError: On ``create_graph=True``: second derivatives are not implemented.
+        RuntimeError: On ``create_graph=True``: second derivatives are had from ``torch.func`` alone, whose ``grad``,
+            ``vmap``, ``jvp`` and ``hessian`` work on dense matrices.
 
     >>> Q = torch.tensor([[0.8, 0.4], [0.2, 0.6]])
     >>> logits = torch.tensor([[2.0, 0.0], [0.0, 1.0]])
     >>> noisy_label_loss(logits, torch.tensor([0, 1]), Q)
     tensor(0.4965)
     """
-    dtype = result_dtype(logits)
+    dtype, shape = result_dtype(logits), labels_shape(logits)
     logits, labels = flatten(logits, noisy_labels)
     K = logits.shape[1]
     _check_matrix(noise_matrix, K, annotators)
-    shape = noisy_labels.shape
     if weight is not None:
         check_weight(weight, K)
-    elif nothing_ignored(labels, K, ignore_index):  # the usual batch: nothing to mask or count
+    if label_smoothing or labels.ndim == 2:
+        options = (weight, ignore_index, label_smoothing)
+        loss, counts = _soft_loss(logits, labels, noise_matrix, annotators, shape, *options)
+        return reduce_loss(loss, counts, reduction, shape).to(dtype)
+    if weight is None and nothing_ignored(
+        labels, K, ignore_index
+    ):  # the usual batch: nothing to mask or count
         loss = _nll(logits, labels, noise_matrix, annotators, shape)
         return reduce_loss(loss, None, reduction, shape).to(dtype)
     ignored = labels == ignore_index
@@ -92,6 +106,42 @@ def noisy_label_loss(
     # where, not a product: an infinite loss of an ignored sample must not turn into NaN.
     loss = torch.where(ignored, 0, loss * counts)
     return reduce_loss(loss, counts, reduction, shape).to(dtype)
+
+
+def _soft_loss(
+    logits: Tensor,
+    labels: Tensor,
+    noise_matrix: Tensor | SparseNoiseMatrix,
+    annotators: Tensor | None,
+    shape: torch.Size,
+    weight: Tensor | None,
+    ignore_index: int,
+    label_smoothing: float,
+) -> tuple[Tensor, Tensor | None]:
+    """Losses (B,) of soft labels, or of class indices that are smoothed, and what a mean divides by (None: B)."""
+    if not 0 <= label_smoothing <= 1:
+        raise ValueError(f"label_smoothing must lie between 0 and 1; got {label_smoothing}.")
+    K = logits.shape[1]
+    targets, ignored, counts = labels, None, None
+    if labels.ndim == 1:
+        ignored = labels == ignore_index
+        labels = labels.masked_fill(ignored, 0)
+        check_range(labels, K, ignore_index)
+        of_label = labels.unsqueeze(1) == torch.arange(K, device=labels.device)  # one_hot reads values back
+        targets = of_label.to(torch.promote_types(logits.dtype, torch.float32))
+        counts = (~ignored).to(targets.dtype)
+        if weight is not None:
+            counts = counts * weight.to(targets.dtype)[labels]
+    elif ignore_index >= 0:
+        raise ValueError(
+            f"ignore_index is for class indices; got {ignore_index} with labels that are probabilities. Leave the "
+            "samples out, or give theirs probabilities of 0."
+        )
+    if label_smoothing:
+        targets = targets * (1 - label_smoothing) + label_smoothing / K
+    if weight is not None:
+        targets = targets * weight
+    return soft_noisy_nll(logits, targets, noise_matrix, annotators, shape, ignored), counts
 
 
 def _nll(
@@ -149,6 +199,7 @@ class NoisyLabelLoss(nn.CrossEntropyLoss):
         weight: Shape (K,), a factor for every noisy class.
         ignore_index: Labels of this value count for nothing.
         reduction: "mean", "sum" or "none".
+        label_smoothing: Share of every noisy label that is spread evenly over all classes.
 
     Raises:
         ValueError: If ``noise_matrix`` is not one (see :func:`noiselayer.noise.check`).
@@ -168,8 +219,14 @@ class NoisyLabelLoss(nn.CrossEntropyLoss):
         weight: Tensor | None = None,
         ignore_index: int = -100,
         reduction: str = "mean",
+        label_smoothing: float = 0.0,
     ) -> None:
-        super().__init__(weight=weight, ignore_index=ignore_index, reduction=reduction)
+        super().__init__(
+            weight=weight,
+            ignore_index=ignore_index,
+            reduction=reduction,
+            label_smoothing=label_smoothing,
+        )
         if isinstance(noise_matrix, SparseNoiseMatrix):
             self.noise_matrix = copy.deepcopy(noise_matrix).requires_grad_(False)
         else:
@@ -178,7 +235,7 @@ class NoisyLabelLoss(nn.CrossEntropyLoss):
             self.register_buffer("noise_matrix", Q.clone())
 
     def forward(self, logits: Tensor, noisy_labels: Tensor, annotators: Tensor | None = None) -> Tensor:
-        """The loss of ``logits`` (N, K, ...) against ``noisy_labels`` (N, ...), and who gave them (N, ...)."""
+        """The loss of ``logits`` (N, K, ...) against ``noisy_labels`` (N, ...) or (N, K, ...); annotators (N, ...)."""
         return noisy_label_loss(
             logits,
             noisy_labels,
@@ -187,8 +244,10 @@ class NoisyLabelLoss(nn.CrossEntropyLoss):
             weight=self.weight,
             ignore_index=self.ignore_index,
             reduction=self.reduction,
+            label_smoothing=self.label_smoothing,
         )
 
     def extra_repr(self) -> str:
         """Shown by ``print``."""
-        return f"num_classes={self.noise_matrix.shape[-1]}, reduction={self.reduction!r}"
+        smoothing = f", label_smoothing={self.label_smoothing}" if self.label_smoothing else ""
+        return f"num_classes={self.noise_matrix.shape[-1]}, reduction={self.reduction!r}{smoothing}"

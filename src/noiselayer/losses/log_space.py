@@ -23,8 +23,39 @@ from noiselayer.noise.posterior import bayes
 def noisy_nll(logits: Tensor, labels: Tensor, noise_matrix: Tensor) -> Tensor:
     """-log sum_i Q[label, i] softmax(logits)_i, unchecked, (B,), in float32 or better; Q may be several, stacked."""
     dtype = torch.promote_types(logits.dtype, torch.float32)
-    loss: Tensor = _NoisyNLL.apply(logits.to(dtype), labels, noise_matrix.to(dtype))
+    z, Q = logits.to(dtype), noise_matrix.to(dtype)
+    if is_transformed():
+        return -_composed(z, Q.index_select(0, labels))
+    loss: Tensor = _NoisyNLL.apply(z, labels, Q)
     return loss
+
+
+def is_transformed() -> bool:
+    """Whether torch.func differentiates, maps or linearises this call; no, where torch is silent.
+
+    >>> torch.func.vmap(lambda x: x + is_transformed())(torch.zeros(2))
+    tensor([1., 1.])
+    """
+    if torch.compiler.is_compiling():
+        return False
+    active = getattr(torch._C, "_are_functorch_transforms_active", None)
+    return active is not None and bool(active())
+
+
+def _composed(z: Tensor, rows: Tensor) -> Tensor:
+    """The log of sum_i rows_i softmax(z)_i over the last dimension, for torch.func, with derivatives of any order.
+
+    Without a branch that depends on values. The largest term that is possible is taken out; what is impossible
+    (a zero of Q) is bounded, so that it has no share in the sum and still a gradient for Q.
+    """
+    log_p = torch.log_softmax(z, dim=-1)
+    bounded = torch.where(rows > 0, log_p, -math.inf).amax(dim=-1, keepdim=True).detach()
+    largest = bounded.clamp_min(torch.finfo(z.dtype).min)
+    evidence = (rows * (log_p - largest).clamp_max(_bound(z.dtype)).exp()).sum(dim=-1)
+    # A label that Q calls impossible costs infinity and moves nothing.
+    impossible = bounded.squeeze(-1) == -math.inf
+    found = torch.where(impossible, 1.0, evidence).log() + largest.squeeze(-1)
+    return torch.where(impossible, -math.inf, found)
 
 
 class _NoisyNLL(torch.autograd.Function):
@@ -136,7 +167,10 @@ _SHORT_ROW = 64
 def log_noisy_probs(logits: Tensor, noise_matrix: Tensor) -> Tensor:
     """The log of sum_i Q[j, i] softmax(logits)_i for every noisy label j, (B, K), unchecked; costs K^2 per row."""
     dtype = torch.promote_types(logits.dtype, torch.float32)
-    log_probs: Tensor = _LogNoisyProbs.apply(logits.to(dtype), noise_matrix.to(dtype))
+    z, Q = logits.to(dtype), noise_matrix.to(dtype)
+    if is_transformed():  # K^2 numbers per row
+        return _composed(z.unsqueeze(1), Q)
+    log_probs: Tensor = _LogNoisyProbs.apply(z, Q)
     return log_probs
 
 
@@ -191,8 +225,8 @@ def refuse_second_derivative() -> None:
     """
     if torch.is_grad_enabled() and not torch.compiler.is_compiling():
         raise RuntimeError(
-            "noiselayer's losses have no second derivative: differentiate them without create_graph=True or, "
-            "if logits are small, take the logarithm of logits.softmax(1) @ noise_matrix.T instead."
+            "noiselayer's losses have no second derivative: differentiate them without create_graph=True, or with "
+            "torch.func (grad, hessian, jvp), where derivatives of every order are to be had."
         )
 
 

@@ -13,10 +13,10 @@ from torch import Tensor, nn
 from torch.optim.optimizer import Optimizer, register_optimizer_step_post_hook
 from torch.utils.hooks import RemovableHandle
 
-from noiselayer.losses.annotator_rows import check_stack, rows_of_annotators
+from noiselayer.losses.annotator_rows import check_stack
 from noiselayer.losses.bottom_up import noisy_label_loss
-from noiselayer.losses.log_space import log_noisy_probs, result_dtype
-from noiselayer.losses.sparse_bottom_up import sparse_log_noisy_probs
+from noiselayer.losses.log_space import result_dtype
+from noiselayer.losses.soft_labels import all_log_noisy_probs
 from noiselayer.noise.matrices import check, identity
 from noiselayer.noise.simplex import project
 from noiselayer.noise.sparse_matrix import SparseNoiseMatrix
@@ -123,21 +123,8 @@ class NoiseLayer(nn.Module):
         if logits.ndim != 2 or logits.shape[1] != self.num_classes:
             raise ValueError(f"logits must have shape (N, {self.num_classes}); got {tuple(logits.shape)}.")
         self._before_use()
-        if self.sparse is not None:
-            return sparse_log_noisy_probs(logits, self.sparse).to(result_dtype(logits))
-        if self.num_annotators is not None:
-            # Checks the annotators; the rows themselves are those of one label, and all are wanted here.
-            none = torch.zeros(len(logits), dtype=torch.long, device=logits.device)
-            rows_of_annotators(none, annotators, self.noise_matrix, shape=none.shape)
-            assert annotators is not None
-            noisy = logits.new_empty(logits.shape, dtype=result_dtype(logits))
-            for s in set(annotators.tolist()):
-                at = (annotators == s).nonzero().flatten()
-                noisy = noisy.index_copy(
-                    0, at, log_noisy_probs(logits[at], self.noise_matrix[s]).to(noisy.dtype)
-                )
-            return noisy
-        return log_noisy_probs(logits, self.noise_matrix).to(result_dtype(logits))
+        log_noisy = all_log_noisy_probs(logits, self.noise_matrix, annotators, logits.shape[:1])
+        return log_noisy.to(result_dtype(logits))
 
     def loss(self, logits: Tensor, noisy_labels: Tensor, **kwargs: Any) -> Tensor:
         """:func:`noiselayer.noisy_label_loss` through this layer's matrix; the same arguments.
@@ -209,7 +196,8 @@ class NoiseLayer(nn.Module):
             return  # a counter that changes at every call would have the graph compiled again and again
         self._project_if_changed()
         Q = self.parameter
-        if self.training and Q.requires_grad and torch.is_grad_enabled():
+        # A plain tensor stands here under torch.func.functional_call: nobody's optimizer holds it.
+        if self.training and isinstance(Q, nn.Parameter) and Q.requires_grad and torch.is_grad_enabled():
             self._uses_without_step += 1
             if self._uses_without_step == _PATIENCE:
                 warnings.warn(

@@ -7,6 +7,8 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from noiselayer.losses.log_space import is_transformed
+
 
 class Shaped(Protocol):
     """A matrix, or what stands for one."""
@@ -17,7 +19,7 @@ class Shaped(Protocol):
 
 
 def flatten(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-    """Class scores as (B, K) and labels as (B,), from any shape that cross_entropy takes.
+    """Class scores as (B, K) and labels as (B,) or, where they are probabilities, (B, K); cross_entropy's shapes.
 
     >>> logits, labels = flatten(torch.zeros(2, 3, 5), torch.zeros(2, 5, dtype=torch.int32))
     >>> logits.shape, labels.shape, labels.dtype
@@ -25,21 +27,37 @@ def flatten(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
     """
     if not logits.is_floating_point():
         raise TypeError(f"logits must be floating-point class scores; got {logits.dtype}.")
-    if labels.is_floating_point():
-        raise TypeError(f"noisy_labels must be class indices (integers); got {labels.dtype}.")
     if logits.ndim == 0:
         raise ValueError("logits must have shape (K,), (N, K) or (N, K, d1, ...); got a single number.")
-    expected = logits.shape[:0] if logits.ndim == 1 else logits.shape[:1] + logits.shape[2:]
+    if labels.is_floating_point():
+        if labels.shape != logits.shape:
+            raise TypeError(
+                "noisy_labels must be class indices (integers) or, in the shape of logits, "
+                f"{tuple(logits.shape)}, probabilities of classes; got {labels.dtype} of shape {tuple(labels.shape)}."
+            )
+        return _rows(logits), _rows(labels)
+    expected = labels_shape(logits)
     if labels.shape != expected:
         raise ValueError(
             f"noisy_labels must have shape {tuple(expected)} for logits of shape {tuple(logits.shape)}; "
             f"got {tuple(labels.shape)}."
         )
-    if logits.ndim == 1:
-        logits = logits.unsqueeze(0)
-    elif logits.ndim > 2:
-        logits = logits.movedim(1, -1).flatten(0, -2)
-    return logits, labels.reshape(-1).long()
+    return _rows(logits), labels.reshape(-1).long()
+
+
+def labels_shape(logits: Tensor) -> torch.Size:
+    """The shape of labels that are class indices: that of ``logits`` without its classes.
+
+    >>> labels_shape(torch.zeros(2, 3, 5))
+    torch.Size([2, 5])
+    """
+    return logits.shape[:0] if logits.ndim == 1 else logits.shape[:1] + logits.shape[2:]
+
+
+def _rows(scores: Tensor) -> Tensor:
+    if scores.ndim == 1:
+        return scores.unsqueeze(0)
+    return scores.movedim(1, -1).flatten(0, -2) if scores.ndim > 2 else scores
 
 
 def check_square(matrix: Shaped, num_classes: int, *, name: str) -> None:
@@ -65,7 +83,7 @@ def check_range(labels: Tensor, num_classes: int, ignore_index: int) -> None:
     ...
     IndexError: noisy_labels must lie in 0..2 or be ignore_index (-100); got 3.
     """
-    if labels.device.type != "cpu" or labels.numel() == 0 or torch.compiler.is_compiling():
+    if not readable(labels):
         return  # reading a value back would stall the device; its own assertion catches the error there
     low, high = (int(k) for k in labels.aminmax())
     if low < 0 or high >= num_classes:
@@ -82,10 +100,20 @@ def nothing_ignored(labels: Tensor, num_classes: int, ignore_index: int) -> bool
     >>> nothing_ignored(labels, 3, -100), nothing_ignored(labels, 3, 1), nothing_ignored(labels, 2, -100)
     (True, False, False)
     """
-    if labels.device.type != "cpu" or labels.numel() == 0 or torch.compiler.is_compiling():
+    if not readable(labels):
         return False
     low, high = (int(k) for k in labels.aminmax())
     return low >= 0 and high < num_classes and not low <= ignore_index <= high
+
+
+def readable(labels: Tensor) -> bool:
+    """Whether values may be looked at: on the CPU, in no graph that is compiled, in no map of torch.func.
+
+    >>> readable(torch.tensor([1])), readable(torch.tensor([]))
+    (True, False)
+    """
+    on_cpu = labels.device.type == "cpu" and labels.numel() > 0
+    return on_cpu and not torch.compiler.is_compiling() and not is_transformed()
 
 
 def check_weight(weight: Tensor, num_classes: int) -> None:

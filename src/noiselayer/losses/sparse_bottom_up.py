@@ -8,13 +8,18 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from noiselayer.losses.log_space import bounded_ratio, refuse_second_derivative
+from noiselayer.losses.log_space import bounded_ratio, is_transformed, refuse_second_derivative
 from noiselayer.noise.sparse_matrix import SparseNoiseMatrix
 
 
 def sparse_noisy_nll(logits: Tensor, labels: Tensor, noise_matrix: SparseNoiseMatrix) -> Tensor:
     """-log sum_i Q[label, i] softmax(logits)_i, unchecked, (B,); beyond a softmax, work grows with the longest row."""
     Q = noise_matrix
+    if is_transformed():
+        raise RuntimeError(
+            "torch.func cannot differentiate or map the loss of a SparseNoiseMatrix; use its to_dense(), or "
+            "loss.backward()."
+        )
     dtype = torch.promote_types(logits.dtype, torch.float32)
     # Gathered outside, where autograd adds the gradients of the entries up by itself.
     true_classes, rows = Q.row_of(labels, dtype=dtype)

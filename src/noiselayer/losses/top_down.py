@@ -168,6 +168,11 @@ def top_down_loss(
     """
     dtype = result_dtype(logits)
     logits, labels = flatten(logits, noisy_labels)
+    if labels.is_floating_point():
+        raise TypeError(
+            f"noisy_labels must be class indices (integers), which are converted; got {labels.dtype}. For soft labels "
+            "as they are, use cross_entropy or noisy_label_loss."
+        )
     K = logits.shape[1]
     check_square(conversion_matrix, K, name="conversion_matrix")
     if conversion_matrix.requires_grad:

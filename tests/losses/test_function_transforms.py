@@ -1,0 +1,114 @@
+"""torch.func on the losses: gradients per sample, forward mode, Hessians, at any size of logits and at Q's zeros."""
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor
+from torch.func import functional_call, grad, hessian, jacrev, jvp, vmap
+
+from noiselayer import NoiseLayer, NoisyLabelLoss, SparseNoiseMatrix, noisy_label_loss
+
+# torch's own, when it first differentiates forwards.
+pytestmark = pytest.mark.filterwarnings("ignore:.*torch.jit.script")
+
+F64 = torch.float64
+LABELS = torch.tensor([0, 1, 2, -100, 1, 0])
+Loss = Callable[[Tensor, Tensor], Tensor]
+
+
+def indices(z: Tensor, Q: Tensor) -> Tensor:
+    return noisy_label_loss(z, LABELS, Q)
+
+
+def smoothed(z: Tensor, Q: Tensor) -> Tensor:
+    return noisy_label_loss(z, LABELS, Q, weight=torch.tensor([1.0, 2.0, 3.0]), label_smoothing=0.1)
+
+
+def soft(z: Tensor, Q: Tensor) -> Tensor:
+    return noisy_label_loss(z, torch.full((6, 3), 1 / 3, dtype=F64), Q)
+
+
+LOSSES = pytest.mark.parametrize("loss", [indices, smoothed, soft])
+
+
+@LOSSES
+@pytest.mark.parametrize("scale", [1.0, 1e3])
+def test_gradients_are_those_of_backward(loss: Loss, scale: float, skewed: Tensor) -> None:
+    logits = scale * torch.randn(6, 3, dtype=F64)
+    for Q in (skewed, 0.5 * skewed + 0.5 / 3):
+        z, M = logits.clone().requires_grad_(), Q.clone().requires_grad_()
+        value = loss(z, M)
+        expected = torch.autograd.grad(value, [z, M])
+        got = grad(loss, argnums=(0, 1))(logits, Q)
+        torch.testing.assert_close(got[0], expected[0], rtol=1e-9, atol=1e-12)
+        if (
+            scale == 1.0
+        ):  # of labels that are all but impossible Q's gradient is bounded, in the same direction
+            torch.testing.assert_close(got[1], expected[1], rtol=1e-9, atol=1e-12)
+        assert all(g.isfinite().all() for g in got)
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.2])
+def test_gradients_per_sample(smoothing: float, skewed: Tensor) -> None:
+    model = torch.nn.Linear(4, 3).double()
+    x, y = torch.randn(5, 4, dtype=F64), torch.tensor([0, 1, 2, 0, 1])
+    criterion = NoisyLabelLoss(skewed, label_smoothing=smoothing)
+    parameters = {name: p.detach() for name, p in model.named_parameters()}
+
+    def of_one(parameters: dict[str, Tensor], x: Tensor, y: Tensor) -> Tensor:
+        return criterion(functional_call(model, parameters, (x,)), y)
+
+    got = vmap(grad(of_one), in_dims=(None, 0, 0))(parameters, x, y)
+    for n in range(len(x)):
+        expected = torch.autograd.grad(criterion(model(x[n]), y[n]), list(model.parameters()))
+        torch.testing.assert_close(got["weight"][n], expected[0])
+        torch.testing.assert_close(got["bias"][n], expected[1])
+
+
+@LOSSES
+def test_second_derivatives_against_finite_differences(loss: Loss, skewed: Tensor) -> None:
+    z, Q = torch.randn(6, 3, dtype=F64), 0.9 * skewed + 0.1 / 3
+    H = hessian(loss)(z, Q)
+    step = 1e-5 * torch.eye(18, dtype=F64).view(18, 6, 3)
+    differences = torch.stack([(grad(loss)(z + h, Q) - grad(loss)(z - h, Q)) / 2e-5 for h in step])
+    torch.testing.assert_close(H.view(18, 6, 3), differences, rtol=1e-6, atol=1e-8)
+
+
+def test_forward_mode_and_a_map_over_matrices(skewed: Tensor) -> None:
+    z = torch.randn(6, 3, dtype=F64)
+    _, slope = jvp(lambda z: indices(z, skewed), (z,), (torch.ones_like(z),))
+    assert abs(float(slope)) < 1e-12  # a constant added to all logits changes nothing
+    many = torch.stack([skewed, torch.eye(3, dtype=F64), torch.full((3, 3), 1 / 3, dtype=F64)])
+    got = vmap(lambda Q: indices(z, Q))(many)
+    torch.testing.assert_close(got, torch.stack([indices(z, Q) for Q in many]))
+
+
+def test_impossible_labels_cost_infinity_and_move_nothing() -> None:
+    Q = torch.tensor([[0.0, 0.0, 0.0], [0.5, 0.0, 0.7], [0.5, 1.0, 0.3]])
+    z, labels = torch.randn(2, 3), torch.tensor([0, 1])
+    losses = vmap(lambda z, y: noisy_label_loss(z, y, Q))(z, labels)
+    assert losses[0] == torch.inf
+    of_logits = jacrev(lambda z: noisy_label_loss(z, labels, Q, reduction="none"))(z)
+    assert (of_logits[0] == 0).all()
+    assert of_logits.isfinite().all()
+
+
+def test_the_layer_with_parameters_of_its_callers() -> None:
+    layer, z = NoiseLayer(3), torch.randn(4, 3)
+    Q = torch.full((3, 3), 0.1) + 0.7 * torch.eye(3)
+
+    def loss(Q: Tensor) -> Tensor:
+        return functional_call(layer, {"noise_matrix": Q}, (z,), {"noisy_labels": torch.tensor([0, 1, 2, 0])})
+
+    M = Q.clone().requires_grad_()
+    (expected,) = torch.autograd.grad(noisy_label_loss(z, torch.tensor([0, 1, 2, 0]), M), M)
+    for _ in range(300):  # never warns that no optimizer steps
+        got = grad(loss)(Q)
+    torch.testing.assert_close(got, expected)
+
+
+def test_a_sparse_matrix_is_refused_in_words() -> None:
+    sparse = SparseNoiseMatrix.from_dense(torch.eye(3), 1)
+    with pytest.raises(RuntimeError, match=r"torch.func cannot .* SparseNoiseMatrix; use its to_dense\(\)"):
+        grad(lambda z: noisy_label_loss(z, LABELS[:2], sparse))(torch.zeros(2, 3))
