@@ -28,7 +28,8 @@ from PIL import Image
 
 from noiselayer.data import from_arrays, read_data
 from noiselayer.noise import symmetric
-from noiselayer.training import Hardware, default_options, fit_classifier
+from noiselayer.training.methods import fit_classifier
+from noiselayer.training.options import Hardware, default_options
 
 SHAPE, K, BLOCK = (96, 96, 3), 10, 2_000
 PER_FOLDER = 1_000

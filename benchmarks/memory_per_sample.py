@@ -23,7 +23,7 @@ import torch
 from noiselayer.data import read_data
 from noiselayer.data.splits import split_validation
 from noiselayer.training.batches import make_loader
-from noiselayer.training.runner import noisy_part
+from noiselayer.training.stage import noisy_part
 
 data = read_data(sys.argv[1], labels=sys.argv[2], layout="NCHW")
 train, validation = split_validation(data.labels, 0.1, generator=torch.Generator().manual_seed(0))

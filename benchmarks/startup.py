@@ -23,7 +23,7 @@ FIRST_STEP = """
 import time
 began = time.perf_counter()
 import json, os
-from noiselayer.training import NoisyLabelModule
+from noiselayer.training.module import NoisyLabelModule
 import noiselayer.jobs.train, noiselayer.cli.train
 imported = time.perf_counter() - began
 def stop(*arguments, **options):

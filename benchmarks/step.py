@@ -21,7 +21,7 @@ from noiselayer import NoisyLabelLoss
 from noiselayer.models import build_model
 from noiselayer.noise import symmetric
 from noiselayer.paper.beyond.small_network import WIDTHS, matrix_product_speed, operations_per_sample
-from noiselayer.training import best_precision
+from noiselayer.training.precision import best_precision
 
 BATCH, K = 128, 10
 NETWORKS: dict[str, dict[str, Any]] = {"small": {"widths": WIDTHS}, "paper": {}}

@@ -24,7 +24,9 @@ from noiselayer import NoisyLabelLoss
 from noiselayer.data.labeled import from_arrays
 from noiselayer.models import build_model
 from noiselayer.noise import symmetric
-from noiselayer.training import Hardware, Optimization, TrainingOptions, best_precision, fit_classifier
+from noiselayer.training.methods import fit_classifier
+from noiselayer.training.options import Hardware, Optimization, TrainingOptions
+from noiselayer.training.precision import best_precision
 
 BATCH, K = 128, 10
 RATE, DECAY = 0.01, 1e-3

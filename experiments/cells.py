@@ -18,7 +18,8 @@ import noiselayer
 from noiselayer.data import from_arrays
 from noiselayer.files.whole_file import whole_file
 from noiselayer.paper.datasets import CIFAR10_CLASSES, load_cifar10
-from noiselayer.training import TrainedClassifier, predict_logits
+from noiselayer.training.logits import predict_logits
+from noiselayer.training.trained import TrainedClassifier
 
 RESULTS = Path(__file__).parent / "results"
 MARKS = "<!-- figures -->\n", "<!-- end of figures -->"

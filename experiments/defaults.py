@@ -25,7 +25,9 @@ import noiselayer
 from noiselayer.data import from_arrays
 from noiselayer.paper.datasets import CIFAR10_CLASSES
 from noiselayer.paper.trial import count_matrix
-from noiselayer.training import Hardware, best_precision, default_options, fit_classifier
+from noiselayer.training.methods import fit_classifier
+from noiselayer.training.options import Hardware, default_options
+from noiselayer.training.precision import best_precision
 
 METHODS = {
     "deliberate-50": ("normal", "known", "learned"),

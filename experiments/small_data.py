@@ -24,7 +24,9 @@ import noiselayer
 from noiselayer.data import from_arrays
 from noiselayer.paper.markdown import grouped, markdown, spread
 from noiselayer.paper.trial import count_matrix
-from noiselayer.training import TrainingOptions, default_options, fit_classifier, predict_logits
+from noiselayer.training.logits import predict_logits
+from noiselayer.training.methods import fit_classifier
+from noiselayer.training.options import TrainingOptions, default_options
 
 RESULTS = FOLDER / "small_data.json"
 VARIANTS: dict[str, dict[str, Any]] = {

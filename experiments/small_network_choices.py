@@ -27,7 +27,9 @@ from noiselayer.data import from_arrays
 from noiselayer.models import MODELS, SmallNet
 from noiselayer.paper.beyond.small_network import OPTIMIZATION, WIDTHS
 from noiselayer.paper.datasets import CIFAR10_CLASSES
-from noiselayer.training import Hardware, Optimization, default_options, fit_classifier, predict_logits
+from noiselayer.training.logits import predict_logits
+from noiselayer.training.methods import fit_classifier
+from noiselayer.training.options import Hardware, Optimization, default_options
 
 EPOCHS = 4
 CELLS: dict[str, tuple[str, Optimization]] = {

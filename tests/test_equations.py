@@ -19,7 +19,8 @@ from noiselayer.estimation import estimate_from_predictions
 from noiselayer.jobs.corrupt import corrupt_file
 from noiselayer.jobs.corrupt_options import CorruptJob
 from noiselayer.noise import symmetric
-from noiselayer.training import default_options, fit_classifier
+from noiselayer.training.methods import fit_classifier
+from noiselayer.training.options import default_options
 
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "equations.md"

@@ -21,8 +21,9 @@ import noiselayer
 from noiselayer.data import from_arrays
 from noiselayer.files.whole_file import whole_file
 from noiselayer.storage.environment import versions
-from noiselayer.training import Hardware, best_precision, default_options
 from noiselayer.training.cross_fit import cross_fit
+from noiselayer.training.options import Hardware, default_options
+from noiselayer.training.precision import best_precision
 
 CLASS_NAMES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 HUMAN = ("aggre", "random1", "worse")

@@ -25,7 +25,7 @@ import numpy as np
 
 from noiselayer.files.whole_file import whole_file, write_json
 from noiselayer.storage.environment import describe_hardware, versions
-from noiselayer.training import Hardware
+from noiselayer.training.options import Hardware
 
 START = """
 import json, resource, sys, time

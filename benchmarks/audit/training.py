@@ -37,15 +37,11 @@ import noiselayer
 from noiselayer.data import from_arrays
 from noiselayer.files.whole_file import whole_file, write_json
 from noiselayer.storage.environment import versions
-from noiselayer.training import (
-    Hardware,
-    TrainingOptions,
-    best_precision,
-    default_options,
-    fit_classifier,
-    predict_logits,
-)
 from noiselayer.training.cross_fit import cross_fit
+from noiselayer.training.logits import predict_logits
+from noiselayer.training.methods import fit_classifier
+from noiselayer.training.options import Hardware, TrainingOptions, default_options
+from noiselayer.training.precision import best_precision
 
 FOLDS = 5
 METHODS = ("learned", "audit", "cleanlab")

@@ -89,8 +89,8 @@ def test_messages_speak_of_a_commands_options() -> None:
 def test_options_of_training_are_those_of_the_library() -> None:
     """What the library would not take is told apart from what it would: no option is dropped on the way."""
     from noiselayer.data.reading import Reading
-    from noiselayer.training import Hardware, Optimization, TrainingOptions
     from noiselayer.training.noise_log import LOGGERS
+    from noiselayer.training.options import Hardware, Optimization, TrainingOptions
 
     taken = {f.name for part in (Reading, TrainingOptions, Optimization, Hardware) for f in fields(part)}
     own = {"data", "clean", "clean_labels", "outside", "overlapping", "test", "test_labels", "noise_matrix"}

@@ -23,7 +23,7 @@ import numpy as np, torch
 from noiselayer.data import read_data
 from noiselayer.data.splits import split_validation
 from noiselayer.training.batches import make_loader
-from noiselayer.training.runner import noisy_part
+from noiselayer.training.batches import noisy_part
 from noiselayer.training.input_statistics import input_statistics
 from noiselayer.data.reading import fingerprint
 

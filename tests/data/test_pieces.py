@@ -5,8 +5,8 @@ import torch
 from noiselayer.data import ArrayInputs
 from noiselayer.data.pieces import samples_at_a_time
 from noiselayer.models import build_model
-from noiselayer.training import predict_logits
 from noiselayer.training.input_statistics import input_statistics
+from noiselayer.training.logits import predict_logits
 
 
 class Counted(ArrayInputs):

@@ -20,7 +20,8 @@ import noiselayer
 from noiselayer.cli.app import app
 from noiselayer.data import from_arrays
 from noiselayer.errors import InputError
-from noiselayer.training import default_options, fit_classifier
+from noiselayer.training.methods import fit_classifier
+from noiselayer.training.options import default_options
 
 SHORT = ("--labels", "y", "--method", "normal", "--epochs", 3, "--batch-size", 16, "--accelerator", "cpu")
 

@@ -14,7 +14,8 @@ from noiselayer import NoisyLabelClassifier, noisy_label_loss
 from noiselayer.data import from_arrays
 from noiselayer.estimators import meta
 from noiselayer.noise.possible import check_possible
-from noiselayer.training import default_options, fit_classifier
+from noiselayer.training.methods import fit_classifier
+from noiselayer.training.options import default_options
 
 NO_BIRDS = torch.tensor([[1.0, 0.0, 0.5], [0.0, 1.0, 0.5], [0.0, 0.0, 0.0]])  # no class is ever labelled 2
 X = np.random.default_rng(0).normal(size=(40, 2))

@@ -15,7 +15,7 @@ from safetensors.torch import load_file
 
 from noiselayer.errors import InputError
 from noiselayer.storage.matrix_file import read_noise_matrix
-from noiselayer.training import Hardware
+from noiselayer.training.options import Hardware
 
 
 def train(folder: Path, name: str, *options: object) -> Path:

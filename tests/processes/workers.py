@@ -15,7 +15,7 @@ from noiselayer.data import ArrayInputs
 from noiselayer.data.inputs import SubsetInputs
 from noiselayer.estimation import ConfusionCounts
 from noiselayer.noise.posterior import label_error_probability
-from noiselayer.training import predict_logits
+from noiselayer.training.logits import predict_logits
 
 N, K, D = 203, 4, 6
 

@@ -5,7 +5,7 @@ import pytest
 
 from noiselayer.report import StageLosses, draw_losses
 from noiselayer.report.stages import losses_of
-from noiselayer.training import StageResult
+from noiselayer.training.trained import StageResult
 
 
 def rows(*losses: float) -> list[dict[str, float]]:

@@ -17,7 +17,7 @@ from noiselayer.errors import InputError
 from noiselayer.jobs.train_options import TrainJob
 from noiselayer.jobs.train_prepare import prepare_run
 from noiselayer.storage.loaded_run import LoadedRun
-from noiselayer.training import Hardware
+from noiselayer.training.options import Hardware
 
 CPU = Hardware(accelerator="cpu")
 

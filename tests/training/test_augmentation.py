@@ -10,9 +10,10 @@ from torchvision.transforms.v2 import functional as tv
 from noiselayer.data.labeled import from_arrays
 from noiselayer.errors import InputError
 from noiselayer.losses.noise_layer import NoiseLayer
-from noiselayer.training import TrainingOptions, default_options, fit_classifier
 from noiselayer.training.augmentation import augment
+from noiselayer.training.methods import fit_classifier
 from noiselayer.training.module import NoisyLabelModule
+from noiselayer.training.options import TrainingOptions, default_options
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.uint8])

@@ -19,7 +19,7 @@ from noiselayer.training.batches import (
     make_loader,
 )
 from noiselayer.training.module import NoisyLabelModule
-from noiselayer.training.runner import _shares
+from noiselayer.training.stage import _shares
 
 
 def parts_of(sizes: list[int], order: tuple[Trust, ...] = tuple(Trust)) -> list[Part]:

@@ -8,8 +8,8 @@ import pytest
 from noiselayer import NoisyLabelClassifier
 from noiselayer.errors import InputError
 from noiselayer.estimators.arguments import REFUSED
-from noiselayer.training import TrainingOptions, default_options
 from noiselayer.training.effects import check_effects
+from noiselayer.training.options import TrainingOptions, default_options
 
 GRADIENT = ("noise_learning_rate", "trace_penalty", "noise_weight_decay")
 

@@ -12,13 +12,10 @@ from noiselayer import corrupt_labels
 from noiselayer.data import LabeledData, from_arrays
 from noiselayer.errors import InputError
 from noiselayer.noise import matrices as nm
-from noiselayer.training import (
-    TrainedClassifier,
-    TrainingOptions,
-    default_options,
-    fit_classifier,
-    predict_logits,
-)
+from noiselayer.training.logits import predict_logits
+from noiselayer.training.methods import fit_classifier
+from noiselayer.training.options import TrainingOptions, default_options
+from noiselayer.training.trained import TrainedClassifier
 
 K = 4
 Q = nm.pair_flip(K, 0.45)

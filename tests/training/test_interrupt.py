@@ -12,10 +12,12 @@ import pytorch_lightning as pl
 import torch
 from pytorch_lightning.callbacks import Callback
 
-import noiselayer.training.runner as runner_module
 from noiselayer.data import LabeledData, from_arrays
-from noiselayer.training import TrainedClassifier, TrainingOptions, default_options, fit_classifier
 from noiselayer.training.interrupt import StopOnInterrupt, TrainingInterrupted
+from noiselayer.training.methods import fit_classifier
+from noiselayer.training.options import TrainingOptions, default_options
+from noiselayer.training.stage import StageRunner
+from noiselayer.training.trained import TrainedClassifier
 
 
 class Interrupt(Callback):
@@ -47,13 +49,13 @@ def options(**changes: Any) -> TrainingOptions:
 
 
 def interrupt_stage(monkeypatch: pytest.MonkeyPatch, stage: str, interruption: Interrupt) -> None:
-    original = runner_module.run_stage
+    original = StageRunner.run
 
-    def run_stage(name: str, *args: Any, **kwargs: Any) -> Any:
+    def run(self: StageRunner, name: str, *args: Any, **kwargs: Any) -> Any:
         kwargs["callbacks"] = [interruption] if name == stage else []
-        return original(name, *args, **kwargs)
+        return original(self, name, *args, **kwargs)
 
-    monkeypatch.setattr(runner_module, "run_stage", run_stage)
+    monkeypatch.setattr(StageRunner, "run", run)
 
 
 def assert_same(one: TrainedClassifier, other: TrainedClassifier) -> None:

@@ -11,8 +11,10 @@ from noiselayer import NoisyLabelClassifier
 from noiselayer.data import from_arrays
 from noiselayer.errors import InputError
 from noiselayer.files.given import check_writable
-from noiselayer.training import Hardware, best_precision, default_options, fit_classifier
 from noiselayer.training.machine import check_hardware, device_of
+from noiselayer.training.methods import fit_classifier
+from noiselayer.training.options import Hardware, default_options
+from noiselayer.training.precision import best_precision
 
 
 @pytest.fixture

@@ -8,7 +8,9 @@ from ordinary import train
 from torch import Tensor, nn
 
 from noiselayer import NoiseLayer
-from noiselayer.training import NoisyLabelModule, Optimization, Trust
+from noiselayer.training.batches import Trust
+from noiselayer.training.module import NoisyLabelModule
+from noiselayer.training.options import Optimization
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:.*does not have many workers.*"),

@@ -18,8 +18,10 @@ from torch.utils.data import DataLoader, TensorDataset
 from noiselayer import NoiseLayer, SparseNoiseMatrix
 from noiselayer.data import from_arrays
 from noiselayer.errors import InputError
-from noiselayer.training import Hardware, NoiseLog, NoisePhases, default_options, fit_classifier
-from noiselayer.training.noise_log import make_logger
+from noiselayer.training.methods import fit_classifier
+from noiselayer.training.noise_log import NoiseLog, make_logger
+from noiselayer.training.options import Hardware, default_options
+from noiselayer.training.phases import NoisePhases
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:.*does not have many workers.*"),

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from noiselayer.training import METHODS, Optimization, TrainingOptions, choose_method, default_options
+from noiselayer.training.options import METHODS, Optimization, TrainingOptions, choose_method, default_options
 
 
 @pytest.mark.parametrize(
@@ -104,7 +104,9 @@ def test_auto_looks_at_the_clean_set(num_clean: int, num_classes: int, method: s
 
 def test_the_options_bring_neither_torch_nor_lightning() -> None:
     """So that a command line can be made of them and answer at once."""
-    line = "import sys; from noiselayer.training import Hardware, Optimization, TrainingOptions; print(*sys.modules)"
+    line = (
+        "import sys; from noiselayer.training.options import Hardware, TrainingOptions; print(*sys.modules)"
+    )
     done = subprocess.run([sys.executable, "-c", line], capture_output=True, text=True, check=True)
     assert "noiselayer.training.options" in done.stdout.split()
     assert not {"torch", "pytorch_lightning", "numpy"} & set(done.stdout.split())

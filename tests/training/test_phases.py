@@ -13,8 +13,7 @@ from ordinary import Ordinary, train
 from torch import nn
 
 from noiselayer import NoiseLayer, SparseNoiseMatrix
-from noiselayer.training import KeepBest, NoisePhases
-from noiselayer.training.phases import Patience, find_noise_layer
+from noiselayer.training.phases import KeepBest, NoisePhases, Patience, find_noise_layer
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:.*does not have many workers.*"),

@@ -6,7 +6,10 @@ import pytest
 import torch
 
 from noiselayer.data import from_arrays
-from noiselayer.training import Hardware, best_precision, default_options, fit_classifier, precision
+from noiselayer.training import precision
+from noiselayer.training.methods import fit_classifier
+from noiselayer.training.options import Hardware, default_options
+from noiselayer.training.precision import best_precision
 
 
 @pytest.fixture(params=[True, False])

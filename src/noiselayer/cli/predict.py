@@ -43,7 +43,7 @@ def predict(
     from noiselayer.files.given import check_not_read, check_target
     from noiselayer.storage.environment import evaluation_device
     from noiselayer.storage.loaded_run import check_ending, load_run
-    from noiselayer.training import Hardware
+    from noiselayer.training.options import Hardware
 
     device = evaluation_device(Hardware(accelerator=accelerator))  # before anything is read
     if out != "-":

@@ -39,7 +39,7 @@ def report(
     from noiselayer.report.from_folder import data_of_folder
     from noiselayer.report.reviewed import without_reviewed
     from noiselayer.storage.environment import evaluation_device
-    from noiselayer.training import Hardware
+    from noiselayer.training.options import Hardware
 
     if out is not None:
         if out.suffix.lower() not in (".html", ".htm"):

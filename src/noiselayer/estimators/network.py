@@ -33,8 +33,8 @@ from noiselayer.training.effects import check_effects
 from noiselayer.training.logits import predict_logits
 from noiselayer.training.methods import fit_classifier
 from noiselayer.training.options import Hardware, TrainingOptions
-from noiselayer.training.runner import TrainedClassifier
 from noiselayer.training.set_checks import automatic_method
+from noiselayer.training.trained import TrainedClassifier
 
 
 class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
@@ -66,8 +66,8 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
         n_iter_no_change: Epochs without improvement that end a stage; None runs every stage to its end.
         noisy_weight: Weight of a noisy sample where a clean one has 1.
         alpha: For "top-down", how much of a label is believed, 0 to 1.
-        options: What is rarely changed, by the names of :class:`~noiselayer.training.TrainingOptions` and
-            :class:`~noiselayer.training.Optimization`, such as ``{"start": "identity", "trace_penalty": 0.1}``
+        options: What is rarely changed, by the names of :class:`~noiselayer.training.options.TrainingOptions` and
+            :class:`~noiselayer.training.options.Optimization`, such as ``{"start": "identity", "trace_penalty": 0.1}``
             or ``{"augmentation": "flip-shift"}``; also ``model_options``, the model's own, such as
             ``{"hidden": (256, 256)}`` for the mlp; ``precision``, Lightning's; ``layout`` of 4-dimensional X,
             "NHWC", "NCHW" or "auto", which does not guess when both are possible; and ``overlapping``, what

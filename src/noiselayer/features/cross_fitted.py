@@ -19,22 +19,6 @@ Loss = Callable[[list[Tensor]], Tensor]
 """Logits of all folds to the loss of every sample, shape (N,)."""
 
 
-def stratified_folds(labels: Tensor, folds: int, generator: torch.Generator) -> Tensor:
-    """A fold for every sample, every class dealt out evenly, shape (N,).
-
-    >>> stratified_folds(torch.tensor([0, 0, 1, 1]), 2, torch.Generator().manual_seed(0)).sort().values
-    tensor([0, 0, 1, 1])
-    """
-    fold_of = torch.empty_like(labels)
-    dealt = 0
-    for label in torch.unique(labels):
-        rows = (labels == label).nonzero().flatten()
-        rows = rows[torch.randperm(len(rows), generator=generator)]
-        fold_of[rows] = (dealt + torch.arange(len(rows))) % folds
-        dealt += len(rows)
-    return fold_of
-
-
 @dataclass
 class Step:
     """One ridge of a path.

@@ -17,10 +17,11 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
+from noiselayer.arrays.folds import stratified_folds
 from noiselayer.arrays.tensors import as_tensor
 from noiselayer.estimation.from_confusions import estimate_from_predictions
 from noiselayer.estimation.noise_estimate import NoiseEstimate
-from noiselayer.features.cross_fitted import RIDGES, Folds, Step, best_step, stratified_folds
+from noiselayer.features.cross_fitted import RIDGES, Folds, Step, best_step
 from noiselayer.features.feature_head import FeatureHead, Taken
 from noiselayer.features.matrix_choice import (
     Found,
@@ -102,7 +103,10 @@ def fit_head(
     projection = project_features(features, max_components=max_components, dtype=dtype)
     count = folds or (3 if len(labels) > _MANY else 5)
     count = max(2, min(count, len(labels) // 2))
-    fold_of = stratified_folds(labels, count, torch.Generator().manual_seed(seed))
+    generator = torch.Generator().manual_seed(seed)
+    fold_of = stratified_folds(
+        labels, count, lambda rows: rows[torch.randperm(len(rows), generator=generator)]
+    )
     order = fold_of.argsort(stable=True)
     sizes = torch.bincount(fold_of, minlength=count).tolist()
     data = Folds(

@@ -37,7 +37,7 @@ def from_frame(
     impute_missing: bool = False,
     class_names: Sequence[str] | None = None,
 ) -> LabeledData:
-    """The rows of a data frame with their labels, for :func:`noiselayer.training.fit_classifier` and the like.
+    """The rows of a data frame with their labels, for :func:`noiselayer.training.methods.fit_classifier` and the like.
 
     (:class:`noiselayer.NoisyLabelClassifier` takes frames of numbers as they are.)
 

@@ -40,9 +40,8 @@ from noiselayer.storage.matrix_file import read_noise_matrix
 from noiselayer.storage.review import Decision
 from noiselayer.storage.run_folder import RunFolder
 from noiselayer.storage.run_sets import read_sets
-from noiselayer.training import Hardware, Optimization, TrainingOptions
 from noiselayer.training.cross_fit import cross_fit
-from noiselayer.training.options import THROUGH_Q
+from noiselayer.training.options import THROUGH_Q, Hardware, Optimization, TrainingOptions
 from noiselayer.training.set_checks import automatic_method
 from noiselayer.training.start import check_folds
 

@@ -87,7 +87,7 @@ class NetworkOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class DeviceOptions:
-    """The machine: fields of :class:`noiselayer.training.Hardware`."""
+    """The machine: fields of :class:`noiselayer.training.options.Hardware`."""
 
     precision: Annotated[str, Option("32-true, bf16-mixed, 16-mixed, ...", _HARDWARE)] = "32-true"
     accelerator: Annotated[str, Option("auto, cpu, gpu, mps, ...", _HARDWARE)] = "auto"

@@ -22,8 +22,9 @@ from noiselayer.storage.loaded_run import load_run
 from noiselayer.storage.run_folder import RunFolder
 from noiselayer.storage.run_sets import RunSets
 from noiselayer.storage.saved_run import save_run, summarize, trusted_error
-from noiselayer.training import Hardware, TrainedClassifier, TrainingOptions, fit_classifier
-from noiselayer.training.options import THROUGH_Q
+from noiselayer.training.methods import fit_classifier
+from noiselayer.training.options import THROUGH_Q, Hardware, TrainingOptions
+from noiselayer.training.trained import TrainedClassifier
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ from torch.nn.functional import cross_entropy
 
 from noiselayer.data import LabeledData
 from noiselayer.models import build_model
-from noiselayer.training import TrainingOptions
 from noiselayer.training.measured import trained_on_clean
+from noiselayer.training.options import TrainingOptions
 from noiselayer.training.seeding import seeded
 
 
@@ -28,7 +28,7 @@ class PlannedStage:
 def planned_stages(
     options: TrainingOptions, num_noisy: int, num_clean: int = 0, num_outside: int = 0
 ) -> list[PlannedStage]:
-    """The stages that :func:`noiselayer.training.fit_classifier` would run.
+    """The stages that :func:`noiselayer.training.methods.fit_classifier` would run.
 
     Where the warm-up finds that most labels are wrong it runs once more, which is not foreseen here. Samples held
     out are not counted.

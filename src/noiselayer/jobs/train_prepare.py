@@ -23,9 +23,9 @@ from noiselayer.storage.loaded_run import FORMAT
 from noiselayer.storage.matrix_file import read_noise_matrix
 from noiselayer.storage.run_folder import RunFolder
 from noiselayer.storage.run_sets import RunSets, read_sets
-from noiselayer.training import Hardware, Optimization, TrainingOptions, default_options
 from noiselayer.training.effects import check_effects
 from noiselayer.training.machine import check_hardware
+from noiselayer.training.options import Hardware, Optimization, TrainingOptions, default_options
 from noiselayer.training.per_annotator import check_annotators
 from noiselayer.training.seeding import seeded
 from noiselayer.training.set_checks import automatic_method, check_complete, check_known, check_learnable

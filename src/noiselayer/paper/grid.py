@@ -22,7 +22,7 @@ from noiselayer.paper.experiment import Budget, Cell, Experiment, Row, Scale
 from noiselayer.paper.markdown import section
 from noiselayer.report import save_figure
 from noiselayer.storage.environment import describe_hardware, versions
-from noiselayer.training import Hardware
+from noiselayer.training.options import Hardware
 
 
 def run_grid(

@@ -21,7 +21,7 @@ from noiselayer.paper.datasets import (
 )
 from noiselayer.paper.experiment import Budget
 from noiselayer.paper.trial import train
-from noiselayer.training import predict_logits
+from noiselayer.training.logits import predict_logits
 
 CLEAN, NOISY, WEAK, TEST = 12_000, 24_000, 10_000, 10_000
 KEYWORDS = 10

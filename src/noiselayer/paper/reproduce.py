@@ -14,8 +14,9 @@ from noiselayer.paper.beyond import gold_set, later, small_network
 from noiselayer.paper.data_folder import DataFolder
 from noiselayer.paper.experiment import SCALES, Cell, Experiment, Row, Scale
 from noiselayer.paper.grid import run_grid, write_results
-from noiselayer.training import Hardware, best_precision
 from noiselayer.training.machine import check_hardware
+from noiselayer.training.options import Hardware
+from noiselayer.training.precision import best_precision
 
 EXPERIMENTS: dict[str, Experiment] = {
     module.EXPERIMENT.name: module.EXPERIMENT

@@ -15,7 +15,10 @@ import noiselayer
 from noiselayer.choices import Overlapping
 from noiselayer.data import Inputs, LabeledData
 from noiselayer.paper.experiment import Budget, Row
-from noiselayer.training import Hardware, TrainedClassifier, default_options, fit_classifier, predict_logits
+from noiselayer.training.logits import predict_logits
+from noiselayer.training.methods import fit_classifier
+from noiselayer.training.options import Hardware, default_options
+from noiselayer.training.trained import TrainedClassifier
 
 Array = npt.NDArray[Any]
 

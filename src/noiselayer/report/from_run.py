@@ -24,7 +24,7 @@ from noiselayer.report.stages import read_stages
 from noiselayer.report.wording import how_to_see_more, percent
 from noiselayer.storage.loaded_run import LoadedRun
 from noiselayer.storage.review.decisions import review_command
-from noiselayer.training import predict_logits
+from noiselayer.training.logits import predict_logits
 
 __all__ = ["content_from_run", "content_of_data", "read_run_data"]
 

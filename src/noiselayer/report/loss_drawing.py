@@ -17,7 +17,7 @@ from noiselayer.report.stages import losses_of
 from noiselayer.report.wording import clip
 
 if TYPE_CHECKING:
-    from noiselayer.training import StageResult
+    from noiselayer.training.trained import StageResult
 
 __all__ = ["describe_losses", "draw_losses", "save_curves"]
 
@@ -104,7 +104,7 @@ def save_curves(path: str | Path, stages: Sequence[StageResult], *, noise_floor:
     """Draw the losses of all stages into a file; its ending decides on the format.
 
     >>> import tempfile
-    >>> from noiselayer.training import StageResult
+    >>> from noiselayer.training.trained import StageResult
     >>> stage = StageResult("main", curves=[{"epoch": 0.0, "train_loss": 1.0}])
     >>> save_curves(Path(tempfile.mkdtemp()) / "curves.png", [stage])
     """

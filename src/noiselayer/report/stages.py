@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from noiselayer.report.content import StageLosses
 
 if TYPE_CHECKING:
-    from noiselayer.training import StageResult
+    from noiselayer.training.trained import StageResult
 
 __all__ = ["losses_of", "read_stages", "stage_losses"]
 

@@ -10,8 +10,8 @@ import torch
 from pytorch_lightning.utilities import rank_zero_only
 
 from noiselayer._version import __version__
-from noiselayer.training import Hardware
 from noiselayer.training.machine import device_of
+from noiselayer.training.options import Hardware
 
 _PACKAGES = ("torch", "torchvision", "pytorch-lightning", "numpy", "pandas", "scikit-learn", "safetensors")
 

@@ -20,7 +20,7 @@ from noiselayer.errors import InputError
 from noiselayer.files.whole_file import read_json, whole_file
 from noiselayer.models import build_model
 from noiselayer.storage.matrix_file import read_noise_matrix
-from noiselayer.training import predict_logits
+from noiselayer.training.logits import predict_logits
 
 
 @dataclass(frozen=True, eq=False)

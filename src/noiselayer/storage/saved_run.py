@@ -17,9 +17,10 @@ from noiselayer.files.whole_file import whole_files, write_json, write_rows
 from noiselayer.noise.floor import noise_floor
 from noiselayer.storage.matrix_file import write_entries, write_noise_matrix
 from noiselayer.storage.run_sets import RunSets
-from noiselayer.training import TrainedClassifier, predict_logits
 from noiselayer.training.checkpoints import save_weights
+from noiselayer.training.logits import predict_logits
 from noiselayer.training.options import THROUGH_Q
+from noiselayer.training.trained import TrainedClassifier
 
 _CURVES = ("epoch", "train_loss", "val_loss", "noise_trace", "noise_learning", "learning_rate", "seconds")
 

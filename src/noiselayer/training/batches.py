@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, DistributedSampler, Sampler
 
 from noiselayer.data.inputs import Indices, Inputs
+from noiselayer.data.labeled import LabeledData
 
 
 class EverySampleOnce(DistributedSampler[int]):
@@ -86,6 +87,23 @@ class Part:
     labels: Tensor
     trust: Trust
     annotators: Tensor | None = None
+
+
+def noisy_part(data: LabeledData) -> Part:
+    """Samples whose labels pass through the noise matrix."""
+    assert data.labels is not None
+    return Part(data.inputs, data.labels, Trust.NOISY, data.annotators)
+
+
+def clean_part(data: LabeledData) -> Part:
+    """Samples whose labels are trusted."""
+    assert data.labels is not None
+    return Part(data.inputs, data.labels, Trust.CLEAN)
+
+
+def outside_part(inputs: Inputs) -> Part:
+    """Samples from outside the classes."""
+    return Part(inputs, torch.zeros(len(inputs), dtype=torch.long), Trust.OUTSIDE)
 
 
 class JoinedDataset(Dataset[Batch]):

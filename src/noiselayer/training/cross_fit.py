@@ -13,9 +13,10 @@ from torch import Tensor
 from noiselayer.data import LabeledData, check_for_training
 from noiselayer.errors import InputError, list_some
 from noiselayer.noise.simplex import project
-from noiselayer.training import Hardware, TrainingOptions, fit_classifier, predict_logits
-from noiselayer.training.options import THROUGH_Q
-from noiselayer.training.start import check_folds, stratified_folds
+from noiselayer.training.logits import predict_logits
+from noiselayer.training.methods import fit_classifier
+from noiselayer.training.options import THROUGH_Q, Hardware, TrainingOptions
+from noiselayer.training.start import check_folds, shuffled_folds
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,7 +60,7 @@ def cross_fit(
     trained again, one that was stopped goes on.
 
     >>> from noiselayer.data import from_arrays
-    >>> from noiselayer.training import default_options
+    >>> from noiselayer.training.options import default_options
     >>> data = from_arrays(torch.eye(2).repeat(20, 1), torch.tensor([0, 1]).repeat(20))
     >>> options = default_options("vector", model="linear", model_options={}, method="normal", max_epochs=2)
     >>> cross_fit(data, options, folds=2).probs.shape
@@ -78,7 +79,7 @@ def cross_fit(
     check_folds(folds, len(data))
     say = on_stage or (lambda message: None)
     N, K = len(data), data.num_classes
-    fold_of = stratified_folds(data.labels, folds, torch.Generator().manual_seed(options.seed))
+    fold_of = shuffled_folds(data.labels, folds, options.seed)
     logits = torch.full((N, K), torch.nan)
     matrices = []
     of_true = False

@@ -12,10 +12,11 @@ from noiselayer.data.labeled import LabeledData
 from noiselayer.estimation.from_confusions import estimate_from_predictions
 from noiselayer.estimation.noise_estimate import NoiseEstimate
 from noiselayer.noise.simplex import project
+from noiselayer.training.batches import clean_part, noisy_part
 from noiselayer.training.logits import predict_logits
 from noiselayer.training.options import TrainingOptions
-from noiselayer.training.runner import StageRunner, clean_part, noisy_part
-from noiselayer.training.start import stratified_folds
+from noiselayer.training.stage import StageRunner
+from noiselayer.training.start import shuffled_folds
 
 
 class Measured(NamedTuple):
@@ -48,7 +49,7 @@ def measured_matrix(
     base, validation = (clean, clean_validation) if of_clean else (noisy, noisy_validation)
     part = clean_part if of_clean else noisy_part
     assert base.labels is not None
-    fold_of = stratified_folds(base.labels, options.folds, torch.Generator().manual_seed(options.seed + 2))
+    fold_of = shuffled_folds(base.labels, options.folds, options.seed + 2)
     estimates = []
     probs = torch.zeros(len(noisy), K)
     fold_models = runner.run_folds(
@@ -74,7 +75,7 @@ def measured_matrix(
                 generator=torch.Generator().manual_seed(options.seed + k),
             )
         )
-    if runner.interrupted:
+    if runner.trained.interrupted:
         return None
     return Measured(_average(estimates), probs, "true" if of_clean else "given")
 

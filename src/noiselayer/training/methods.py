@@ -20,14 +20,13 @@ from noiselayer.estimation.noise_estimate import combine_estimates
 from noiselayer.estimation.trusted_samples import estimate_from_pairs
 from noiselayer.losses.noise_layer import NoiseLayer
 from noiselayer.noise.matrices import check
-from noiselayer.training.batches import Part
+from noiselayer.training.batches import Part, clean_part, noisy_part, outside_part
 from noiselayer.training.input_statistics import input_statistics
 from noiselayer.training.machine import check_hardware
 from noiselayer.training.measured import measured_matrix, trained_on_clean
 from noiselayer.training.options import Hardware, TrainingOptions
 from noiselayer.training.per_annotator import check_annotators, judge_annotators, mean_matrix
 from noiselayer.training.phases import NoisePhases
-from noiselayer.training.runner import StageRunner, TrainedClassifier, clean_part, noisy_part, outside_part
 from noiselayer.training.set_checks import (
     automatic_method,
     check_complete,
@@ -37,7 +36,9 @@ from noiselayer.training.set_checks import (
     check_measurable,
     kept_rows,
 )
+from noiselayer.training.stage import StageRunner
 from noiselayer.training.start import check_folds, starting_matrix
+from noiselayer.training.trained import TrainedClassifier
 
 
 def fit_classifier(

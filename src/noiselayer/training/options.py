@@ -196,7 +196,7 @@ class Hardware:
         progress: Show a progress bar.
         deterministic: Ask torch for deterministic algorithms.
         logger: One of Lightning's loggers that gets losses and the state of the noise matrix, epoch by epoch: "csv",
-            "tensorboard", "mlflow", "wandb"; None for none. See :class:`~noiselayer.training.NoiseLog`.
+            "tensorboard", "mlflow", "wandb"; None for none. See :class:`~noiselayer.training.noise_log.NoiseLog`.
         log_folder: Where it writes, a folder per stage.
     """
 

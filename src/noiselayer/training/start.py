@@ -10,15 +10,17 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from noiselayer.arrays.folds import stratified_folds
 from noiselayer.data.labeled import LabeledData
 from noiselayer.errors import InputError, argument
 from noiselayer.estimation.confusion import confusion_by_prediction
 from noiselayer.joint.alternating import alternate, fixed_matrix_losses, renamed_classes
 from noiselayer.joint.from_features import FeatureEstimate, estimate_from_features
 from noiselayer.noise.simplex import project
+from noiselayer.training.batches import noisy_part
 from noiselayer.training.logits import features_and_logits
 from noiselayer.training.options import TrainingOptions
-from noiselayer.training.runner import StageRunner, noisy_part
+from noiselayer.training.stage import StageRunner
 
 
 class Found(NamedTuple):
@@ -40,7 +42,7 @@ def starting_matrix(
     assert train.labels is not None
     assert validation.labels is not None
     K = train.num_classes
-    fold_of = stratified_folds(train.labels, options.folds, torch.Generator().manual_seed(options.seed + 1))
+    fold_of = shuffled_folds(train.labels, options.folds, options.seed + 1)
     warm_up = _warm_up(train, validation, options, runner, fold_of)
     if warm_up is None:
         return None
@@ -109,7 +111,7 @@ def _warm_up(
         assert unseen.labels is not None
         held_out, _ = features_and_logits(network, validation.inputs)
         views.append(_View(features, unseen.labels, held_out))
-    if runner.interrupted:
+    if runner.trained.interrupted:
         return None
     return views, logits
 
@@ -199,10 +201,7 @@ def check_folds(folds: int, num_samples: int) -> None:
         )
 
 
-def stratified_folds(labels: Tensor, folds: int, generator: torch.Generator) -> Tensor:
+def shuffled_folds(labels: Tensor, folds: int, seed: int) -> Tensor:
     """A fold number for every sample, every class dealt out evenly, shape (N,)."""
-    order = torch.randperm(len(labels), generator=generator)
-    order = order[labels[order].argsort(stable=True)]
-    fold_of = torch.empty(len(labels), dtype=torch.long)
-    fold_of[order] = torch.arange(len(labels)) % folds
-    return fold_of
+    place = torch.randperm(len(labels), generator=torch.Generator().manual_seed(seed)).argsort()
+    return stratified_folds(labels, folds, lambda rows: rows[place[rows].argsort()])

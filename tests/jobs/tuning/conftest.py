@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from noiselayer.data import LabeledData, from_arrays
-from noiselayer.training import Optimization, TrainingOptions, default_options
+from noiselayer.training.options import Optimization, TrainingOptions, default_options
 
 
 def blobs(samples: int, wrong: float, seed: int) -> LabeledData:

@@ -7,7 +7,7 @@ import torch
 
 from noiselayer.errors import InputError
 from noiselayer.jobs.tuning import choose_objective, score
-from noiselayer.training import TrainingOptions
+from noiselayer.training.options import TrainingOptions
 
 
 def test_score_as_a_loop_would_have_it(skewed: torch.Tensor, generator: torch.Generator) -> None:

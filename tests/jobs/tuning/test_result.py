@@ -10,7 +10,7 @@ from PIL import Image
 from noiselayer.jobs.tuning import Objective, SearchRange, TrialRecord, TuningResult
 from noiselayer.jobs.tuning.curve import draw_curve
 from noiselayer.jobs.tuning.tuning_files import save_report
-from noiselayer.training import TrainingOptions
+from noiselayer.training.options import TrainingOptions
 
 ERROR = Objective("error", "clean")
 

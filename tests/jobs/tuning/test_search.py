@@ -4,7 +4,7 @@ import pytest
 
 from noiselayer.errors import InputError
 from noiselayer.jobs.tuning import SearchRange, apply_values, default_search, parse_search, with_grid
-from noiselayer.training import TrainingOptions
+from noiselayer.training.options import TrainingOptions
 
 
 @pytest.mark.parametrize(

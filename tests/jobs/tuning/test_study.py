@@ -140,7 +140,7 @@ def test_two_workers_share_a_storage(tmp_path: Path) -> None:
     script = """
 import sys, numpy as np
 from noiselayer.data import from_arrays
-from noiselayer.training import Hardware, default_options
+from noiselayer.training.options import Hardware, default_options
 from noiselayer.jobs.tuning import tune
 g = np.random.default_rng(0)
 y = np.arange(90) % 3

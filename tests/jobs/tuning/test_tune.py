@@ -12,7 +12,9 @@ import pytest
 from noiselayer.data import LabeledData
 from noiselayer.errors import InputError
 from noiselayer.jobs.tuning import apply_values, parse_search, tune
-from noiselayer.training import Hardware, TrainingOptions, fit_classifier, predict_logits
+from noiselayer.training.logits import predict_logits
+from noiselayer.training.methods import fit_classifier
+from noiselayer.training.options import Hardware, TrainingOptions
 
 CPU = Hardware(accelerator="cpu")
 # (The package has a function of the same name.)

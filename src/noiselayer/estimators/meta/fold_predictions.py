@@ -7,6 +7,9 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import torch
+
+from noiselayer.arrays.folds import stratified_folds
 
 Array = npt.NDArray[Any]
 Codes = npt.NDArray[np.int64]
@@ -17,15 +20,13 @@ Predict = Callable[[Array], Floats]
 
 def fold_numbers(codes: Codes, folds: int, generator: np.random.RandomState) -> Codes:
     """A fold for every sample, every class dealt out evenly, shape (N,); a class of one gets -1: never left out."""
-    # Not training's stratified_folds: that one draws with torch's generator, so the results on record in
-    # experiments/results/boosting would be of other folds.
     fold_of = np.full(len(codes), -1, dtype=np.int64)
-    dealt = 0
-    for code in np.unique(codes):
-        rows = generator.permutation(np.flatnonzero(codes == code))
-        if len(rows) > 1:
-            fold_of[rows] = (dealt + np.arange(len(rows))) % folds
-            dealt += len(rows)
+    several = np.bincount(codes)[codes] > 1
+    if several.any():
+        labels = torch.from_numpy(codes[several])
+        fold_of[several] = stratified_folds(
+            labels, folds, lambda rows: torch.from_numpy(generator.permutation(rows.numpy()))
+        )
     return fold_of
 
 

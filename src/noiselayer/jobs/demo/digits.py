@@ -19,7 +19,10 @@ from noiselayer.noise.corruption import corrupt_labels
 from noiselayer.noise.matrices import pair_flip
 from noiselayer.report import Suspect
 from noiselayer.report.find_suspects import find_suspects as report_suspects
-from noiselayer.training import Hardware, StageResult, default_options, fit_classifier, predict_logits
+from noiselayer.training.logits import predict_logits
+from noiselayer.training.methods import fit_classifier
+from noiselayer.training.options import Hardware, default_options
+from noiselayer.training.trained import StageResult
 
 METHODS = ("normal", "learned", "known")
 RATE = 0.45
@@ -72,7 +75,7 @@ def run_demo(seed: int = 0, *, on_step: Callable[[str], None] | None = None, **o
     A quarter of the 1,797 images is held out with its true labels, for the test errors alone. In the rest,
     every digit is mistaken for the next one (9 for 0) with probability 0.45.
 
-    ``options`` are other than the defaults of :func:`noiselayer.training.default_options`, for all methods.
+    ``options`` are other than the defaults of :func:`noiselayer.training.options.default_options`, for all methods.
     """
     began = time.perf_counter()
     say = on_step or (lambda message: None)

@@ -17,7 +17,8 @@ from noiselayer.choices import ObjectiveName
 from noiselayer.data import LabeledData
 from noiselayer.errors import InputError
 from noiselayer.losses.bottom_up import noisy_label_loss
-from noiselayer.training import TrainingOptions, predict_logits
+from noiselayer.training.logits import predict_logits
+from noiselayer.training.options import TrainingOptions
 from noiselayer.training.phases import find_noise_layer
 
 _NOTES = {

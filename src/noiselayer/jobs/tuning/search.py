@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 
 from noiselayer.errors import InputError, argument, nearest
-from noiselayer.training import Optimization, TrainingOptions
+from noiselayer.training.options import Optimization, TrainingOptions
 
 # name -> (smallest and largest value there is, the range searched if none is given)
 _SEARCHABLE: dict[str, tuple[float, float, tuple[float, float, bool]]] = {

@@ -38,9 +38,11 @@ from noiselayer.jobs.tuning.tuning_result import TuningResult, records
 from noiselayer.storage.environment import evaluation_device
 from noiselayer.storage.run_folder import RunFolder
 from noiselayer.storage.run_sets import RunSets
-from noiselayer.training import Hardware, TrainedClassifier, TrainingOptions, fit_classifier
 from noiselayer.training.effects import check_effects
+from noiselayer.training.methods import fit_classifier
+from noiselayer.training.options import Hardware, TrainingOptions
 from noiselayer.training.set_checks import automatic_method, check_clean, check_like
+from noiselayer.training.trained import TrainedClassifier
 
 _COMPARED = ("options", "data", "clean", "outside", "known_noise_matrix", "tuning")
 _TRIALS = 20

@@ -12,7 +12,7 @@ from optuna.trial import TrialState
 
 from noiselayer.jobs.tuning.criterion import Objective
 from noiselayer.jobs.tuning.search import SearchRange, apply_values
-from noiselayer.training import TrainingOptions
+from noiselayer.training.options import TrainingOptions
 
 
 @dataclass(frozen=True)

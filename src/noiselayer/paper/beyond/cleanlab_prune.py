@@ -17,7 +17,7 @@ from noiselayer.data import LabeledData
 from noiselayer.errors import InputError
 from noiselayer.paper.experiment import Budget
 from noiselayer.paper.trial import train
-from noiselayer.training import predict_logits
+from noiselayer.training.logits import predict_logits
 
 _SCRIPT = """
 import sys

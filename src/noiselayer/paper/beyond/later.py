@@ -25,7 +25,8 @@ from noiselayer.paper.experiment import Budget, Cell, Experiment, Row, Scale
 from noiselayer.paper.markdown import FIGURES, figures, grouped, markdown
 from noiselayer.paper.table1 import BUDGETS, GRIDS, RATES, rate_and_method
 from noiselayer.paper.trial import outcome, train
-from noiselayer.training import TrainedClassifier, predict_logits
+from noiselayer.training.logits import predict_logits
+from noiselayer.training.trained import TrainedClassifier
 
 METHODS = ("forward, anchor points", "volume minimisation", "prune and retrain")
 

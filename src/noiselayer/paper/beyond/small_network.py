@@ -26,7 +26,7 @@ from noiselayer.paper.data_folder import DataFolder
 from noiselayer.paper.experiment import Budget, Cell, Experiment, Row, Scale
 from noiselayer.paper.markdown import FIGURES, figures, markdown, matching
 from noiselayer.paper.trial import count_matrix, outcome, train
-from noiselayer.training import Optimization
+from noiselayer.training.options import Optimization
 
 ROWS: tuple[tuple[str, str], ...] = (("clean", "normal"), ("worse", "normal"), ("worse", "learned"))
 EPOCHS = 17

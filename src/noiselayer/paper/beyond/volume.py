@@ -15,7 +15,7 @@ from noiselayer.models import build_model
 from noiselayer.paper.experiment import Budget
 from noiselayer.paper.trial import hardware_of, options_of
 from noiselayer.storage.environment import evaluation_device
-from noiselayer.training import TrainedClassifier
+from noiselayer.training.trained import TrainedClassifier
 
 
 class SigmoidMatrix(nn.Module):
