@@ -8,7 +8,7 @@ import sys
 import time
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Annotated, get_args
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -23,7 +23,7 @@ from noiselayer.cli._errors import options_of
 from noiselayer.cli._job import with_options
 from noiselayer.cli.app import app
 from noiselayer.errors import InputError, argument, worded
-from noiselayer.jobs.option import Option
+from noiselayer.jobs.option import option
 from noiselayer.jobs.train_options import TrainJob
 
 HEAVY = {"torch", "numpy", "pandas", "sklearn", "matplotlib", "pytorch_lightning", "torchvision", "scipy"}
@@ -63,10 +63,10 @@ def test_every_command_is_listed_and_explains_itself() -> None:
 def test_messages_speak_of_a_commands_options() -> None:
     @dataclass
     class Job:
-        image_column: Annotated[str | None, Option("A column.")] = None
-        feature_columns: Annotated[tuple[str, ...] | None, Option("Columns.", names=("--features",))] = None
-        fresh_network: Annotated[bool, Option("Go on.")] = True
-        data: Annotated[str, Option("A file.", positional=True)] = ""
+        image_column: str | None = option(None, "A column.")
+        feature_columns: tuple[str, ...] | None = option(None, "Columns.", names=("--features",))
+        fresh_network: bool = option(True, "Go on.")
+        data: str = option("", "A file.", positional=True)
 
     def command(job: Job) -> None: ...
 

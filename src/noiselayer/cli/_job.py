@@ -111,7 +111,7 @@ def _parameter(job_class: type, field: Field[Any], as_text: bool) -> inspect.Par
     kind, option = option_of(job_class, field)
     if as_text:
         kind = str if field.default is MISSING else str | None
-    shown: Any = option.default or True
+    shown: Any = option.shown or True
     about: Any
     if option.positional:
         about = typer.Argument(help=option.help, show_default=shown)

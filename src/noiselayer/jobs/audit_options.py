@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
 
 from noiselayer.choices import Method, ProbsPredict
 from noiselayer.errors import InputError, argument, list_some
-from noiselayer.jobs.option import Option, differing
+from noiselayer.jobs.option import differing, option
 from noiselayer.jobs.shared_options import CleanOptions, DataOptions, DeviceOptions, NetworkOptions
 
 _PROBS, _MODEL, _AUDIT = "Where probabilities come from", "Model and training", "Audit"
@@ -18,48 +17,34 @@ _PROBS, _MODEL, _AUDIT = "Where probabilities come from", "Model and training", 
 class AuditJob(DeviceOptions, NetworkOptions, CleanOptions, DataOptions):
     """An audit as it is asked for."""
 
-    devices: Annotated[int | str, Option("How many, or auto.", "Hardware")] = "auto"
-    method: Annotated[
-        Method,
-        Option(
-            "How models are trained. auto: normal, or what suits --clean. The others as in train.", _MODEL
-        ),
-    ] = "auto"
-    folds: Annotated[int, Option("Models, each trained on all other folds.", _PROBS)] = 5
-    probs: Annotated[
-        str | None,
-        Option(
-            "FILE.npy, .npz:KEY, .csv or .parquet: out-of-sample probabilities instead of training.", _PROBS
-        ),
-    ] = None
-    probs_predict: Annotated[
-        ProbsPredict | None,
-        Option(
-            "Which label those are of: given (a model trained on such labels as usual) or true (noiselayer).",
-            _PROBS,
-        ),
-    ] = None
-    run: Annotated[
-        Path | None, Option("A run that was trained on other data, instead of training.", _PROBS)
-    ] = None
-    in_sample: Annotated[bool, Option("Take a run that was trained on these very labels.", _PROBS)] = False
-    out: Annotated[Path, Option("Folder of the audit.", _AUDIT, ("--out", "-o"))]
-    noise_matrix: Annotated[
-        Path | None, Option("FILE.csv; columns are true classes. Estimated if not given.", _AUDIT)
-    ] = None
-    threshold: Annotated[
-        float | None,
-        Option(
-            "A label is called wrong above this error probability.", _AUDIT, default="the best expected F1"
-        ),
-    ] = None
-    top: Annotated[int | None, Option("Keep so many rows, those most likely wrong.", _AUDIT, least=1)] = None
-    reviewed: Annotated[
-        Path | None,
-        Option("Decisions of an earlier review, whose labels the report does not list again.", _AUDIT),
-    ] = None
-    resume: Annotated[bool, Option("Go on with a stopped audit.", _AUDIT)] = False
-    progress: Annotated[bool, Option("No progress bars.", _AUDIT)] = True
+    devices: int | str = option("auto", "How many, or auto.", "Hardware")
+    method: Method = option(
+        "auto", "How models are trained. auto: normal, or what suits --clean. The others as in train.", _MODEL
+    )
+    folds: int = option(5, "Models, each trained on all other folds.", _PROBS)
+    probs: str | None = option(
+        None, "FILE.npy, .npz:KEY, .csv or .parquet: out-of-sample probabilities instead of training.", _PROBS
+    )
+    probs_predict: ProbsPredict | None = option(
+        None,
+        "Which label those are of: given (a model trained on such labels as usual) or true (noiselayer).",
+        _PROBS,
+    )
+    run: Path | None = option(None, "A run that was trained on other data, instead of training.", _PROBS)
+    in_sample: bool = option(False, "Take a run that was trained on these very labels.", _PROBS)
+    out: Path = option(..., "Folder of the audit.", _AUDIT, ("--out", "-o"))
+    noise_matrix: Path | None = option(
+        None, "FILE.csv; columns are true classes. Estimated if not given.", _AUDIT
+    )
+    threshold: float | None = option(
+        None, "A label is called wrong above this error probability.", _AUDIT, shown="the best expected F1"
+    )
+    top: int | None = option(None, "Keep so many rows, those most likely wrong.", _AUDIT, least=1)
+    reviewed: Path | None = option(
+        None, "Decisions of an earlier review, whose labels the report does not list again.", _AUDIT
+    )
+    resume: bool = option(False, "Go on with a stopped audit.", _AUDIT)
+    progress: bool = option(True, "No progress bars.", _AUDIT)
 
     def __post_init__(self) -> None:
         probs, run, probs_predict = argument("probs"), argument("run"), argument("probs_predict")

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
 
 from noiselayer.choices import EstimateMethod
 from noiselayer.errors import InputError, argument
-from noiselayer.jobs.option import Option
+from noiselayer.jobs.option import option
 
 _PREDICTIONS, _PAIRS = "From predictions", "From pairs of labels"
 _OF_PREDICTIONS = ("clean_probs", "clean_labels", "noisy_probs", "noisy_labels")
@@ -19,61 +18,47 @@ _OF_PAIRS = ("true_labels", "given_labels")
 class EstimateJob:
     """An estimate of the noise matrix as it is asked for."""
 
-    out: Annotated[Path, Option("Folder for the matrix.", names=("--out", "-o"))]
-    clean_probs: Annotated[
-        str | None,
-        Option(
-            "A model's probabilities on samples with trusted labels: FILE.npy, FILE.npz:KEY, or a table "
-            "such as predict --probs writes.",
-            _PREDICTIONS,
-        ),
-    ] = None
-    clean_labels: Annotated[
-        str | None, Option("The trusted labels: FILE.npy, FILE.npz:KEY, FILE.csv[:COLUMN].", _PREDICTIONS)
-    ] = None
-    noisy_probs: Annotated[
-        str | None, Option("The same model's on samples with noisy labels.", _PREDICTIONS)
-    ] = None
-    noisy_labels: Annotated[str | None, Option("The noisy labels.", _PREDICTIONS)] = None
-    method: Annotated[
-        EstimateMethod | None, Option("Invert, or keep confusions few.", _PREDICTIONS, default="auto")
-    ] = None
-    sparsity: Annotated[
-        float | None,
-        Option("For sparse: weight of the penalty.", _PREDICTIONS, default="by cross-validation"),
-    ] = None
-    decisions: Annotated[
-        bool, Option("Count the most probable class instead of averaging.", _PREDICTIONS)
-    ] = False
-    num_bootstrap: Annotated[
-        int | None,
-        Option(
-            "Draws for the standard errors; 0 for a formula.",
-            _PREDICTIONS,
-            ("--bootstrap",),
-            default="200",
-            least=0,
-            most=100_000,
-        ),
-    ] = None
-    true_labels: Annotated[
-        str | None, Option("Trusted labels of samples that have noisy ones too.", _PAIRS)
-    ] = None
-    given_labels: Annotated[str | None, Option("The noisy labels of the same samples.", _PAIRS)] = None
-    checked_column: Annotated[
-        str | None,
-        Option("Instead: trusted labels beside those, empty where nobody has looked.", _PAIRS),
-    ] = None
-    prior_strength: Annotated[
-        float | None, Option("Imagined pairs for every class.", _PAIRS, default="1")
-    ] = None
-    class_names: Annotated[
-        tuple[str, ...] | None, Option("Names of the classes, in the order of the columns: a,b,c.")
-    ] = None
-    confidence: Annotated[float, Option("Of the intervals.")] = 0.95
-    seed: Annotated[int, Option("Of cross-validation and bootstrap.", least=0, most=2**32 - 1)] = 0
-    show: Annotated[int, Option("How many confusions to print.", least=0)] = 10
-    force: Annotated[bool, Option("Write over files.")] = False
+    out: Path = option(..., "Folder for the matrix.", names=("--out", "-o"))
+    clean_probs: str | None = option(
+        None,
+        "A model's probabilities on samples with trusted labels: FILE.npy, FILE.npz:KEY, or a table "
+        "such as predict --probs writes.",
+        _PREDICTIONS,
+    )
+    clean_labels: str | None = option(
+        None, "The trusted labels: FILE.npy, FILE.npz:KEY, FILE.csv[:COLUMN].", _PREDICTIONS
+    )
+    noisy_probs: str | None = option(None, "The same model's on samples with noisy labels.", _PREDICTIONS)
+    noisy_labels: str | None = option(None, "The noisy labels.", _PREDICTIONS)
+    method: EstimateMethod | None = option(
+        None, "Invert, or keep confusions few.", _PREDICTIONS, shown="auto"
+    )
+    sparsity: float | None = option(
+        None, "For sparse: weight of the penalty.", _PREDICTIONS, shown="by cross-validation"
+    )
+    decisions: bool = option(False, "Count the most probable class instead of averaging.", _PREDICTIONS)
+    num_bootstrap: int | None = option(
+        None,
+        "Draws for the standard errors; 0 for a formula.",
+        _PREDICTIONS,
+        ("--bootstrap",),
+        shown="200",
+        least=0,
+        most=100_000,
+    )
+    true_labels: str | None = option(None, "Trusted labels of samples that have noisy ones too.", _PAIRS)
+    given_labels: str | None = option(None, "The noisy labels of the same samples.", _PAIRS)
+    checked_column: str | None = option(
+        None, "Instead: trusted labels beside those, empty where nobody has looked.", _PAIRS
+    )
+    prior_strength: float | None = option(None, "Imagined pairs for every class.", _PAIRS, shown="1")
+    class_names: tuple[str, ...] | None = option(
+        None, "Names of the classes, in the order of the columns: a,b,c."
+    )
+    confidence: float = option(0.95, "Of the intervals.")
+    seed: int = option(0, "Of cross-validation and bootstrap.", least=0, most=2**32 - 1)
+    show: int = option(10, "How many confusions to print.", least=0)
+    force: bool = option(False, "Write over files.")
 
     def __post_init__(self) -> None:
         if self.checked_column is not None and self.true_labels is not None:

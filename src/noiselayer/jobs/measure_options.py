@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
 
-from noiselayer.jobs.option import Option
+from noiselayer.jobs.option import option
 
 _GOLD = "The checked labels: a column of the same table, or a table of their own"
 
@@ -15,33 +14,28 @@ _GOLD = "The checked labels: a column of the same table, or a table of their own
 class MeasureJob:
     """A table of labels, some of them checked, and how to read it."""
 
-    table: Annotated[Path, Option("Table with the labeller's labels.", positional=True)]
-    out: Annotated[Path, Option("Folder for the page and the tables.", names=("--out", "-o"))]
-    label_column: Annotated[str | None, Option("Column with the labeller's labels.")] = None
-    abstention: Annotated[
-        tuple[str, ...] | None, Option("What stands for no answer, beside an empty cell: a,b.", default="-1")
-    ] = None
-    confidence_column: Annotated[
-        str | None, Option("Column with the certainty that the labeller states, 0 to 1.")
-    ] = None
-    group_column: Annotated[
-        str | None, Option("Column whose values are compared: time, origin, version of a model.")
-    ] = None
-    gold: Annotated[Path | None, Option("Table with checked samples.", _GOLD)] = None
-    checked_column: Annotated[
-        str | None,
-        Option(
-            "Column with the true class, empty where nobody has looked.", _GOLD, default="label, in --gold"
-        ),
-    ] = None
-    id_column: Annotated[
-        str | None,
-        Option("Column that both tables have, which says who is who.", _GOLD, default="id, or the only one"),
-    ] = None
-    weight_column: Annotated[
-        str | None,
-        Option("Column with one divided by the probability that a sample was chosen to be checked.", _GOLD),
-    ] = None
-    class_names: Annotated[tuple[str, ...] | None, Option("The classes: a,b,c.", default="those seen")] = None
-    confidence: Annotated[float, Option("Of the intervals.")] = 0.95
-    force: Annotated[bool, Option("Write over files.")] = False
+    table: Path = option(..., "Table with the labeller's labels.", positional=True)
+    out: Path = option(..., "Folder for the page and the tables.", names=("--out", "-o"))
+    label_column: str | None = option(None, "Column with the labeller's labels.")
+    abstention: tuple[str, ...] | None = option(
+        None, "What stands for no answer, beside an empty cell: a,b.", shown="-1"
+    )
+    confidence_column: str | None = option(
+        None, "Column with the certainty that the labeller states, 0 to 1."
+    )
+    group_column: str | None = option(
+        None, "Column whose values are compared: time, origin, version of a model."
+    )
+    gold: Path | None = option(None, "Table with checked samples.", _GOLD)
+    checked_column: str | None = option(
+        None, "Column with the true class, empty where nobody has looked.", _GOLD, shown="label, in --gold"
+    )
+    id_column: str | None = option(
+        None, "Column that both tables have, which says who is who.", _GOLD, shown="id, or the only one"
+    )
+    weight_column: str | None = option(
+        None, "Column with one divided by the probability that a sample was chosen to be checked.", _GOLD
+    )
+    class_names: tuple[str, ...] | None = option(None, "The classes: a,b,c.", shown="those seen")
+    confidence: float = option(0.95, "Of the intervals.")
+    force: bool = option(False, "Write over files.")

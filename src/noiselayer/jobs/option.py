@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
-from dataclasses import MISSING, Field, dataclass, fields
+from dataclasses import MISSING, Field, dataclass, field, fields
 from typing import Any, get_type_hints
 
 
 @dataclass(frozen=True)
 class Option:
-    """What the command line needs to know of a field beside its name, type and default; annotates the field.
+    """What the command line needs to know of a field beside its name, type and default.
 
-    ``panel`` is the heading in the help, ``names`` what is typed (``--field-name`` if empty), ``default`` in words,
-    where the field's own says too little, ``least`` and ``most`` the numbers allowed.
+    ``panel`` is the heading in the help, ``names`` what is typed (``--field-name`` if empty), ``shown`` the default in
+    words, where the field's own says too little, ``least`` and ``most`` the numbers allowed.
     """
 
     help: str
     panel: str | None = None
     names: tuple[str, ...] = ()
-    default: str | None = None
+    shown: str | None = None
     least: int | None = None
     most: int | None = None
     positional: bool = False
+
+
+def option(default: Any, help: str, *about: Any, **more: Any) -> Any:
+    """A field of a job's dataclass: its default, ``...`` where it must be given, and its :class:`Option`."""
+    metadata = {"option": Option(help, *about, **more)}
+    return field(metadata=metadata) if default is ... else field(default=default, metadata=metadata)
 
 
 def option_of(job: type, field: Field[Any]) -> tuple[Any, Option]:
@@ -31,9 +37,7 @@ def option_of(job: type, field: Field[Any]) -> tuple[Any, Option]:
     >>> kind.__name__, option.positional
     ('str', True)
     """
-    annotated = get_type_hints(job, include_extras=True)[field.name]
-    (option,) = (note for note in annotated.__metadata__ if isinstance(note, Option))
-    return annotated.__origin__, option
+    return get_type_hints(job)[field.name], field.metadata["option"]
 
 
 def flags_of(field: Field[Any], option: Option) -> tuple[str, ...]:
@@ -93,11 +97,11 @@ def command_words(job: Any, job_class: type) -> list[str]:
     ['x', '--impute-missing', '--image-size', '8x12']
     """
     words, chosen = [], differing(job)
-    for field in fields(job_class):
-        if field.name not in chosen:
+    for each in fields(job_class):
+        if each.name not in chosen:
             continue
-        option, value = option_of(job_class, field)[1], chosen[field.name]
-        words += [] if option.positional else [flags_of(field, option)[0]]
+        about, value = option_of(job_class, each)[1], chosen[each.name]
+        words += [] if about.positional else [flags_of(each, about)[0]]
         words += [] if isinstance(value, bool) else [_typed(value)]
     return words
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated
 
 from noiselayer.choices import ImageFit, Layout
-from noiselayer.jobs.option import Option
+from noiselayer.jobs.option import option
 
 _DATA, _MODEL, _HARDWARE = "Data", "Model and training", "Hardware"
 _SETS = "Clean, outside and test data, read as DATA is"
@@ -16,78 +15,67 @@ _SETS = "Clean, outside and test data, read as DATA is"
 class DataOptions:
     """How data are read: the fields of :class:`noiselayer.data.reading.Reading`."""
 
-    data: Annotated[
-        str,
-        Option(
-            "FILE.npz[:KEY], FILE.npy, a folder of images by class, or a table.",
-            positional=True,
-        ),
-    ]
-    labels: Annotated[str | None, Option("Array, column or file with the labels.", _DATA)] = None
-    label_column: Annotated[str | None, Option("Column with the labels.", _DATA)] = None
-    annotator_column: Annotated[
-        str | None, Option("Column that says who gave each label: a noise matrix for each annotator.", _DATA)
-    ] = None
-    checked_column: Annotated[
-        str | None,
-        Option(
-            "Column with trusted labels beside the others, empty where nobody has looked: no feature.", _DATA
-        ),
-    ] = None
-    image_column: Annotated[str | None, Option("Column with paths of images.", _DATA)] = None
-    feature_columns: Annotated[
-        tuple[str, ...] | None, Option("Columns to learn from: a,b,e*.", _DATA, ("--features",))
-    ] = None
-    ignore_columns: Annotated[
-        tuple[str, ...], Option("Columns that are no features: a,b,e*.", _DATA, ("--ignore",))
-    ] = ()
-    id_column: Annotated[str | None, Option("Column of the samples' names: no feature.", _DATA)] = None
-    categorical_columns: Annotated[
-        tuple[str, ...], Option("Columns of codes to take as categories: a,b.", _DATA, ("--categorical",))
-    ] = ()
-    impute_missing: Annotated[bool, Option("Fill missing numbers.", _DATA)] = False
-    inputs_key: Annotated[str | None, Option("Array of an .npz file with the inputs.", _DATA)] = None
-    layout: Annotated[Layout, Option("Where the channels of image arrays are.", _DATA)] = "auto"
-    image_size: Annotated[
-        tuple[int, int] | None, Option("Bring image files to this size: 32 or 32x48.", _DATA)
-    ] = None
-    image_fit: Annotated[
-        ImageFit,
-        Option("Other proportions: squash the image, pad it with white, or crop what sticks out.", _DATA),
-    ] = "squash"
-    class_names: Annotated[
-        tuple[str, ...] | None, Option("Names of the classes 0, 1, ...: a,b,c.", _DATA)
-    ] = None
-    skip_unreadable: Annotated[bool, Option("Leave out damaged images.", _DATA)] = False
+    data: str = option(
+        ..., "FILE.npz[:KEY], FILE.npy, a folder of images by class, or a table.", positional=True
+    )
+    labels: str | None = option(None, "Array, column or file with the labels.", _DATA)
+    label_column: str | None = option(None, "Column with the labels.", _DATA)
+    annotator_column: str | None = option(
+        None, "Column that says who gave each label: a noise matrix for each annotator.", _DATA
+    )
+    checked_column: str | None = option(
+        None,
+        "Column with trusted labels beside the others, empty where nobody has looked: no feature.",
+        _DATA,
+    )
+    image_column: str | None = option(None, "Column with paths of images.", _DATA)
+    feature_columns: tuple[str, ...] | None = option(
+        None, "Columns to learn from: a,b,e*.", _DATA, ("--features",)
+    )
+    ignore_columns: tuple[str, ...] = option(
+        (), "Columns that are no features: a,b,e*.", _DATA, ("--ignore",)
+    )
+    id_column: str | None = option(None, "Column of the samples' names: no feature.", _DATA)
+    categorical_columns: tuple[str, ...] = option(
+        (), "Columns of codes to take as categories: a,b.", _DATA, ("--categorical",)
+    )
+    impute_missing: bool = option(False, "Fill missing numbers.", _DATA)
+    inputs_key: str | None = option(None, "Array of an .npz file with the inputs.", _DATA)
+    layout: Layout = option("auto", "Where the channels of image arrays are.", _DATA)
+    image_size: tuple[int, int] | None = option(None, "Bring image files to this size: 32 or 32x48.", _DATA)
+    image_fit: ImageFit = option(
+        "squash", "Other proportions: squash the image, pad it with white, or crop what sticks out.", _DATA
+    )
+    class_names: tuple[str, ...] | None = option(None, "Names of the classes 0, 1, ...: a,b,c.", _DATA)
+    skip_unreadable: bool = option(False, "Leave out damaged images.", _DATA)
 
 
 @dataclass(frozen=True, kw_only=True)
 class CleanOptions:
     """Samples with trusted labels."""
 
-    clean: Annotated[
-        str | None, Option("Data with trusted labels: to train with, to measure the noise with.", _SETS)
-    ] = None
-    clean_labels: Annotated[str | None, Option("Where the labels of --clean are.", _SETS)] = None
+    clean: str | None = option(
+        None, "Data with trusted labels: to train with, to measure the noise with.", _SETS
+    )
+    clean_labels: str | None = option(None, "Where the labels of --clean are.", _SETS)
 
 
 @dataclass(frozen=True, kw_only=True)
 class NetworkOptions:
     """The network and its training; what is None has a default by kind of data."""
 
-    model: Annotated[
-        str | None,
-        Option("small, paper, paper-wide, alexnet32, mlp, linear, or a classifier of torchvision.", _MODEL),
-    ] = None
-    max_epochs: Annotated[int | None, Option("At most, in the main stage.", _MODEL, ("--epochs",))] = None
-    batch_size: Annotated[int | None, Option("Samples a step.", _MODEL)] = None
-    learning_rate: Annotated[float | None, Option("Of the network.", _MODEL)] = None
-    seed: Annotated[int, Option("Of everything random.", _MODEL, least=0, most=2**32 - 1)] = 0
+    model: str | None = option(
+        None, "small, paper, paper-wide, alexnet32, mlp, linear, or a classifier of torchvision.", _MODEL
+    )
+    max_epochs: int | None = option(None, "At most, in the main stage.", _MODEL, ("--epochs",))
+    batch_size: int | None = option(None, "Samples a step.", _MODEL)
+    learning_rate: float | None = option(None, "Of the network.", _MODEL)
+    seed: int = option(0, "Of everything random.", _MODEL, least=0, most=2**32 - 1)
 
 
 @dataclass(frozen=True, kw_only=True)
 class DeviceOptions:
     """The machine: fields of :class:`noiselayer.training.options.Hardware`."""
 
-    precision: Annotated[str, Option("32-true, bf16-mixed, 16-mixed, ...", _HARDWARE)] = "32-true"
-    accelerator: Annotated[str, Option("auto, cpu, gpu, mps, ...", _HARDWARE)] = "auto"
+    precision: str = option("32-true", "32-true, bf16-mixed, 16-mixed, ...", _HARDWARE)
+    accelerator: str = option("auto", "auto, cpu, gpu, mps, ...", _HARDWARE)

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Annotated
 
 from noiselayer.choices import ObjectiveName
-from noiselayer.jobs.option import Option, command_words
+from noiselayer.jobs.option import command_words, option
 from noiselayer.jobs.train_options import TrainJob, TrialOptions
 
 _SEARCH = "Search"
@@ -22,50 +21,40 @@ class TuneJob(TrialOptions):
     ['noiselayer', 'train', 'my data.npz', '--method', 'top-down', '--out', 'tuned-best']
     """
 
-    out: Annotated[Path, Option("Folder of the search.", _SEARCH, ("--out", "-o"))]
-    search: Annotated[
-        list[str] | None,
-        Option(
-            "NAME=LOW:HIGH[:log], NAME one of alpha, noisy-weight, noise-weight-decay, trace-penalty, "
-            "outside-weight; may be given again. By default what the method has: alpha for top-down, noisy-weight "
-            "with --clean, noise-weight-decay for a Q learned from the identity.",
-            _SEARCH,
-        ),
-    ] = None
-    grid: Annotated[
-        tuple[float, ...] | None, Option("Try these values, and no others: 0,0.1,0.2,0.4,1.", _SEARCH)
-    ] = None
-    trials: Annotated[
-        int | None,
-        Option(
-            "Trials to add now: 20, or what is left of the grid, if not given; 0 writes the report again.",
-            _SEARCH,
-        ),
-    ] = None
-    objective: Annotated[
-        ObjectiveName | None, Option("With --clean: the error (default) or the loss on it.", _SEARCH)
-    ] = None
-    prune: Annotated[bool, Option("Run every trial to its end.", _SEARCH)] = True
-    storage: Annotated[
-        str | None,
-        Option(
-            "Where trials are kept, for workers to share: sqlite:///FILE; study.db in --out if not given.",
-            _SEARCH,
-        ),
-    ] = None
-    resume: Annotated[bool, Option("Add trials to those in --out or --storage, at any time.", _SEARCH)] = (
-        False
+    out: Path = option(..., "Folder of the search.", _SEARCH, ("--out", "-o"))
+    search: list[str] | None = option(
+        None,
+        "NAME=LOW:HIGH[:log], NAME one of alpha, noisy-weight, noise-weight-decay, trace-penalty, "
+        "outside-weight; may be given again. By default what the method has: alpha for top-down, noisy-weight "
+        "with --clean, noise-weight-decay for a Q learned from the identity.",
+        _SEARCH,
     )
+    grid: tuple[float, ...] | None = option(
+        None, "Try these values, and no others: 0,0.1,0.2,0.4,1.", _SEARCH
+    )
+    trials: int | None = option(
+        None,
+        "Trials to add now: 20, or what is left of the grid, if not given; 0 writes the report again.",
+        _SEARCH,
+    )
+    objective: ObjectiveName | None = option(
+        None, "With --clean: the error (default) or the loss on it.", _SEARCH
+    )
+    prune: bool = option(True, "Run every trial to its end.", _SEARCH)
+    storage: str | None = option(
+        None,
+        "Where trials are kept, for workers to share: sqlite:///FILE; study.db in --out if not given.",
+        _SEARCH,
+    )
+    resume: bool = option(False, "Add trials to those in --out or --storage, at any time.", _SEARCH)
 
-    heartbeat: Annotated[
-        int,
-        Option(
-            "Seconds between a worker's signs of life; without one for twice as long its trial is done again.",
-            _SEARCH,
-            least=1,
-            most=86_400,
-        ),
-    ] = 20
+    heartbeat: int = option(
+        20,
+        "Seconds between a worker's signs of life; without one for twice as long its trial is done again.",
+        _SEARCH,
+        least=1,
+        most=86_400,
+    )
 
     def trial(self) -> TrainJob:
         """What each trial trains, but for the values searched; it is trained in no folder."""
