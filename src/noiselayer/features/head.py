@@ -59,6 +59,7 @@ def fit_head(
     ridges: Sequence[float] = RIDGES,
     folds: int | None = None,
     max_components: int | None = None,
+    standardize: bool = True,
     dtype: torch.dtype = torch.float32,
     seed: int = 0,
 ) -> FeatureHead:
@@ -80,6 +81,8 @@ def fit_head(
         ridges: Candidates, falling; the path ends where labels held out are explained worse twice in a row.
         folds: 5, but 3 above 20,000 samples, if None.
         max_components: Of the principal components; a fifth of N if None.
+        standardize: Whether every feature is brought to variance 1 first; not where a feature's variance says how
+            much it matters, as in TF-IDF.
         dtype: float32 or float64.
         seed: Of the folds.
 
@@ -100,7 +103,9 @@ def fit_head(
     labels = as_tensor(noisy_labels, "noisy_labels").cpu().long()
     K = num_classes
     _check(features, labels, K, method, noise_matrix, clean_features, clean_labels)
-    projection = project_features(features, max_components=max_components, dtype=dtype)
+    projection = project_features(
+        features, max_components=max_components, standardize=standardize, dtype=dtype
+    )
     count = folds or (3 if len(labels) > _MANY else 5)
     count = max(2, min(count, len(labels) // 2))
     generator = torch.Generator().manual_seed(seed)

@@ -54,7 +54,11 @@ class Projection:
 
 
 def project_features(
-    features: Any, *, max_components: int | None = None, dtype: torch.dtype = torch.float32
+    features: Any,
+    *,
+    max_components: int | None = None,
+    standardize: bool = True,
+    dtype: torch.dtype = torch.float32,
 ) -> Projection:
     """Means, scales and principal directions of features.
 
@@ -62,6 +66,8 @@ def project_features(
         features: Shape (N, D): an array, a tensor or a memory map, of any floating type or of bytes.
         max_components: So many, those of the largest variance; a fifth of N, but at least 64, if None: a ridge that
             suits the rest leaves nothing of them.
+        standardize: Whether every feature is brought to variance 1; if not, all are multiplied by one number, which
+            brings their mean variance to 1.
         dtype: Of the arithmetic; what is summed up over rows is double.
 
     Raises:
@@ -95,6 +101,8 @@ def project_features(
     mean = shift + offset
     std = variance.clamp_min(0).sqrt()
     used = std > 1e-6 * mean.abs() + 1e-12  # a constant, but for rounding; whatever the units are
+    if not standardize:
+        std = variance.clamp_min(0).mean().sqrt().expand(D)
     inverse = torch.where(used, 1 / std.clamp_min(1e-300), 0.0)
     if wide:
         f = torch.cat([block for _, block in blocks(features, dtype)]).double()
