@@ -17,7 +17,7 @@ WORDS = {"cat": "purr whiskers kitten meow claw", "dog": "bark leash puppy fetch
 def sentences(count: int, seed: int = 0) -> tuple[list[str], np.ndarray]:
     """Texts with one telling word in six, and what they are about."""
     generator = np.random.default_rng(seed)
-    common = "the a of house street yesterday very we they saw some walk".split()
+    common = ["the", "a", "of", "house", "street", "yesterday", "very", "we", "they", "saw", "some", "walk"]
     truth = generator.integers(2, size=count)
     topics = [WORDS["cat"].split(), WORDS["dog"].split()]
     texts = [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,10 @@ _FORMS: dict[str, dict[str, Any]] = {
     "characters": {"ngram_range": (1, 3), "analyzer": "char_wb"},
 }
 """Words and pairs of words; runs of characters where a script puts no spaces between words."""
+_UNSPACED = re.compile(
+    "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\U00020000-\U0003ffff]"
+)
+"""Thai, Lao, Burmese, Khmer, Japanese and Chinese characters."""
 
 
 class SparseFeatures:
@@ -87,9 +92,8 @@ class TextFeatures:
             InputError: If fewer than two of the texts hold a word.
         """
         texts = list(map(str, texts))
-        lengths = np.array([len(text.split()) for text in texts])
-        spaced = lengths.sum() * 12 >= sum(map(len, texts))  # a word and its space have 12 characters at most
-        form = "words" if spaced else "characters"
+        unspaced = sum(len(_UNSPACED.findall(text)) for text in texts)
+        form = "characters" if unspaced > sum(map(len, texts)) / 3 else "words"
         for least in (2, 1) if len(texts) >= 50 else (1,):
             vectorizer = _vectorizer(form, min_df=least, max_features=_MOST_WORDS)
             try:
