@@ -1,5 +1,8 @@
 """Whether a doubt is the sample's or the labels': both ends, what the verdict makes of them, and what is said."""
 
+from pathlib import Path
+
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -11,6 +14,7 @@ from noiselayer.audit.confidence_noise import fit_noise_by_confidence
 from noiselayer.audit.doubt import whose_doubt
 from noiselayer.audit.judge import judging_model
 from noiselayer.audit.noise_model import NoiseByConfidence, NoiseModel
+from noiselayer.audit.stream import audit_stream
 from noiselayer.estimation.confusion import confusion_by_prediction
 from noiselayer.noise import pair_flip, random, symmetric
 
@@ -170,7 +174,7 @@ def test_a_matrix_that_hardly_explains_more_than_even_noise_does_not_rank() -> N
     assert after == pytest.approx(before, rel=1e-3)
 
 
-def test_a_second_model_narrows_the_number() -> None:
+def test_a_second_model_narrows_the_number(tmp_path: Path) -> None:
     """Two models that are right on 92 and 88 %, wrong independently, and people's noise of a quarter of the labels."""
     generator = torch.Generator().manual_seed(0)
     N, K = 8000, 5
@@ -198,6 +202,16 @@ def test_a_second_model_narrows_the_number() -> None:
     )  # both are wrong in the same way now and then
     assert found.wrong.total == pytest.approx(wrong, rel=0.15)
     assert found.wrong.total_low <= wrong <= found.wrong.total_high
+    np.save(tmp_path / "p.npy", first.numpy())
+    streamed = audit_stream(
+        labels, tmp_path / "p.npy", probs_predict="given", second_probs=second, top=None, check_model=False
+    )
+    assert streamed.model_accuracy == found.model_accuracy
+    assert streamed.wrong.total == pytest.approx(found.wrong.total, rel=1e-6)
+    with pytest.raises(ValueError, match=r"second_probs must have the shape of probs, \(8000, 5\)"):
+        audit_stream(labels, first, probs_predict="given", second_probs=second[:5])
+    with pytest.raises(ValueError, match="second_probs needs labels, and probs as an array or a file"):
+        audit_stream(None, lambda: [(labels, first)], probs_predict="given", second_probs=second)
     with pytest.raises(ValueError, match=r"second_probs must have the shape of probs, \(8000, 5\)"):
         audit_labels(labels, first, probs_predict="given", second_probs=second[:5])
     with pytest.raises(

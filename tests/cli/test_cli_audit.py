@@ -43,8 +43,12 @@ def test_models_are_cross_fitted_and_find_the_errors(run: Run, vectors: Path, tm
     assert not (tmp_path / "audit" / "folds").exists()
     assert {p.name for p in (tmp_path / "audit").iterdir()} == {
         *("audit.json", "audit_plan.json", "labels.parquet", "noise_matrix.csv"),
-        *("noise_matrix_standard_error.csv", "report.html"),
+        *("noise_matrix_standard_error.csv", "probs.parquet", "report.html"),
     }
+    probs = ("--probs", tmp_path / "audit" / "probs.parquet", "--probs-predict", "given")
+    kept = run("audit", vectors, "--labels", "y", *probs, "--out", tmp_path / "kept", "--suggest-checks", 9)
+    assert kept.exit_code == 0, kept.output
+    assert load_audit(tmp_path / "kept").counts == audit.counts
     page = (tmp_path / "audit" / "report.html").read_text(encoding="utf-8")
     (tmp_path / "audit" / "report.html").unlink()  # as if killed before it was written
     again = run("audit", vectors, "--labels", "y", "--out", tmp_path / "audit", *FAST, "--resume")

@@ -17,6 +17,7 @@ from noiselayer.cli.app import app
 from noiselayer.jobs.demo import Demo, DemoFolder, save_demo
 from noiselayer.report import ReportContent, Suspect, save_report
 from noiselayer.report.thumbnails import image_uri
+from noiselayer.storage.review import read_decisions
 
 Opened = Callable[..., Any]
 
@@ -172,6 +173,28 @@ def page_of_many(tmp_path: Path, number: int = 45) -> Path:
     path = tmp_path / "many.html"
     save_report(path, ReportContent("Many", [], names, suspects=suspects))
     return path
+
+
+def test_labels_that_were_drawn_are_exported_with_their_chances(opened: Opened, tmp_path: Path) -> None:
+    suspects = [
+        Suspect(k, str(k), 0, 1, 0.9 - 0.1 * k, inclusion_probability=0.5 / (k + 1)) for k in range(3)
+    ]
+    path = tmp_path / "checks.html"
+    save_report(path, ReportContent("Checks", [], ["cat", "dog"], suspects=suspects))
+    watched = opened(path)
+    watched.page.locator(".card").first.focus()
+    for key in "kc":
+        watched.page.keyboard.press(key)
+    name, text = exported(watched.page, "#csv")
+    (tmp_path / name).write_text(text, encoding="utf-8")
+    decisions = read_decisions(tmp_path / name)
+    assert [(one.sample, one.new_label, one.inclusion_probability) for one in decisions] == [
+        (0, "cat", 0.5),
+        (1, "dog", 0.25),
+    ]
+    (tmp_path / "d.json").write_text(exported(watched.page, "#json")[1], encoding="utf-8")
+    assert read_decisions(tmp_path / "d.json") == decisions
+    watched.check(path)
 
 
 def test_twenty_cards_a_page_and_every_kind_of_decision(opened: Opened, tmp_path: Path) -> None:

@@ -4,7 +4,13 @@ Start with :func:`audit_labels`.
 """
 
 from noiselayer.audit.audit_result import AuditResult
-from noiselayer.audit.checked_labels import CheckedCount, SuggestedChecks, count_with_checks, suggest_checks
+from noiselayer.audit.checked_labels import (
+    CheckedCount,
+    SuggestedChecks,
+    audit_with_checks,
+    count_with_checks,
+    suggest_checks,
+)
 from noiselayer.audit.in_memory import audit_labels
 from noiselayer.audit.intervals import WrongLabels
 from noiselayer.audit.verdict import best_threshold
@@ -19,6 +25,7 @@ __all__ = [
     "WrongLabels",
     "accuracy_from_noisy_labels",
     "audit_labels",
+    "audit_with_checks",
     "best_threshold",
     "count_with_checks",
     "label_error_probability",

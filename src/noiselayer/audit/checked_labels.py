@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from noiselayer.arrays.tensors import as_tensor
+from noiselayer.arrays.tensors import as_tensor, in_kind
 from noiselayer.audit.audit_result import AuditResult
+from noiselayer.audit.verdict import best_threshold
 from noiselayer.estimation.validate import check_labels
 
 STRATA = (0.02, 0.1, 0.3, 0.5, 0.7, 0.9, 0.98)
@@ -69,7 +70,12 @@ def suggest_checks(audit: AuditResult, number: int, *, seed: int = 0) -> Suggest
     Raises:
         ValueError: If the audit kept only some rows, or there are not so many labels.
     """
-    e = _all_of(audit)
+    return draw_checks(_all_of(audit), number, seed=seed)
+
+
+def draw_checks(error_probability: Tensor, number: int, *, seed: int = 0) -> SuggestedChecks:
+    """:func:`suggest_checks` where nothing but the error probabilities is left of an audit, shape (N,)."""
+    e = error_probability.double()
     if not 1 <= number <= len(e):
         raise ValueError(f"number of checks must be from 1 to the {len(e)} labels; got {number}.")
     stratum = torch.bucketize(e, torch.tensor(STRATA, dtype=e.dtype))
@@ -111,7 +117,7 @@ def count_with_checks(
     Args:
         audit: With a row for every sample.
         samples: Shape (n,), positions of the samples that were checked, each once.
-        true_labels: Shape (n,), integers 0..K-1, what they are.
+        true_labels: Shape (n,), integers 0..K-1, what they are; -1 for a sample of none of the classes.
         inclusion_probability: Shape (n,), with which each was drawn, as :func:`suggest_checks` gives it; None for a
             plain random sample. Labels that were checked because they looked wrong are no random sample.
         confidence: Of the interval.
@@ -130,29 +136,122 @@ def count_with_checks(
     >>> found.low <= 180 <= found.high, found.high - found.low < 40
     (True, True)
     """
-    e = _all_of(audit)
-    N, K = len(e), len(audit.noise_matrix)
-    at = check_labels(samples, N, name="samples").cpu()
-    truth = check_labels(true_labels, K, name="true_labels").cpu()
+    e, K = _all_of(audit), len(audit.noise_matrix)
+    at, truth, v = _checked(samples, true_labels, inclusion_probability, len(e), K)
+    if not 0 < confidence < 1:
+        raise ValueError(f"confidence must lie between 0 and 1; got {confidence}.")
+    labels = as_tensor(audit.labels)
+    wrong = (labels[at] != truth).double()
+    total, low, high = _post_stratified(e, at, wrong, v, confidence)
+    calibrated = _recalibrated(e, at, wrong, v)
+    calibrated[at] = wrong
+    by_label = torch.zeros(K, dtype=torch.float64).index_add_(0, labels, calibrated)
+    by_label *= total / by_label.sum().clamp_min(1e-12)
+    return CheckedCount(total, low, high, calibrated.float(), by_label)
+
+
+def audit_with_checks(
+    audit: AuditResult,
+    samples: Any,
+    true_labels: Any,
+    *,
+    inclusion_probability: Any = None,
+    threshold: float | None = None,
+) -> AuditResult:
+    """The audit corrected by checked labels: its numbers, error probabilities, verdicts, ranks and suggestions.
+
+    What was checked has the error probability 0 or 1. The numbers are those of :func:`count_with_checks`; the interval
+    of one class rests on the checked labels of that class alone.
+
+    Args:
+        audit: With a row for every sample.
+        samples: As in :func:`count_with_checks`, like all that follow.
+        true_labels: What they are.
+        inclusion_probability: With which each was drawn.
+        threshold: Of the verdict; as in :func:`noiselayer.audit_labels`.
+
+    Raises:
+        ValueError: As in :func:`count_with_checks`.
+
+    >>> from noiselayer import audit_labels
+    >>> truth = torch.arange(900) % 3
+    >>> labels = torch.where(torch.arange(900) % 5 == 0, (truth + 1) % 3, truth)
+    >>> audit = audit_labels(labels, torch.eye(3)[truth] * 0.7 + 0.1, probs_predict="given")
+    >>> audit_with_checks(audit, [0, 1, 2], [1, 1, 2]).error_probability[:3]
+    tensor([0., 0., 0.])
+    """
+    found = count_with_checks(audit, samples, true_labels, inclusion_probability=inclusion_probability)
+    e, labels, K = _all_of(audit), as_tensor(audit.labels), len(audit.noise_matrix)
+    at, truth, v = _checked(samples, true_labels, inclusion_probability, len(e), K)
+    wrong = (labels[at] != truth).double()
+    low, high = torch.zeros(K, dtype=torch.float64), torch.bincount(labels, minlength=K).double()
+    for k in torch.unique(labels[at]).tolist():
+        rows, of_class = (labels == k).nonzero().flatten(), labels[at] == k
+        place = torch.searchsorted(rows, at[of_class])
+        _, low[k], high[k] = _post_stratified(e[rows], place, wrong[of_class], v[of_class], 0.95)
+    known = torch.zeros(len(e), dtype=torch.bool)
+    known[at] = True
+    corrected = found.error_probability.double()
+    cut = best_threshold(corrected[~known]) if threshold is None else threshold
+    suggested = as_tensor(audit.suggested_label).clone()
+    suggested[at] = torch.where(truth >= 0, truth, suggested[at])
+    # Equal ones, 0 and 1 of the checked labels, in the order of the audit.
+    before = as_tensor(audit.rank).argsort()
+    rank = torch.empty_like(before)
+    rank[before[corrected[before].argsort(descending=True, stable=True)]] = torch.arange(len(e))
+    result = replace(
+        audit,
+        error_probability=found.error_probability,
+        suggested_label=suggested,
+        is_error=corrected > cut,
+        rank=rank,
+        threshold=cut,
+        flagged=int((corrected > cut).sum()),
+        wrong=replace(
+            audit.wrong,
+            expected=found.by_label,
+            low=torch.minimum(low, found.by_label),
+            high=torch.maximum(high, found.by_label),
+            total=found.total,
+            total_low=found.low,
+            total_high=found.high,
+            settled=True,
+        ),
+    )
+    return in_kind(result, audit.labels)
+
+
+def _checked(
+    samples: Any, true_labels: Any, inclusion_probability: Any, num_samples: int, num_classes: int
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Positions, true classes (-1: none of them) and weights."""
+    at = check_labels(samples, num_samples, name="samples").cpu()
+    truth = as_tensor(true_labels, "true_labels").cpu()
+    of_none = truth == -1
+    truth = torch.where(
+        of_none, -1, check_labels(torch.where(of_none, 0, truth), num_classes, name="true_labels")
+    )
     if len(at) != len(truth) or not len(at):
         raise ValueError(
             f"samples and true_labels must be equally many, at least one; got {len(at)} and {len(truth)}."
         )
     if len(set(at.tolist())) < len(at):
         raise ValueError("samples must name each checked label once; some are named twice.")
-    v = torch.ones(len(at), dtype=torch.float64)
-    if inclusion_probability is not None:
-        pi = as_tensor(inclusion_probability).double()
-        if pi.shape != at.shape or not bool(((pi > 0) & (pi <= 1)).all()):
-            raise ValueError(
-                "inclusion_probability must be a probability above 0 for each of the checked samples."
-            )
-        v = 1 / pi
-    labels = as_tensor(audit.labels)
-    wrong = (labels[at] != truth).double()
-    stratum = _strata(e, at)
-    if not 0 < confidence < 1:
-        raise ValueError(f"confidence must lie between 0 and 1; got {confidence}.")
+    if inclusion_probability is None:
+        return at, truth, torch.ones(len(at), dtype=torch.float64)
+    chances = as_tensor(inclusion_probability).double()
+    if chances.shape != at.shape or not bool(((chances > 0) & (chances <= 1)).all()):
+        raise ValueError(
+            "inclusion_probability must be a probability above 0 for each of the checked samples."
+        )
+    return at, truth, 1 / chances
+
+
+def _post_stratified(
+    e: Tensor, at: Tensor, wrong: Tensor, v: Tensor, confidence: float
+) -> tuple[float, float, float]:
+    """The number of wrong ones of these labels, and its interval."""
+    N, stratum = len(e), _strata(e, at)
     sizes = torch.bincount(stratum).double()
     weight, found = torch.zeros(2, len(sizes), dtype=torch.float64).index_add_(
         1, stratum[at], torch.stack([v, v * wrong])
@@ -169,11 +268,7 @@ def count_with_checks(
     # Where nothing was found at all, or nothing else, no quantile reaches the end that it may be.
     low = 0.0 if total == 0 else max(min(low, total), float(wrong.sum()))
     high = float(N) if total == N else min(max(high, total), N - float((1 - wrong).sum()))
-    calibrated = _recalibrated(e, at, wrong, v)
-    calibrated[at] = wrong
-    by_label = torch.zeros(K, dtype=torch.float64).index_add_(0, labels, calibrated)
-    by_label *= total / by_label.sum().clamp_min(1e-12)
-    return CheckedCount(total, low, high, calibrated.float(), by_label)
+    return total, low, high
 
 
 def _all_of(audit: AuditResult) -> Tensor:

@@ -16,7 +16,7 @@ from noiselayer.audit.candidates import candidates_of
 from noiselayer.audit.checked_batches import batches_of_arrays
 from noiselayer.audit.noise_model import NoiseModel
 from noiselayer.audit.passes import Options, audit_batches
-from noiselayer.audit.second_look import accuracy_by_agreement
+from noiselayer.audit.second_look import accuracy_by_agreement, check_second_look
 from noiselayer.noise.posterior import bayes
 
 
@@ -126,10 +126,7 @@ def audit_labels(
         raise ValueError(f"class_names must be {K}, one per column of probs; got {len(class_names)}.")
     accuracy = None
     if second_probs is not None:
-        if noise_matrix is not None:
-            raise ValueError(
-                "second_probs helps to estimate the noise; with noise_matrix it has no use. Leave one out."
-            )
+        check_second_look(noise_matrix)
         second = as_tensor(second_probs)
         if tuple(second.shape) != (N, K):
             raise ValueError(

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 
+import torch
 from torch import Tensor
 
 from noiselayer.audit.candidates import likeliest_class
@@ -40,7 +42,23 @@ def accuracy_by_agreement(labels: Tensor, probs: Tensor, second_probs: Tensor) -
     >>> round(accuracy_by_agreement(noisy, probs[second], probs[first]), 2)
     0.8
     """
-    one, two = (likeliest_class(p) for p in (probs, second_probs))
-    agreement = float((one == two).double().mean())
-    first, second = (float((p == labels).double().mean()) for p in (one, two))
+    return accuracy_of_batches([(labels, probs, second_probs)])
+
+
+def accuracy_of_batches(batches: Iterable[tuple[Tensor, Tensor, Tensor]]) -> float:
+    """:func:`accuracy_by_agreement` of samples that come batch by batch."""
+    shares, N = torch.zeros(3, dtype=torch.float64), 0
+    for labels, probs, second_probs in batches:
+        one, two = likeliest_class(probs), likeliest_class(second_probs)
+        shares += torch.stack([(a == b).sum() for a, b in ((one, two), (one, labels), (two, labels))])
+        N += len(labels)
+    agreement, first, second = (shares / max(N, 1)).tolist()
     return min(math.sqrt(agreement * max(first, 1e-9) / max(second, 1e-9)), _SURE)
+
+
+def check_second_look(noise_matrix: object) -> None:
+    """Raise if there is nothing that a second model would help with."""
+    if noise_matrix is not None:
+        raise ValueError(
+            "second_probs helps to estimate the noise; with noise_matrix it has no use. Leave one out."
+        )

@@ -11,9 +11,11 @@ import numpy as np
 from torch import Tensor
 
 from noiselayer.arrays.stored_rows import StoredRows
+from noiselayer.arrays.tensors import as_tensor
 from noiselayer.audit.audit_result import AuditResult
 from noiselayer.audit.checked_batches import ENTRIES, Batches, batches_of_arrays
 from noiselayer.audit.passes import Options, audit_batches
+from noiselayer.audit.second_look import accuracy_of_batches, check_second_look
 from noiselayer.errors import InputError
 
 
@@ -30,6 +32,7 @@ def audit_stream(
     class_names: Sequence[str] | None = None,
     top: int | None = 1000,
     check_model: bool = True,
+    second_probs: Any = None,
 ) -> AuditResult:
     """Audit labels whose probabilities are read batch by batch, twice, in memory that does not grow with N.
 
@@ -52,6 +55,8 @@ def audit_stream(
         class_names: For messages and files.
         top: Keep the rows of so many labels, those most likely wrong.
         check_model: Run :func:`noiselayer.check_noise_model`.
+        second_probs: Shape (N, K), an array or the path of an .npy file, beside ``probs`` that is one too; as in
+            :func:`noiselayer.audit_labels`.
 
     Raises:
         InputError: If the file cannot be read.
@@ -68,6 +73,7 @@ def audit_stream(
     >>> len(audit), audit.flagged, bool(torch.all(audit.samples % 50 == 0))
     (60, 60, True)
     """
+    second = _second_opinion(labels, probs, second_probs, noise_matrix)
     options = Options(
         noise_matrix=noise_matrix,
         standard_error=standard_error,
@@ -77,6 +83,7 @@ def audit_stream(
         top=top,
         check_model=check_model,
         class_names=None if class_names is None else tuple(class_names),
+        accuracy=second,
     )
     if callable(probs):
         if labels is not None or verified is not None:
@@ -98,6 +105,29 @@ def audit_stream(
     if isinstance(probs, np.memmap):
         return audit_batches(_batches_of_file(labels, probs, verified), options, num_classes=K, num_samples=N)
     return audit_batches(batches_of_arrays(labels, probs, verified), options, num_classes=K, num_samples=N)
+
+
+def _second_opinion(labels: Any, probs: Any, second_probs: Any, noise_matrix: Any) -> float | None:
+    """How often the model is right by a second one's probabilities; None without."""
+    if second_probs is None:
+        return None
+    check_second_look(noise_matrix)
+    if callable(probs) or labels is None:
+        raise ValueError(
+            "second_probs needs labels, and probs as an array or a file: batches bring one model's probabilities."
+        )
+    both = [_memory_mapped(Path(p)) if isinstance(p, str | Path) else p for p in (probs, second_probs)]
+    (N, K), second = _shape(both[0]), tuple(getattr(both[1], "shape", ()))
+    if second != (N, K):
+        raise ValueError(
+            f"second_probs must have the shape of probs, ({N}, {K}), of the same samples; got {second}."
+        )
+    read = [StoredRows(p).between if isinstance(p, np.memmap) else lambda a, b, p=p: p[a:b] for p in both]
+    rows = max(1, ENTRIES // K)
+    return accuracy_of_batches(
+        (as_tensor(labels[a : a + rows]), as_tensor(read[0](a, a + rows)), as_tensor(read[1](a, a + rows)))
+        for a in range(0, N, rows)
+    )
 
 
 def _memory_mapped(path: Path) -> np.memmap[Any, Any]:

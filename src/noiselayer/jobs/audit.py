@@ -27,7 +27,9 @@ from noiselayer.errors import InputError, argument, as_input_errors
 from noiselayer.files.given import check_not_read, existing_file
 from noiselayer.interchange.read_review import read_review
 from noiselayer.jobs.audit_by_annotator import judged_by_annotator, whole_probs
+from noiselayer.jobs.audit_checks import corrected_by_checks, drawn_checks, save_probs, write_checks
 from noiselayer.jobs.audit_options import AuditJob
+from noiselayer.jobs.audit_second import second_opinion
 from noiselayer.jobs.option import differing, given
 from noiselayer.jobs.train_prepare import hardware_of, training_options
 from noiselayer.report import save_report
@@ -62,6 +64,7 @@ class _Probabilities:
     noise_matrix: Tensor | None = None
     standard_error: Tensor | None = None
     warnings: tuple[str, ...] = ()
+    second_probs: Any = None
 
 
 def audit_files(job: AuditJob, *, on_stage: Callable[[str], None] | None = None) -> SavedAudit | None:
@@ -85,9 +88,16 @@ def audit_files(job: AuditJob, *, on_stage: Callable[[str], None] | None = None)
         folder.begin(identity)
     if (job.out / "audit.json").is_file():
         say(f"The audit in {job.out} is finished already.")
+        if drawn_checks(decisions):
+            raise InputError(
+                f"the audit in {job.out} is finished, and one that {argument('reviewed')} corrects is another one: "
+                f"name another folder with {argument('out')}."
+            )
         saved = load_audit(job.out)
-        if not (job.out / "report.html").is_file():  # killed before it came to that
-            _report(job, saved, data, decisions)
+        if job.suggest_checks is not None or not (job.out / "report.html").is_file():
+            _report(
+                job, saved, data, decisions, say
+            )  # it was killed before it came to that, or others are wanted
         folder.remove_stages()
         return saved
     say(data.summary())
@@ -97,6 +107,8 @@ def audit_files(job: AuditJob, *, on_stage: Callable[[str], None] | None = None)
         except BaseException:
             folder.abandon()
             raise
+        if evidence is not None:
+            save_probs(job.out, evidence.probs, data.class_names)
     if evidence is None:
         return None
     assert data.labels is not None
@@ -111,19 +123,25 @@ def audit_files(job: AuditJob, *, on_stage: Callable[[str], None] | None = None)
             threshold=job.threshold,
             class_names=data.class_names,
             top=job.top,
+            second_probs=evidence.second_probs,
         )
         found = None
         if data.annotators is not None:
             probs = whole_probs(evidence.probs)
             result, found = judged_by_annotator(result, data, probs, threshold=job.threshold, top=job.top)
+        drawn = drawn_checks(decisions)
+        if drawn:
+            result, answers = corrected_by_checks(result, data, drawn, threshold=job.threshold)
     except (ValueError, TypeError) as error:
         folder.abandon()
         raise InputError(str(error)) from error
     saved = _saved(reading, data, result, evidence, found)
+    if drawn:
+        saved = replace(saved, counts={**saved.counts, "drawn": answers})
     if checked is not None:
         saved = _without_checked(saved, data, checked)
     save_audit(job.out, saved)
-    _report(job, saved, data, decisions)
+    _report(job, saved, data, decisions, say)
     folder.remove_stages()
     return saved
 
@@ -166,7 +184,13 @@ def _without_checked(saved: SavedAudit, data: LabeledData, counts: dict[str, int
     )
 
 
-def _report(job: AuditJob, saved: SavedAudit, data: LabeledData, decisions: Sequence[Decision]) -> None:
+def _report(
+    job: AuditJob,
+    saved: SavedAudit,
+    data: LabeledData,
+    decisions: Sequence[Decision],
+    say: Callable[[str], None],
+) -> None:
     """The page of the audit, as ``noiselayer report`` makes it."""
     try:
         inputs = None if isinstance(data.inputs, NoInputs) else data.inputs
@@ -175,6 +199,8 @@ def _report(job: AuditJob, saved: SavedAudit, data: LabeledData, decisions: Sequ
         if decisions:
             content = without_reviewed(content, decisions, _LISTED)
         save_report(job.out / "report.html", content)
+        if job.suggest_checks is not None:
+            say(write_checks(job, saved, content, inputs))
     except InputError as error:  # the audit itself is whole, and noiselayer report can be asked again
         warnings.warn(f"The report was not written: {error}", stacklevel=2)
 
@@ -199,6 +225,7 @@ def _given(job: AuditJob, reading: Reading, data: LabeledData, hardware: Hardwar
         elif (
             job.probs.lower().endswith(".parquet")
             and data.checked is None
+            and job.second_probs is None
             and (batches := _batches(job.probs, data))
         ):
             found = batches
@@ -210,7 +237,7 @@ def _given(job: AuditJob, reading: Reading, data: LabeledData, hardware: Hardwar
                 f"{job.probs} must hold a row for each of the {len(data):,} samples and a column for each of the "
                 f"{data.num_classes} classes; it has shape {shape}."
             )
-        return _Probabilities(found, job.probs_predict)
+        return _Probabilities(found, job.probs_predict, second_probs=second_opinion(job, data, chosen=chosen))
     if job.run is not None:
         run = load_run(job.run)
         if tuple(run.class_names) != tuple(data.class_names):
@@ -336,6 +363,7 @@ def _identity(job: AuditJob, data: LabeledData) -> dict[str, Any]:
         "optimization": given(job, Optimization),
         "clean": job.clean,
         "probs": job.probs,
+        **({} if job.second_probs is None else {"second_probs": job.second_probs}),
         "run": None if job.run is None else str(job.run),
     }
 

@@ -25,6 +25,11 @@ class AuditJob(DeviceOptions, NetworkOptions, CleanOptions, DataOptions):
     probs: str | None = option(
         None, "FILE.npy, .npz:KEY, .csv or .parquet: out-of-sample probabilities instead of training.", _PROBS
     )
+    second_probs: str | None = option(
+        None,
+        "As --probs, of a second model of the same samples: another seed or architecture, other folds.",
+        _PROBS,
+    )
     probs_predict: ProbsPredict | None = option(
         None,
         "Which label those are of: given (a model trained on such labels as usual) or true (noiselayer).",
@@ -40,8 +45,14 @@ class AuditJob(DeviceOptions, NetworkOptions, CleanOptions, DataOptions):
         None, "A label is called wrong above this error probability.", _AUDIT, shown="the best expected F1"
     )
     top: int | None = option(None, "Keep so many rows, those most likely wrong.", _AUDIT, least=1)
+    suggest_checks: int | None = option(
+        None, "Draw so many labels to look at, as checks.csv and checks.html in --out.", _AUDIT, least=1
+    )
     reviewed: Path | None = option(
-        None, "Decisions of an earlier review, whose labels the report does not list again.", _AUDIT
+        None,
+        "Decisions of an earlier review, whose labels the report does not list again. Those about labels that "
+        "--suggest-checks drew correct all numbers.",
+        _AUDIT,
     )
     resume: bool = option(False, "Go on with a stopped audit.", _AUDIT)
     progress: bool = option(True, "No progress bars.", _AUDIT)
@@ -58,6 +69,20 @@ class AuditJob(DeviceOptions, NetworkOptions, CleanOptions, DataOptions):
             )
         if self.probs is None and self.probs_predict is not None:
             raise InputError(f"{probs_predict} is about {probs}; what other probabilities are of is known.")
+        if self.second_probs is not None and self.probs is None:
+            raise InputError(
+                f"{argument('second_probs')} is the second opinion beside {probs}; give that too."
+            )
+        if self.second_probs is not None and self.noise_matrix is not None:
+            raise InputError(
+                f"{argument('second_probs')} helps to estimate the noise; with {argument('noise_matrix')} it has no "
+                "use. Leave one out."
+            )
+        for name in ("top", "checked_column"):
+            if self.suggest_checks is not None and getattr(self, name) is not None:
+                raise InputError(
+                    f"{argument('suggest_checks')} draws from all labels; leave {argument(name)} out."
+                )
         if self.in_sample and self.run is None:
             raise InputError(
                 f"{argument('in_sample')} is about {run}, whose model may have seen these labels."

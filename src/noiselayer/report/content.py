@@ -113,6 +113,7 @@ class Suspect:
         pixels: Whether the image is so small that its pixels should be shown as squares.
         text: The sample as text, or None.
         cells: The sample as a row of a table: names of columns and values.
+        inclusion_probability: With which the label was drawn to be looked at; None if it was no draw.
     """
 
     sample: int
@@ -124,6 +125,7 @@ class Suspect:
     pixels: bool = False
     text: str | None = None
     cells: tuple[tuple[str, str], ...] = ()
+    inclusion_probability: float | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -17,10 +17,12 @@ from noiselayer.report.wording import how_to_see_more, percent
 from noiselayer.storage.review.decisions import review_command
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from noiselayer.data import Inputs
     from noiselayer.storage.audit_folder import SavedAudit
 
-__all__ = ["content_from_audit"]
+__all__ = ["content_from_audit", "content_of_checks"]
 
 _LEAST = 20  # labels that are shown although none of them is called wrong
 
@@ -76,6 +78,41 @@ def content_from_audit(
     )
 
 
+def content_of_checks(
+    audit: SavedAudit, drawn: pd.DataFrame, content: ReportContent, inputs: Inputs | None
+) -> ReportContent:
+    """A page for labels that were drawn to be looked at: rows of the audit with ``inclusion_probability``.
+
+    Args:
+        audit: What was found.
+        drawn: The rows.
+        content: The report of the audit.
+        inputs: The samples if they are at hand.
+    """
+    looked, notes = _shown(drawn, _reading(audit.origin, None), inputs)
+    chances = drawn["inclusion_probability"].tolist()
+    suspects = [
+        replace(one, inclusion_probability=chance) for one, chance in zip(looked, chances, strict=True)
+    ]
+    ends = audit.counts["all"]
+    return ReportContent(
+        title=f"{content.title}: {len(suspects):,} labels to check",
+        facts=[
+            f"These {len(suspects):,} labels were drawn at random from {audit.num_samples:,}, more of those in doubt. "
+            "Look at every one and decide, also where the label seems plainly right: then the next audit knows how "
+            "many of all are wrong, whatever its model thinks.",
+            f"So far between {ends['low']:,.0f} and {ends['high']:,.0f} may be.",
+        ],
+        class_names=audit.class_names,
+        notes=notes,
+        suspects=suspects,
+        suspects_note="Export the decisions as a file and give it to the next audit with --reviewed. Whoever leaves "
+        "some out makes the others stand for them.",
+        apply_command=content.apply_command,
+        details=content.details,
+    )
+
+
 def _reading(origin: dict[str, Any], data_path: str | None) -> Reading | None:
     """How the data were read; None if nobody wrote it down."""
     path = data_path or origin.get("path")
@@ -94,7 +131,13 @@ def _suspects(
 ) -> tuple[list[Suspect], list[Note]]:
     rows = audit.labels.sort_values("rank", kind="stable")
     called = rows[rows["is_error"]]
-    chosen = (called if len(called) else rows.head(_LEAST)).head(limit)
+    return _shown((called if len(called) else rows.head(_LEAST)).head(limit), reading, inputs)
+
+
+def _shown(
+    chosen: pd.DataFrame, reading: Reading | None, inputs: Inputs | None
+) -> tuple[list[Suspect], list[Note]]:
+    """Rows of the audit's labels with something to recognise their samples by."""
     samples, ids = chosen["sample"].tolist(), [str(one) for one in chosen["id"].tolist()]
     notes: list[Note] = []
     looks: list[dict[str, Any]] = [{} for _ in samples]

@@ -150,7 +150,9 @@ def _state(content: ReportContent, matrix: MatrixPicture | None) -> Markup:
         "classNames": list(content.class_names),
         "shownNames": [clip(name) for name in content.class_names],
         "suspects": [
-            [s.sample, s.id, s.given, s.suggested, round(s.probability, 6)] for s in content.suspects
+            [s.sample, s.id, s.given, s.suggested, round(s.probability, 6)]
+            + ([] if s.inclusion_probability is None else [s.inclusion_probability])
+            for s in content.suspects
         ],
     }
     if matrix is not None:

@@ -54,9 +54,10 @@ class SavedAudit:
     labels were audited. ``counts`` is ``{"all": {"expected", "low", "high", "flagged"}, "per_class": [{"class",
     "labels", "expected", "low", "high"}, ...]}``: wrong labels, by the label that is given. "all" has
     "sample_end" and "label_end" too, how many are wrong if the model's doubt is the samples' or the labels',
-    and "settled", whether the data tell between them (not in folders of version 0.1). ``noise_matrix`` and its
-    ``standard_error`` have shape (K, K), columns = true classes. ``origin`` is ``{"path": ..., "reading": {...}}``, the
-    arguments that read the data. ``folds`` is None if the probabilities came from elsewhere, ``temperature`` if the
+    and "settled", whether the data tell between them (not in folders of version 0.1). Where drawn labels were looked
+    at, "drawn" is ``{"labels", "wrong", "unanswered", "before": {"expected", "low", "high"}}``. ``noise_matrix`` and
+    its ``standard_error`` have shape (K, K), columns = true classes. ``origin`` is ``{"path": ..., "reading": {...}}``,
+    the arguments that read the data. ``folds`` is None if the probabilities came from elsewhere, ``temperature`` if the
     logits were taken as they are.
     """
 
@@ -103,6 +104,15 @@ class SavedAudit:
 
     def checked_in_words(self) -> list[str]:
         """What the labels that have been checked say by themselves; nothing if there are none."""
+        drawn = self.counts.get("drawn")
+        if drawn is not None:
+            before, left = drawn["before"], drawn["unanswered"]
+            more = f" {left:,} more were drawn and not decided; these stand for them." if left else ""
+            return [
+                f"{drawn['labels']:,} labels were drawn and looked at, {drawn['wrong']:,} of them are wrong; all "
+                f"numbers rest on that.{more} Without them the audit expected {before['expected']:,.0f} wrong labels "
+                f"({before['low']:,.0f} to {before['high']:,.0f})."
+            ]
         checked = self.counts.get("checked")
         if checked is None:
             return []
@@ -122,6 +132,8 @@ def save_audit(folder: str | Path, audit: SavedAudit) -> None:
     ``noise_matrix.csv``                 columns are true classes
     ``noise_matrix_standard_error.csv``  of every entry, where it is known
     ``annotators.json``                  how good each annotator is, where that was asked
+    ``probs.parquet``                    of cross-fitted models, by ``noiselayer audit``
+    ``checks.csv``, ``checks.html``      labels that were drawn to be looked at, likewise
     ===================================  =====================================================================
     """
     folder = Path(folder)

@@ -8,8 +8,10 @@ function decisionsAsCsv(decided) {
     const text = String(value);
     return /[",\r\n]|^\s|\s$/.test(text) ? '"' + text.replaceAll('"', '""') + '"' : text;
   };
-  const rows = decided.map((row) => DECISION_COLUMNS.map((column) => cell(row[column])).join(","));
-  return [DECISION_COLUMNS.join(","), ...rows, ""].join("\n");
+  const drawn = decided.some((row) => "inclusion_probability" in row); // labels to check, a draw
+  const columns = drawn ? [...DECISION_COLUMNS, "inclusion_probability"] : DECISION_COLUMNS;
+  const rows = decided.map((row) => columns.map((column) => cell(row[column])).join(","));
+  return [columns.join(","), ...rows, ""].join("\n");
 }
 
 function decisionsAsJson(state, decided) {

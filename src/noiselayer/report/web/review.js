@@ -3,8 +3,8 @@
   const byId = (id) => document.getElementById(id);
   const state = JSON.parse(byId("state").textContent);
   const list = byId("cards");
-  const suspects = state.suspects.map(([sample, id, given, suggested, probability], k) => ({
-    k, sample, id, given, suggested, probability,
+  const suspects = state.suspects.map(([sample, id, given, suggested, probability, chance], k) => ({
+    k, sample, id, given, suggested, probability, chance,
   }));
   const key = "noiselayer-report:" + state.id;
   const WITHOUT_LABEL = {
@@ -310,6 +310,7 @@
           error_probability: suspect.probability,
           decision: made.decision,
           new_label: made.label === null ? "" : state.classNames[made.label],
+          ...(suspect.chance === undefined ? {} : { inclusion_probability: suspect.chance }),
         };
       });
   }

@@ -29,13 +29,17 @@ KINDS = ("accept", "reject", "pick", *WITHOUT_LABEL)
 
 @dataclass(frozen=True)
 class Decision:
-    """What somebody decided about the label of a sample: ``kind`` is one of :data:`KINDS`."""
+    """What somebody decided about the label of a sample: ``kind`` is one of :data:`KINDS`.
+
+    ``inclusion_probability`` is that with which the label was drawn to be looked at; None if it was no draw.
+    """
 
     sample: int
     id: str
     given_label: str
     kind: str
     new_label: str
+    inclusion_probability: float | None = None
 
     @property
     def changes(self) -> bool:
@@ -137,7 +141,8 @@ def _decision(row: Mapping[str, Any], where: str) -> Decision:
     kind = str(row["decision"]).strip()
     if kind not in KINDS:
         raise InputError(f"{where} must be one of {', '.join(KINDS)}; got {short(kind)}.")
-    decision = Decision(int(sample), str(row["id"]), str(row["given_label"]), kind, str(row["new_label"]))
+    given, new = str(row["given_label"]), str(row["new_label"])
+    decision = Decision(int(sample), str(row["id"]), given, kind, new, _chance(row, where))
     if kind in WITHOUT_LABEL:
         if decision.new_label:
             raise InputError(
@@ -152,6 +157,22 @@ def _decision(row: Mapping[str, Any], where: str) -> Decision:
             f"{short(decision.given_label)}; got {short(decision.new_label)}."
         )
     return decision
+
+
+def _chance(row: Mapping[str, Any], where: str) -> float | None:
+    """With which probability the label was drawn, where the file says that it was."""
+    cell = row.get("inclusion_probability")
+    if cell is None or cell == "":
+        return None
+    try:
+        chance = float(cell)
+    except (TypeError, ValueError):
+        chance = 0.0
+    if not 0 < chance <= 1:
+        raise InputError(
+            f"{where} must have an inclusion_probability above 0 and at most 1, or none; got {short(str(cell))}."
+        )
+    return chance
 
 
 def short(text: str) -> str:
