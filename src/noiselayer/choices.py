@@ -27,7 +27,7 @@ __all__ = [
 
 Method: TypeAlias = Literal["auto", "normal", "top-down", "known", "learned", "estimated", "refined"]
 """How labels are taken."""
-Start: TypeAlias = Literal["features", "confusion", "identity"]
+Start: TypeAlias = Literal["features", "confusion", "identity", "joint"]
 """Where a learned noise matrix starts."""
 Rule: TypeAlias = Literal["best", "one-standard-error"]
 """How a start from features is chosen."""
@@ -75,7 +75,7 @@ def check_choice(name: str, value: object, choices: Any) -> None:
     >>> check_choice("start", "feature", Start)
     Traceback (most recent call last):
     ...
-    ValueError: start must be one of features, confusion, identity; got 'feature'.
+    ValueError: start must be one of features, confusion, identity, joint; got 'feature'.
     """
     if value not in get_args(choices):
         raise ValueError(f"{name} must be one of {', '.join(get_args(choices))}; got {value!r}.")

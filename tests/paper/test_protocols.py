@@ -15,6 +15,7 @@ from noiselayer.paper.deliberate import deliberate_noise, right_and_wrong
 from noiselayer.paper.extras import loose_extra
 from noiselayer.paper.many_classes import KEYWORDS, many_classes
 from noiselayer.paper.trial import METHODS, count_matrix, options_of
+from noiselayer.training.options import with_weight_decay
 
 
 def test_exactly_so_many_labels_are_wrong() -> None:
@@ -42,7 +43,11 @@ def test_no_method_but_the_papers_recipe_leaves_the_defaults() -> None:
     assert (learned.start, learned.fresh_network, learned.rule) == ("features", True, "one-standard-error")
     recipe = options_of("paper's recipe", budget, 0)
     assert (recipe.start, recipe.fresh_network) == ("identity", False)
-    assert recipe.optimization.noise_weight_decay == 0.05
+    fresh = options_of("recipe, fresh network", budget, 0)
+    assert (fresh.start, fresh.fresh_network) == ("joint", True)
+    for options in (recipe, fresh):
+        assert with_weight_decay(options).optimization.noise_weight_decay == 0.05
+    assert with_weight_decay(learned).optimization.noise_weight_decay == 0.0
     assert set(METHODS["true"]) == {"method"}
 
 

@@ -52,7 +52,7 @@ def test_two_processes_are_as_one(tmp_path: Path) -> None:
     options = [
         *("--labels", "y", "--method", "learned", "--start", "identity", "--model", "linear"),
         *("--epochs", 5, "--warm-up-epochs", 4, "--patience", 2, "--validation-fraction", 0.2),
-        *("--noise-weight-decay", 0.1, "--noise-learning-rate", 0.05, "--learning-rate", 0.05),
+        *("--noise-weight-decay", 0.03, "--noise-learning-rate", 0.05, "--learning-rate", 0.05),
         *("--accelerator", "cpu"),
     ]
     one = train(tmp_path, "one", *options, "--devices", 1, "--batch-size", 16)

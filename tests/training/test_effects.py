@@ -11,7 +11,7 @@ from noiselayer.estimators.arguments import REFUSED
 from noiselayer.training.effects import check_effects
 from noiselayer.training.options import TrainingOptions, default_options
 
-GRADIENT = ("noise_learning_rate", "trace_penalty", "noise_weight_decay")
+GRADIENT = ("noise_learning_rate", "trace_penalty", "noise_weight_decay", "volume_penalty")
 
 
 @pytest.mark.parametrize("name", GRADIENT)
@@ -21,6 +21,7 @@ GRADIENT = ("noise_learning_rate", "trace_penalty", "noise_weight_decay")
         ({"method": "learned"}, False),
         ({"method": "learned", "start": "confusion"}, False),
         ({"method": "learned", "start": "identity"}, True),
+        ({"method": "learned", "start": "joint"}, True),
         ({"method": "learned", "fresh_network": False}, True),
         ({"method": "learned", "noise_trainable": True}, True),
         ({"method": "refined"}, True),

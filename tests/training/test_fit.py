@@ -144,6 +144,35 @@ def test_the_papers_two_phases() -> None:
     assert rates[0] < rates[peak] > 100 * rates[-1]
 
 
+@pytest.mark.parametrize("penalty", [{"noise_weight_decay": 0.15}, {"volume_penalty": 0.1}])
+def test_joint_learning_then_a_fresh_network_through_its_matrix(penalty: dict[str, float]) -> None:
+    rates = replace(options("learned").optimization, noise_learning_rate=0.02, **penalty)
+    trained = fit("learned", start="joint", max_epochs=30, optimization=rates)
+    joint, main = trained.stages
+    assert (joint.name, main.name) == ("joint", "main")
+    assert joint.switched_at == 6
+    assert {row["noise_learning"] for row in joint.curves[6:]} == {1.0}
+    assert {row["noise_learning"] for row in main.curves} == {0.0}
+    assert trained.start_matrix is not None
+    assert torch.equal(trained.noise_matrix, trained.start_matrix)
+    assert distance(trained.noise_matrix, Q) < 0.3
+    assert distance(trained.noise_matrix, Q.T) > 0.6
+    assert error_of(trained) < error_of(fitted("normal")) - 0.15
+
+
+def test_the_papers_weight_decay_is_taken_where_no_penalty_is_given() -> None:
+    trained = fit("learned", start="joint", max_epochs=1, warm_up_epochs=1)
+    assert trained.options.optimization.noise_weight_decay == 0.05
+    rates = replace(options("learned").optimization, volume_penalty=0.1)
+    by_volume = fit("learned", start="joint", max_epochs=1, warm_up_epochs=1, optimization=rates)
+    assert by_volume.options.optimization.noise_weight_decay == 0.0
+
+
+def test_joint_learning_without_a_fresh_network_has_another_name() -> None:
+    with pytest.raises(ValueError, match="with fresh_network=False it would be start 'identity'. Use that"):
+        TrainingOptions(start="joint", fresh_network=False)
+
+
 def test_a_matrix_that_goes_on_learning() -> None:
     few = {"max_epochs": 1, "warm_up_epochs": 1, "start": "confusion"}
     fixed, learning = fit("learned", **few), fit("learned", noise_trainable=True, **few)

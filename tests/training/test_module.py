@@ -94,10 +94,10 @@ def gradient_of_q(module: NoisyLabelModule) -> Tensor:
 
 def test_penalties_on_the_matrix() -> None:
     plain = gradient_of_q(module_of())
-    # d/dQ of tr(Q) / K, of ||Q||^2 / (2 K), and of log |det Q|.
+    # d/dQ of tr(Q) / K, of ||Q||^2 / 2, and of log |det Q|.
     penalties = {
         "trace_penalty": torch.eye(3) / 3,
-        "noise_weight_decay": Q / 3,
+        "noise_weight_decay": Q,
         "volume_penalty": Q.inverse().T,
     }
     for name, gradient in penalties.items():
@@ -137,9 +137,22 @@ def test_a_gradient_beyond_all_bounds_is_bounded_by_column() -> None:
     gradient = torch.tensor([[30.0, 0.1, 0.0], [40.0, 0.2, 0.0], [0.0, 0.2, 0.0]])
     module.noise_layer.noise_matrix.grad = gradient.clone()
     module.on_before_optimizer_step(torch.optim.SGD(module.parameters(), lr=1.0))
-    # 5 / K long, in the direction it had; the columns below that length, and zeros, as they were.
+    # 5 / K long, in the direction it had; the columns below that length, and zeros, as they were. Then less the mean.
     expected = torch.stack([gradient[:, 0] / 50 * 5 / 3, gradient[:, 1], gradient[:, 2]], dim=1)
-    torch.testing.assert_close(module.noise_layer.noise_matrix.grad, expected)
+    torch.testing.assert_close(module.noise_layer.noise_matrix.grad, expected - expected.mean(dim=0))
+
+
+def test_adamw_sees_what_moves_a_column_on_the_simplex() -> None:
+    """All entries of a column want to grow, one more than the others: it does, and the others shrink."""
+    module = module_of()
+    optimizer = torch.optim.AdamW([module.noise_layer.parameter_group(lr=0.1)])
+    before = module.noise_layer.noise_matrix.detach().clone()
+    module.noise_layer.noise_matrix.grad = -torch.tensor([[1.0], [1.1], [1.0]]).expand(3, 3).clone()
+    module.on_before_optimizer_step(optimizer)
+    optimizer.step()
+    moved = module.noise_layer.noise_matrix.detach() - before
+    assert (moved[1] > 0).all()
+    assert (moved[[0, 2]] <= 0).all()
 
 
 def test_prediction_never_goes_through_the_matrix() -> None:

@@ -32,7 +32,8 @@ REFUSED: dict[str, Any] = {
     **{
         "noise_learning_rate": None,
         "trace_penalty": 0.0,
-        "noise_weight_decay": 0.0,
+        "noise_weight_decay": None,
+        "volume_penalty": 0.0,
         "noise_trainable": False,
     },
     **{"noisy_weight": 1.0, "outside_weight": 1.0, "alpha": 0.5, "mixing": "joined", "measure_with": "auto"},

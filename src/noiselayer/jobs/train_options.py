@@ -56,7 +56,12 @@ class TrialOptions(DeviceOptions, NetworkOptions, CleanOptions, DataOptions):
     )
     train_on_clean: bool = option(True, "estimated, refined: use clean samples for measuring only.", _NOISE)
     noise_matrix: Path | None = option(None, "FILE.csv for --method known; columns are true classes.", _NOISE)
-    start: Start | None = option(None, "learned: where the matrix starts.", _NOISE, shown="features")
+    start: Start | None = option(
+        None,
+        "learned: where the matrix starts. identity is the paper's recipe, joint that and then a fresh network.",
+        _NOISE,
+        shown="features",
+    )
     rule: Rule | None = option(
         None,
         "learned: the start of best held-out likelihood, or of the smallest trace that cannot be told from it.",
@@ -71,7 +76,15 @@ class TrialOptions(DeviceOptions, NetworkOptions, CleanOptions, DataOptions):
         None, "Of the noise matrix, while it learns by gradient.", _NOISE
     )
     trace_penalty: float | None = option(None, "Weight of tr(Q) / K, likewise.", _NOISE)
-    noise_weight_decay: float | None = option(None, "Weight of |Q|^2 / 2K, likewise.", _NOISE)
+    noise_weight_decay: float | None = option(
+        None,
+        "Weight of |Q|^2 / 2, likewise, in the paper's unit; with --start identity or joint 0.05, if no other penalty "
+        "is given.",
+        _NOISE,
+    )
+    volume_penalty: float | None = option(
+        None, "Weight of log |det Q|, likewise: volume minimisation, 1e-4 for example.", _NOISE
+    )
     warm_up_epochs: int | None = option(None, "Of models before the main stage, if any.", _MODEL)
     augmentation: Augmentation | None = option(
         None,

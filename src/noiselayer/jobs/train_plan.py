@@ -40,9 +40,15 @@ def planned_stages(
     """
     # Without a clean set "auto" learns.
     learned = options.method in ("learned", "auto")
-    identity = options.start == "identity"
+    identity, joint = options.start == "identity", options.start == "joint"
+    clean, others = (num_clean if options.train_on_clean else 0), num_noisy + num_outside
+    # Batches that alternate go through the smaller side again.
+    samples = 2 * max(clean, others) if options.mixing == "alternating" and clean else clean + others
+    two = options.max_epochs + options.warm_up_epochs
     stages = []
-    if learned and not identity:
+    if learned and joint:
+        stages = [PlannedStage("joint learning, Q = I first, then Q learns", two, samples)]
+    elif learned and not identity:
         part = num_noisy - num_noisy // options.folds
         stages = _folds("warm-up {} of {}, Q = I", part, options.warm_up_epochs, options.folds)
     if options.method in ("estimated", "refined"):
@@ -61,16 +67,13 @@ def planned_stages(
         "estimated": "Q as measured",
         "refined": "Q as measured first, then it learns",
         "top-down": f"labels smoothed by {1 - options.alpha:g}",
-    }.get(options.method, "Q from the warm-up")
+    }.get(options.method, "Q from joint learning" if joint else "Q from the warm-up")
     if options.method == "learned" and options.noise_trainable:
         what += ", which goes on learning"
     if of_paper:
         what = "Q = I first, then Q joins"
     two_phases = of_paper or options.method == "refined"
-    epochs = options.max_epochs + (options.warm_up_epochs if two_phases else 0)
-    clean, others = (num_clean if options.train_on_clean else 0), num_noisy + num_outside
-    # Batches that alternate go through the smaller side again.
-    samples = 2 * max(clean, others) if options.mixing == "alternating" and clean else clean + others
+    epochs = two if two_phases else options.max_epochs
     return [*stages, PlannedStage(f"main stage, {what}", epochs, samples)]
 
 

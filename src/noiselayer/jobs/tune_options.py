@@ -25,8 +25,8 @@ class TuneJob(TrialOptions):
     search: list[str] | None = option(
         None,
         "NAME=LOW:HIGH[:log], NAME one of alpha, noisy-weight, noise-weight-decay, trace-penalty, "
-        "outside-weight; may be given again. By default what the method has: alpha for top-down, noisy-weight "
-        "with --clean, noise-weight-decay for a Q learned from the identity.",
+        "volume-penalty, outside-weight; may be given again. By default what the method has: alpha for top-down, "
+        "noisy-weight with --clean, noise-weight-decay for a Q learned from the identity.",
         _SEARCH,
     )
     grid: tuple[float, ...] | None = option(

@@ -14,7 +14,7 @@ from noiselayer.paper.experiment import TRY_OUT, Budget, Cell, Experiment, Row, 
 from noiselayer.paper.markdown import FIGURES, figures, grouped, markdown
 
 RATES = (0.5, 0.7)
-METHODS = ("normal", "true", "learned", "estimated", "paper's recipe")
+METHODS = ("normal", "true", "learned", "estimated", "paper's recipe", "recipe, fresh network")
 PAPER = {
     0.5: {"normal": 38, "true": 28, "learned": 30, "estimated": 29, "paper's recipe": 30},
     0.7: {"normal": 60, "true": 35, "learned": 40, "estimated": 35, "paper's recipe": 40},
@@ -57,10 +57,16 @@ def run(cell: Cell, data: DataFolder, budget: Budget) -> Row:
 def table(rows: Sequence[Row]) -> str:
     """A row per noise level and method, the paper's figure beside ours."""
     lines = [
-        [f"{100 * rate:.0f} %", method, f"{PAPER[rate][method]}", *figures(chosen)]
+        [f"{100 * rate:.0f} %", _noted(method, chosen), f"{PAPER[rate].get(method, '–')}", *figures(chosen)]
         for (rate, method), chosen in grouped(rows, rate_and_method).items()
     ]
     return markdown(["noise", "method", "paper, %", *FIGURES], lines)
+
+
+def _noted(method: str, rows: Sequence[Row]) -> str:
+    """The method, and in brackets what the rows' files say of a run that is out of date."""
+    notes = dict.fromkeys(row["note"] for row in rows if "note" in row)
+    return f"{method} ({'; '.join(notes)})" if notes else method
 
 
 def rate_and_method(row: Row) -> tuple[float, str]:

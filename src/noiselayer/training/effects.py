@@ -15,7 +15,7 @@ def learns_by_gradient(options: TrainingOptions) -> bool:
     (False, True)
     """
     if options.method == "learned":
-        return options.start == "identity" or not options.fresh_network or options.noise_trainable
+        return options.start in ("identity", "joint") or not options.fresh_network or options.noise_trainable
     return options.method == "refined"
 
 
@@ -29,14 +29,14 @@ def check_effects(
     gradient = (
         "acts only while the noise matrix learns by gradient, which it does not do here (method "
         f"{method!r}{f', start {options.start!r}' if method == 'learned' else ''}). Use method 'refined', or 'learned' "
-        f"with {argument('noise_trainable', True)}, {argument('start', 'identity')} or "
+        f"with {argument('noise_trainable', True)}, {argument('start', 'identity')} or 'joint', or "
         f"{argument('fresh_network', False)}; or leave it out."
     )
     of_learned = f"is for method 'learned'; this is method {method!r}."
     two_sets = "weighs noisy samples against clean ones or ones from outside, and there are none to train on."
     rules: dict[str, tuple[bool, str]] = {
         **dict.fromkeys(
-            ("noise_learning_rate", "trace_penalty", "noise_weight_decay"),
+            ("noise_learning_rate", "trace_penalty", "noise_weight_decay", "volume_penalty"),
             (learns_by_gradient(options), gradient),
         ),
         **dict.fromkeys(("start", "fresh_network", "noise_trainable"), (method == "learned", of_learned)),

@@ -24,7 +24,7 @@ from noiselayer.training.batches import Part, clean_part, noisy_part, outside_pa
 from noiselayer.training.input_statistics import input_statistics
 from noiselayer.training.machine import check_hardware
 from noiselayer.training.measured import measured_matrix, trained_on_clean
-from noiselayer.training.options import Hardware, TrainingOptions
+from noiselayer.training.options import Hardware, TrainingOptions, with_weight_decay
 from noiselayer.training.per_annotator import check_annotators, judge_annotators, mean_matrix
 from noiselayer.training.phases import NoisePhases
 from noiselayer.training.set_checks import (
@@ -111,6 +111,7 @@ def fit_classifier(
         method, why = automatic_method(data, clean)
         say(f"Method {method}: {why}.")
         options = replace(options, method=method)
+    options = with_weight_decay(options)
     _check_method(options.method, clean, noise_matrix, K)
     check_annotators(data, options, noise_matrix)
     check_known(data, noise_matrix)
@@ -154,12 +155,30 @@ def fit_classifier(
             validation.append(clean_part(trusted_validation))
     if outside is not None:
         train.append(outside_part(outside))
-    if options.method == "learned" and options.start != "identity":
+    by_folds = options.method == "learned" and options.start in ("features", "confusion")
+    if by_folds:
         check_folds(options.folds, len(noisy))
     runner = StageRunner(options, hardware, folder, trained)
 
     start = torch.eye(K) if noise_matrix is None else noise_matrix.detach().float().cpu()
-    if options.method == "learned" and options.start != "identity":
+    if options.method == "learned" and options.start == "joint":
+        say(
+            "Joint learning: a network with Q = I, then with a Q that learns; another one will be trained through it."
+        )
+        joint = runner.run(
+            "joint",
+            NoiseLayer(K, torch.eye(K)),
+            train,
+            validation,
+            max_epochs=options.warm_up_epochs + options.max_epochs,
+            phases=_late_matrix(options),
+            seed=options.seed + 4000,
+        )
+        if trained.interrupted:
+            return trained
+        start = joint.noise_layer.noise_matrix.detach().float().cpu()
+        trained.start_matrix = start
+    if by_folds:
         say(f"Warm-up: {options.folds} models with Q = I, each on its folds, to find where Q starts.")
         found = starting_matrix(noisy, noisy_validation, options, runner)
         if found is None:
@@ -214,11 +233,7 @@ def _main_stage(
     phases = None
     of_paper = options.method == "learned" and (options.start == "identity" or not options.fresh_network)
     if of_paper:  # phase 1 with the identity; phase 2 starts from what the warm-up found, if there was one
-        phases = NoisePhases(
-            patience=options.patience or 5,
-            phase_epochs=options.warm_up_epochs,
-            start=(lambda module: start.to(module.device)) if options.start != "identity" else None,
-        )
+        phases = _late_matrix(options, start if options.start != "identity" else None)
     elif options.method == "refined":  # phase 1 with the estimate
         phases = NoisePhases(patience=options.patience or 5, phase_epochs=options.max_epochs)
     learns = phases is not None or (options.method == "learned" and options.noise_trainable)
@@ -239,6 +254,15 @@ def _main_stage(
     if trained.annotator_matrices is None:  # those of annotators are fixed
         trained.noise_matrix = module.noise_layer.noise_matrix.detach().float().cpu()
     return trained
+
+
+def _late_matrix(options: TrainingOptions, start: Tensor | None = None) -> NoisePhases:
+    """§3.4's two phases: Q = I, then Q learns, from ``start`` if that is given."""
+    return NoisePhases(
+        patience=options.patience or 5,
+        phase_epochs=options.warm_up_epochs,
+        start=None if start is None else lambda module: start.to(module.device),
+    )
 
 
 def _check_method(

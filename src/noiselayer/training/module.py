@@ -139,15 +139,17 @@ class NoisyLabelModule(pl.LightningModule):
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
-        """Bound the gradient of every column of Q.
+        """Bound the gradient of every column of Q, and take its mean off.
 
         A single label that the network calls impossible has a gradient of up to 1 / p on Q: one step would
-        throw a whole column on one class, and projection would leave it there.
+        throw a whole column on one class, and projection would leave it there. What all entries of a column share,
+        projection takes back from a plain step; AdamW scales every entry by itself, and would see nothing else.
         """
         gradient = self.noise_layer.noise_matrix.grad
         if gradient is not None:
             norm = gradient.norm(dim=0, keepdim=True) * self.noise_layer.num_classes
             gradient.div_((norm / _LARGEST_COLUMN_GRADIENT).clamp_min(1.0))
+            gradient.sub_(gradient.mean(dim=0, keepdim=True))
 
     def restart_schedule(self, first_step: int, last_step: int | None = None) -> None:
         """Run the learning-rate schedule afresh from one step to another: a phase of its own."""
@@ -193,7 +195,7 @@ class NoisyLabelModule(pl.LightningModule):
         o, Q, K = self.optimization, self.noise_layer.noise_matrix, self.noise_layer.num_classes
         terms: Sequence[tuple[float, Any]] = (
             (o.trace_penalty / K, trace_penalty),
-            (o.noise_weight_decay / K, weight_decay_penalty),
+            (o.noise_weight_decay or 0.0, weight_decay_penalty),
             (o.volume_penalty, log_volume),
         )
         penalty = Q.new_zeros(())

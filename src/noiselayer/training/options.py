@@ -45,8 +45,10 @@ class Optimization:
             of Q sees only its own class's samples, so the gradient of a K-class matrix is scaled by K: one
             value then serves for any number of classes.
         trace_penalty: Weight of tr(Q) / K in the loss (Theorem 1); adapts Q only while it is learned.
-        noise_weight_decay: Weight of ||Q||^2 / (2 K) in the loss (§3.3 "in practice").
-        volume_penalty: Weight of log |det Q| in the loss (Li et al. 2021).
+        noise_weight_decay: Weight of ||Q||^2 / 2 beside the mean loss, the unit of the paper and of cuda-convnet
+            (§3.3 "in practice"; 0.05 there, or 0.1). None is :data:`PAPER_WEIGHT_DECAY` where a whole network
+            learns Q from the identity and no other penalty is given, else 0.
+        volume_penalty: Weight of log |det Q| in the loss (Li et al. 2021, with 1e-4).
     """
 
     optimizer: Optimizer = "sgd"
@@ -55,7 +57,7 @@ class Optimization:
     schedule: Schedule = "one-cycle"
     noise_learning_rate: float = 0.01
     trace_penalty: float = 0.0
-    noise_weight_decay: float = 0.0
+    noise_weight_decay: float | None = None
     volume_penalty: float = 0.0
 
     def __post_init__(self) -> None:
@@ -66,6 +68,10 @@ class Optimization:
                 raise ValueError(f"{name} must be a number from 0 up; got {value}.")
             if isinstance(value, (int, float)) and value > _LARGEST_RATE:
                 raise ValueError(f"{name} must be at most {_LARGEST_RATE:,}; got {value}.")
+
+
+PAPER_WEIGHT_DECAY = 0.05
+"""Of Q, on SVHN and, beside 0.1, on CIFAR-10 (§4.1)."""
 
 
 @dataclass(frozen=True)
@@ -87,13 +93,14 @@ class TrainingOptions:
         optimization: Optimizer, rates, penalties.
         start: Where a learned Q starts: "features" (a linear model on out-of-fold features, see
             :mod:`noiselayer.joint.from_features`), "confusion" (the out-of-fold confusion of noisy labels
-            with predictions) or "identity" (the paper's).
+            with predictions), "identity" (the paper's recipe, §3.4: one network, whose Q joins late) or "joint" (Q
+            by that recipe, then a fresh network through it).
         warm_up_epochs: Epochs with Q = I before Q is learned, per fold where there are folds.
         folds: Models trained to get the out-of-fold features; each leaves one part out.
         rule: How the penalties behind a start from features are chosen: "best" held-out likelihood, or
             "one-standard-error": the smallest trace that cannot be told from it.
         fresh_network: Train a new network with the Q found (default), or go on with the one that has learned
-            the noise in the first phase (the paper's).
+            the noise in the first phase; with start "identity" it is always the same.
         noise_trainable: Whether Q goes on learning with the fresh network of the main stage.
         noisy_weight: gamma, the weight of a noisy sample where a clean one has 1 (§3.6).
         outside_weight: The weight of an image from outside the classes (§4.2).
@@ -149,6 +156,11 @@ class TrainingOptions:
                 raise ValueError(f"{name} must be a number from 0 up; got {getattr(self, name)}.")
             if getattr(self, name) > _LARGEST_RATE:
                 raise ValueError(f"{name} must be at most {_LARGEST_RATE:,}; got {getattr(self, name)}.")
+        if self.start == "joint" and not self.fresh_network:
+            raise ValueError(
+                "start 'joint' trains a fresh network through the noise matrix that it finds; with fresh_network=False "
+                "it would be start 'identity'. Use that."
+            )
         if not 0 <= self.alpha <= 1:
             raise ValueError(f"alpha must lie between 0 and 1; got {self.alpha}.")
         for name, most in _MOST.items():
@@ -264,6 +276,21 @@ def choose_method(
 
 
 _FEW_PER_CLASS = 10
+
+
+def with_weight_decay(options: TrainingOptions) -> TrainingOptions:
+    """The options with a number for :attr:`Optimization.noise_weight_decay`, where it is None.
+
+    >>> [with_weight_decay(TrainingOptions(start=s)).optimization.noise_weight_decay for s in ("joint", "features")]
+    [0.05, 0.0]
+    """
+    rates = options.optimization
+    if rates.noise_weight_decay is not None:
+        return options
+    from_identity = options.method == "learned" and options.start in ("identity", "joint")
+    alone = not (rates.trace_penalty or rates.volume_penalty)
+    decay = PAPER_WEIGHT_DECAY if from_identity and alone else 0.0
+    return replace(options, optimization=replace(rates, noise_weight_decay=decay))
 
 
 def default_options(kind: Kind, **changes: Any) -> TrainingOptions:

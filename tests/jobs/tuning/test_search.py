@@ -13,7 +13,7 @@ from noiselayer.training.options import TrainingOptions
         ("noisy-weight=0:1", SearchRange("noisy_weight", 0, 1)),
         (" Alpha = 0.1 : 1 ", SearchRange("alpha", 0.1, 1)),
         ("trace-penalty=1e-3:1:log", SearchRange("trace_penalty", 0.001, 1, log=True)),
-        ("noise_weight_decay", SearchRange("noise_weight_decay", 0.001, 1, log=True)),
+        ("noise_weight_decay", SearchRange("noise_weight_decay", 0.0001, 0.1, log=True)),
         ("outside-weight", SearchRange("outside_weight", 0, 1)),
     ],
 )
@@ -69,6 +69,7 @@ def test_a_grid_is_sorted_and_checked() -> None:
         (TrainingOptions("estimated"), True, "noisy_weight"),
         (TrainingOptions("refined", train_on_clean=False), True, "noise_weight_decay"),
         (TrainingOptions("learned", start="identity"), False, "noise_weight_decay"),
+        (TrainingOptions("learned", start="joint"), False, "noise_weight_decay"),
         (TrainingOptions("learned", start="identity"), True, "noisy_weight"),
     ],
 )

@@ -13,8 +13,9 @@ from noiselayer.training.options import Optimization, TrainingOptions
 _SEARCHABLE: dict[str, tuple[float, float, tuple[float, float, bool]]] = {
     "noisy_weight": (0.0, math.inf, (0.0, 1.0, False)),  # gamma, §3.6
     "alpha": (0.0, 1.0, (0.1, 1.0, False)),  # §3.5
-    "noise_weight_decay": (0.0, math.inf, (0.001, 1.0, True)),  # §3.3
+    "noise_weight_decay": (0.0, math.inf, (0.0001, 0.1, True)),  # §3.3
     "trace_penalty": (0.0, math.inf, (0.001, 1.0, True)),
+    "volume_penalty": (0.0, math.inf, (1e-5, 1e-2, True)),
     "outside_weight": (0.0, math.inf, (0.0, 1.0, False)),  # §4.2
 }
 
@@ -59,13 +60,13 @@ class SearchRange:
 def parse_search(text: str) -> SearchRange:
     """A range as people type it: ``NAME=LOW:HIGH``, ``NAME=LOW:HIGH:log``, or ``NAME`` for the usual one.
 
-    >>> parse_search("noise-weight-decay=0.001:1:log")
-    SearchRange(name='noise_weight_decay', low=0.001, high=1.0, log=True, values=())
+    >>> parse_search("noise-weight-decay=0.001:0.1:log")
+    SearchRange(name='noise_weight_decay', low=0.001, high=0.1, log=True, values=())
     >>> parse_search("gama=0:1")
     Traceback (most recent call last):
     ...
     noiselayer.errors.InputError: 'gama' cannot be searched; what can is alpha, noise-weight-decay, noisy-weight,
-    outside-weight, trace-penalty. Did you mean 'gamma'? It is called noisy-weight here.
+    outside-weight, trace-penalty, volume-penalty. Did you mean 'gamma'? It is called noisy-weight here.
     """
     name, given, rest = (part.strip() for part in text.partition("="))
     name = _name(name)
@@ -109,7 +110,9 @@ def default_search(options: TrainingOptions, *, clean: bool) -> tuple[SearchRang
         name = "alpha"
     elif clean and options.train_on_clean:
         name = "noisy_weight"
-    elif options.method == "refined" or (options.method == "learned" and options.start == "identity"):
+    elif options.method == "refined" or (
+        options.method == "learned" and options.start in ("identity", "joint")
+    ):
         name = "noise_weight_decay"
     else:
         raise InputError(
