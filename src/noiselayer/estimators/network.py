@@ -28,6 +28,7 @@ from noiselayer.estimators.arguments import (
     options_of,
     prediction_device,
 )
+from noiselayer.estimators.feature_inputs import refuse_texts
 from noiselayer.training.cross_fit import cross_fit
 from noiselayer.training.effects import check_effects
 from noiselayer.training.logits import predict_logits
@@ -267,6 +268,8 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
         return tags
 
     def _labeled(self, X: Any, y: Any, annotators: Any = None) -> LabeledData:
+        if not isinstance(X, np.ndarray) or X.dtype.kind in "OU":
+            refuse_texts(X)
         with np.errstate(over="ignore"):  # too large for single precision: refused in words, as infinity is
             X, y = validate_data(self, X, y, dtype=DTYPES, allow_nd=True)
         check_classification_targets(y)

@@ -10,15 +10,14 @@ import torch
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.utils import check_random_state
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
 from noiselayer.audit import AuditResult, audit_labels
 from noiselayer.errors import InputError
 from noiselayer.estimators.arguments import as_matrix, codes_of
+from noiselayer.estimators.feature_inputs import features_of
 from noiselayer.features.head import HeadMethod, fit_head
-
-_DTYPES = (np.float64, np.float32, np.float16)
 
 
 class NoisyLabelFeaturesClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
@@ -37,6 +36,10 @@ class NoisyLabelFeaturesClassifier(ClassifierMixin, BaseEstimator):  # type: ign
         alpha: For "top-down", how much of a label is believed, 0 to 1.
         cv: Folds; 5, but 3 above 20,000 samples, if None.
         random_state: Of the folds.
+        embed: What makes features of samples that are no numbers: "tfidf" (the default for texts), the name of another
+            source that :func:`noiselayer.features.make_source` knows, a fitted
+            :class:`~noiselayer.features.FeatureSource`, or a function from a list of samples to an array of shape
+            (N, D).
 
     Attributes:
         classes_: Shape (K,), the different labels, sorted.
@@ -45,11 +48,13 @@ class NoisyLabelFeaturesClassifier(ClassifierMixin, BaseEstimator):  # type: ign
             plain regression was taken.
         found_matrix_: Shape (K, K), the matrix that was given, measured or learned, whether or not it was taken.
         taken_: "noise matrix", "plain" or "top-down".
-        coef_: Shape (K, D), weights of the features as they come.
+        coef_: Shape (K, D), weights of the features as they come; of texts in TF-IDF, of the terms
+            ``source_.vocabulary``.
         intercept_: Shape (K,).
         head_: The :class:`~noiselayer.features.FeatureHead`, with ``summary()`` and the path of ridges.
         estimate_: The :class:`~noiselayer.estimation.NoiseEstimate` of "estimated"; else None.
-        n_features_in_: ``X.shape[1]``.
+        source_: What made features of texts, of a sparse matrix or of other samples; None if X were numbers.
+        n_features_in_: ``X.shape[1]``, where X were numbers.
         feature_names_in_: Column names, if X was a DataFrame whose columns are all text.
 
     >>> generator = np.random.default_rng(0)
@@ -61,6 +66,13 @@ class NoisyLabelFeaturesClassifier(ClassifierMixin, BaseEstimator):  # type: ign
     ['cat', 'dog']
     >>> model.taken_  # the matrix gains nothing beyond one standard error here
     'plain'
+
+    Texts are turned into TF-IDF:
+
+    >>> texts = ["a good film", "good fun", "so good", "a bad film", "bad, very bad", "a bad idea"]
+    >>> model = NoisyLabelFeaturesClassifier("normal", cv=3).fit(texts, ["+", "+", "+", "-", "-", "-"])
+    >>> model.predict(["good!", "very bad"]).tolist()
+    ['+', '-']
     """
 
     def __init__(
@@ -72,6 +84,7 @@ class NoisyLabelFeaturesClassifier(ClassifierMixin, BaseEstimator):  # type: ign
         alpha: float = 0.5,
         cv: int | None = None,
         random_state: int | np.random.RandomState | None = None,
+        embed: Any = None,
     ) -> None:
         self.method = method
         self.noise_matrix = noise_matrix
@@ -79,6 +92,7 @@ class NoisyLabelFeaturesClassifier(ClassifierMixin, BaseEstimator):  # type: ign
         self.alpha = alpha
         self.cv = cv
         self.random_state = random_state
+        self.embed = embed
 
     def fit(
         self, X: Any, y: Any, *, X_clean: Any = None, y_clean: Any = None, X_outside: Any = None
@@ -86,7 +100,8 @@ class NoisyLabelFeaturesClassifier(ClassifierMixin, BaseEstimator):  # type: ign
         """Fit on noisy labels, and on trusted ones where there are some.
 
         Args:
-            X: Shape (N, D), numbers; a memory map stays one.
+            X: Shape (N, D), numbers; a memory map stays one, a sparse matrix is never made dense. Or N texts, or a
+                column with an array or list in each row: lists, arrays, columns of pandas and polars.
             y: Shape (N,), the noisy labels, of any type that sorts.
             X_clean: Samples like X whose labels can be trusted.
             y_clean: Their labels, each among those of y.
@@ -95,7 +110,7 @@ class NoisyLabelFeaturesClassifier(ClassifierMixin, BaseEstimator):  # type: ign
         Raises:
             ValueError: If X or y is unfit, trusted samples do not suit them, or an argument does not suit the method.
         """
-        X, y = validate_data(self, X, y, dtype=_DTYPES)
+        X, y = features_of(self, X, y, embed=self.embed, reset=True)
         check_classification_targets(y)
         self.classes_, codes = np.unique(y, return_inverse=True)
         K = len(self.classes_)
@@ -108,10 +123,10 @@ class NoisyLabelFeaturesClassifier(ClassifierMixin, BaseEstimator):  # type: ign
             raise InputError("X_clean and y_clean must be given together: samples and their trusted labels.")
         clean_codes = None
         if X_clean is not None:
-            X_clean, y_clean = validate_data(self, X_clean, y_clean, reset=False, dtype=_DTYPES)
+            X_clean, y_clean = features_of(self, X_clean, y_clean)
             clean_codes = codes_of(y_clean, self.classes_)
         if X_outside is not None:
-            X_outside = validate_data(self, X_outside, reset=False, dtype=_DTYPES)
+            X_outside = features_of(self, X_outside)
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         self.method_: HeadMethod = self._chosen(X_clean is not None)
         head = fit_head(
@@ -126,6 +141,7 @@ class NoisyLabelFeaturesClassifier(ClassifierMixin, BaseEstimator):  # type: ign
             noisy_weight=self.noisy_weight,
             alpha=self.alpha,
             folds=self.cv,
+            standardize=self.source_ is None or self.source_.standardize,
             dtype=torch.float64 if X.dtype == np.float64 else torch.float32,
             seed=seed,
         )
@@ -134,6 +150,8 @@ class NoisyLabelFeaturesClassifier(ClassifierMixin, BaseEstimator):  # type: ign
         self.noise_matrix_ = head.noise_matrix.numpy()
         self.found_matrix_ = head.found_matrix.numpy()
         self.coef_, self.intercept_ = head.weight.numpy(), head.bias.numpy()
+        if hasattr(self.source_, "components"):
+            self.coef_ = self.coef_ @ self.source_.components
         self.estimate_ = head.estimate
         return self
 
@@ -196,7 +214,12 @@ class NoisyLabelFeaturesClassifier(ClassifierMixin, BaseEstimator):  # type: ign
 
     def _logits(self, X: Any) -> Tensor:
         check_is_fitted(self)
-        return self.head_.logits(validate_data(self, X, reset=False, dtype=_DTYPES))
+        return self.head_.logits(features_of(self, X))
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
 
     def _chosen(self, clean: bool) -> HeadMethod:
         if self.method != "auto":

@@ -40,6 +40,8 @@ class SparseFeatures:
     (4, 4)
     """
 
+    standardize = False  # the variance of a direction says how much it matters
+
     def __init__(self, components: npt.NDArray[np.float32]) -> None:
         self.components = components
 
@@ -79,7 +81,7 @@ class TextFeatures:
 
     name = "tfidf"
     takes = "texts"
-    standardize = False  # the variance of a direction says how much it matters
+    standardize = SparseFeatures.standardize
 
     def __init__(self, vectorizer: TfidfVectorizer, reduction: SparseFeatures, form: str) -> None:
         self._vectorizer, self.reduction, self._form = vectorizer, reduction, form
@@ -106,6 +108,11 @@ class TextFeatures:
         )
 
     @property
+    def components(self) -> npt.NDArray[np.float32]:
+        """Shape (r, V), what terms become r numbers with."""
+        return self.reduction.components
+
+    @property
     def vocabulary(self) -> list[str]:
         """The V terms, in the order of the columns of ``components``."""
         return [str(term) for term in self._vectorizer.get_feature_names_out()]
@@ -120,7 +127,7 @@ class TextFeatures:
 
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
         """How rare each term is, shape (V,), and the directions, (r, V)."""
-        return {"idf": np.asarray(self._vectorizer.idf_), "components": self.reduction.components}
+        return {"idf": np.asarray(self._vectorizer.idf_), "components": self.components}
 
     @classmethod
     def from_dict(cls, state: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]]) -> TextFeatures:

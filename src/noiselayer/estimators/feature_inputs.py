@@ -1,0 +1,141 @@
+"""What the classifier of features takes beside an array of numbers: texts, sparse matrices, columns of embeddings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.utils.validation import check_consistent_length, column_or_1d, validate_data
+
+from noiselayer.errors import InputError
+from noiselayer.features.by_name import make_source
+from noiselayer.features.text import SparseFeatures
+
+DTYPES = (np.float64, np.float32, np.float16)
+
+
+def features_of(
+    estimator: Any, X: Any, y: Any = "no_validation", *, embed: Any = None, reset: bool = False
+) -> Any:
+    """Features, shape (N, D), of X in any form, with y checked beside them; ``reset`` where X is being fitted.
+
+    Sets ``source_`` of the estimator: None where X are numbers already.
+    """
+    if reset:
+        estimator.source_ = None
+    source: Any = getattr(estimator, "source_", None)
+    samples = (
+        samples_of(X) if embed is not None or (source is not None and hasattr(source, "takes")) else None
+    )
+    samples = texts_of(X) if samples is None else samples
+    if samples is not None and (reset or hasattr(source, "takes")):
+        if reset:
+            source = estimator.source_ = _source(embed or "tfidf", samples)
+        features = np.asarray(source.transform(samples))
+        if isinstance(y, str):  # "no_validation"
+            return features
+        y = column_or_1d(y, warn=True)
+        check_consistent_length(features, y)
+        return features, y
+    if samples is not None:
+        raise InputError("X must hold numbers, as in fit; got texts.")
+    checked = validate_data(estimator, _stacked(X), y, reset=reset, dtype=DTYPES, accept_sparse="csr")
+    X, y = checked if isinstance(checked, tuple) else (checked, None)
+    if hasattr(X, "tocsr") and reset:
+        source = estimator.source_ = SparseFeatures.fit(X)
+    if source is not None:
+        from scipy.sparse import csr_matrix
+
+        X = source.transform(csr_matrix(X))
+    elif hasattr(X, "tocsr"):
+        X = X.toarray()
+    return X if y is None else (X, y)
+
+
+def refuse_texts(X: Any) -> None:
+    """Raise an error that names the classifier for texts.
+
+    >>> refuse_texts(["good", "bad"])
+    Traceback (most recent call last):
+    ...
+    noiselayer.errors.InputError: X holds texts, and this estimator trains a network on numbers. Take
+    NoisyLabelFeaturesClassifier, whose fit, predict and audit take texts as they are.
+    """
+    if texts_of(X) is not None:
+        raise InputError(
+            "X holds texts, and this estimator trains a network on numbers. Take NoisyLabelFeaturesClassifier, whose "
+            "fit, predict and audit take texts as they are."
+        )
+
+
+def texts_of(X: Any) -> list[str] | None:
+    """Texts in a list, an array or a column; None for anything else.
+
+    >>> texts_of(["good", "bad"]), texts_of(np.eye(2))
+    (['good', 'bad'], None)
+    """
+    values = samples_of(X)
+    if values is None or not len(values) or not any(isinstance(value, str) for value in values):
+        return None
+    for row, value in enumerate(values):
+        if not isinstance(value, str):
+            raise InputError(
+                f"X must hold a text in every row; row {row} (counting from 0) holds {value!r}. Give '' for no text."
+            )
+    return values
+
+
+def samples_of(X: Any) -> list[Any] | None:
+    """One object a sample, of a list, a one-dimensional array of objects or a column; None for numbers."""
+    if hasattr(X, "columns") and len(X.columns) == 1 and hasattr(X, "iloc"):
+        X = X.iloc[:, 0]
+    if hasattr(X, "to_list"):  # pandas and polars
+        X = X.to_list()
+    if isinstance(X, np.ndarray):
+        if X.dtype.kind not in "OU" or X.ndim > 2 or (X.ndim == 2 and X.shape[1] != 1):
+            return None
+        X = X.ravel().tolist()
+    if not isinstance(X, Sequence) or isinstance(X, str) or (len(X) and isinstance(X[0], int | float)):
+        return None
+    return list(X)
+
+
+def _stacked(X: Any) -> Any:
+    """A column of embeddings as the array that it is; anything else as it is."""
+    values = None if isinstance(X, list | tuple) else samples_of(X)
+    if not values or not isinstance(values[0], Sequence | np.ndarray) or isinstance(values[0], str):
+        return X
+    lengths = {len(value) if hasattr(value, "__len__") else -1 for value in values}
+    if len(lengths) > 1:
+        wrong = next(row for row, value in enumerate(values) if not _alike(value, values[0]))
+        raise InputError(
+            f"X must hold embeddings of one length; row 0 has {len(values[0])} numbers, row {wrong} holds "
+            f"{str(values[wrong])[:60]}."
+        )
+    return np.array(values)
+
+
+def _alike(value: Any, other: Any) -> bool:
+    return hasattr(value, "__len__") and len(value) == len(other)
+
+
+def _source(embed: Any, samples: list[Any]) -> Any:
+    """A source by name, as it is, or around a function of samples."""
+    if isinstance(embed, str):
+        return make_source(embed, samples)
+    return embed if hasattr(embed, "transform") else _Function(embed)
+
+
+class _Function:
+    """Somebody's own function from samples to rows of numbers."""
+
+    name, takes, standardize = "function", "samples", True
+
+    def __init__(self, function: Callable[[Sequence[Any]], npt.ArrayLike]) -> None:
+        self.function = function
+
+    def transform(self, samples: Sequence[Any]) -> npt.NDArray[Any]:
+        """Shape (N, D)."""
+        return np.asarray(self.function(samples))
