@@ -13,7 +13,7 @@ from click.testing import Result
 from safetensors.torch import load_file, save_file
 
 from noiselayer.checks import Finding
-from noiselayer.report import content_from_folder
+from noiselayer.report.from_folder import content_from_folder
 from noiselayer.storage.audit_folder import LABEL_COLUMNS, SavedAudit, save_audit
 from noiselayer.storage.matrix_file import write_noise_matrix
 

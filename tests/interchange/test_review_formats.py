@@ -21,7 +21,7 @@ from noiselayer.interchange import (
     to_fiftyone,
     to_label_studio,
 )
-from noiselayer.storage.review import Decision, read_decisions
+from noiselayer.storage.review.decisions import Decision, read_decisions
 
 CLASSES = ["cat", 'dog "big" & <small>', "bird", "7"]
 ITEMS = [

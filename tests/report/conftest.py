@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from report_contents import hostile_content
 
-from noiselayer.jobs.demo import Demo, run_demo
-from noiselayer.report import save_report
+from noiselayer.jobs.demo.digits import Demo, run_demo
+from noiselayer.report.page import save_report
 
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 # A browser under test speaks to nobody.

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from noiselayer.report import ClassErrors, Note, ReportContent, StageLosses, Suspect
+from noiselayer.report.content import ClassErrors, Note, ReportContent, StageLosses, Suspect
 
 HOSTILE = (
     "<script>window.hacked = 1</script>",

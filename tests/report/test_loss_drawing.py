@@ -3,7 +3,8 @@
 import matplotlib as mpl
 import pytest
 
-from noiselayer.report import StageLosses, draw_losses
+from noiselayer.report.content import StageLosses
+from noiselayer.report.loss_drawing import draw_losses
 from noiselayer.report.stages import losses_of
 from noiselayer.training.trained import StageResult
 

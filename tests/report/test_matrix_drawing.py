@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from noiselayer.noise import random, symmetric
-from noiselayer.report import draw_noise_matrices, save_noise_matrices
+from noiselayer.report.matrix_drawing import draw_noise_matrices, save_noise_matrices
 from noiselayer.report.pictures import PALETTE
 
 NAMES = ["cat", "dog", "bird"]

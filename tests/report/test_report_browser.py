@@ -14,8 +14,10 @@ from report_contents import HOSTILE, hostile_content, many_classes
 from typer.testing import CliRunner
 
 from noiselayer.cli.app import app
-from noiselayer.jobs.demo import Demo, DemoFolder, save_demo
-from noiselayer.report import ReportContent, Suspect, save_report
+from noiselayer.jobs.demo.digits import Demo
+from noiselayer.jobs.demo.output import DemoFolder, save_demo
+from noiselayer.report.content import ReportContent, Suspect
+from noiselayer.report.page import save_report
 from noiselayer.report.thumbnails import image_uri
 from noiselayer.storage.review import read_decisions
 

@@ -17,8 +17,9 @@ from PIL import Image
 from report_contents import HOSTILE, hostile_content, many_classes
 
 from noiselayer.estimation.in_words import strongest_confusions
-from noiselayer.report import ReportContent, StageLosses, Suspect, render_report
+from noiselayer.report.content import ReportContent, StageLosses, Suspect
 from noiselayer.report.matrix_drawing import picture_matrix, pool
+from noiselayer.report.page import render_report
 from noiselayer.report.thumbnails import tensor_thumbnail
 from noiselayer.report.wording import clip
 

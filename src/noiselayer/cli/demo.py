@@ -22,7 +22,8 @@ def demo(
     """
     say("1,797 handwritten digits; a quarter is held out, with true labels, for the test.")
     say("In the rest every digit is mistaken for the next one 45 % of the time: 0 becomes 1, 9 becomes 0.")
-    from noiselayer.jobs.demo import DemoFolder, label_errors, really_wrong, run_demo, save_demo
+    from noiselayer.jobs.demo.digits import label_errors, really_wrong, run_demo
+    from noiselayer.jobs.demo.output import DemoFolder, save_demo
 
     folder = DemoFolder(out)
     try:

@@ -35,8 +35,8 @@ def report(
     from noiselayer import interchange
     from noiselayer.errors import InputError
     from noiselayer.files.given import check_not_read, check_target
-    from noiselayer.report import content_from_folder, save_report
-    from noiselayer.report.from_folder import data_of_folder
+    from noiselayer.report.from_folder import content_from_folder, data_of_folder
+    from noiselayer.report.page import save_report
     from noiselayer.report.reviewed import without_reviewed
     from noiselayer.storage.environment import evaluation_device
     from noiselayer.training.options import Hardware

@@ -14,7 +14,8 @@ from noiselayer.errors import InputError, argument
 from noiselayer.jobs.tune_options import TuneJob
 
 if TYPE_CHECKING:
-    from noiselayer.jobs.tuning import SearchRange, TuningResult
+    from noiselayer.jobs.tuning.search import SearchRange
+    from noiselayer.jobs.tuning.tuning_result import TuningResult
 
 
 def tune(job: TuneJob) -> None:
@@ -31,8 +32,8 @@ def tune(job: TuneJob) -> None:
     from noiselayer.data.numpy_files import split_address
     from noiselayer.files.given import check_not_read
     from noiselayer.jobs.train_prepare import prepare_run
-    from noiselayer.jobs.tuning import parse_search
-    from noiselayer.jobs.tuning import tune as run_search
+    from noiselayer.jobs.tuning.search import parse_search
+    from noiselayer.jobs.tuning.tune import tune as run_search
 
     ranges = [parse_search(text) for text in job.search or ()]
     for each in ranges:

@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
-from sklearn.base import BaseEstimator, ClassifierMixin, clone
-from sklearn.utils.multiclass import check_classification_targets
+from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import Tensor
 
@@ -29,6 +28,7 @@ from noiselayer.estimators.arguments import (
     prediction_device,
 )
 from noiselayer.estimators.feature_inputs import refuse_texts
+from noiselayer.estimators.true_classes import TrueClassesMixin, check_pair
 from noiselayer.training.cross_fit import cross_fit
 from noiselayer.training.effects import check_effects
 from noiselayer.training.logits import predict_logits
@@ -38,7 +38,7 @@ from noiselayer.training.set_checks import automatic_method
 from noiselayer.training.trained import TrainedClassifier
 
 
-class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+class NoisyLabelClassifier(TrueClassesMixin):
     """A neural network that learns from wrong labels, with scikit-learn's interface.
 
     ``fit`` takes labels of which many may be wrong, and trusted ones where there are some; ``predict`` gives
@@ -237,12 +237,6 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
             **options,
         )
 
-    def predict(self, X: Any) -> npt.NDArray[Any]:
-        """The most probable true class of every sample, shape (N,), in the labels' own type."""
-        likeliest = self._log_proba(X).argmax(dim=1).numpy()
-        classes: npt.NDArray[Any] = self.classes_[likeliest]
-        return classes
-
     def predict_proba(self, X: Any) -> npt.NDArray[np.float64]:
         """p(true class | x), shape (N, K), columns as in ``classes_``; never through the noise matrix."""
         return _as_array(self._log_proba(X).exp())
@@ -260,7 +254,7 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
         >>> model.fit(X, y).noisy_proba([[1.0]])
         array([[0.75, 0.25]])
         """
-        return _as_array(self._log_proba(X).exp() @ torch.from_numpy(self.noise_matrix_).T)
+        return super().noisy_proba(X)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -272,17 +266,10 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
             refuse_texts(X)
         with np.errstate(over="ignore"):  # too large for single precision: refused in words, as infinity is
             X, y = validate_data(self, X, y, dtype=DTYPES, allow_nd=True)
-        check_classification_targets(y)
-        self.classes_, codes = np.unique(y, return_inverse=True)
-        if len(self.classes_) < 2:
-            raise InputError(
-                f"all {len(y):,} labels in y are of one class, {self.classes_.tolist()[0]!r}; a classifier "
-                "needs at least two."
-            )
+        codes = self._codes(y)
         inputs = ArrayInputs(X, layout=self._setting("layout"), name="X")
-        names = tuple(map(str, self.classes_.tolist()))
         self.input_shape_ = inputs.shape
-        data = LabeledData(inputs, torch.from_numpy(codes.astype(np.int64)), names, "X and y")
+        data = LabeledData(inputs, torch.from_numpy(codes), self._class_names(), "X and y")
         self.annotators_ = None
         if annotators is not None:
             data = data.with_annotators(annotators, "annotators")
@@ -298,8 +285,7 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
 
     def _clean(self, X_clean: Any, y_clean: Any, data: LabeledData) -> LabeledData | None:
         """The trusted samples, checked; None without."""
-        if (X_clean is None) != (y_clean is None):
-            raise InputError("X_clean and y_clean must be given together: samples and their trusted labels.")
+        check_pair(X_clean, y_clean)
         if X_clean is None:
             return None
         inputs, y_clean = self._like(X_clean, "X_clean", y_clean)

@@ -7,20 +7,19 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
-from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.base import clone
 from sklearn.utils import check_random_state
-from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
 from noiselayer.audit import AuditResult, audit_labels
-from noiselayer.errors import InputError
 from noiselayer.estimators.arguments import as_matrix, codes_of
 from noiselayer.estimators.feature_inputs import features_of
+from noiselayer.estimators.true_classes import TrueClassesMixin, check_pair
 from noiselayer.features.head import HeadMethod, fit_head
 
 
-class NoisyLabelFeaturesClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+class NoisyLabelFeaturesClassifier(TrueClassesMixin):
     """A linear classifier of frozen features or embeddings that learns from wrong labels, in seconds.
 
     Multinomial logistic regression through the noise matrix, its ridge chosen by the likelihood of noisy labels held
@@ -111,16 +110,8 @@ class NoisyLabelFeaturesClassifier(ClassifierMixin, BaseEstimator):  # type: ign
             ValueError: If X or y is unfit, trusted samples do not suit them, or an argument does not suit the method.
         """
         X, y = features_of(self, X, y, embed=self.embed, reset=True)
-        check_classification_targets(y)
-        self.classes_, codes = np.unique(y, return_inverse=True)
-        K = len(self.classes_)
-        if K < 2:
-            raise InputError(
-                f"all {len(y):,} labels in y are of one class, {self.classes_.tolist()[0]!r}; a classifier "
-                "needs at least two."
-            )
-        if (X_clean is None) != (y_clean is None):
-            raise InputError("X_clean and y_clean must be given together: samples and their trusted labels.")
+        codes = self._codes(y)
+        check_pair(X_clean, y_clean)
         clean_codes = None
         if X_clean is not None:
             X_clean, y_clean = features_of(self, X_clean, y_clean)
@@ -131,8 +122,8 @@ class NoisyLabelFeaturesClassifier(ClassifierMixin, BaseEstimator):  # type: ign
         self.method_: HeadMethod = self._chosen(X_clean is not None)
         head = fit_head(
             X,
-            torch.from_numpy(codes.astype(np.int64)),
-            K,
+            torch.from_numpy(codes),
+            len(self.classes_),
             method=self.method_,
             noise_matrix=as_matrix(self.noise_matrix),
             clean_features=X_clean,
@@ -187,15 +178,9 @@ class NoisyLabelFeaturesClassifier(ClassifierMixin, BaseEstimator):  # type: ign
             None if plain else other.head_.noise_matrix,
             probs_predict="given" if plain else "true",
             standard_error=None if plain or other.estimate_ is None else other.estimate_.standard_error,
-            class_names=tuple(map(str, other.classes_.tolist())),
+            class_names=other._class_names(),
             **options,
         )
-
-    def predict(self, X: Any) -> npt.NDArray[Any]:
-        """The most probable true class of every sample, shape (N,), in the labels' own type."""
-        likeliest = self._logits(X).argmax(dim=1).numpy()
-        classes: npt.NDArray[Any] = self.classes_[likeliest]
-        return classes
 
     def predict_proba(self, X: Any) -> npt.NDArray[np.float64]:
         """p(true class | x), shape (N, K), columns as in ``classes_``; never through the noise matrix."""
@@ -206,11 +191,6 @@ class NoisyLabelFeaturesClassifier(ClassifierMixin, BaseEstimator):  # type: ign
         """Log-probabilities of the true class, shape (N, K)."""
         log_probs: npt.NDArray[np.float64] = self._logits(X).log_softmax(dim=1).numpy()
         return log_probs
-
-    def noisy_proba(self, X: Any) -> npt.NDArray[np.float64]:
-        """p(noisy label | x), shape (N, K): what the annotators would say, through the noise matrix."""
-        noisy: npt.NDArray[np.float64] = self.predict_proba(X) @ self.noise_matrix_.T
-        return noisy
 
     def _logits(self, X: Any) -> Tensor:
         check_is_fitted(self)

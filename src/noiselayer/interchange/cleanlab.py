@@ -16,14 +16,6 @@ from torch import Tensor
 from noiselayer.errors import InputError
 from noiselayer.noise.matrices import check
 
-__all__ = [
-    "given_label_probs",
-    "joint_from_noise_matrix",
-    "noise_matrix_from_cleanlab",
-    "noise_matrix_from_joint",
-    "noise_matrix_to_cleanlab",
-]
-
 
 def noise_matrix_from_cleanlab(noise_matrix: npt.ArrayLike) -> Tensor:
     """A noise matrix from cleanlab's, shape (K, K), float64; the orientation is the same and is checked.

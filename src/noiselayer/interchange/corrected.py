@@ -13,8 +13,6 @@ from noiselayer.errors import InputError
 if TYPE_CHECKING:
     from noiselayer.audit import AuditResult
 
-__all__ = ["corrected_labels"]
-
 
 def corrected_labels(
     result: AuditResult, class_names: Sequence[str] | None = None, *, above: float | None = None

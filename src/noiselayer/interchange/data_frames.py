@@ -15,16 +15,6 @@ from noiselayer.data.labels import encode_labels
 from noiselayer.errors import InputError, list_some
 from noiselayer.storage.review.label_store import label_names, raw_labels
 
-__all__ = [
-    "from_frame",
-    "from_pandas",
-    "from_polars",
-    "relabel_frame",
-    "relabel_pandas",
-    "relabel_polars",
-    "written_as",
-]
-
 Frame = TypeVar("Frame")
 
 

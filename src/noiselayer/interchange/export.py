@@ -14,10 +14,7 @@ from noiselayer.files.whole_file import for_spreadsheet, whole_file, write_json,
 from noiselayer.interchange.fiftyone import to_fiftyone
 from noiselayer.interchange.label_studio import label_studio_config, to_label_studio
 from noiselayer.interchange.review_items import ReviewItem, review_items
-from noiselayer.report import content_from_folder
-from noiselayer.report.from_folder import data_of_folder
-
-__all__ = ["FORMATS", "export_review"]
+from noiselayer.report.from_folder import content_from_folder, data_of_folder
 
 FORMATS = {"label-studio": ".json", "fiftyone": ".json", "csv": ".csv"}
 """Format -> what its file ends with."""

@@ -13,8 +13,6 @@ from noiselayer.interchange.json_form import check_form
 from noiselayer.interchange.review_items import ReviewItem, decision
 from noiselayer.storage.review.decisions import Decision
 
-__all__ = ["ACCEPT", "REJECT", "decisions_from_fiftyone", "to_fiftyone"]
-
 ACCEPT, REJECT = "accept", "reject"
 """Tags of samples: take the suggestion, keep the label."""
 

@@ -16,8 +16,6 @@ from noiselayer.interchange.data_frames import from_frame, written_as
 if TYPE_CHECKING:
     from datasets import Dataset
 
-__all__ = ["from_datasets", "relabel_datasets"]
-
 
 def from_datasets(
     dataset: Dataset,

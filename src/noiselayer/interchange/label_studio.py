@@ -17,8 +17,6 @@ from noiselayer.interchange.json_form import check_form
 from noiselayer.interchange.review_items import ReviewItem, decision
 from noiselayer.storage.review.decisions import Decision
 
-__all__ = ["decisions_from_label_studio", "label_studio_config", "to_label_studio"]
-
 CONTROL, _OBJECT = "label", "sample"
 _KEYS = ("noiselayer_sample", "noiselayer_id", "given_label", "suggested_label")
 # What is read of an export; projects may ask for more, and relations have no control.

@@ -8,9 +8,7 @@ from pathlib import Path
 from noiselayer.errors import InputError
 from noiselayer.interchange.fiftyone import decisions_from_fiftyone
 from noiselayer.interchange.label_studio import CONTROL, decisions_from_label_studio
-from noiselayer.storage.review import Decision, read_decisions
-
-__all__ = ["read_review"]
+from noiselayer.storage.review.decisions import Decision, read_decisions
 
 
 def read_review(path: str | Path) -> list[Decision]:

@@ -11,8 +11,6 @@ from noiselayer.storage.review.decisions import Decision
 if TYPE_CHECKING:
     from noiselayer.report.content import Suspect
 
-__all__ = ["ReviewItem", "decision", "review_items"]
-
 
 @dataclass(frozen=True)
 class ReviewItem:

@@ -32,14 +32,14 @@ from noiselayer.jobs.audit_options import AuditJob
 from noiselayer.jobs.audit_second import second_opinion
 from noiselayer.jobs.option import differing, given
 from noiselayer.jobs.train_prepare import hardware_of, training_options
-from noiselayer.report import save_report
 from noiselayer.report.from_audit import content_from_audit
+from noiselayer.report.page import save_report
 from noiselayer.report.reviewed import without_reviewed
 from noiselayer.storage.audit_folder import SavedAudit, load_audit, save_audit
 from noiselayer.storage.environment import evaluation_device
 from noiselayer.storage.loaded_run import LoadedRun, load_run
 from noiselayer.storage.matrix_file import read_noise_matrix
-from noiselayer.storage.review import Decision
+from noiselayer.storage.review.decisions import Decision
 from noiselayer.storage.run_folder import RunFolder
 from noiselayer.storage.run_sets import read_sets
 from noiselayer.training.cross_fit import cross_fit

@@ -26,7 +26,7 @@ from noiselayer.estimation.in_words import about_estimate, name_classes
 from noiselayer.files.given import check_not_read, check_target_folder, content_of
 from noiselayer.files.whole_file import whole_file, write_json
 from noiselayer.jobs.estimate_options import EstimateJob
-from noiselayer.report import save_noise_matrices
+from noiselayer.report.matrix_drawing import save_noise_matrices
 from noiselayer.storage.environment import versions
 from noiselayer.storage.matrix_file import write_entries, write_noise_matrix
 

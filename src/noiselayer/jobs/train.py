@@ -15,8 +15,10 @@ from noiselayer.data import LabeledData
 from noiselayer.errors import InputError
 from noiselayer.files.whole_file import writing
 from noiselayer.jobs.train_plan import in_words, planned_stages, seconds_per_sample
-from noiselayer.report import save_curves, save_noise_matrices, save_report
 from noiselayer.report.from_run import content_from_run
+from noiselayer.report.loss_drawing import save_curves
+from noiselayer.report.matrix_drawing import save_noise_matrices
+from noiselayer.report.page import save_report
 from noiselayer.storage.environment import describe_hardware, evaluation_device, is_first_process, versions
 from noiselayer.storage.loaded_run import load_run
 from noiselayer.storage.run_folder import RunFolder

@@ -11,7 +11,7 @@ from noiselayer.paper.datasets import CIFAR10_CLASSES
 from noiselayer.paper.experiment import Cell, Experiment, Row, Scale
 from noiselayer.paper.markdown import errors, grouped, markdown, spread
 from noiselayer.paper.table1 import BUDGETS, GRIDS, run
-from noiselayer.report import draw_noise_matrices
+from noiselayer.report.matrix_drawing import draw_noise_matrices
 
 METHODS = ("learned", "estimated")
 _DIGITS = tuple(str(k) for k in range(10))

@@ -20,7 +20,7 @@ from noiselayer.files.whole_file import read_json, whole_file
 from noiselayer.paper.data_folder import DataFolder
 from noiselayer.paper.experiment import Budget, Cell, Experiment, Row, Scale
 from noiselayer.paper.markdown import section
-from noiselayer.report import save_figure
+from noiselayer.report.pictures import save_figure
 from noiselayer.storage.environment import describe_hardware, versions
 from noiselayer.training.options import Hardware
 

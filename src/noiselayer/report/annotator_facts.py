@@ -10,16 +10,6 @@ from typing import Any
 from noiselayer.errors import InputError
 from noiselayer.storage.annotators_file import read_annotator_figures
 
-__all__ = [
-    "MOST_CLASSES",
-    "AnnotatorClass",
-    "AnnotatorFacts",
-    "Annotators",
-    "Share",
-    "annotator_facts",
-    "read_annotators",
-]
-
 MOST_CLASSES = 30
 """With a row of their own in an annotator's table: those that cost it most labels."""
 

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from markupsafe import Markup
-
 from noiselayer.annotators.describe import describe_annotators
 from noiselayer.annotators.estimates import CombinedLabels
 from noiselayer.report.annotator_facts import MOST_CLASSES, annotator_facts
-from noiselayer.report.page import environment, hash_of
-from noiselayer.report.pictures import web_file
-
-__all__ = ["render_annotators"]
+from noiselayer.report.page import render_page
 
 
 def render_annotators(combined: CombinedLabels, *, title: str) -> str:
@@ -31,20 +26,14 @@ def render_annotators(combined: CombinedLabels, *, title: str) -> str:
         raise ValueError(
             "combined has no annotators: their matrices were given, so nothing was found of them."
         )
-    style = web_file("report.css")
-    return (
-        environment()
-        .get_template("annotators.html")
-        .render(
-            title=title,
-            policy=f"default-src 'none'; style-src '{hash_of(style)}'; base-uri 'none'; form-action 'none'",
-            style=Markup(style),
-            notes=combined.warnings,
-            samples=len(combined),
-            unlabelled=int((combined.labels < 0).sum()),
-            num_labels=int(annotators.num_labels.sum()),
-            expected=combined.expected_wrong,
-            annotators=annotator_facts(describe_annotators(combined, annotators, len(combined))),
-            most_classes=MOST_CLASSES,
-        )
+    return render_page(
+        "annotators.html",
+        title=title,
+        notes=combined.warnings,
+        samples=len(combined),
+        unlabelled=int((combined.labels < 0).sum()),
+        num_labels=int(annotators.num_labels.sum()),
+        expected=combined.expected_wrong,
+        annotators=annotator_facts(describe_annotators(combined, annotators, len(combined))),
+        most_classes=MOST_CLASSES,
     )

@@ -16,8 +16,6 @@ from noiselayer.estimation.in_words import strongest_confusions
 from noiselayer.report.annotator_facts import Annotators
 from noiselayer.report.wording import in_prose, percent
 
-__all__ = ["ClassErrors", "Note", "ReportContent", "StageLosses", "Suspect", "notes_of", "strongest_fact"]
-
 
 @dataclass(frozen=True)
 class ClassErrors:

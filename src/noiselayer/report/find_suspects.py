@@ -8,8 +8,6 @@ from torch import Tensor
 from noiselayer.noise.posterior import label_error_probability, posterior
 from noiselayer.report.content import Suspect
 
-__all__ = ["find_suspects", "in_double"]
-
 
 def find_suspects(
     logits: Tensor, noisy_labels: Tensor, noise_matrix: Tensor, *, limit: int, least: float = 0.5

@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from noiselayer.data import Inputs
     from noiselayer.storage.audit_folder import SavedAudit
 
-__all__ = ["content_from_audit", "content_of_checks"]
-
 _LEAST = 20  # labels that are shown although none of them is called wrong
 
 

@@ -11,8 +11,6 @@ from noiselayer.errors import InputError
 from noiselayer.files.whole_file import read_json
 from noiselayer.report.content import Note, ReportContent
 
-__all__ = ["content_from_folder"]
-
 
 def content_from_folder(
     folder: str | Path,

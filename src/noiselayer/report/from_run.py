@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -23,10 +22,9 @@ from noiselayer.report.samples import look_at, row_of
 from noiselayer.report.stages import read_stages
 from noiselayer.report.wording import how_to_see_more, percent
 from noiselayer.storage.loaded_run import LoadedRun
+from noiselayer.storage.matrix_file import read_standard_error
 from noiselayer.storage.review.decisions import review_command
 from noiselayer.training.logits import predict_logits
-
-__all__ = ["content_from_run", "content_of_data", "read_run_data"]
 
 _METHODS = {
     "normal": "The labels were taken to be right; there is no noise matrix.",
@@ -251,9 +249,5 @@ def _details(run: LoadedRun) -> list[tuple[str, str]]:
 
 
 def _standard_error(run: LoadedRun) -> npt.NDArray[np.float64] | None:
-    """Of the noise matrix, where the run has measured it: its rows and columns are in the run's own order."""
-    path = run.folder / "noise_matrix_standard_error.csv"
-    if not path.is_file():
-        return None
-    with path.open(encoding="utf-8", newline="") as file:
-        return np.array([[float(cell) for cell in row[1:]] for row in list(csv.reader(file))[1:]])
+    found = read_standard_error(run.folder, len(run.class_names))
+    return None if found is None else found.numpy()

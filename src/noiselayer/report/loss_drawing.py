@@ -19,8 +19,6 @@ from noiselayer.report.wording import clip
 if TYPE_CHECKING:
     from noiselayer.training.trained import StageResult
 
-__all__ = ["describe_losses", "draw_losses", "save_curves"]
-
 _LINES = (("training", "training", "-"), ("validation", "validation, held-out labels", "--"))
 
 

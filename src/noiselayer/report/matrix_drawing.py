@@ -24,15 +24,6 @@ from noiselayer.noise.matrices import check
 from noiselayer.report.pictures import PALETTE, STYLE, inline_svg, save_figure
 from noiselayer.report.wording import clip, in_prose, percent
 
-__all__ = [
-    "MAX_CELLS",
-    "MatrixPicture",
-    "draw_noise_matrices",
-    "picture_matrix",
-    "pool",
-    "save_noise_matrices",
-]
-
 Floats = npt.NDArray[np.float64]
 
 MAX_CELLS = 40

@@ -5,11 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from markupsafe import Markup
-
 from noiselayer.estimation.labeller import LabellerFigures
-from noiselayer.report.page import environment, hash_of
-from noiselayer.report.pictures import web_file
+from noiselayer.report.page import render_page
 
 
 def render_measure(
@@ -21,26 +18,13 @@ def render_measure(
     group_column: str | None = None,
 ) -> str:
     """The page, as text; names are escaped and clipped, and its policy allows its own style alone."""
-    style = web_file("report.css")
-    return (
-        environment()
-        .get_template("measure.html")
-        .render(
-            title=title,
-            policy=f"default-src 'none'; style-src '{hash_of(style)}'; base-uri 'none'; form-action 'none'",
-            style=Markup(style),
-            figures=figures,
-            classes=list(
-                zip(
-                    class_names,
-                    figures.shares,
-                    figures.label_shares.tolist(),
-                    figures.precision,
-                    figures.recall,
-                    strict=True,
-                )
-            ),
-            groups=groups,
-            group_column=group_column,
-        )
+    by_class = (figures.shares, figures.label_shares.tolist(), figures.precision, figures.recall)
+    return render_page(
+        "measure.html",
+        title=title,
+        notes=figures.notes,
+        figures=figures,
+        classes=list(zip(class_names, *by_class, strict=True)),
+        groups=groups,
+        group_column=group_column,
     )

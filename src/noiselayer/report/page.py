@@ -28,8 +28,6 @@ from noiselayer.report.wording import (
     probability_in_words,
 )
 
-__all__ = ["render_report", "save_report"]
-
 _SCRIPTS = ("matrix.js", "picker.js", "export.js", "review.js")
 _WORDS = 10  # confusions put in words
 _LISTED = 100  # confusions listed where the whole matrix would be too long
@@ -53,9 +51,10 @@ def render_report(content: ReportContent) -> str:
     matrix = None
     if content.noise_matrix is not None:
         matrix = picture_matrix(content.noise_matrix, content.class_names, content.standard_error)
-    page = environment().get_template("report.html")
+    page = _environment().get_template("report.html")
     return page.render(
         content=content,
+        title=content.title,
         policy=_policy(style, script),
         style=Markup(style),
         script=Markup(script),
@@ -104,8 +103,16 @@ def save_report(path: str | Path, content: ReportContent) -> None:
         raise InputError(f"cannot write {path}: {error.strerror}.") from error
 
 
+def render_page(template: str, *, title: str, **values: Any) -> str:
+    """A page without a script, whose policy allows its own style alone, by its hash."""
+    style = web_file("report.css")
+    policy = f"default-src 'none'; style-src '{_hash_of(style)}'; base-uri 'none'; form-action 'none'"
+    page = _environment().get_template(template)
+    return page.render(title=title, policy=policy, style=Markup(style), **values)
+
+
 @cache
-def environment() -> Environment:
+def _environment() -> Environment:
     environment = Environment(
         loader=FunctionLoader(web_file),
         autoescape=True,
@@ -131,15 +138,15 @@ def _policy(style: str, script: str) -> str:
         (
             "default-src 'none'",
             "img-src data:",
-            f"style-src '{hash_of(style)}'",
-            f"script-src '{hash_of(script)}'",
+            f"style-src '{_hash_of(style)}'",
+            f"script-src '{_hash_of(script)}'",
             "base-uri 'none'",
             "form-action 'none'",
         )
     )
 
 
-def hash_of(text: str) -> str:
+def _hash_of(text: str) -> str:
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 

@@ -15,8 +15,6 @@ import matplotlib as mpl
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
-__all__ = ["PALETTE", "STYLE", "inline_svg", "save_figure", "web_file"]
-
 
 def web_file(name: str) -> str:
     """A template, style or script of the pages, as text."""

@@ -6,9 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from noiselayer.report.content import ReportContent
-from noiselayer.storage.review import Decision
-
-__all__ = ["without_reviewed"]
+from noiselayer.storage.review.decisions import Decision
 
 
 def without_reviewed(content: ReportContent, decisions: Sequence[Decision], limit: int) -> ReportContent:

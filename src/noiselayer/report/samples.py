@@ -20,8 +20,6 @@ from noiselayer.report.thumbnails import PIXEL_ART, file_thumbnail, image_uri, t
 if TYPE_CHECKING:
     from noiselayer.data.reading import Reading
 
-__all__ = ["Look", "look_at", "row_of"]
-
 _COLUMNS = 12
 _NUMBERS = 8
 

@@ -13,8 +13,6 @@ from noiselayer.report.content import StageLosses
 if TYPE_CHECKING:
     from noiselayer.training.trained import StageResult
 
-__all__ = ["losses_of", "read_stages", "stage_losses"]
-
 
 def stage_losses(
     name: str, rows: Sequence[Mapping[str, Any]], *, joined: int | None = None, best: int | None = None

@@ -13,8 +13,6 @@ from torch import Tensor
 
 from noiselayer.data.decode import decode_image
 
-__all__ = ["PIXEL_ART", "file_thumbnail", "image_uri", "tensor_thumbnail"]
-
 LONGEST_SIDE = 288  # a card shows them smaller, and enlarged on a click
 PIXEL_ART = 48
 """Images no larger than this are enlarged without smoothing: smoothing would invent what is not there."""

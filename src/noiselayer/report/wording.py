@@ -7,16 +7,6 @@ import unicodedata
 
 from markupsafe import Markup, escape
 
-__all__ = [
-    "breakable",
-    "clip",
-    "clip_prose",
-    "how_to_see_more",
-    "in_prose",
-    "percent",
-    "probability_in_words",
-]
-
 _LONGEST = 60
 _WHITE = re.compile(r"\s+")
 # Formatting characters that turn or hide the text around them; joiners stay, scripts need them.

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import torch
 from torch import Tensor
 
 from noiselayer._version import __version__
@@ -17,7 +16,12 @@ from noiselayer.errors import InputError, list_some
 from noiselayer.estimation.in_words import finite
 from noiselayer.files.whole_file import read_json, whole_file, write_json
 from noiselayer.storage.annotators_file import read_annotator_figures, write_annotator_figures
-from noiselayer.storage.matrix_file import read_noise_matrix, write_entries, write_noise_matrix
+from noiselayer.storage.matrix_file import (
+    read_noise_matrix,
+    read_standard_error,
+    write_entries,
+    write_noise_matrix,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -196,13 +200,14 @@ def load_audit(folder: str | Path) -> SavedAudit:
         origin, warnings = content["source"], tuple(content["warnings"])
     except (KeyError, TypeError) as error:
         raise InputError(f"{folder / 'audit.json'} is damaged: {error!r}.") from error
+    standard_error = read_standard_error(folder, len(class_names))
     return SavedAudit(
         **plain,
         probs_predict=probs_predict,
         class_names=class_names,
         labels=_typed(labels, class_names),
         noise_matrix=read_noise_matrix(folder / "noise_matrix.csv", class_names),
-        standard_error=_read_standard_error(folder / "noise_matrix_standard_error.csv", len(class_names)),
+        standard_error=None if standard_error is None else standard_error.float(),
         findings=findings,
         origin=origin,
         warnings=warnings,
@@ -242,16 +247,3 @@ def _typed(labels: pd.DataFrame, class_names: Sequence[str]) -> pd.DataFrame:
     kinds = {name: object if kind == "str" else kind for name, kind in LABEL_COLUMNS.items()}
     typed: pd.DataFrame = whole[list(LABEL_COLUMNS)].astype(kinds)
     return typed
-
-
-def _read_standard_error(path: Path, num_classes: int) -> Tensor | None:
-    if not path.is_file():
-        return None
-    import csv
-
-    with path.open(encoding="utf-8", newline="") as file:
-        rows = [[float(cell) for cell in row[1:]] for row in list(csv.reader(file))[1:]]
-    errors = torch.tensor(rows)
-    if errors.shape != (num_classes, num_classes):
-        raise InputError(f"{path} is damaged: it must hold {num_classes} x {num_classes} numbers.")
-    return errors

@@ -56,7 +56,7 @@ def read_noise_matrix(path: str | Path, class_names: Sequence[str]) -> Tensor:
     cells = _read_cells(path)
     names = list(class_names)
     if all(_is_number(cell) for row in cells for cell in row):
-        Q = _numbers(cells, path)
+        Q = _numbers(cells, path).float()
     else:
         if _plain(cells[0][0]) == _plain("true \\ noisy"):
             raise InputError(
@@ -66,12 +66,23 @@ def read_noise_matrix(path: str | Path, class_names: Sequence[str]) -> Tensor:
         columns, rows = cells[0][1:], [row[0] for row in cells[1:]]
         for where, found in (("header", columns), ("first column", rows)):
             _check_names(found, names, f"the {where} of {path}")
-        Q = _numbers([row[1:] for row in cells[1:]], path)
+        Q = _numbers([row[1:] for row in cells[1:]], path).float()
         Q = Q[[rows.index(name) for name in names]][:, [columns.index(name) for name in names]]
     try:
         return check(Q, num_classes=len(names), name=f"the noise matrix in {path}")
     except ValueError as error:
         raise InputError(str(error)) from error
+
+
+def read_standard_error(folder: Path, num_classes: int) -> Tensor | None:
+    """Of every entry of the matrix in a folder, shape (K, K), float64; None where it has not been measured."""
+    path = folder / "noise_matrix_standard_error.csv"
+    if not path.is_file():
+        return None
+    errors = _numbers([row[1:] for row in _read_cells(path)[1:]], path)
+    if errors.shape != (num_classes, num_classes):
+        raise InputError(f"{path} is damaged: it must hold {num_classes} x {num_classes} numbers.")
+    return errors
 
 
 def _read_cells(path: Path) -> list[list[str]]:
@@ -108,7 +119,7 @@ def _numbers(cells: Sequence[Sequence[str]], path: Path) -> Tensor:
         for cell in row:
             if not _is_number(cell):
                 raise InputError(f"the noise matrix {path} must hold numbers; one cell is {cell!r}.")
-    return torch.tensor([[float(cell) for cell in row] for row in cells])
+    return torch.tensor([[float(cell) for cell in row] for row in cells], dtype=torch.float64)
 
 
 def _is_number(cell: str) -> bool:

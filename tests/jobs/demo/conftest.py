@@ -2,7 +2,7 @@
 
 import pytest
 
-from noiselayer.jobs.demo import Demo, run_demo
+from noiselayer.jobs.demo.digits import Demo, run_demo
 
 
 @pytest.fixture(scope="session")

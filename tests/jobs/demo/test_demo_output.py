@@ -17,8 +17,8 @@ from typer.testing import CliRunner
 import noiselayer.jobs.demo
 from noiselayer.cli.app import app
 from noiselayer.errors import InputError
-from noiselayer.jobs.demo import Demo, DemoFolder, find_suspects, label_errors, save_demo
-from noiselayer.jobs.demo.output import content_from_demo
+from noiselayer.jobs.demo.digits import Demo, find_suspects, label_errors
+from noiselayer.jobs.demo.output import DemoFolder, content_from_demo, save_demo
 
 FILES = {"digits.npz", "metrics.json", "noise_matrix.png", "suspects.csv", "suspects.html"}
 

@@ -8,7 +8,7 @@ import torch
 from sklearn.datasets import load_digits
 from sklearn.metrics import confusion_matrix
 
-from noiselayer.jobs.demo import Demo, find_suspects, label_errors, really_wrong, run_demo
+from noiselayer.jobs.demo.digits import Demo, find_suspects, label_errors, really_wrong, run_demo
 
 
 def test_the_training_samples_are_those_of_scikit_learn(hurried: Demo) -> None:

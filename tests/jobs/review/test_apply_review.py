@@ -18,7 +18,7 @@ from PIL import Image
 from noiselayer.data import read_data
 from noiselayer.errors import InputError
 from noiselayer.jobs.apply_review import apply_review
-from noiselayer.storage.review import Decision, read_decisions
+from noiselayer.storage.review.decisions import Decision, read_decisions
 
 
 def decision(sample: int, given_label: str, new_label: str, name: str | None = None) -> Decision:

@@ -11,7 +11,7 @@ import pytest
 from noiselayer.data.frames import TABLE_SUFFIXES, read_frame, write_frame
 from noiselayer.errors import InputError
 from noiselayer.jobs.apply_review import apply_review
-from noiselayer.storage.review import Decision
+from noiselayer.storage.review.decisions import Decision
 
 LABELS = {
     "words": (["cat", "dog", "dog", "cat"], "cat", "dog"),

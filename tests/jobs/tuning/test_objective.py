@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from noiselayer.errors import InputError
-from noiselayer.jobs.tuning import choose_objective, score
+from noiselayer.jobs.tuning.criterion import choose_objective, score
 from noiselayer.training.options import TrainingOptions
 
 

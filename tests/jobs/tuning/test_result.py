@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from noiselayer.jobs.tuning import Objective, SearchRange, TrialRecord, TuningResult
+from noiselayer.jobs.tuning.criterion import Objective
 from noiselayer.jobs.tuning.curve import draw_curve
+from noiselayer.jobs.tuning.search import SearchRange
 from noiselayer.jobs.tuning.tuning_files import save_report
+from noiselayer.jobs.tuning.tuning_result import TrialRecord, TuningResult
 from noiselayer.training.options import TrainingOptions
 
 ERROR = Objective("error", "clean")

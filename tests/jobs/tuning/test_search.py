@@ -3,7 +3,7 @@
 import pytest
 
 from noiselayer.errors import InputError
-from noiselayer.jobs.tuning import SearchRange, apply_values, default_search, parse_search, with_grid
+from noiselayer.jobs.tuning.search import SearchRange, apply_values, default_search, parse_search, with_grid
 from noiselayer.training.options import TrainingOptions
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from optuna.trial import TrialState
 
-from noiselayer.jobs.tuning import SearchRange, parse_search, with_grid
+from noiselayer.jobs.tuning.search import SearchRange, parse_search, with_grid
 from noiselayer.jobs.tuning.study import (
     open_study,
     queue_again,
@@ -141,7 +141,7 @@ def test_two_workers_share_a_storage(tmp_path: Path) -> None:
 import sys, numpy as np
 from noiselayer.data import from_arrays
 from noiselayer.training.options import Hardware, default_options
-from noiselayer.jobs.tuning import tune
+from noiselayer.jobs.tuning.tune import tune
 g = np.random.default_rng(0)
 y = np.arange(90) % 3
 data = from_arrays((np.eye(3)[y] + g.normal(size=(90, 3))).astype("float32"), y)

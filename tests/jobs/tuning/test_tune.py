@@ -11,7 +11,8 @@ import pytest
 
 from noiselayer.data import LabeledData
 from noiselayer.errors import InputError
-from noiselayer.jobs.tuning import apply_values, parse_search, tune
+from noiselayer.jobs.tuning.search import apply_values, parse_search
+from noiselayer.jobs.tuning.tune import tune
 from noiselayer.training.logits import predict_logits
 from noiselayer.training.methods import fit_classifier
 from noiselayer.training.options import Hardware, TrainingOptions

@@ -7,9 +7,8 @@ from typing import Any
 
 import numpy as np
 import torch
-from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
+from sklearn.base import MetaEstimatorMixin, clone
 from sklearn.utils import check_random_state, get_tags
-from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from noiselayer.audit import AuditResult, audit_labels
@@ -27,11 +26,12 @@ from noiselayer.estimators.meta.fold_predictions import (
     predict_folds,
 )
 from noiselayer.estimators.meta.rounds import learn_noise_matrix
+from noiselayer.estimators.true_classes import TrueClassesMixin, check_pair
 from noiselayer.noise.matrices import check
 from noiselayer.noise.possible import check_possible
 
 
-class NoisyLabelWrapper(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+class NoisyLabelWrapper(MetaEstimatorMixin, TrueClassesMixin):  # type: ignore[misc]
     """Trains another estimator through a noise matrix, given, measured or learned; ``_fit_through`` says how."""
 
     estimator: Any
@@ -61,18 +61,9 @@ class NoisyLabelWrapper(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):  # 
     def _with_matrix(self, X: Any, y: Any, X_clean: Any, y_clean: Any) -> tuple[Any, ...]:
         """Check everything and find ``noise_matrix_``; what is left to do is to train through it."""
         X, y = validate_data(self, X, y, dtype=np.float64, ensure_all_finite=self._finite())
-        check_classification_targets(y)
-        self.classes_, codes = np.unique(y, return_inverse=True)
-        codes = codes.astype(np.int64)
-        K = len(self.classes_)
-        if K < 2:
-            raise InputError(
-                f"all {len(y):,} labels in y are of one class, {self.classes_.tolist()[0]!r}; a classifier "
-                "needs at least two."
-            )
+        codes = self._codes(y)
         self._check_parameters()
-        if (X_clean is None) != (y_clean is None):
-            raise InputError("X_clean and y_clean must be given together: samples and their trusted labels.")
+        check_pair(X_clean, y_clean)
         generator = check_random_state(self.random_state)
         self.rounds_: list[dict[str, Any]] = []
         self.estimate_: NoiseEstimate | None = None
@@ -86,7 +77,9 @@ class NoisyLabelWrapper(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):  # 
             assert Q is not None
             with as_input_errors():
                 check_possible(
-                    check(Q, num_classes=K), torch.from_numpy(codes), class_names=self.classes_.tolist()
+                    check(Q, num_classes=len(self.classes_)),
+                    torch.from_numpy(codes),
+                    class_names=self._class_names(),
                 )
             self.noise_matrix_: Floats = Q.double().numpy()
         elif X_clean is not None:
@@ -127,26 +120,15 @@ class NoisyLabelWrapper(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):  # 
             torch.from_numpy(copy.noise_matrix_),
             probs_predict="true",
             standard_error=None if copy.estimate_ is None else copy.estimate_.standard_error,
-            class_names=tuple(map(str, copy.classes_.tolist())),
+            class_names=copy._class_names(),
             **options,
         )
-
-    def predict(self, X: Any) -> Array:
-        """The most probable true class of every sample, shape (N,), in the labels' own type."""
-        likeliest = self.predict_proba(X).argmax(axis=1)
-        classes: Array = self.classes_[likeliest]
-        return classes
 
     def predict_proba(self, X: Any) -> Floats:
         """p(true class | x), shape (N, K), columns as in ``classes_``; never through the noise matrix."""
         check_is_fitted(self)
         X = validate_data(self, X, reset=False, dtype=np.float64, ensure_all_finite=self._finite())
         return self._predict(X)
-
-    def noisy_proba(self, X: Any) -> Floats:
-        """p(noisy label | x), shape (N, K): what the annotators would say, through the noise matrix."""
-        noisy: Floats = self.predict_proba(X) @ self.noise_matrix_.T
-        return noisy
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -17,7 +17,7 @@ from noiselayer.data import ArrayInputs, from_arrays
 from noiselayer.estimation import confusion_matrix, relative_l1_error
 from noiselayer.noise.corruption import corrupt_labels
 from noiselayer.noise.matrices import pair_flip
-from noiselayer.report import Suspect
+from noiselayer.report.content import Suspect
 from noiselayer.report.find_suspects import find_suspects as report_suspects
 from noiselayer.training.logits import predict_logits
 from noiselayer.training.methods import fit_classifier

@@ -15,12 +15,14 @@ from noiselayer.errors import InputError, argument, list_some
 from noiselayer.files.given import content_of
 from noiselayer.files.whole_file import read_json, whole_file, write_json, write_rows
 from noiselayer.jobs.demo.digits import LIMIT, RATE, Demo, find_suspects, label_errors, really_wrong
-from noiselayer.report import ClassErrors, ReportContent, Suspect, save_noise_matrices, save_report
+from noiselayer.report.content import ClassErrors, ReportContent, Suspect
 from noiselayer.report.find_suspects import in_double
 from noiselayer.report.from_run import content_of_data
+from noiselayer.report.matrix_drawing import save_noise_matrices
+from noiselayer.report.page import save_report
 from noiselayer.report.stages import losses_of
 from noiselayer.storage.environment import versions
-from noiselayer.storage.review import review_command
+from noiselayer.storage.review.decisions import review_command
 
 _MARK = "noiselayer demo"
 _NAMES = [str(digit) for digit in range(10)]

@@ -11,7 +11,7 @@ from noiselayer.errors import InputError, argument
 from noiselayer.files.whole_file import whole_file, write_json, write_rows
 from noiselayer.jobs.tuning.curve import draw_curve
 from noiselayer.jobs.tuning.tuning_result import TuningResult
-from noiselayer.report import save_figure
+from noiselayer.report.pictures import save_figure
 
 _MEASURED = ("objective", "standard_error", "error", "loss", "samples", "epochs", "seconds")
 

@@ -60,7 +60,7 @@ class Chosen:
 
 @dataclass(frozen=True)
 class TuningResult:
-    """The outcome of :func:`noiselayer.jobs.tuning.tune`: all trials, of other workers and earlier sessions too."""
+    """The outcome of :func:`~noiselayer.jobs.tuning.tune.tune`: all trials, of other workers and earlier ones too."""
 
     search: tuple[SearchRange, ...]
     objective: Objective
