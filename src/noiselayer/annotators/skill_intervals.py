@@ -61,7 +61,4 @@ def precision_of(votes: Votes, answer: Answer, true_labels: Tensor | None = None
     entries = torch.minimum(chance.clamp_min(1e-6) / variance.clamp_min(_LEAST_VARIANCE), whole)
     own = (answer.noise_matrices.diagonal(dim1=1, dim2=2) * answer.class_prior).sum(dim=1)
     scatter = (torch.stack(rights) - own).square().mean(dim=0)
-    return Precision(
-        entries,
-        (own * (1 - own)).clamp_min(1e-6) / scatter.clamp_min(_LEAST_VARIANCE),
-    )
+    return Precision(entries, (own * (1 - own)).clamp_min(1e-6) / scatter.clamp_min(_LEAST_VARIANCE))

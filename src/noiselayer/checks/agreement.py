@@ -17,12 +17,7 @@ _FEWEST = 30  # samples of either set in a bin
 
 
 def about_agreement(
-    Q: Tensor,
-    error: Tensor | None,
-    clean_probs: Tensor,
-    true: Tensor,
-    noisy_probs: Tensor,
-    noisy: Tensor,
+    Q: Tensor, error: Tensor | None, clean_probs: Tensor, true: Tensor, noisy_probs: Tensor, noisy: Tensor
 ) -> list[Finding]:
     """Whether noisy labels agree with the model as often as they should, among samples it is equally sure of.
 

@@ -165,12 +165,7 @@ def _labelled(probs: Any, labels: Any, num_classes: int, *, side: str) -> tuple[
 
 
 def _companion(
-    values: Any,
-    whose: tuple[Tensor, Tensor] | None,
-    *,
-    name: str,
-    of: str,
-    num_classes: int | None = None,
+    values: Any, whose: tuple[Tensor, Tensor] | None, *, name: str, of: str, num_classes: int | None = None
 ) -> Tensor | None:
     """Labels or groups that belong to the samples of a set, checked and on the CPU."""
     if values is None:
@@ -206,11 +201,7 @@ def _check_error(standard_error: Any, num_classes: int) -> Tensor | None:
 
 
 def _memorising(
-    Q: Tensor,
-    class_prior: Any,
-    training_loss: float,
-    num_training: int | None,
-    noisy_labels: Tensor | None,
+    Q: Tensor, class_prior: Any, training_loss: float, num_training: int | None, noisy_labels: Tensor | None
 ) -> Finding:
     if num_training is None:
         if noisy_labels is None:

@@ -30,8 +30,7 @@ def predict(
         bool, typer.Option("--skip-unreadable", help="Leave out damaged images.")
     ] = False,
     batch_size: Annotated[
-        int | None,
-        typer.Option(min=1, help="Samples at a time.", show_default="512, fewer of large ones"),
+        int | None, typer.Option(min=1, help="Samples at a time.", show_default="512, fewer of large ones")
     ] = None,
     accelerator: Annotated[str, typer.Option(help="auto, cpu, gpu or mps.")] = "auto",
 ) -> None:

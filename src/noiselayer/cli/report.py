@@ -16,13 +16,11 @@ def report(
         Path | None, typer.Option("--out", "-o", help="The page.", show_default="report.html in the folder")
     ] = None,
     data: Annotated[
-        str | None,
-        typer.Option(help="Where the data lie now.", show_default="where they lay then"),
+        str | None, typer.Option(help="Where the data lie now.", show_default="where they lay then")
     ] = None,
     top: Annotated[int, typer.Option(min=0, help="List at most so many suspects.")] = 200,
     reviewed: Annotated[
-        Path | None,
-        typer.Option(help="Decisions of an earlier review, whose labels are not listed again."),
+        Path | None, typer.Option(help="Decisions of an earlier review, whose labels are not listed again.")
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Write over a file named with --out.")] = False,
     accelerator: Annotated[str, typer.Option(help="auto, cpu, gpu or mps.")] = "auto",

@@ -88,6 +88,12 @@ class LabeledData:
         """K, the number of class names."""
         return len(self.class_names)
 
+    @property
+    def given(self) -> Tensor:
+        """The labels of samples that have some, shape (N,)."""
+        assert self.labels is not None
+        return self.labels
+
     def counts(self) -> Tensor:
         """How many samples carry each label, shape (K,); zeros without labels."""
         labels = torch.empty(0, dtype=torch.int64) if self.labels is None else self.labels

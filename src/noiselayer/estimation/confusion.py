@@ -13,11 +13,7 @@ from noiselayer.estimation.validate import check_labels, check_probs, check_same
 
 
 def confusion_matrix(
-    given_labels: Any,
-    *,
-    predicted_labels: Any = None,
-    probs: Any = None,
-    num_classes: int | None = None,
+    given_labels: Any, *, predicted_labels: Any = None, probs: Any = None, num_classes: int | None = None
 ) -> Any:
     r"""How a model answers on samples of every given label, a column per label (§3.2).
 

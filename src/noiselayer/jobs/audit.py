@@ -111,10 +111,9 @@ def audit_files(job: AuditJob, *, on_stage: Callable[[str], None] | None = None)
             save_probs(job.out, evidence.probs, data.class_names)
     if evidence is None:
         return None
-    assert data.labels is not None
     try:
         result = audit_stream(
-            None if callable(evidence.probs) else data.labels,  # batches bring them
+            None if callable(evidence.probs) else data.given,  # batches bring them
             evidence.probs,
             evidence.noise_matrix if Q is None else Q,
             probs_predict=evidence.probs_predict,
@@ -157,18 +156,16 @@ def _read(job: AuditJob, reading: Reading) -> tuple[LabeledData, LabeledData | N
         check_for_training(data, complete=False)
         classes = named_classes(job.probs)
         if classes is not None and set(classes) > set(data.class_names) and reading.class_names is None:
-            assert data.labels is not None
             names = sort_classes(classes)
-            labels = rename_labels(data.labels, data.class_names, names)
+            labels = rename_labels(data.given, data.class_names, names)
             checked = None if data.checked is None else rename_labels(data.checked, data.class_names, names)
             data = replace(data, labels=labels, checked=checked, class_names=names)
     if data.checked is None:
         return data, clean, None
-    assert data.labels is not None
     known = data.checked >= 0
-    wrong = known & (data.checked != data.labels)
+    wrong = known & (data.checked != data.given)
     counts = {"labels": int(known.sum()), "wrong": int(wrong.sum())}
-    return replace(data, labels=torch.where(known, data.checked, data.labels)), clean, counts
+    return replace(data, labels=torch.where(known, data.checked, data.given)), clean, counts
 
 
 def _without_checked(saved: SavedAudit, data: LabeledData, counts: dict[str, int]) -> SavedAudit:

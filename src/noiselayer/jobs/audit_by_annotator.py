@@ -41,10 +41,9 @@ def judged_by_annotator(
     >>> bool((audit.is_error == wrong).all()), found.annotators.annotator_names
     (True, ('0', '1'))
     """
-    assert data.labels is not None
     assert data.annotators is not None
     found = audit_annotators(
-        data.labels,
+        data.given,
         probs,
         data.annotators,
         noise_matrix=result.noise_matrix.double(),
@@ -60,12 +59,12 @@ def judged_by_annotator(
     kept = torch.arange(len(order)) if top is None else order[:top]
     flagged = errors > cut
     # A label that is called wrong is never suggested again.
-    others = found.posterior.scatter(1, data.labels.unsqueeze(1), -1.0).argmax(dim=1)
+    others = found.posterior.scatter(1, data.given.unsqueeze(1), -1.0).argmax(dim=1)
     suggested = torch.where(flagged, others, found.labels)
     judged = replace(
         result,
         samples=kept,
-        labels=data.labels[kept],
+        labels=data.given[kept],
         error_probability=errors[kept],
         suggested_label=suggested[kept],
         is_error=flagged[kept],

@@ -82,13 +82,9 @@ def _folds(name: str, samples: int, epochs: int, folds: int) -> list[PlannedStag
 
 
 def seconds_per_sample(
-    data: LabeledData,
-    options: TrainingOptions,
-    device: torch.device,
-    precision: Any,
+    data: LabeledData, options: TrainingOptions, device: torch.device, precision: Any
 ) -> float:
     """Time a few training steps, reading the samples included; a first one is not counted."""
-    assert data.labels is not None
     steps = 5
     with seeded(options.seed):
         shape = tuple(data.inputs.shape)
@@ -107,7 +103,7 @@ def seconds_per_sample(
         began = time.perf_counter()
         for step in range(steps + 1):
             chosen = (torch.arange(size) + step * size) % len(data)
-            x, y = data.inputs.__getitems__(chosen).to(device), data.labels[chosen].to(device)
+            x, y = data.inputs.__getitems__(chosen).to(device), data.given[chosen].to(device)
             with torch.autocast(device.type, half, enabled="mixed" in str(precision)):
                 loss = cross_entropy(network(x).float(), y)
             optimizer.zero_grad()

@@ -222,10 +222,7 @@ class NoisyLabelLoss(nn.CrossEntropyLoss):
         label_smoothing: float = 0.0,
     ) -> None:
         super().__init__(
-            weight=weight,
-            ignore_index=ignore_index,
-            reduction=reduction,
-            label_smoothing=label_smoothing,
+            weight=weight, ignore_index=ignore_index, reduction=reduction, label_smoothing=label_smoothing
         )
         if isinstance(noise_matrix, SparseNoiseMatrix):
             self.noise_matrix = copy.deepcopy(noise_matrix).requires_grad_(False)

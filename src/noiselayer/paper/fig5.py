@@ -18,13 +18,7 @@ Grid = tuple[str, tuple[int, ...], tuple[int, ...]]
 
 
 def error_surface(
-    name: str,
-    *,
-    title: str,
-    paper: str,
-    grids: Mapping[Scale, Grid],
-    reduced: Budget,
-    full: Budget,
+    name: str, *, title: str, paper: str, grids: Mapping[Scale, Grid], reduced: Budget, full: Budget
 ) -> Experiment:
     """The experiment on one data set; networks train for ``reduced`` or, at the paper's scale, for ``full``."""
 

@@ -67,8 +67,7 @@ def run(cell: Cell, data: DataFolder, budget: Budget) -> Row:
     )
     if sets.noisy_truth is None:
         return outcome(trained, sets.test, None, dataset=sets.name, top=TOP)
-    assert sets.noisy.labels is not None
-    given = sets.noisy.labels.numpy()
+    given = sets.noisy.given.numpy()
     Q = count_matrix(given, sets.noisy_truth, sets.noisy.num_classes)
     wrong = round(100 * float((given != sets.noisy_truth).mean()), 2)
     return {**outcome(trained, sets.test, Q, dataset=sets.name, top=TOP), "wrong_labels": wrong}

@@ -56,8 +56,7 @@ def content_from_run(
     if through_matrix and data is not None:
         logits, held_out = predict_logits(run.network, data.inputs, device=device).cpu(), _held_out(run, data)
         about = content_of_data(data, logits, run.noise_matrix, reading, held_out=held_out, limit=limit)
-        assert data.labels is not None
-        notes += _findings(run, logits[held_out].double(), data.labels[held_out], stages)
+        notes += _findings(run, logits[held_out].double(), data.given[held_out], stages)
         notes += about.pop("notes")
         found |= about
     if not metrics["finished"]:
@@ -108,12 +107,11 @@ def content_of_data(
     least: float = 0.5,
 ) -> dict[str, Any]:
     """What a report needs the samples for, by field; the network was not trained on ``held_out``: all if None."""
-    assert data.labels is not None
     judges = logits if held_out is None else logits[held_out]
     shares = judges.double().softmax(dim=1).mean(dim=0)
     errors = _errors(data, in_double(noise_matrix), shares)
     try:
-        found, wrong = find_suspects(logits, data.labels, noise_matrix, limit=limit, least=least)
+        found, wrong = find_suspects(logits, data.given, noise_matrix, limit=limit, least=least)
     except ValueError as error:  # a label that the matrix calls impossible
         notes = [Note("No suspects", str(error))]
         return {"suspects": (), "suspects_note": "", "errors": errors, "notes": notes}
@@ -123,7 +121,7 @@ def content_of_data(
         replace(suspect, sample=row_of(suspect.sample, name), id=name, **vars(look))
         for suspect, name, look in zip(found, ids, looks, strict=True)
     ]
-    called = data.labels[wrong > 0.5].bincount(minlength=len(errors)).tolist()
+    called = data.given[wrong > 0.5].bincount(minlength=len(errors)).tolist()
     return {
         "suspects": suspects,
         "suspects_note": _about_suspects(sum(called), len(suspects), len(data), len(judges)),

@@ -19,14 +19,7 @@ from noiselayer.report.content import ReportContent
 from noiselayer.report.loss_drawing import describe_losses, draw_losses
 from noiselayer.report.matrix_drawing import MAX_CELLS, MatrixPicture, picture_matrix
 from noiselayer.report.pictures import inline_svg, web_file
-from noiselayer.report.wording import (
-    breakable,
-    clip,
-    clip_prose,
-    in_prose,
-    percent,
-    probability_in_words,
-)
+from noiselayer.report.wording import breakable, clip, clip_prose, in_prose, percent, probability_in_words
 
 _SCRIPTS = ("matrix.js", "picker.js", "export.js", "review.js")
 _WORDS = 10  # confusions put in words

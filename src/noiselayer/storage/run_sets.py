@@ -47,8 +47,7 @@ class RunSets:
         if self.clean is not None:
             lines.append(f"Clean: {self.clean.summary()}")
         if self.clean is not None and self.clean_given is not None:
-            assert self.clean.labels is not None
-            wrong = int((self.clean_given != self.clean.labels).sum())
+            wrong = int((self.clean_given != self.clean.given).sum())
             lines.append(f"Of {len(self.clean):,} labels that have been checked, {wrong:,} were wrong.")
         if self.outside is not None:
             lines.append(f"Outside the classes: {self.outside.summary()}")
@@ -130,14 +129,13 @@ def take_checked(data: LabeledData) -> tuple[LabeledData, LabeledData, Tensor]:
     (tensor([0]), tensor([0, 1]), tensor([1, 1]))
     """
     assert data.checked is not None
-    assert data.labels is not None
     known = data.checked >= 0
     clean = data.subset(known.nonzero().flatten())
     clean = replace(clean, labels=clean.checked, checked=None, annotators=None, annotator_names=())
     return (
         replace(data.subset((~known).nonzero().flatten()), checked=None),
         replace(clean, origin=f"the checked rows of {data.origin}"),
-        data.labels[known],
+        data.given[known],
     )
 
 

@@ -120,10 +120,9 @@ def summarize(trained: TrainedClassifier, sets: RunSets, device: torch.device) -
 
 def trusted_error(trained: TrainedClassifier, test: LabeledData, device: torch.device) -> dict[str, Any]:
     """The share of wrong predictions on trusted labels, with its standard error; for reading only."""
-    assert test.labels is not None
     predicted = predict_logits(trained.network, test.inputs, device=device).argmax(dim=1)
     trained.network.cpu()
-    error = float((predicted != test.labels).double().mean())
+    error = float((predicted != test.given).double().mean())
     return {
         "test_error": error,
         "test_error_standard_error": math.sqrt(error * (1 - error) / len(test)),

@@ -91,14 +91,12 @@ class Part:
 
 def noisy_part(data: LabeledData) -> Part:
     """Samples whose labels pass through the noise matrix."""
-    assert data.labels is not None
-    return Part(data.inputs, data.labels, Trust.NOISY, data.annotators)
+    return Part(data.inputs, data.given, Trust.NOISY, data.annotators)
 
 
 def clean_part(data: LabeledData) -> Part:
     """Samples whose labels are trusted."""
-    assert data.labels is not None
-    return Part(data.inputs, data.labels, Trust.CLEAN)
+    return Part(data.inputs, data.given, Trust.CLEAN)
 
 
 def outside_part(inputs: Inputs) -> Part:

@@ -69,7 +69,6 @@ def cross_fit(
     if folds < 2:
         raise ValueError(f"folds must be at least 2, so that each leaves a part out; got {folds}.")
     check_for_training(data)
-    assert data.labels is not None
     single = [data.class_names[k] for k in (data.counts() == 1).nonzero().flatten().tolist()]
     if single:
         raise InputError(
@@ -79,7 +78,7 @@ def cross_fit(
     check_folds(folds, len(data))
     say = on_stage or (lambda message: None)
     N, K = len(data), data.num_classes
-    fold_of = shuffled_folds(data.labels, folds, options.seed)
+    fold_of = shuffled_folds(data.given, folds, options.seed)
     logits = torch.full((N, K), torch.nan)
     matrices = []
     of_true = False

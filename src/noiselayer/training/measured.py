@@ -42,14 +42,11 @@ def measured_matrix(
     see better, and the equations ask only that they have not been fitted to the labels they are measured on.
     None if the user stopped one of them.
     """
-    assert noisy.labels is not None
-    assert clean.labels is not None
     K = noisy.num_classes
     of_clean = trained_on_clean(options, len(clean), len(noisy))
     base, validation = (clean, clean_validation) if of_clean else (noisy, noisy_validation)
     part = clean_part if of_clean else noisy_part
-    assert base.labels is not None
-    fold_of = shuffled_folds(base.labels, options.folds, options.seed + 2)
+    fold_of = shuffled_folds(base.given, options.folds, options.seed + 2)
     estimates = []
     probs = torch.zeros(len(noisy), K)
     fold_models = runner.run_folds(
@@ -59,8 +56,6 @@ def measured_matrix(
     )
     for k, (left_out, unseen, network) in enumerate(fold_models):
         measured_clean, measured_noisy = (unseen, noisy) if of_clean else (clean, unseen)
-        assert measured_clean.labels is not None
-        assert measured_noisy.labels is not None
         of_noisy = _probs(network, measured_noisy)
         if of_clean:
             probs += of_noisy / options.folds
@@ -69,9 +64,9 @@ def measured_matrix(
         estimates.append(
             estimate_from_predictions(
                 _probs(network, measured_clean),
-                measured_clean.labels,
+                measured_clean.given,
                 of_noisy,
-                measured_noisy.labels,
+                measured_noisy.given,
                 generator=torch.Generator().manual_seed(options.seed + k),
             )
         )

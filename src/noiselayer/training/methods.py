@@ -105,7 +105,6 @@ def fit_classifier(
             f"augmentation {options.augmentation!r} is for images of shape (channels, height, width); these samples "
             f"have shape {tuple(data.inputs.shape)}. Leave it out."
         )
-    assert data.labels is not None
     K = data.num_classes
     if options.method == "auto":
         method, why = automatic_method(data, clean)
@@ -119,8 +118,7 @@ def fit_classifier(
     generator = torch.Generator().manual_seed(options.seed)
 
     def split(of: LabeledData) -> tuple[Tensor, Tensor]:
-        assert of.labels is not None
-        return split_validation(of.labels, options.validation_fraction, num_classes=K, generator=generator)
+        return split_validation(of.given, options.validation_fraction, num_classes=K, generator=generator)
 
     chosen, held_out = split(data)
     noisy, noisy_validation = data.subset(chosen), data.subset(held_out)
@@ -201,8 +199,7 @@ def fit_classifier(
         trained.estimate = measured.estimate
         if clean_given is not None:
             assert clean is not None
-            assert clean.labels is not None
-            pairs = estimate_from_pairs(clean.labels, clean_given, K)
+            pairs = estimate_from_pairs(clean.given, clean_given, K)
             trained.estimate = combine_estimates(measured.estimate, pairs)
         start = trained.estimate.noise_matrix.float()
         trained.noise_matrix = start  # a run that is stopped from here on knows this much

@@ -143,10 +143,9 @@ def check_known(data: LabeledData, noise_matrix: Tensor | None) -> None:
     """
     if noise_matrix is None:
         return
-    assert data.labels is not None
     annotators = data.annotators if noise_matrix.ndim == 3 else None
     with as_input_errors():
-        check_possible(noise_matrix, data.labels, class_names=data.class_names, annotators=annotators)
+        check_possible(noise_matrix, data.given, class_names=data.class_names, annotators=annotators)
 
 
 def check_measurable(trusted: LabeledData, folds: int) -> None:

@@ -39,21 +39,19 @@ def starting_matrix(
     Where that says that more labels are wrong than right, once more with models that are trained through the Q found.
     None if the user stopped the warm-up.
     """
-    assert train.labels is not None
-    assert validation.labels is not None
     K = train.num_classes
-    fold_of = shuffled_folds(train.labels, options.folds, options.seed + 1)
+    fold_of = shuffled_folds(train.given, options.folds, options.seed + 1)
     warm_up = _warm_up(train, validation, options, runner, fold_of)
     if warm_up is None:
         return None
     seen, logits = warm_up
-    confusion = out_of_fold_confusion(logits, train.labels, K)
+    confusion = out_of_fold_confusion(logits, train.given, K)
     if options.start == "confusion":
         return Found(confusion, [], logits)
     views = [seen]
     if train.inputs.kind != "image" and train.inputs.shape[0] <= _MAX_RAW_FEATURES:
         # The inputs themselves have not seen a label, so all samples may be used, and nothing is memorised.
-        views.append([_View(_raw(train), train.labels, _raw(validation))])
+        views.append([_View(_raw(train), train.given, _raw(validation))])
     by_view = [
         [
             estimate_from_features(
@@ -61,7 +59,7 @@ def starting_matrix(
                 view.labels,
                 K,
                 validation_features=view.held_out,
-                validation_labels=validation.labels,
+                validation_labels=validation.given,
                 start=confusion,
                 rule=options.rule,
             )
@@ -75,7 +73,7 @@ def starting_matrix(
         found = torch.eye(K)
     else:
         found = project(torch.stack([e.noise_matrix for e in estimates]).mean(dim=0))
-    taken_in_turns = _in_turns(folds, confusion, found, validation.labels)
+    taken_in_turns = _in_turns(folds, confusion, found, validation.given)
     if taken_in_turns is None:
         return Found(found, estimates, logits)
     estimates, found = [replace(e, warning="") for e in estimates], taken_in_turns
@@ -83,7 +81,7 @@ def starting_matrix(
         again = _warm_up(train, validation, options, runner, fold_of, found)
         if again is None:
             return None
-        found = _looked_at_again(again[0], found, validation.labels)
+        found = _looked_at_again(again[0], found, validation.given)
     return Found(found, estimates, logits)
 
 
@@ -108,9 +106,8 @@ def _warm_up(
     )
     for left_out, unseen, network in fold_models:
         features, logits[left_out] = features_and_logits(network, unseen.inputs)
-        assert unseen.labels is not None
         held_out, _ = features_and_logits(network, validation.inputs)
-        views.append(_View(features, unseen.labels, held_out))
+        views.append(_View(features, unseen.given, held_out))
     if runner.trained.interrupted:
         return None
     return views, logits

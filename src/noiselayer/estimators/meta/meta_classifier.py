@@ -158,11 +158,7 @@ class NoisyLabelMetaClassifier(NoisyLabelWrapper):
 
     def _out_of_fold_of(self, X: Array, weights: Floats, codes: Codes, fold_of: Codes) -> Floats:
         return predict_folds(
-            X,
-            codes,
-            len(self.classes_),
-            fold_of,
-            lambda X, codes, rows: self._fit_weighted(X, weights[rows]),
+            X, codes, len(self.classes_), fold_of, lambda X, codes, rows: self._fit_weighted(X, weights[rows])
         ).probs
 
     def _fit_weighted(self, X: Array, weights: Floats) -> Weighted:

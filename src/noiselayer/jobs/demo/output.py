@@ -75,9 +75,7 @@ def save_demo(folder: DemoFolder, demo: Demo) -> list[Suspect]:
     write_json(folder.path / "metrics.json", _metrics(demo, suspects))
     with whole_file(folder.path / "noise_matrix.png") as beside:
         save_noise_matrices(
-            beside,
-            {"learned from noisy labels alone": demo.learned_matrix, "true": demo.true_matrix},
-            _NAMES,
+            beside, {"learned from noisy labels alone": demo.learned_matrix, "true": demo.true_matrix}, _NAMES
         )
     write_rows(
         folder.path / "suspects.csv",

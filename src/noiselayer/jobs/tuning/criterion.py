@@ -135,10 +135,9 @@ class ReportObjective(Callback):
         self, network: nn.Module, noise_matrix: Tensor, device: torch.device | str | None = None
     ) -> Score:
         """Ask the network where it is, or on another device."""
-        assert self.held_out.labels is not None
         logits = predict_logits(network, self.held_out.inputs, device=device)
         Q = noise_matrix.detach().float().cpu() if self.objective.labels == "through" else None
-        return score(logits, self.held_out.labels, Q)
+        return score(logits, self.held_out.given, Q)
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Measure, report, and stop if it is hopeless: the epoch that just ended is the last one then."""

@@ -31,8 +31,7 @@ np.save(sys.argv[2], find_label_issues(given["labels"], given["probs"], n_jobs=1
 def label_issues(noisy: LabeledData, *, budget: Budget, seed: int) -> npt.NDArray[np.bool_]:
     """Which labels cleanlab's default filter calls wrong, shape (N,); networks and epochs as for a learned matrix."""
     assert budget.cleanlab is not None
-    assert noisy.labels is not None
-    y = noisy.labels.numpy()
+    y = noisy.given.numpy()
     probs = np.zeros((len(y), noisy.num_classes), dtype=np.float32)
     of_fold = replace(budget, epochs=budget.warm_up_epochs)
     for fit, leave in StratifiedKFold(2, shuffle=True, random_state=seed).split(y, y):

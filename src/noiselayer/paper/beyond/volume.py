@@ -36,11 +36,7 @@ class SigmoidMatrix(nn.Module):
 
 
 def train_by_volume(
-    noisy: LabeledData,
-    *,
-    budget: Budget,
-    seed: int,
-    volume_weight: float = 1e-4,
+    noisy: LabeledData, *, budget: Budget, seed: int, volume_weight: float = 1e-4
 ) -> TrainedClassifier:
     """Train network and Q together from the first step, log |det Q| penalised; the best epoch held out is kept.
 

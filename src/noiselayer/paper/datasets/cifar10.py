@@ -12,18 +12,7 @@ from noiselayer.errors import InputError
 from noiselayer.paper.datasets.find_files import missing_files
 from noiselayer.paper.datasets.image_set import ImageSet, Labels
 
-CIFAR10_CLASSES = (
-    "airplane",
-    "automobile",
-    "bird",
-    "cat",
-    "deer",
-    "dog",
-    "frog",
-    "horse",
-    "ship",
-    "truck",
-)
+CIFAR10_CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 """The ten categories, in the order of the labels."""
 
 _BATCHES = "cifar-10-batches-py"

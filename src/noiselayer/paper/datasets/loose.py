@@ -45,13 +45,7 @@ class LooseSet(ImageSet):
 
 
 def web_like_extra(
-    outside: ImageSet,
-    guess: Guess,
-    *,
-    size: int,
-    seed: int,
-    named: float = 0.4,
-    unread: float = 0.2,
+    outside: ImageSet, guess: Guess, *, size: int, seed: int, named: float = 0.4, unread: float = 0.2
 ) -> LooseSet:
     """Label outside images with CIFAR-10's ten categories the way a search engine would (§4.2's extra data).
 
