@@ -19,7 +19,7 @@ from noiselayer.jobs.demo.output import DemoFolder, save_demo
 from noiselayer.report.content import ReportContent, Suspect
 from noiselayer.report.page import save_report
 from noiselayer.report.thumbnails import image_uri
-from noiselayer.storage.review import read_decisions
+from noiselayer.storage.review.decisions import read_decisions
 
 Opened = Callable[..., Any]
 

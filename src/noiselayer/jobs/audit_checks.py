@@ -16,11 +16,11 @@ from noiselayer.data import LabeledData
 from noiselayer.errors import InputError, argument
 from noiselayer.files.whole_file import for_spreadsheet, whole_file, write_rows
 from noiselayer.jobs.audit_options import AuditJob
-from noiselayer.report import ReportContent, save_report
+from noiselayer.report.content import ReportContent
 from noiselayer.report.from_audit import content_of_checks
+from noiselayer.report.page import save_report
 from noiselayer.storage.audit_folder import SavedAudit
-from noiselayer.storage.review import Decision
-from noiselayer.storage.review.decisions import COLUMNS, short
+from noiselayer.storage.review.decisions import COLUMNS, Decision, short
 
 if TYPE_CHECKING:
     from noiselayer.data import Inputs
