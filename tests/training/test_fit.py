@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import torch
+from pytorch_lightning import Callback
 from torch import Tensor
 
 from noiselayer import corrupt_labels
@@ -15,6 +16,7 @@ from noiselayer.noise import matrices as nm
 from noiselayer.training.logits import predict_logits
 from noiselayer.training.methods import fit_classifier
 from noiselayer.training.options import TrainingOptions, default_options
+from noiselayer.training.swallowed import implied_shares
 from noiselayer.training.trained import TrainedClassifier
 
 K = 4
@@ -171,6 +173,43 @@ def test_the_papers_weight_decay_is_taken_where_no_penalty_is_given() -> None:
 def test_joint_learning_without_a_fresh_network_has_another_name() -> None:
     with pytest.raises(ValueError, match="with fresh_network=False it would be start 'identity'. Use that"):
         TrainingOptions(start="joint", fresh_network=False)
+
+
+def test_a_class_that_is_never_predicted_is_told_and_another_network_trained() -> None:
+    """Two classes share one point of the plane, and the rarer of them is never the likelier: nothing can help."""
+    truth = torch.tensor([0, 1, 2, 2, 2, 3, 3]).repeat(60)
+    data = from_arrays(torch.eye(3)[truth.clamp_max(2)], truth, class_names=NAMES)
+    said: list[str] = []
+    given = options("known", model="linear", model_options={}, max_epochs=15)
+    with pytest.warns(
+        UserWarning,
+        match=r"never predicted 'west' \(29% of .* another one .* misses classes too",
+    ):
+        trained = fit_classifier(data, given, noise_matrix=torch.eye(K), on_stage=said.append)
+    assert sorted(stage.name for stage in trained.stages) == ["main", "main-again"]
+    assert any(line.startswith("The network never predicts 'west'") for line in said)
+    best = trained.stages[-1].best_loss
+    assert best == min(stage.best_loss for stage in trained.stages)
+    with pytest.warns(
+        UserWarning, match="The network never predicts 'west'"
+    ):  # somebody follows: no other one
+        watched = fit_classifier(
+            data, given, noise_matrix=torch.eye(K), main_callbacks=lambda trained: [Callback()]
+        )
+    assert [stage.name for stage in watched.stages] == ["main"]
+    # Where labels are taken as they are, nobody is asked.
+    assert len(fit_classifier(data, replace(given, method="normal")).stages) == 1
+
+
+def test_shares_behind_the_labels_are_those_that_made_them() -> None:
+    shares = torch.tensor([0.1, 0.2, 0.3, 0.4], dtype=torch.float64)
+    skewed = Q.double()
+    torch.testing.assert_close(implied_shares(1000 * (skewed @ shares), skewed), shares, atol=2e-3, rtol=0)
+    none = implied_shares(
+        torch.tensor([0, 50, 25, 25]), nm.symmetric(K, 0.4)
+    )  # an inverse gives less than nothing
+    assert none[0] < 1e-3
+    assert float(none.sum()) == pytest.approx(1)
 
 
 def test_a_matrix_that_goes_on_learning() -> None:

@@ -52,12 +52,12 @@ def read_stages(folder: Path, stages: Sequence[Mapping[str, Any]]) -> list[Stage
 def _in_words(name: str) -> str:
     """A stage in words.
 
-    >>> _in_words("main"), _in_words("warm-up-0"), _in_words("warm-up-again-0")
-    ('main stage', 'warm-up, part 1', 'warm-up again, part 1')
+    >>> _in_words("main"), _in_words("main-again"), _in_words("warm-up-0"), _in_words("warm-up-again-0")
+    ('main stage', 'main stage again', 'warm-up, part 1', 'warm-up again, part 1')
     """
     head, _, number = name.rpartition("-")
-    if name == "main":
-        return "main stage"
+    if name in ("main", "main-again"):
+        return name.replace("main", "main stage").replace("-", " ")
     words = head.replace("-again", " again")
     return f"{words}, part {int(number) + 1}" if head and number.isdigit() else name
 

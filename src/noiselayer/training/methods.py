@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from noiselayer.data.inputs import Inputs
 from noiselayer.data.labeled import LabeledData, check_for_training
 from noiselayer.data.splits import split_validation
-from noiselayer.errors import InputError
+from noiselayer.errors import InputError, list_some
 from noiselayer.estimation.noise_estimate import combine_estimates
 from noiselayer.estimation.trusted_samples import estimate_from_pairs
 from noiselayer.losses.noise_layer import NoiseLayer
@@ -24,7 +24,8 @@ from noiselayer.training.batches import Part, clean_part, noisy_part, outside_pa
 from noiselayer.training.input_statistics import input_statistics
 from noiselayer.training.machine import check_hardware
 from noiselayer.training.measured import measured_matrix, trained_on_clean
-from noiselayer.training.options import Hardware, TrainingOptions, with_weight_decay
+from noiselayer.training.module import NoisyLabelModule
+from noiselayer.training.options import THROUGH_Q, Hardware, TrainingOptions, with_weight_decay
 from noiselayer.training.per_annotator import check_annotators, judge_annotators, mean_matrix
 from noiselayer.training.phases import NoisePhases
 from noiselayer.training.set_checks import (
@@ -38,6 +39,7 @@ from noiselayer.training.set_checks import (
 )
 from noiselayer.training.stage import StageRunner
 from noiselayer.training.start import check_folds, starting_matrix
+from noiselayer.training.swallowed import swallowed_classes
 from noiselayer.training.trained import TrainedClassifier
 
 
@@ -214,19 +216,76 @@ def fit_classifier(
         trained.annotator_names, trained.annotator_matrices = noisy.annotator_names, start
         trained.noise_matrix = mean_matrix(start, noisy.annotators)
     callbacks = main_callbacks(trained) if main_callbacks else ()
-    return _main_stage(start, train, validation, runner, say, callbacks)
+    return _main_stage(start, train, validation, noisy, runner, say, callbacks)
 
 
 def _main_stage(
     start: Tensor,
     train: list[Part],
     validation: list[Part],
+    noisy: LabeledData,
     runner: StageRunner,
     say: Callable[[str], None],
     callbacks: Sequence[Callback],
 ) -> TrainedClassifier:
-    """A fresh network with the noise matrix found, or the two phases of §3.4 in one run."""
-    options, trained, K = runner.options, runner.trained, start.shape[-1]
+    """A fresh network with the noise matrix found, or the two phases of §3.4 in one run.
+
+    Where it never predicts a class that should be there, another one is trained: the likelihood has optima in which a
+    class is hidden in another, and other initial weights lead elsewhere.
+    """
+    trained, options = runner.trained, runner.options
+    module = _trained_once("main", options.seed, start, train, validation, runner, say, callbacks)
+    _take(module, trained)
+    if options.method not in THROUGH_Q or trained.interrupted:
+        return trained
+    swallowed = swallowed_classes(trained.network, noisy, trained.noise_matrix)
+    if not swallowed:
+        return trained
+    named = list_some(
+        f"{trained.class_names[i]!r} ({share:.0%} of the samples should be of it)"
+        for i, share in swallowed.items()
+    )
+    advice = "Check some of their labels, or give clean samples."
+    if callbacks:  # somebody follows this very network
+        warnings.warn(f"The network never predicts {named}. {advice}", stacklevel=3)
+        return trained
+    say(f"The network never predicts {named}: training another one.")
+    first = trained.stages[-1]
+    again = _trained_once("main-again", options.seed + 5000, start, train, validation, runner, say, ())
+    if trained.interrupted:
+        return trained
+    still = swallowed_classes(again.network, noisy, trained.noise_matrix)
+    better = (len(still), trained.stages[-1].best_loss) < (len(swallowed), first.best_loss)
+    if better:
+        _take(again, trained)
+    else:  # the last stage is that of the network kept
+        trained.stages.append(trained.stages.pop(-2))
+    if still:
+        warnings.warn(
+            f"The network of the main stage never predicted {named}, and another one that was trained misses classes "
+            f"too. {advice}",
+            stacklevel=3,
+        )
+    return trained
+
+
+def _take(module: NoisyLabelModule, trained: TrainedClassifier) -> None:
+    trained.network = module.network.cpu().eval()
+    if trained.annotator_matrices is None:  # those of annotators are fixed
+        trained.noise_matrix = module.noise_layer.noise_matrix.detach().float().cpu()
+
+
+def _trained_once(
+    name: str,
+    seed: int,
+    start: Tensor,
+    train: list[Part],
+    validation: list[Part],
+    runner: StageRunner,
+    say: Callable[[str], None],
+    callbacks: Sequence[Callback],
+) -> NoisyLabelModule:
+    options, K = runner.options, start.shape[-1]
     phases = None
     of_paper = options.method == "learned" and (options.start == "identity" or not options.fresh_network)
     if of_paper:  # phase 1 with the identity; phase 2 starts from what the warm-up found, if there was one
@@ -236,21 +295,17 @@ def _main_stage(
     learns = phases is not None or (options.method == "learned" and options.noise_trainable)
     epochs = options.max_epochs + (options.warm_up_epochs if phases else 0)
     say(f"Main stage: {options.model}, at most {epochs} epochs, method {options.method}.")
-    module = runner.run(
-        "main",
+    return runner.run(
+        name,
         NoiseLayer(K, torch.eye(K) if of_paper else start, trainable=learns),
         train,
         validation,
         max_epochs=epochs,
         phases=phases,
-        seed=options.seed,
+        seed=seed,
         alpha=options.alpha if options.method == "top-down" else None,
         callbacks=callbacks,
     )
-    trained.network = module.network.cpu().eval()
-    if trained.annotator_matrices is None:  # those of annotators are fixed
-        trained.noise_matrix = module.noise_layer.noise_matrix.detach().float().cpu()
-    return trained
 
 
 def _late_matrix(options: TrainingOptions, start: Tensor | None = None) -> NoisePhases:
