@@ -180,7 +180,7 @@ def test_a_class_that_is_never_predicted_is_told_and_another_network_trained() -
     truth = torch.tensor([0, 1, 2, 2, 2, 3, 3]).repeat(60)
     data = from_arrays(torch.eye(3)[truth.clamp_max(2)], truth, class_names=NAMES)
     said: list[str] = []
-    given = options("known", model="linear", model_options={}, max_epochs=15)
+    given = options("known", model="linear", model_options={}, max_epochs=40)
     with pytest.warns(
         UserWarning,
         match=r"never predicted 'west' \(29% of .* another one .* misses classes too",

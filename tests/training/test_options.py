@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from noiselayer import NoisyLabelClassifier
+from noiselayer.estimators.arguments import options_of
 from noiselayer.training.options import METHODS, Optimization, TrainingOptions, choose_method, default_options
 
 
@@ -75,6 +77,28 @@ def test_defaults_pass_their_own_checks(method: str, kind: Any) -> None:
     options = default_options(kind, method=method, seed=3)
     assert (options.method, options.seed) == (method, 3)
     assert options.model == ("small" if kind == "image" else "mlp")
+
+
+def test_a_small_folder_of_images_is_trained_with_adamw() -> None:
+    large, small = default_options("image", num_samples=2500), default_options("image", num_samples=2499)
+    assert large == default_options("image") == TrainingOptions()
+    rates = small.optimization
+    assert (rates.optimizer, rates.learning_rate, rates.weight_decay, small.batch_size) == (
+        *("adamw", 1e-3, 0.05),
+        64,
+    )
+    # Rates and networks that somebody has chosen are meant for the optimizer that they know.
+    for chosen in ("model", "optimizer", "learning_rate"):
+        assert default_options("image", num_samples=100, given=[chosen, "seed"]) == TrainingOptions()
+    for kind in ("table", "vector"):
+        assert default_options(kind, num_samples=100) == default_options(kind)
+
+
+@pytest.mark.parametrize("chosen", [{}, {"learning_rate": 0.02}])
+def test_the_estimator_knows_how_many_images_it_has(chosen: dict[str, float]) -> None:
+    few, many = (options_of(NoisyLabelClassifier(**chosen), "image", size) for size in (500, 5000))
+    assert many.optimization.optimizer == "sgd"
+    assert few.optimization.optimizer == ("sgd" if chosen else "adamw")
 
 
 @pytest.mark.parametrize(

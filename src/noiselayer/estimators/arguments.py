@@ -103,15 +103,16 @@ def prediction_device(accelerator: str) -> str:
     return "cpu"
 
 
-def options_of(estimator: Any, kind: Kind) -> TrainingOptions:
+def options_of(estimator: Any, kind: Kind, num_samples: int) -> TrainingOptions:
     """The options of training that the parameters of a :class:`noiselayer.NoisyLabelClassifier` stand for.
 
     >>> from noiselayer import NoisyLabelClassifier
-    >>> options = options_of(NoisyLabelClassifier("learned", max_iter=7, options={"folds": 3}), "vector")
+    >>> options = options_of(NoisyLabelClassifier("learned", max_iter=7, options={"folds": 3}), "vector", 100)
     >>> options.max_epochs, options.folds
     (7, 3)
     """
-    options = default_options(kind)
+    chosen = {name for name in ("model", "learning_rate") if getattr(estimator, name) is not None}
+    options = default_options(kind, num_samples=num_samples, given={*chosen, *(estimator.options or {})})
     known = {name: getattr(estimator, name) for name in ("batch_size", "learning_rate", "weight_decay")}
     for name, given in (("max_iter", estimator.max_iter), ("n_iter_no_change", estimator.n_iter_no_change)):
         if given is not None and given < 1:

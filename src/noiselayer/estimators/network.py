@@ -325,7 +325,7 @@ class NoisyLabelClassifier(TrueClassesMixin):
     def _options(
         self, data: LabeledData, clean: LabeledData | None, outside: ArrayInputs | None
     ) -> TrainingOptions:
-        options = options_of(self, data.inputs.kind)
+        options = options_of(self, data.inputs.kind, len(data))
         if options.method == "auto":
             method, why = automatic_method(data, clean)
             options = replace(options, method=method)

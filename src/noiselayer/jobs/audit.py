@@ -77,7 +77,7 @@ def audit_files(job: AuditJob, *, on_stage: Callable[[str], None] | None = None)
         data, clean, checked = _read(job, reading)
         Q = None if job.noise_matrix is None else read_noise_matrix(job.noise_matrix, data.class_names)
         evidence = _given(job, reading, data, hardware)
-        options = training_options(data.inputs.kind, _changed_options(job), given(job, Optimization))
+        options = training_options(data, _changed_options(job), given(job, Optimization))
         if job.trains:
             check_folds(job.folds, len(data))
         folder = RunFolder(

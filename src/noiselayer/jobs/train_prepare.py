@@ -9,7 +9,7 @@ from typing import Any
 
 from torch import Tensor
 
-from noiselayer.data.inputs import Kind
+from noiselayer.data.labeled import LabeledData
 from noiselayer.data.numpy_files import split_address
 from noiselayer.data.reading import Reading, table_encoder
 from noiselayer.errors import InputError, argument, as_input_errors
@@ -48,9 +48,7 @@ def prepare_run(job: TrainJob) -> PreparedRun:
             test=job.test,
             test_labels=job.test_labels,
         )
-        chosen = training_options(
-            sets.noisy.inputs.kind, given(job, TrainingOptions), given(job, Optimization)
-        )
+        chosen = training_options(sets.noisy, given(job, TrainingOptions), given(job, Optimization))
         chosen, choice = _method(chosen, sets)
         _check_method(chosen.method, sets, job.noise_matrix)
         check_effects(chosen, differing(job), clean=sets.clean is not None, outside=sets.outside is not None)
@@ -105,9 +103,11 @@ def hardware_of(job: Any, **more: Any) -> Hardware:
     return hardware
 
 
-def training_options(kind: Kind, options: dict[str, Any], optimization: dict[str, Any]) -> TrainingOptions:
-    """The defaults for a kind of data with changes; what the default model is told means nothing to another one."""
-    default = default_options(kind)
+def training_options(
+    data: LabeledData, options: dict[str, Any], optimization: dict[str, Any]
+) -> TrainingOptions:
+    """The defaults for the data with changes; what the default model is told means nothing to another one."""
+    default = default_options(data.inputs.kind, num_samples=len(data), given={*options, *optimization})
     if options.get("model", default.model) != default.model:
         options = {"model_options": {}, **options}
     return replace(default, optimization=replace(default.optimization, **optimization), **options)

@@ -70,13 +70,15 @@ def alternate(
     rounds: int = 4,
     max_samples: int = 20_000,
     iterations: int = 60,
+    counts: float = 0.0,
 ) -> Alternation:
     """Fit classifiers with Q fixed and Q with the classifiers fixed, in turns and on different samples.
 
     ``views`` are features and noisy labels, one pair per network; all share one Q. Each is cut into ``parts``, and
     each part meets a classifier fitted to the others. Of all ``starts`` (K, K) with all ``ridges`` (N times the
-    weight of ||W||^2 / 2) the half with the lower loss goes on after every round. Made-up samples join if classes
-    would change names (:func:`renamed_classes`).
+    weight of ||W||^2 / 2) the half with the lower loss goes on after every round. ``counts`` made-up samples of every
+    class pull the columns towards their mean; more of them join if classes would change names
+    (:func:`renamed_classes`).
     """
     if not views:
         raise ValueError("views must hold features and labels of at least one network; got none.")
@@ -91,14 +93,14 @@ def alternate(
         for p in range(parts):
             others = LinearFit(f[part != p], y[part != p], num_classes, iterations=iterations)
             cut.append(_Part(others, f[part == p], y[part == p]))
-    running = [_Turns(cut, start, ridge) for start, ridge in product(starts, ridges)]
+    running = [_Turns(cut, start, ridge, counts) for start, ridge in product(starts, ridges)]
     for _ in range(rounds):
         for turns in running:
             turns.take()
         # The better half goes on: in the end one.
         running = sorted(running, key=lambda turns: turns.loss)[: math.ceil(len(running) / 2)]
     best = running[0]
-    for counts in PSEUDO_COUNTS:
+    for counts in (more for more in PSEUDO_COUNTS if more > counts):
         if not renamed_classes(best.noise_matrix):
             break
         best = _Turns(cut, best.start, best.ridge, counts)

@@ -29,7 +29,7 @@ def check_effects(
     gradient = (
         "acts only while the noise matrix learns by gradient, which it does not do here (method "
         f"{method!r}{f', start {options.start!r}' if method == 'learned' else ''}). Use method 'refined', or 'learned' "
-        f"with {argument('noise_trainable', True)}, {argument('start', 'identity')} or 'joint', or "
+        f"with {argument('noise_trainable', True)}, {argument('start', 'identity')} or "
         f"{argument('fresh_network', False)}; or leave it out."
     )
     of_learned = f"is for method 'learned'; this is method {method!r}."

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from numbers import Integral
 from pathlib import Path
@@ -293,18 +293,33 @@ def with_weight_decay(options: TrainingOptions) -> TrainingOptions:
     return replace(options, optimization=replace(rates, noise_weight_decay=decay))
 
 
-def default_options(kind: Kind, **changes: Any) -> TrainingOptions:
+FEW_IMAGES = 2500
+"""Below so many, SGD at the rate that suits tens of thousands learns next to nothing in the few steps there are."""
+
+
+def default_options(
+    kind: Kind, *, num_samples: int | None = None, given: Collection[str] = (), **changes: Any
+) -> TrainingOptions:
     """The defaults for one kind of data; docs/evidence/choosing-defaults.md shows what they rest on.
 
     Args:
         kind: "image", "table" or "vector".
+        num_samples: With noisy labels, where it is known: fewer than :data:`FEW_IMAGES` images are trained on with
+            AdamW.
+        given: Names of options that somebody has chosen: rates and networks keep the optimizer they are meant for.
         **changes: Options to set otherwise.
 
     >>> default_options("image").model, default_options("table").model
     ('small', 'mlp')
+    >>> default_options("image", num_samples=1000).optimization.optimizer
+    'adamw'
     """
     if kind == "image":
         options = TrainingOptions()
+        few = num_samples is not None and num_samples < FEW_IMAGES
+        if few and not {"model", "optimizer", "learning_rate"} & set(given):
+            adamw = Optimization(optimizer="adamw", learning_rate=1e-3, weight_decay=0.05)
+            options = replace(options, batch_size=64, optimization=adamw)
     else:
         options = TrainingOptions(
             model="mlp",

@@ -8,12 +8,13 @@ from torch import Tensor, nn
 from noiselayer.data.labeled import LabeledData
 from noiselayer.joint.linear_fit import evenly_spaced
 from noiselayer.losses.log_space import noisy_nll
+from noiselayer.noise.floor import noise_floor
 from noiselayer.training.logits import predict_logits
 
 _MOST_SAMPLES = 5000
 _COMMON = 0.5  # times 1 / K: the likeliest class of any sample may rightly never be a rarer one
 _FEW = 1 / 3  # of all classes: where more are never predicted the network has learned too little to judge by,
-_KNOWS = 0.98  # as where it explains the labels hardly better than their frequencies do
+_KNOWS = 0.5  # as where it says less than so much of what can be known of the labels, in nats
 
 
 def swallowed_classes(network: nn.Module, data: LabeledData, noise_matrix: Tensor) -> dict[int, float]:
@@ -39,8 +40,9 @@ def swallowed_classes(network: nn.Module, data: LabeledData, noise_matrix: Tenso
     logits, labels = predict_logits(network, data.subset(rows).inputs).cpu(), data.labels[rows].cpu().long()
     missing = (torch.bincount(logits.argmax(dim=1), minlength=K) == 0) & (shares >= _COMMON / K)
     found = missing.nonzero().flatten().tolist()
-    guessed = torch.distributions.Categorical(counts.double()).entropy()  # of labels by their frequencies
-    knows = float(noisy_nll(logits, labels, noise_matrix.cpu()).mean()) < _KNOWS * float(guessed)
+    guessed = float(torch.special.entr(counts / counts.sum()).sum())  # of labels by their frequencies
+    loss = float(noisy_nll(logits, labels, noise_matrix.detach().cpu()).mean())
+    knows = guessed - loss > _KNOWS * (guessed - noise_floor(noise_matrix, shares))
     return {i: round(float(shares[i]), 4) for i in found} if knows and len(found) <= _FEW * K else {}
 
 
