@@ -3,8 +3,8 @@
     python benchmarks/audit/strong_models.py --probs DIR --cleanlab-python VENV/bin/python [--out benchmarks/results]
 
 DIR holds ``SET_MODEL.npz`` with ``probs``, ``noisy_labels`` and ``true_labels``. Where a set has two models, each is
-the other's second look; 100 and 300 labels are checked 500 times at random and as suggested. The true labels are read
-for the figures and the checks alone. ``--repetitions 0`` leaves the checks out.
+the other's second look. 100 and 300 labels are checked 500 times at random and as suggested. The true labels are read
+for the figures and the checks alone. ``--repetitions 0`` leaves the checks out. ``more_sets.py`` makes other sets.
 """
 
 from __future__ import annotations
@@ -147,6 +147,7 @@ def main() -> None:
     parser.add_argument("--probs", type=Path, required=True)
     parser.add_argument("--cleanlab-python", required=True)
     parser.add_argument("--repetitions", type=int, default=500)
+    parser.add_argument("--name", default="audit_strong", help="of the results' files")
     parser.add_argument("--out", type=Path, default=Path(__file__).parent.parent / "results")
     args = parser.parse_args()
     torch.set_num_threads(1)
@@ -163,12 +164,13 @@ def main() -> None:
     for name in sets:
         rows[name] = measured(sets, name, args.cleanlab_python, args.repetitions)
         print(name, rows[name], flush=True)
-    lines = ["# Strong models", "", "`python benchmarks/audit/strong_models.py`", "", *in_a_table(rows), ""]
+    title = "Strong models" if args.name == "audit_strong" else "Sets that the rules were not set with"
+    lines = [f"# {title}", "", "`python benchmarks/audit/strong_models.py`", "", *in_a_table(rows), ""]
     args.out.mkdir(parents=True, exist_ok=True)
     write_json(
-        args.out / "audit_strong.json", {"versions": {**versions(), "cleanlab": "2.9.0"}, "sets": rows}
+        args.out / f"{args.name}.json", {"versions": {**versions(), "cleanlab": "2.9.0"}, "sets": rows}
     )
-    with whole_file(args.out / "audit_strong.md") as beside:
+    with whole_file(args.out / f"{args.name}.md") as beside:
         beside.write_text("\n".join(lines), encoding="utf-8")
     print("\n".join(lines))
 

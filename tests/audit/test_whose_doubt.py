@@ -56,8 +56,11 @@ def f1(flags: Tensor, wrong: Tensor) -> float:
 def test_noise_that_depends_on_the_sample_is_seen_and_the_interval_spans_both_ends(seed: int) -> None:
     probs, labels, truth = peoples(seed=seed)
     wrong, differs = labels != truth, probs.argmax(dim=1) != labels
-    audit = audit_labels(labels, probs, probs_predict="given", check_model=False)
+    audit = audit_labels(labels, probs, probs_predict="given")
     count = audit.wrong
+    assert [finding.name for finding in audit.findings if finding.p_value is not None] == [
+        "input_dependent_noise"
+    ]
     assert not count.settled
     assert count.total_low <= int(wrong.sum()) <= count.total_high
     assert count.sample_end is not None

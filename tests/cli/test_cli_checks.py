@@ -71,6 +71,9 @@ def test_drawn_labels_that_somebody_looked_at_correct_the_next_audit(
     assert (drawn["labels"], drawn["wrong"], drawn["unanswered"]) == (200, found, 0)
     assert drawn["before"]["expected"] == pytest.approx(at_all["before"]["expected"])
     assert f"200 labels were drawn and looked at, {found} of them are wrong" in second.output
+    pages = [(tmp_path / name / "report.html").read_text("utf-8") for name in ("one", "two")]
+    assert ["With what this audit assumes" in page for page in pages] == [True, False]
+    assert "With 200 labels that somebody looked at</th>" in pages[1]
     for row in after.counts["per_class"]:
         mine = wrong[after.labels["given_label"] == row["class"]].sum()
         assert row["low"] <= mine <= row["high"]

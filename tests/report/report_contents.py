@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from noiselayer.report.content import ClassErrors, Note, ReportContent, StageLosses, Suspect
+from noiselayer.report.content import Answer, ClassErrors, Note, ReportContent, StageLosses, Suspect
 
 HOSTILE = (
     "<script>window.hacked = 1</script>",
@@ -45,6 +45,8 @@ def hostile_content() -> ReportContent:
         stages=[StageLosses(HOSTILE[0], (1.0, 0.9), (1.1, 1.0), joined=1, best=1)],
         noise_floor=0.6,
         total=ClassErrors("all", 100, 20.0, 10.0, 30.0, 15),
+        answers=[Answer(HOSTILE[0], 5.0), Answer(HOSTILE[1], 20.0, 10.0, 30.0)],
+        answers_note=HOSTILE[1],
         errors=[ClassErrors(name, 10, 3.0, 1.0, 6.0) for name in HOSTILE],
         notes=[Note(HOSTILE[0], HOSTILE[1], 0.01)],
         suspects=suspects,

@@ -118,13 +118,14 @@ def audit_batches(
     model, draws = _fit(first.samples, first.counts, options)
     _check_possible(model.noise_matrix, first.counts, options.class_names)
     judging, ends = model, None
-    findings = _findings(first.samples, model, draws, options) if options.check_model else ()
     if options.noise_matrix is None:
         doubt = whose_doubt(first.samples, model)
         judging = _judging(first, model, doubt, options)
         ends = _ends(first, judging, doubt, options)
         if column_order(first.counts) is None:
             notes = (*what_to_doubt(model, judging, doubt), *notes)
+    reported = model if judging.by_confidence is None else judging
+    findings = _findings(first.samples, reported, draws, options) if options.check_model else ()
     e = judging.score(first.samples).error_probability
     if first.samples.verified is not None:
         e = e[~first.samples.verified]
@@ -150,7 +151,6 @@ def audit_batches(
             "makes the same batches at every call, not a generator that is used up."
         )
     wrong: WrongLabels = wrong_labels(sums[0], sums[1], sums[2], draws, ends)
-    reported = model if judging.by_confidence is None else judging
     return AuditResult(
         **rows.finish(),
         threshold=threshold,

@@ -48,6 +48,23 @@ class ClassErrors:
 
 
 @dataclass(frozen=True)
+class Answer:
+    """How many labels are wrong if one thing or another is so: a bar of the picture.
+
+    Attributes:
+        assumption: What is then so.
+        wrong: How many are wrong.
+        low: Lower end of an interval; None if there is none.
+        high: Its upper end.
+    """
+
+    assumption: str
+    wrong: float
+    low: float | None = None
+    high: float | None = None
+
+
+@dataclass(frozen=True)
 class Note:
     """A warning, or a finding of a check.
 
@@ -140,6 +157,8 @@ class ReportContent:
         stages: Losses of every stage of training.
         noise_floor: The loss on noisy labels of a perfect classifier, in nats, where ``stages`` are such.
         total: Wrong labels among all samples; None if unknown.
+        answers: How many labels are wrong under one assumption or another; and in words, ``answers_note``.
+        answers_note: What to make of them.
         errors: Wrong labels, class by class.
         notes: Warnings and findings.
         suspects: Labels to look at, surest first.
@@ -159,6 +178,8 @@ class ReportContent:
     stages: Sequence[StageLosses] = ()
     noise_floor: float | None = None
     total: ClassErrors | None = None
+    answers: Sequence[Answer] = ()
+    answers_note: str = ""
     errors: Sequence[ClassErrors] = ()
     notes: Sequence[Note] = ()
     suspects: Sequence[Suspect] = ()

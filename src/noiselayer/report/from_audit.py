@@ -11,7 +11,15 @@ import torch
 from noiselayer.checks.matrix_checks import without_dominance
 from noiselayer.data.reading import Reading
 from noiselayer.report.annotator_facts import annotator_facts
-from noiselayer.report.content import ClassErrors, Note, ReportContent, Suspect, notes_of, strongest_fact
+from noiselayer.report.content import (
+    Answer,
+    ClassErrors,
+    Note,
+    ReportContent,
+    Suspect,
+    notes_of,
+    strongest_fact,
+)
 from noiselayer.report.samples import look_at
 from noiselayer.report.wording import how_to_see_more, percent
 from noiselayer.storage.review.decisions import review_command
@@ -44,6 +52,7 @@ def content_from_audit(
     notes += [Note("Checked labels", text) for text in audit.checked_in_words()]
     notes += [Note("Warning", text) for text in audit.warnings]
     notes += notes_of(audit.findings)
+    answers, about_answers = _answers(audit)
     return ReportContent(
         title=name,
         facts=_facts(audit, total, matrix),
@@ -57,6 +66,8 @@ def content_from_audit(
         noise_matrix=matrix,
         standard_error=None if audit.standard_error is None else audit.standard_error.double().numpy(),
         total=total,
+        answers=answers,
+        answers_note=about_answers,
         errors=[
             ClassErrors(
                 audit.class_names[one["class"]] if isinstance(one["class"], int) else str(one["class"]),
@@ -169,13 +180,6 @@ def _facts(audit: SavedAudit, total: ClassErrors, matrix: Any) -> list[str]:
         f"One by one, {total.flagged or 0:,} are called wrong: their probability of being wrong is above "
         f"{percent(audit.threshold)}.",
     ]
-    if not audit.counts["all"].get("settled", True):
-        ends = audit.counts["all"]
-        facts.append(
-            "Probabilities and labels alone cannot tell whose the model's doubt is. If it is the samples', about "
-            f"{ends['sample_end']:,.0f} labels are wrong; if it is the labels', about {ends['label_end']:,.0f}. A "
-            "second model's opinion, or a few labels that you check, narrow it."
-        )
     doubtful = without_dominance(torch.as_tensor(matrix))
     if doubtful:
         facts.append(
@@ -183,6 +187,52 @@ def _facts(audit: SavedAudit, total: ClassErrors, matrix: Any) -> list[str]:
             f"{len(matrix):,} classes carry another label at least as often as their own."
         )
     return facts + strongest_fact(matrix, audit.standard_error, audit.class_names)
+
+
+def _answers(audit: SavedAudit) -> tuple[list[Answer], str]:
+    """How many labels are wrong under one assumption or another, and what to make of it; nothing if it is known."""
+    counts = audit.counts["all"]
+    if "sample_end" not in counts:
+        return [], ""
+    ends = [
+        Answer(
+            "If samples that puzzle the model are just hard, and their labels right", counts["sample_end"]
+        ),
+        Answer("If the model is right, and labels that it contradicts are wrong", counts["label_end"]),
+    ]
+    ends.sort(key=lambda one: one.wrong)
+    now = f"{counts['low']:,.0f} and {counts['high']:,.0f}"
+    drawn = audit.counts.get("drawn")
+    if drawn is not None:
+        before = drawn["before"]
+        return [
+            ends[0],
+            ends[1],
+            Answer("What the audit said without looking", before["expected"], before["low"], before["high"]),
+            Answer(
+                f"With {drawn['labels']:,} labels that somebody looked at",
+                counts["expected"],
+                counts["low"],
+                counts["high"],
+            ),
+        ], (
+            f"Between {now} labels are wrong. This rests on the {drawn['labels']:,} labels that were drawn and looked "
+            "at; what the model thinks has only made it narrower."
+        )
+    assumed = Answer("With what this audit assumes", counts["expected"], counts["low"], counts["high"])
+    if counts["settled"]:
+        why = (
+            f"Between {now} labels are wrong. Wrong labels are as frequent where the model is sure as elsewhere, which "
+            "tells them from samples that are hard: here the data settle how many there are."
+        )
+    else:
+        why = (
+            f"Between {now} labels are wrong. Where the model contradicts a label, either the sample is hard and the "
+            "label right, or the label is wrong, and nothing in the probabilities says which. This audit assumes "
+            f"something in between and comes to {counts['expected']:,.0f}. Only looking tells: --suggest-checks 100 "
+            "draws labels for you to look at, and the next audit knows better."
+        )
+    return [ends[0], assumed, ends[1]], why
 
 
 def _about(audit: SavedAudit, suspects: Sequence[Suspect]) -> str:
