@@ -15,8 +15,10 @@ RIDGES = (10.0, 3.0, 1.0, 0.3, 0.1, 0.03, 0.01, 3e-3, 1e-3, 3e-4, 1e-4, 1e-5)
 """Weights of ||W||^2 / 2 beside the mean loss, of standardised features."""
 _RISES = 2  # in a row, and the path ends
 
-Loss = Callable[[list[Tensor]], Tensor]
-"""Logits of all folds to the loss of every sample, shape (N,)."""
+_TARGETS = 2**26  # numbers, of the classifiers that are fitted at once
+
+Loss = Callable[[Tensor], Tensor]
+"""Logits, shape (N, K), to the loss of every sample, shape (N,)."""
 
 
 @dataclass
@@ -26,14 +28,14 @@ class Step:
     Attributes:
         ridge: Weight of ||W||^2 / 2.
         losses: Shape (N,), of the labels held out.
-        logits: Of every fold, by the classifier of the others.
-        weights: Of these classifiers.
+        logits: Shape (N, K), double, of every sample by the classifier of the other folds.
+        weights: Of these classifiers, shape (F, K, r + 1).
     """
 
     ridge: float
     losses: Tensor
-    logits: list[Tensor]
-    weights: list[Tensor]
+    logits: Tensor
+    weights: Tensor
 
     @property
     def loss(self) -> float:
@@ -43,11 +45,12 @@ class Step:
 
 @dataclass
 class Folds:
-    """The noisy samples in folds, and what every classifier is trained on beside them.
+    """The noisy samples, fold after fold, and what every classifier is trained on beside them.
 
     Attributes:
-        components: Of every fold, shape (M, r).
-        labels: Noisy, shape (M,), 0..K-1.
+        components: Shape (N, r).
+        labels: Noisy, shape (N,), 0..K-1.
+        sizes: Of the F folds.
         num_classes: K.
         variances: Of the components, shape (r,).
         dtype: Of the targets and of the arithmetic.
@@ -55,8 +58,9 @@ class Folds:
         iterations: Of L-BFGS.
     """
 
-    components: list[Tensor]
-    labels: list[Tensor]
+    components: Tensor
+    labels: Tensor
+    sizes: list[int]
     num_classes: int
     variances: Tensor
     dtype: torch.dtype
@@ -64,51 +68,81 @@ class Folds:
     iterations: int = 60
 
     def __len__(self) -> int:
-        return len(self.labels)
+        return len(self.sizes)
 
-    def of_labels(self) -> list[Tensor]:
-        """Targets of plain regression: the labels as they are."""
-        return [torch.nn.functional.one_hot(y, self.num_classes).to(self.dtype) for y in self.labels]
+    @property
+    def fold_of(self) -> Tensor:
+        """Of every sample, shape (N,)."""
+        return torch.arange(len(self)).repeat_interleave(torch.tensor(self.sizes))
+
+    def of_labels(self) -> Tensor:
+        """Targets of plain regression: the labels as they are, shape (N, K)."""
+        return torch.nn.functional.one_hot(self.labels, self.num_classes).to(self.dtype)
 
     def fit(
         self,
-        targets: Sequence[Tensor | None],
+        targets: Tensor,
         ridge: float,
-        start: Tensor | None = None,
+        start: Tensor | None,
+        left_out: Sequence[tuple[int, ...]],
         *,
-        without: set[int],
+        noisy_weight: float | None = None,
     ) -> Tensor:
-        """W of the classifier that has not seen some folds."""
-        parts = [
-            (Z, T)
-            for k, (Z, T) in enumerate(zip(self.components, targets, strict=True))
-            if k not in without and T is not None
-        ]
-        return fit_soft_targets(
-            parts + self.beside, self.variances, ridge, start=start, iterations=self.iterations
-        )
+        """W of classifiers that have not seen some folds, shape (B, K, r + 1).
+
+        Args:
+            targets: Shape (N, K), or (N, B, K), a column for every classifier.
+            ridge: Weight of ||W||^2 / 2.
+            start: W to begin with.
+            left_out: For every classifier, the folds.
+            noisy_weight: If given, ``targets`` are rows of noise matrices, Q[label, i], and the likelihood is climbed.
+        """
+        fold_of, found = self.fold_of, []
+        at_once = max(1, _TARGETS // (len(fold_of) * self.num_classes))
+        beside = sum(len(part[0]) for part in self.beside)
+        for some in torch.split(torch.arange(len(left_out)), at_once):
+            seen = torch.stack(
+                [~torch.isin(fold_of, torch.tensor(left_out[b])) for b in some.tolist()], dim=1
+            )
+            T = targets[:, some] if targets.ndim == 3 else targets[:, None]
+            part: Part = (self.components, T * seen[:, :, None])
+            if noisy_weight is not None:
+                part = (self.components, T, noisy_weight * seen.to(self.dtype))
+            found.append(
+                fit_soft_targets(
+                    [part, *self.beside],
+                    self.variances,
+                    ridge,
+                    counts=seen.sum(dim=0) + beside,
+                    start=None if start is None else start[some],
+                    iterations=self.iterations,
+                )
+            )
+        return torch.cat(found)
 
     def logits(self, W: Tensor, fold: int) -> Tensor:
-        """Of a fold, double."""
-        return linear_logits(self.components[fold].to(W.dtype), W).double()
+        """Of a fold, by one classifier, double."""
+        Z = torch.split(self.components, self.sizes)[fold]
+        return linear_logits(Z.to(W.dtype), W).double()
 
-    def path(
-        self, targets: Sequence[Sequence[Tensor | None]], loss: Loss, ridges: Sequence[float]
-    ) -> list[Step]:
+    def held_out(self, weights: Tensor) -> Tensor:
+        """Logits of every sample by the classifier without its fold, shape (N, K), double."""
+        return torch.cat([self.logits(W, k) for k, W in enumerate(weights)])
+
+    def path(self, targets: Tensor, loss: Loss, ridges: Sequence[float]) -> list[Step]:
         """From a strong ridge to weak ones, each from the last one's weights, until labels held out say stop.
 
         Args:
-            targets: For every fold left out, the targets of all folds.
+            targets: Shape (N, K), or (N, F, K), of the classifier without each fold.
             loss: What is compared.
             ridges: Falling.
         """
         steps: list[Step] = []
-        weights: list[Tensor | None] = [None] * len(self)
+        weights: Tensor | None = None
         for ridge in ridges:
-            fitted = [self.fit(targets[k], ridge, weights[k], without={k}) for k in range(len(self))]
-            logits = [self.logits(W, k) for k, W in enumerate(fitted)]
-            steps.append(Step(ridge, loss(logits), logits, fitted))
-            weights = list(fitted)
+            weights = self.fit(targets, ridge, weights, [(k,) for k in range(len(self))])
+            logits = self.held_out(weights)
+            steps.append(Step(ridge, loss(logits), logits, weights))
             best = min(range(len(steps)), key=lambda k: steps[k].loss)
             if len(steps) - 1 - best >= _RISES:
                 break

@@ -3,15 +3,17 @@ r"""The head on frozen features: multinomial logistic regression through a noise
 Climbing that likelihood directly is not convex, and a sample votes for its own posterior: along a path of ridges it may
 lose classes on the way. So the posterior comes from a classifier that has not seen the sample. A plain path of ridges
 comes first; its logits out of fold give the matrix, the scale that the ridge has taken, and with them the posterior;
-and a second path is fitted to that. Everything is chosen by the likelihood of noisy labels held out, those of the
-second path held out from the first as well. The plain classifier stays in the running, and is taken unless the noise
-matrix gains more than one standard error.
+and a second path is fitted to that. From there the likelihood is climbed, as long as that gains more than one standard
+error. Everything is chosen by the likelihood of noisy labels held out, those of the second path held out from the first
+as well. The plain classifier stays in the running, and is taken unless the noise matrix gains more than one standard
+error. The classifiers of all folds are fitted at once.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
+from itertools import combinations
 from typing import Any, Literal
 
 import torch
@@ -25,21 +27,23 @@ from noiselayer.features.cross_fitted import RIDGES, Folds, Step, best_step
 from noiselayer.features.feature_head import FeatureHead, Taken
 from noiselayer.features.matrix_choice import (
     Found,
+    MatrixChoice,
     Smoothing,
     choose_matrix,
     cross_validated,
-    find_matrix,
+    find_matrices,
     standard_error,
     within_one_error,
 )
 from noiselayer.features.projection import Projection, project_features
+from noiselayer.joint.linear_fit import linear_logits
 from noiselayer.joint.matrix_fit import fit_scale
 from noiselayer.losses.log_space import noisy_nll
 from noiselayer.losses.top_down import uniform_conversion
 from noiselayer.noise.matrices import check
 
 HeadMethod = Literal["learned", "estimated", "known", "top-down", "normal"]
-_ROUNDS = 4  # of posteriors and classifiers, at most
+_ROUNDS = 4  # of climbing and measuring the matrix anew, at most
 _MANY = 20_000  # samples, above which three folds say as much as five
 
 
@@ -114,13 +118,8 @@ def fit_head(
     )
     order = fold_of.argsort(stable=True)
     sizes = torch.bincount(fold_of, minlength=count).tolist()
-    data = Folds(
-        list(torch.split(projection.reordered(features, order, dtype), sizes)),
-        list(torch.split(labels[order], sizes)),
-        K,
-        projection.variances,
-        dtype,
-    )
+    components = projection.reordered(features, order, dtype)
+    data = Folds(components, labels[order], sizes, K, projection.variances, dtype)
     clean = None
     if clean_features is not None:
         y = as_tensor(clean_labels, "clean_labels").cpu().long()
@@ -141,7 +140,7 @@ class _Fit:
     """One fit on its way: first plain, then through a matrix."""
 
     step: Step
-    targets: list[Tensor]
+    targets: Tensor
     tried: tuple[tuple[float, float], ...]
     scale: float
 
@@ -153,117 +152,102 @@ class _Fit:
         clean: tuple[Tensor, Tensor] | None,
     ) -> None:
         self.data, self.ridges, self.noisy_weight, self.clean = data, ridges, noisy_weight, clean
-        self.labels = torch.cat(data.labels)
+        self.labels, self.fold_of = data.labels, data.fold_of
         self.identity = torch.eye(data.num_classes, dtype=torch.float64)
         self.Q = self.found = self.identity
         self.taken: Taken = "plain"
         self.gain = self.gain_error = 0.0
         self.estimate: NoiseEstimate | None = None
+        self.climbing: float | None = None  # gamma, where the targets are rows of Q
 
     def plain(self) -> None:
         """The path of plain regression; of a given ridge, too, nothing else is known yet."""
         targets = self.data.of_labels()
-        self._path([targets] * len(self.data))
+        self._path(targets)
         # Trusted samples join late, so that the matrix may be measured with them.
         self._with_clean()
-        self.targets = [T * self.noisy_weight for T in targets]
+        self.targets = targets * self.noisy_weight
 
     def top_down(self, S: Tensor) -> _Fit:
         """Regression on softened labels."""
         self._with_clean()
-        self.targets = [S[:, y].T * self.noisy_weight for y in self.data.labels]
-        self._path([self.targets] * len(self.data))
+        self.targets = S.T[self.labels] * self.noisy_weight
+        self._path(self.targets)
         self.taken = "top-down"
         return self
 
     def through_matrix(self, method: HeadMethod, Q: Tensor | None) -> None:
-        """The second path, on posteriors, again while that helps; it is kept if labels held out say so."""
+        """The second path, on posteriors, and the likelihood climbed from there; kept if labels held out say so."""
         data, plain = self.data, self.step
         if method == "estimated":
             Q = self._measured()
         smoothing: Smoothing | None = None
         rough = Q
         if rough is None:
-            first = choose_matrix(plain.logits, data.labels)
+            first = choose_matrix(plain.logits, self.labels, self.fold_of)
             smoothing, rough = first.smoothing, first.found.noise_matrix
-        loss = partial(self._losses_at_best_scale, Q=rough)
-        inner = self._inner_logits()
-        best: tuple[Tensor, Step, Found] | None = None
+        targets = self._targets_of_others(self._inner_logits(), Q, smoothing)
         ridges = self.ridges[max(0, self.ridges.index(plain.ridge) - 1) :]
+        step = best_step(data.path(targets, partial(self._losses_at_best_scale, Q=rough), ridges))
+        judged = self._judged(step.logits, Q, smoothing)
+        climbed = False
         for _ in range(_ROUNDS):
-            targets = [self._targets_of_others(held, row, Q, smoothing) for held, row in enumerate(inner)]
-            step = best_step(data.path(targets, loss, ridges))
-            losses, found = self._judged(step, Q, smoothing)
-            if best is not None and float(losses.mean()) >= float(best[0].mean()):
-                break
-            best = losses, step, found
-            if len(data) == 2:
-                break
-            inner = [
-                [
-                    data.logits(data.fit(targets[held], step.ridge, step.weights[held], without={held, k}), k)
-                    if k != held
-                    else torch.empty(0)
-                    for k in range(len(data))
-                ]
-                for held in range(len(data))
-            ]
-        assert best is not None
-        losses, step, found = best
-        if Q is None:
-            choice = choose_matrix(step.logits, data.labels)
-            losses, found = choice.losses, choice.found
+            rows = torch.stack([found.noise_matrix[self.labels] for found in judged.of_others], dim=1)
+            higher = self._climbed(step, rows.to(data.dtype))
+            again = self._judged(higher.logits, Q, smoothing)
+            if within_one_error(judged.losses, again.losses):
+                break  # what gains nothing for certain may have lost classes on the way
+            step, judged, climbed = higher, again, True
+        found = judged.found
         self.found = found.noise_matrix
         before = self._scaled_losses(plain.logits, self.identity)
-        difference = before - losses
+        difference = before - judged.losses
         self.gain, self.gain_error = float(difference.mean()), standard_error(difference)
-        if within_one_error(before, losses):
+        if within_one_error(before, judged.losses):
             return
         self.taken, self.Q, self.step, self.scale = "noise matrix", found.noise_matrix, step, found.scale
-        self.targets = [
-            self._posterior(z * found.scale, y, found.noise_matrix)
-            for z, y in zip(step.logits, data.labels, strict=True)
-        ]
+        self.targets = self._posterior(step.logits * found.scale, found.noise_matrix)
+        if climbed:
+            self.targets, self.climbing = found.noise_matrix[self.labels].to(data.dtype), self.noisy_weight
 
-    def _targets_of_others(
-        self, held: int, logits: Sequence[Tensor], Q: Tensor | None, smoothing: Smoothing | None
-    ) -> list[Tensor | None]:
-        """Posteriors of all folds but one, from classifiers and a matrix that have not seen that one's labels."""
-        labels = self.data.labels
-        seen = [k for k in range(len(labels)) if k != held]
-        z, y = torch.cat([logits[k] for k in seen]), torch.cat([labels[k] for k in seen])
+    def _climbed(self, step: Step, rows: Tensor) -> Step:
+        """Eq. 2 climbed by every fold's classifier through the matrix of the others, from where a step has led."""
+        folds = [(k,) for k in range(len(self.data))]
+        W = self.data.fit(rows, step.ridge, step.weights, folds, noisy_weight=self.noisy_weight)
+        return Step(step.ridge, step.losses, self.data.held_out(W), W)
+
+    def _judged(self, logits: Tensor, Q: Tensor | None, smoothing: Smoothing | None) -> MatrixChoice:
+        """Losses of labels held out, and the matrix with its scale."""
+        if Q is None:
+            assert smoothing is not None
+            return cross_validated(logits, self.labels, self.fold_of, [smoothing])[0]
+        found = Found(Q, fit_scale(logits, self.labels, Q))
+        losses = self._scaled_losses(logits, Q)
+        return MatrixChoice(found, [found] * len(self.data), losses, Smoothing(0.0, 0.0))
+
+    def _targets_of_others(self, logits: Tensor, Q: Tensor | None, smoothing: Smoothing | None) -> Tensor:
+        """For every fold left out, posteriors from classifiers and a matrix that have not seen its labels."""
+        seen = self.fold_of[:, None] != torch.arange(len(self.data))
         if smoothing is not None:
-            fewer = smoothing._replace(counts=smoothing.counts * len(y) / len(self.labels))
-            found = find_matrix(z, y, fewer)
+            found = find_matrices(logits, self.labels, seen, smoothing)
         else:
             assert Q is not None
-            found = Found(Q, fit_scale(z, y, Q))
-        return [
-            None if k == held else self._posterior(logits[k] * found.scale, labels[k], found.noise_matrix)
-            for k in range(len(labels))
-        ]
-
-    def _judged(self, step: Step, Q: Tensor | None, smoothing: Smoothing | None) -> tuple[Tensor, Found]:
-        """Losses of labels held out, and the matrix with its scale."""
-        if smoothing is not None:
-            choice = cross_validated(step.logits, self.data.labels, smoothing)
-            return choice.losses, choice.found
-        assert Q is not None
-        return self._scaled_losses(step.logits, Q), Found(
-            Q, fit_scale(torch.cat(step.logits), self.labels, Q)
+            found = [Found(Q, fit_scale(logits[s, held], self.labels[s], Q)) for held, s in enumerate(seen.T)]
+        return torch.stack(
+            [self._posterior(logits[:, held] * scale, matrix) for held, (matrix, scale) in enumerate(found)],
+            dim=1,
         )
 
-    def _losses_at_best_scale(self, logits: list[Tensor], Q: Tensor) -> Tensor:
-        z = torch.cat(logits)
-        return noisy_nll(z * fit_scale(z, self.labels, Q), self.labels, Q)
+    def _losses_at_best_scale(self, logits: Tensor, Q: Tensor) -> Tensor:
+        return noisy_nll(logits * fit_scale(logits, self.labels, Q), self.labels, Q)
 
     def head(self, projection: Projection, order: Tensor) -> FeatureHead:
         """The last fit, to all folds."""
-        W = self.data.fit(self.targets, self.step.ridge, self.step.weights[0], without=set())
+        start = self.step.weights[:1]
+        [W] = self.data.fit(self.targets, self.step.ridge, start, [()], noisy_weight=self.climbing)
         weight, bias = projection.weights_of_features(W * self.scale)
-        logits = torch.cat(self.step.logits) * self.scale
-        out_of_fold = torch.empty_like(logits)
-        out_of_fold[order] = logits.log_softmax(dim=1)
+        out_of_fold = torch.empty_like(self.step.logits)
+        out_of_fold[order] = (self.step.logits * self.scale).log_softmax(dim=1)
         return FeatureHead(
             weight,
             bias,
@@ -278,13 +262,13 @@ class _Fit:
             self.estimate,
         )
 
-    def _path(self, targets: Sequence[Sequence[Tensor | None]]) -> None:
+    def _path(self, targets: Tensor) -> None:
         steps = self.data.path(
-            targets, lambda logits: noisy_nll(torch.cat(logits), self.labels, self.identity), self.ridges
+            targets, lambda logits: noisy_nll(logits, self.labels, self.identity), self.ridges
         )
         self.tried = tuple((step.ridge, step.loss) for step in steps)
         self.step = best_step(steps)
-        self.scale = fit_scale(torch.cat(self.step.logits), self.labels, self.identity)
+        self.scale = fit_scale(self.step.logits, self.labels, self.identity)
 
     def _with_clean(self) -> None:
         if self.clean is not None:
@@ -292,46 +276,43 @@ class _Fit:
             one_hot = torch.nn.functional.one_hot(y, self.data.num_classes)
             self.data.beside.append((Z, one_hot.to(self.data.dtype)))
 
-    def _inner_logits(self) -> list[list[Tensor]]:
-        """For every fold left out, the logits of all others by classifiers that have seen neither."""
+    def _inner_logits(self) -> Tensor:
+        """For every fold left out, of all others by classifiers that have seen neither, shape (N, F, K)."""
         data, plain = self.data, self.step
-        rows = [[torch.empty(0)] * len(data) for _ in range(len(data))]
-        targets = data.of_labels()
-        for a in range(len(data)):
-            for b in range(a + 1, len(data)):
-                both = {a, b}
-                if len(data) == 2:  # nothing would be left: the other fold's own classifier stands in
-                    rows[a][b], rows[b][a] = plain.logits[b], plain.logits[a]
-                    continue
-                W = data.fit(targets, plain.ridge, plain.weights[a], without=both)
-                rows[a][b], rows[b][a] = data.logits(W, b), data.logits(W, a)
+        F = len(data)
+        rows = plain.logits[:, None].repeat(1, F, 1)
+        if F == 2:  # nothing would be left: the other fold's own classifier stands in
+            return rows
+        pairs = list(combinations(range(F), 2))
+        start = plain.weights[[a for a, _ in pairs]]
+        of_fold = [self.fold_of == k for k in range(F)]
+        for (a, b), W in zip(pairs, data.fit(data.of_labels(), plain.ridge, start, pairs), strict=True):
+            rows[of_fold[a], b], rows[of_fold[b], a] = data.logits(W, a), data.logits(W, b)
         return rows
 
-    def _posterior(self, logits: Tensor, labels: Tensor, Q: Tensor) -> Tensor:
-        joint = Q.clamp_min(1e-12).log()[labels] + logits.log_softmax(dim=1)
+    def _posterior(self, logits: Tensor, Q: Tensor) -> Tensor:
+        joint = Q.clamp_min(1e-12).log()[self.labels] + logits.log_softmax(dim=1)
         return (joint.softmax(dim=1) * self.noisy_weight).to(self.data.dtype)
 
-    def _scaled_losses(self, logits: Sequence[Tensor], Q: Tensor) -> Tensor:
+    def _scaled_losses(self, logits: Tensor, Q: Tensor) -> Tensor:
         """Of every label, the scale fitted to the other folds."""
-        losses = []
-        for k, z in enumerate(logits):
-            others = [j for j in range(len(logits)) if j != k]
-            seen = torch.cat([logits[j] for j in others])
-            scale = fit_scale(seen, torch.cat([self.data.labels[j] for j in others]), Q)
-            losses.append(noisy_nll(z * scale, self.data.labels[k], Q))
-        return torch.cat(losses)
+        losses = torch.empty(len(logits), dtype=torch.float64)
+        for fold in range(len(self.data)):
+            held = self.fold_of == fold
+            scale = fit_scale(logits[~held], self.labels[~held], Q)
+            losses[held] = noisy_nll(logits[held] * scale, self.labels[held], Q)
+        return losses
 
     def _measured(self) -> Tensor:
         assert self.clean is not None
         Z, y = self.clean
         probs = [
-            torch.addmm(W[:, -1], Z.to(W.dtype), W[:, :-1].T).double().mul(self.scale).softmax(dim=1)
-            for W in self.step.weights
+            linear_logits(Z.to(W.dtype), W).double().mul(self.scale).softmax(dim=1) for W in self.step.weights
         ]
         self.estimate = estimate_from_predictions(
             torch.stack(probs).mean(dim=0),
             y,
-            (torch.cat(self.step.logits) * self.scale).softmax(dim=1),
+            (self.step.logits * self.scale).softmax(dim=1),
             self.labels,
             num_bootstrap=0,
         )

@@ -13,7 +13,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from noiselayer.joint.matrix_fit import MatrixFit, even_errors, fit_matrix, fit_scale, log_columns
+from noiselayer.features.matrix_fits import fit_matrices
+from noiselayer.joint.matrix_fit import even_errors, fit_scale, log_columns
 from noiselayer.losses.log_space import noisy_nll
 
 COUNTS = (10.0, 30.0, 100.0)
@@ -47,23 +48,26 @@ class MatrixChoice(NamedTuple):
 
     Attributes:
         found: From all folds.
+        of_others: For every fold, from the others.
         losses: Shape (N,), of every label through the matrix and scale of the other folds.
         smoothing: Chosen.
     """
 
     found: Found
+    of_others: list[Found]
     losses: Tensor
     smoothing: Smoothing
 
 
-def choose_matrix(logits: Sequence[Tensor], labels: Sequence[Tensor]) -> MatrixChoice:
+def choose_matrix(logits: Tensor, labels: Tensor, fold_of: Tensor) -> MatrixChoice:
     """Smooth Q as much as predicts labels best; then the smallest trace that cannot be told from that.
 
     The second is Theorem 1 in its constrained form.
 
     Args:
-        logits: Of the true class, shape (M, K) each, a part for every fold, by a classifier that has not seen it.
-        labels: Their noisy labels, shape (M,) each.
+        logits: Of the true class, shape (N, K), double, by classifiers that have not seen the label.
+        labels: Noisy, shape (N,).
+        fold_of: Shape (N,), 0..F-1: what is compared is the loss of a fold through the matrix of the others.
 
     >>> generator = torch.Generator().manual_seed(0)
     >>> truth = torch.randint(2, (3000,), generator=generator)
@@ -71,15 +75,15 @@ def choose_matrix(logits: Sequence[Tensor], labels: Sequence[Tensor]) -> MatrixC
     >>> Q = torch.tensor([[0.9, 0.4], [0.1, 0.6]])
     >>> labels = corrupt_labels(truth, Q, generator=generator)
     >>> z = 2 * torch.eye(2)[truth] + torch.randn(3000, 2, generator=generator) / 2
-    >>> found = choose_matrix(z.double().chunk(3), labels.chunk(3)).found.noise_matrix
+    >>> found = choose_matrix(z.double(), labels, torch.arange(3000) % 3).found.noise_matrix
     >>> bool((found - Q).abs().max() < 0.1)
     True
     """
-    by_counts = [cross_validated(logits, labels, Smoothing(counts, 0.0)) for counts in COUNTS]
+    by_counts = cross_validated(logits, labels, fold_of, [Smoothing(counts, 0.0) for counts in COUNTS])
     best = min(by_counts, key=lambda choice: float(choice.losses.mean()))
     path = [best]
     for penalty in TRACE_PENALTIES[1:]:
-        path.append(cross_validated(logits, labels, Smoothing(best.smoothing.counts, penalty)))
+        path += cross_validated(logits, labels, fold_of, [Smoothing(best.smoothing.counts, penalty)])
         if not within_one_error(path[-1].losses, best.losses):
             break
     least = min(path, key=lambda choice: float(choice.losses.mean()))
@@ -87,51 +91,83 @@ def choose_matrix(logits: Sequence[Tensor], labels: Sequence[Tensor]) -> MatrixC
     return min(eligible, key=lambda choice: float(choice.found.noise_matrix.diagonal().mean()))
 
 
-def cross_validated(logits: Sequence[Tensor], labels: Sequence[Tensor], smoothing: Smoothing) -> MatrixChoice:
-    """The matrix of all folds, and for every fold the losses through that of the others.
+def cross_validated(
+    logits: Tensor, labels: Tensor, fold_of: Tensor, smoothings: Sequence[Smoothing]
+) -> list[MatrixChoice]:
+    """For every smoothing the matrix of all folds, and for every fold the losses through that of the others.
 
     >>> z, y = 2 * torch.eye(2, dtype=torch.float64).repeat(50, 1), torch.tensor([0, 1]).repeat(50)
-    >>> cross_validated(z.chunk(2), y.chunk(2), Smoothing(10.0, 0.0)).losses.shape
+    >>> [choice] = cross_validated(z, y, torch.arange(100) % 2, [Smoothing(10.0, 0.0)])
+    >>> choice.losses.shape
     torch.Size([100])
     """
-    confidence = [z.softmax(dim=1).amax(dim=1) for z in logits]
-    everyone, given = torch.cat(list(logits)), torch.cat(list(labels))
-    edges = _edges(torch.cat(confidence), everyone.shape[1])
-    groups = [torch.bucketize(c, edges) for c in confidence]
-    whole = _fit(everyone, given, torch.cat(groups), len(edges) + 1, smoothing)
-    losses = []
-    for k, (z, y) in enumerate(zip(logits, labels, strict=True)):
-        others = [j for j in range(len(logits)) if j != k]
-        seen, theirs, of = (torch.cat([each[j] for j in others]) for each in (logits, labels, groups))
-        fewer = smoothing.counts * len(theirs) / len(given)
-        fit = fit_matrix(
-            seen,
-            theirs,
-            whole.log_matrix,
-            groups=of,
-            scale=whole.scale,
-            counts=fewer,
-            trace_weight=smoothing.trace_penalty,
-            iterations=30,
-        )
-        held = _mean_matrix(fit, seen, theirs, of)
-        losses.append(noisy_nll(z * held.scale, y, held.noise_matrix))
-    found = _mean_matrix(whole, everyone, given, torch.cat(groups))
-    return MatrixChoice(found, torch.cat(losses), smoothing)
+    K, folds, S = logits.shape[1], int(fold_of.max()) + 1, len(smoothings)
+    confidence = logits.softmax(dim=1).amax(dim=1)
+    edges = _edges(confidence, K)
+    groups = torch.bucketize(confidence, edges)[:, None]
+    everyone = torch.ones(len(labels), 1, dtype=torch.bool)
+    counts = torch.tensor([s.counts for s in smoothings], dtype=torch.float64)
+    traces = torch.tensor([s.trace_penalty for s in smoothings], dtype=torch.float64)
+    whole, scales = _fit(
+        logits, labels, everyone.expand(-1, S), groups.expand(-1, S), len(edges) + 1, counts, traces
+    )
+    others = (fold_of[:, None] != torch.arange(folds)).repeat(1, S)  # a smoothing's folds beside each other
+    part = others.double().mean(dim=0)
+    held, held_scales = fit_matrices(
+        logits,
+        labels,
+        others,
+        whole.repeat_interleave(folds, dim=0),
+        scales.repeat_interleave(folds),
+        groups=groups.expand(-1, S * folds),
+        counts=counts.repeat_interleave(folds) * part,
+        trace_weights=traces.repeat_interleave(folds),
+        iterations=30,
+    )
+    choices = []
+    for k, smoothing in enumerate(smoothings):
+        losses = torch.empty(len(labels), dtype=torch.float64)
+        of_others = []
+        for fold in range(folds):
+            at = k * folds + fold
+            seen, left = others[:, at], ~others[:, at]
+            found = _mean_matrix(
+                held[at], float(held_scales[at]), logits[seen], labels[seen], groups[seen, 0]
+            )
+            losses[left] = noisy_nll(logits[left] * found.scale, labels[left], found.noise_matrix)
+            of_others.append(found)
+        found = _mean_matrix(whole[k], float(scales[k]), logits, labels, groups[:, 0])
+        choices.append(MatrixChoice(found, of_others, losses, smoothing))
+    return choices
 
 
-def find_matrix(logits: Tensor, labels: Tensor, smoothing: Smoothing) -> Found:
-    """Q and the scale, of samples whose labels the classifier has not seen.
+def find_matrices(logits: Tensor, labels: Tensor, seen: Tensor, smoothing: Smoothing) -> list[Found]:
+    """Q and the scale, of some samples each, whose labels the classifiers have not seen.
 
-    >>> z = 2 * torch.eye(2, dtype=torch.float64).repeat(50, 1)
-    >>> found = find_matrix(z, torch.tensor([0, 1]).repeat(50), Smoothing(10.0, 0.0))
+    Args:
+        logits: Shape (N, B, K), double.
+        labels: Shape (N,).
+        seen: Shape (N, B), whether a matrix has the sample.
+        smoothing: Counts are of all N samples.
+
+    >>> z = 2 * torch.eye(2, dtype=torch.float64).repeat(50, 1)[:, None]
+    >>> seen = torch.ones(100, 1, dtype=torch.bool)
+    >>> [found] = find_matrices(z, torch.tensor([0, 1]).repeat(50), seen, Smoothing(10.0, 0.0))
     >>> bool((found.noise_matrix.diagonal() > 0.9).all())
     True
     """
-    confidence = logits.softmax(dim=1).amax(dim=1)
-    edges = _edges(confidence, logits.shape[1])
-    groups = torch.bucketize(confidence, edges)
-    return _mean_matrix(_fit(logits, labels, groups, len(edges) + 1, smoothing), logits, labels, groups)
+    B, K = logits.shape[1:]
+    confidence = logits.softmax(dim=2).amax(dim=2)
+    least = int(seen.sum(dim=0).min())
+    edges = [_edges(confidence[seen[:, b], b], K, least) for b in range(B)]
+    groups = torch.stack([torch.bucketize(confidence[:, b].contiguous(), edges[b]) for b in range(B)], dim=1)
+    counts = smoothing.counts * seen.double().mean(dim=0)
+    traces = torch.full_like(counts, smoothing.trace_penalty)
+    matrices, scales = _fit(logits, labels, seen, groups, len(edges[0]) + 1, counts, traces)
+    return [
+        _mean_matrix(matrices[b], float(scales[b]), logits[s, b], labels[s], groups[s, b])
+        for b, s in enumerate(seen.T)
+    ]
 
 
 def within_one_error(losses: Tensor, least: Tensor) -> bool:
@@ -153,36 +189,55 @@ def standard_error(values: Tensor) -> float:
     return float(values.std() / len(values) ** 0.5) if len(values) > 1 else 0.0
 
 
-def _edges(confidence: Tensor, num_classes: int) -> Tensor:
+def _edges(confidence: Tensor, num_classes: int, samples: int | None = None) -> Tensor:
     """Between groups of equal size; as many as leave each enough samples of every class."""
-    count = max(1, min(_GROUPS, len(confidence) // (_OF_A_CLASS * num_classes)))
+    count = max(1, min(_GROUPS, (samples or len(confidence)) // (_OF_A_CLASS * num_classes)))
     ranked = confidence.sort().values
     return ranked[torch.arange(1, count) * len(ranked) // count]
 
 
-def _fit(logits: Tensor, labels: Tensor, groups: Tensor, count: int, smoothing: Smoothing) -> MatrixFit:
+def _fit(
+    logits: Tensor,
+    labels: Tensor,
+    seen: Tensor,
+    groups: Tensor,
+    num_groups: int,
+    counts: Tensor,
+    trace_weights: Tensor,
+) -> tuple[Tensor, Tensor]:
     """From nothing: errors are even at first, as many as the classifier disagrees with."""
-    K = logits.shape[1]
-    agreed = float((logits.argmax(dim=1) == labels).double().mean())
-    even = even_errors(min(max(agreed, 1.5 / K), 0.97), K)
-    fit = MatrixFit(log_columns(even).repeat(count, 1, 1), fit_scale(logits, labels, even), 0.0)
+    K = logits.shape[-1]
+    starts: list[Tensor] = []
+    scales: list[float] = []
+    for b in range(seen.shape[1]):
+        if b and logits.ndim == 2:  # smoothings of the same samples
+            starts.append(starts[0])
+            scales.append(scales[0])
+            continue
+        z, y = (logits if logits.ndim == 2 else logits[:, b])[seen[:, b]], labels[seen[:, b]]
+        agreed = float((z.argmax(dim=1) == y).double().mean())
+        even = even_errors(min(max(agreed, 1.5 / K), 0.97), K)
+        starts.append(log_columns(even).repeat(num_groups, 1, 1))
+        scales.append(fit_scale(z, y, even))
+    matrices, found = torch.stack(starts), torch.tensor(scales, dtype=torch.float64)
     for _ in range(2):  # again, with made-up samples that are as often right as it has found
-        fit = fit_matrix(
+        matrices, found = fit_matrices(
             logits,
             labels,
-            fit.log_matrix,
+            seen,
+            matrices,
+            found,
             groups=groups,
-            scale=fit.scale,
-            counts=smoothing.counts,
-            trace_weight=smoothing.trace_penalty,
+            counts=counts,
+            trace_weights=trace_weights,
         )
-    return fit
+    return matrices, found
 
 
-def _mean_matrix(fit: MatrixFit, logits: Tensor, labels: Tensor, groups: Tensor) -> Found:
+def _mean_matrix(log_matrix: Tensor, scale: float, logits: Tensor, labels: Tensor, groups: Tensor) -> Found:
     """One Q for all groups, every column weighted by where that class's samples are, and the scale that suits it."""
-    p = (logits * fit.scale).softmax(dim=1)
-    G, K = fit.log_matrix.shape[0], p.shape[1]
+    p = (logits * scale).softmax(dim=1)
+    G, K = log_matrix.shape[0], p.shape[1]
     share = torch.zeros(G, K, dtype=p.dtype).index_add_(0, groups, p).clamp_min_(1e-12)
-    Q = (fit.noise_matrix * share[:, None]).sum(dim=0) / share.sum(dim=0)
-    return Found(Q, fit_scale(logits, labels, Q) if G > 1 else fit.scale)
+    Q = (log_matrix.softmax(dim=-2) * share[:, None]).sum(dim=0) / share.sum(dim=0)
+    return Found(Q, fit_scale(logits, labels, Q) if G > 1 else scale)

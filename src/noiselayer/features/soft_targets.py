@@ -7,23 +7,28 @@ from no class; the sum of a row is the sample's weight (Eq. 7). With the posteri
 .. math:: \frac{\partial \ell}{\partial z_{ni}} = p_{ni} - \pi_{ni}, \qquad
           \pi_{ni} = \frac{Q_{\tilde y_n i}\, p_{ni}}{\sum_k Q_{\tilde y_n k}\, p_{nk}},
 
-is that of Eq. 2, for posteriors that stay as they are meanwhile.
+is that of Eq. 2, for posteriors that stay as they are meanwhile; or, where a part gives rows of Q, that move along.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypeAlias
 
 import torch
 from torch import Tensor
 
-from noiselayer.joint.linear_fit import linear_logits, minimise
+from noiselayer.features.minima import minimise_each
+from noiselayer.joint.linear_fit import linear_logits
 
-_ROWS = 2**16
+_ENTRIES = 2**20  # of logits at a time
 _BIAS_RIDGE = 1e-6  # a class without samples would drive its bias to minus infinity
 
-Part = tuple[Tensor, Tensor]
-"""Components, shape (M, r), and targets, (M, K)."""
+Part: TypeAlias = tuple[Tensor, Tensor] | tuple[Tensor, Tensor, Tensor]
+"""Components, shape (M, r), and targets, (M, K), or (M, B, K) of B problems.
+
+With a third, weights of shape (M, B), the second are rows of noise matrices, Q[label, i], and the loss is Eq. 2's.
+"""
 
 
 def fit_soft_targets(
@@ -31,52 +36,74 @@ def fit_soft_targets(
     variances: Tensor,
     ridge: float,
     *,
+    counts: Tensor | None = None,
     start: Tensor | None = None,
     iterations: int = 60,
 ) -> Tensor:
     """W, shape (K, r + 1) with the biases last: the least mean cross-entropy to the targets, with a ridge.
 
     Args:
-        parts: Components and targets; several are one data set, uncopied.
+        parts: Components and targets; several are one data set, uncopied. Targets of shape (M, B, K) are of B problems,
+            solved at once: a problem does not see the samples whose targets are zeros.
         variances: Of the components, shape (r,). Every weight is counted in the unit in which the loss bends by about
             one, so that L-BFGS needs a dozen steps where it needed a hundred.
         ridge: Weight of ||W||^2 / 2 beside the *mean* loss; the biases are left alone.
+        counts: Shape (B,), samples that every problem sees, where these are not all.
         start: W to begin with; zero if None.
         iterations: At most.
+
+    Returns:
+        W; shape (B, K, r + 1) for several problems.
 
     >>> Z = torch.tensor([[-1.0], [1.0]]).repeat(50, 1)
     >>> W = fit_soft_targets([(Z, torch.eye(2).repeat(50, 1))], torch.ones(1), 0.01)
     >>> linear_logits(Z[:2], W).argmax(dim=1)
     tensor([0, 1])
     """
-    Z, T = parts[0]
-    shape = T.shape[1], Z.shape[1] + 1
-    dtype = T.dtype
-    count = sum(len(T) for _, T in parts)
+    first = parts[0][1]
+    K, dtype = first.shape[-1], first.dtype
+    B = first.shape[1] if first.ndim == 3 else 1
+    r = len(variances)
+    if counts is None:
+        counts = torch.full((B,), sum(len(part[0]) for part in parts))
     ridges = torch.cat(
         [torch.full_like(variances, ridge), torch.tensor([_BIAS_RIDGE], dtype=variances.dtype)]
     )
     # A softmax of K classes bends by (1 - 1/K) / K at most where it knows nothing, and by less where it does.
-    bend = torch.cat([variances, torch.ones(1, dtype=variances.dtype)]) / shape[0]
+    bend = torch.cat([variances, torch.ones(1, dtype=variances.dtype)]) / K
     unit = (bend + ridges).rsqrt().to(dtype)
     ridges = ridges.to(dtype)
+    share = (1 / counts).to(dtype)[:, None, None]
+    rows = max(1, _ENTRIES // (B * K))
+    pieces: list[tuple[Tensor, Tensor, Tensor | None]] = []
+    for Z, T, *weights in parts:
+        T = (T if T.ndim == 3 else T[:, None]).expand(-1, B, K)
+        w = torch.split(weights[0], rows) if weights else [None] * -(-len(Z) // rows)
+        pieces += zip(torch.split(Z, rows), torch.split(T, rows), w, strict=True)
 
     def value(x: Tensor) -> tuple[Tensor, Tensor]:
-        W = x.view(shape) * unit
-        loss = torch.zeros((), dtype=torch.float64)
+        W = x.view(B * K, r + 1) * unit
+        loss = torch.zeros(B, dtype=torch.float64)
         gradient = torch.zeros_like(W)
-        for Z, T in parts:
-            for Z_, T_ in zip(torch.split(Z, _ROWS), torch.split(T, _ROWS), strict=True):
-                Z_ = Z_.to(dtype)
-                log_p = torch.log_softmax(linear_logits(Z_, W), dim=1)
-                loss -= (T_ * log_p).sum().double()
-                grad_z = log_p.exp_().mul_(T_.sum(dim=1, keepdim=True)).sub_(T_)
-                gradient[:, :-1] += grad_z.T @ Z_
-                gradient[:, -1] += grad_z.sum(dim=0)
-        loss = loss / count + (ridges * W.square()).sum().double() / 2
-        gradient = gradient.div_(count).add_(ridges * W)
-        return loss, (gradient * unit).flatten()
+        for Z, T, w in pieces:
+            Z = Z.to(dtype)
+            log_p = linear_logits(Z, W).view(-1, B, K).log_softmax(dim=2)
+            if w is None:
+                loss -= (T * log_p).sum(dim=2).sum(dim=0, dtype=torch.float64)
+                grad_z = log_p.exp_().mul_(T.sum(dim=2, keepdim=True)).sub_(T)
+            else:
+                p = log_p.exp_()
+                joint = T * p
+                evidence = joint.sum(dim=2).clamp_min_(1e-30)
+                loss -= (w * evidence.log()).sum(dim=0, dtype=torch.float64)
+                grad_z = p.mul_(w[:, :, None]).sub_(joint.mul_((w / evidence)[:, :, None]))
+            grad_z = grad_z.view(-1, B * K)
+            gradient[:, :-1] += grad_z.T @ Z
+            gradient[:, -1] += grad_z.sum(dim=0)
+        loss = loss / counts + (ridges * W.square()).view(B, -1).sum(dim=1, dtype=torch.float64) / 2
+        gradient = (gradient.view(B, K, -1) * share).view_as(W).add_(ridges * W)
+        return loss, (gradient * unit).view(B, -1)
 
-    u = torch.zeros(shape, dtype=dtype) if start is None else start / unit
-    found = minimise(value, u.flatten(), iterations, tolerance_change=1e-7, tolerance_gradient=1e-5)
-    return found.view(shape) * unit
+    u = torch.zeros(B * K, r + 1, dtype=dtype) if start is None else start.reshape(B * K, r + 1) / unit
+    W = minimise_each(value, u.view(B, -1), iterations).view(B, K, r + 1) * unit
+    return W if first.ndim == 3 else W[0]
