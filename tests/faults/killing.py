@@ -16,6 +16,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+KILLS = int(os.environ.get("NOISELAYER_KILLS", "5"))
+"""At how many moments the slow tests kill each command, in each way; 50 are as many minutes."""
+
 
 @dataclass
 class Job:
@@ -69,7 +72,7 @@ def main(path: str) -> None:
 
     import noiselayer.jobs.audit
     import noiselayer.jobs.train
-    import noiselayer.jobs.tuning  # noqa: F401
+    import noiselayer.jobs.tuning.tune  # noqa: F401
     from noiselayer.cli.app import app
 
     job = Job(**json.loads(Path(path).read_text()))

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from killing import run_killed
+from killing import KILLS, run_killed
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="needs processes that fork")
 
@@ -41,11 +41,6 @@ def check(tmp_path: Path, *, kills: int, way: str, seed: int) -> None:
 
 
 @pytest.mark.slow
-def test_a_grid_of_cells_that_was_killed(tmp_path: Path) -> None:
-    check(tmp_path, kills=2, way="time", seed=3)
-
-
-@pytest.mark.slow
 @pytest.mark.parametrize("way", ["time", "file"])
-def test_a_grid_of_cells_that_was_killed_fifty_times(tmp_path: Path, way: str) -> None:
-    check(tmp_path, kills=50, way=way, seed=4)
+def test_a_grid_of_cells_that_was_killed(tmp_path: Path, way: str) -> None:
+    check(tmp_path, kills=KILLS, way=way, seed=4)

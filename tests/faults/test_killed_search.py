@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from killing import run_killed
+from killing import KILLS, run_killed
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="needs processes that fork")
 
@@ -39,9 +39,4 @@ def check(tmp_path: Path, kills: int, seed: int) -> None:
 
 @pytest.mark.slow
 def test_a_grid_that_was_killed(tmp_path: Path) -> None:
-    check(tmp_path, kills=3, seed=5)
-
-
-@pytest.mark.slow
-def test_a_grid_that_was_killed_fifty_times(tmp_path: Path) -> None:
-    check(tmp_path, kills=50, seed=6)
+    check(tmp_path, kills=KILLS, seed=6)
