@@ -25,8 +25,10 @@ INTERRUPTED = 130
 def options_of(command: Function) -> Callable[[str, Any], str]:
     """How a command names arguments in messages: as its options, and in Python's way what it has no option for.
 
+    >>> from noiselayer.cli._job import with_options
     >>> from noiselayer.cli.predict import predict
-    >>> options_of(predict)("run", ...), options_of(predict)("out", ...), options_of(predict)("start", "identity")
+    >>> named = options_of(with_options(predict))
+    >>> named("run", ...), named("out", ...), named("start", "identity")
     ('RUN', '--out', "start='identity'")
     """
     flags = {}

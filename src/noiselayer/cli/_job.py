@@ -69,7 +69,7 @@ _PARSERS: dict[Any, Callable[[str], Any]] = {
 
 
 def with_options(command: Callable[..., None]) -> Callable[..., None]:
-    """A command that takes a job as one that takes its fields; other commands stay as they are.
+    """A command that takes a job as one that takes its fields.
 
     >>> from noiselayer.jobs.corrupt_options import CorruptJob
     >>> def show(job):
@@ -78,9 +78,7 @@ def with_options(command: Callable[..., None]) -> Callable[..., None]:
     >>> with_options(show)(labels="y.npy", out="noisy.npy", class_names="cat,dog")
     ('cat', 'dog')
     """
-    job_class: Any = get_type_hints(command).get("job")
-    if job_class is None:
-        return command
+    job_class: Any = get_type_hints(command)["job"]
     types = {field.name: option_of(job_class, field)[0] for field in fields(job_class)}
     parsers = {name: _PARSERS[kind] for name, kind in map(_bare, types.items()) if kind in _PARSERS}
 
@@ -126,6 +124,7 @@ def _parameter(job_class: type, field: Field[Any], as_text: bool) -> inspect.Par
             show_default=shown,
             min=option.least,
             max=option.most,
+            envvar=option.variable,
         )
     default = (
         inspect.Parameter.empty

@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated, Any
-
-import typer
+from typing import Any
 
 from noiselayer.cli._errors import say
+from noiselayer.jobs.reproduce_options import DemoJob
 
 
-def demo(
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for what it finds.")] = Path(
-        "noiselayer-demo"
-    ),
-    seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Of everything random.")] = 0,
-) -> None:
+def demo(job: DemoJob) -> None:
     """See it work: handwritten digits, 45 % of whose labels are made wrong.
 
     Needs no data. Trains as usual, with a learned noise matrix, and with the true one.
@@ -25,9 +18,9 @@ def demo(
     from noiselayer.jobs.demo.digits import label_errors, really_wrong, run_demo
     from noiselayer.jobs.demo.output import DemoFolder, save_demo
 
-    folder = DemoFolder(out)
+    folder = DemoFolder(job.out)
     try:
-        found = run_demo(seed, on_step=say)
+        found = run_demo(job.seed, on_step=say)
         suspects = save_demo(folder, found)
     finally:
         folder.remove_if_empty()
@@ -39,7 +32,7 @@ def demo(
         f"It calls {errors['flagged']} of the {len(found.noisy_labels):,} training labels wrong; "
         f"{errors['flagged_and_wrong']} of these are, of {errors['wrong']} in all."
     )
-    say(f"Written to {out} in {found.seconds:.0f} seconds: look at noise_matrix.png and suspects.html.")
+    say(f"Written to {job.out} in {found.seconds:.0f} seconds: look at noise_matrix.png and suspects.html.")
 
 
 def _print_table(found: Any) -> None:

@@ -11,7 +11,8 @@ class Option:
     """What the command line needs to know of a field beside its name, type and default.
 
     ``panel`` is the heading in the help, ``names`` what is typed (``--field-name`` if empty), ``shown`` the default in
-    words, where the field's own says too little, ``least`` and ``most`` the numbers allowed.
+    words, where the field's own says too little, ``least`` and ``most`` the numbers allowed, ``variable`` that of the
+    environment that stands in for what is not typed.
     """
 
     help: str
@@ -21,6 +22,7 @@ class Option:
     least: int | None = None
     most: int | None = None
     positional: bool = False
+    variable: str | None = None
 
 
 def option(default: Any, help: str, *about: Any, **more: Any) -> Any:
