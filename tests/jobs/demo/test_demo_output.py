@@ -14,7 +14,7 @@ from PIL import Image
 from sklearn.datasets import load_digits
 from typer.testing import CliRunner
 
-import noiselayer.jobs.demo
+import noiselayer.jobs.demo.digits
 from noiselayer.cli.app import app
 from noiselayer.errors import InputError
 from noiselayer.jobs.demo.digits import Demo, find_suspects, label_errors
@@ -110,7 +110,7 @@ def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
 def test_the_command_says_what_it_found(
     hurried: Demo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(noiselayer.jobs.demo, "run_demo", lambda seed, on_step: hurried)
+    monkeypatch.setattr(noiselayer.jobs.demo.digits, "run_demo", lambda seed, on_step: hurried)
     done = CliRunner().invoke(app, ["demo", "--out", str(tmp_path / "out")])
     assert done.exit_code == 0, done.output
     for method, error in hurried.test_error.items():
@@ -121,7 +121,9 @@ def test_the_command_says_what_it_found(
 
 
 def test_the_command_refuses_before_it_trains(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(noiselayer.jobs.demo, "run_demo", lambda seed, on_step: pytest.fail("it trained"))
+    monkeypatch.setattr(
+        noiselayer.jobs.demo.digits, "run_demo", lambda seed, on_step: pytest.fail("it trained")
+    )
     (tmp_path / "thesis.tex").write_text("")
     done = CliRunner().invoke(app, ["demo", "--out", str(tmp_path)])
     assert done.exit_code == 2
@@ -132,7 +134,7 @@ def test_a_failure_leaves_no_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     def stopped(seed: int, on_step: object) -> Demo:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(noiselayer.jobs.demo, "run_demo", stopped)
+    monkeypatch.setattr(noiselayer.jobs.demo.digits, "run_demo", stopped)
     done = CliRunner().invoke(app, ["demo", "--out", str(tmp_path / "out")])
     assert done.exit_code == 130
     assert not (tmp_path / "out").exists()
