@@ -25,6 +25,7 @@ STOREYS = (
     ("audit",),
     ("annotators",),
     ("data", "models"),
+    ("extraction",),
     ("training",),
     ("estimators",),
     ("storage",),

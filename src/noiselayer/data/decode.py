@@ -42,6 +42,21 @@ def decode_image(path: Path, size: tuple[int, int], fit: ImageFit = "squash") ->
         raise InputError(f"cannot read image {path}: {_reason(error)}.") from error
 
 
+def read_rgb(path: Path) -> Image.Image:
+    """Read an image file as RGB in its own size, as :func:`decode_image` does.
+
+    >>> read_rgb(Path("nowhere.png"))
+    Traceback (most recent call last):
+    ...
+    noiselayer.errors.InputError: cannot read image nowhere.png: no such file.
+    """
+    try:
+        with Image.open(path) as image:
+            return _to_rgb(ImageOps.exif_transpose(image))
+    except Exception as error:
+        raise InputError(f"cannot read image {path}: {_reason(error)}.") from error
+
+
 def check_fit(fit: ImageFit) -> ImageFit:
     """The same, if it is one that there is."""
     if fit not in get_args(ImageFit):
