@@ -43,7 +43,9 @@ def _tell_outcome(metrics: dict[str, Any], out: Path) -> None:
     for warning in metrics.get("estimate", {}).get("warnings", ()):
         say(f"Note: {warning}")
     loss = metrics["best_validation_loss"]
-    if loss is not None:
+    if loss is not None and "head" in metrics:
+        say(f"Loss of labels held out {loss:.4f} nats; {metrics['seconds']:.0f} seconds of training.")
+    elif loss is not None:
         say(
             f"Best validation loss {loss:.4f} nats on {'held-out' if metrics['mixed'] else 'noisy'} labels "
             f"(epoch {metrics['best_epoch'] + 1}); {metrics['seconds']:.0f} seconds of training."

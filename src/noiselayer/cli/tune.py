@@ -41,7 +41,7 @@ def tune(job: TuneJob) -> None:
             raise InputError(f"{argument(each.name)} is both searched and given; leave one of them out.")
     read = (job.data, job.clean, job.outside)
     check_not_read((job.out,), (None if one is None else split_address(one)[0] for one in read))
-    run = prepare_run(job.trial())
+    run = prepare_run(job.trial(), may_choose_head=False)
     say(run.sets.summary())
     if run.choice:
         say(run.choice)

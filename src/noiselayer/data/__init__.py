@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from noiselayer.data.array_inputs import ArrayInputs
+from noiselayer.data.embedded_inputs import EmbeddedInputs
 from noiselayer.data.encoder import TableEncoder
 from noiselayer.data.image_files import ImageFileInputs
 from noiselayer.data.inputs import Inputs, SubsetInputs, keep_batch
@@ -17,6 +18,7 @@ from noiselayer.data.table_inputs import TableInputs
 
 __all__ = [
     "ArrayInputs",
+    "EmbeddedInputs",
     "ImageFileInputs",
     "Inputs",
     "LabeledData",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -95,12 +96,24 @@ def fit_categorical(name: str, series: pd.Series[Any], max_levels: int) -> Categ
         mend = (
             f"It looks like paths of images: say {argument('image_column', name)}."
             if images
-            else f"Leave it out with {argument('ignore_columns')}."
+            else text_hint(name, levels) + f"Leave it out with {argument('ignore_columns')}."
         )
         raise InputError(
             f"column {name!r} has {len(levels):,} different values, more than {max_levels} categories. {mend}"
         )
     return CategoricalColumn(name, tuple(levels), bool((codes < 0).any()))
+
+
+def text_hint(name: str, values: Sequence[Any]) -> str:
+    """What to say of a column that looks like free text; nothing of another one.
+
+    >>> bool(text_hint("note", ["a very good film", "not my kind of film"])), text_hint("town", ["Aachen", "Bonn"])
+    (True, '')
+    """
+    words = sum(len(str(value).split()) for value in values)
+    if words < 3 * len(values):
+        return ""
+    return f"If these are texts to learn from, say {argument('text_column', name)}. "
 
 
 def check_no_numbers(name: str, series: pd.Series[Any]) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from noiselayer.data.columns import text_hint
 from noiselayer.data.labels import encode_labels, is_integer
 from noiselayer.errors import InputError, argument
 
@@ -49,7 +50,10 @@ def rows_own_columns(frame: pd.DataFrame) -> dict[str, str]:
                 "ignore_columns"
             )
         elif text and len(column) >= _FEW and own > 0.9 * len(column) and not _numbers(column):
-            found[name] = f"holds text that differs from row to row ({own:,} different values). {_ADVICE}"
+            hint = text_hint(name, column.iloc[:_ENOUGH].tolist())
+            found[name] = (
+                f"holds text that differs from row to row ({own:,} different values). {hint}{_ADVICE}"
+            )
     return found
 
 

@@ -15,7 +15,7 @@ from torch.utils.data import Dataset
 from noiselayer.data.names import ChosenNames
 from noiselayer.errors import InputError
 
-Kind: TypeAlias = Literal["image", "table", "vector", "label"]
+Kind: TypeAlias = Literal["image", "table", "vector", "label", "text", "embedded"]
 Indices: TypeAlias = Sequence[int] | npt.NDArray[np.int64] | Tensor
 
 
@@ -25,8 +25,9 @@ class Inputs(Dataset[Tensor], ABC):
     Subclasses say how to fetch; everything else (subsets, hashes, labels) builds on the four names below.
 
     Attributes:
-        kind: "image" (shape (C, H, W)), "table" (encoded feature columns, shape (D,)), "vector" ((D,)) or "label" (of
-            labels that came without samples, shape (0,)).
+        kind: "image" (shape (C, H, W)), "table" (encoded feature columns, shape (D,)), "vector" ((D,)), "label" (of
+            labels that came without samples, shape (0,)), "text" (shape ()) or "embedded" (features of a named source,
+            shape (D,)).
         shape: Of one sample.
         dtype: Of the tensors handed out: uint8 for images of 8 bits (0..255, not scaled), else float32.
         ids: A name per sample: its path, or its row number counted from 0.

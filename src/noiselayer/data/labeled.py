@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -156,9 +157,11 @@ class LabeledData:
         N, shape = len(self), self.inputs.shape
         size = {
             "image": f"{N:,} images of {' x '.join(map(str, shape))} (channels, height, width)",
-            "table": f"{N:,} rows of {shape[0]:,} encoded features",
-            "vector": f"{N:,} vectors of {shape[0]:,} numbers",
+            "table": f"{N:,} rows of {math.prod(shape):,} encoded features",
+            "vector": f"{N:,} vectors of {math.prod(shape):,} numbers",
             "label": f"{N:,} labels",
+            "text": f"{N:,} texts",
+            "embedded": f"{N:,} samples of {math.prod(shape):,} features",
         }[self.inputs.kind]
         skipped = f" {len(self.skipped):,} unreadable skipped." if self.skipped else ""
         if self.unlabelled:

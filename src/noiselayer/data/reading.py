@@ -7,11 +7,12 @@ import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from noiselayer.choices import ImageFit, Layout
+from noiselayer.data.embedded_inputs import EmbeddedInputs, embed_inputs
 from noiselayer.data.encoder import TableEncoder
 from noiselayer.data.frames import TABLE_SUFFIXES, is_table
 from noiselayer.data.inputs import Inputs, SubsetInputs
@@ -22,10 +23,15 @@ from noiselayer.data.read_arrays import read_arrays
 from noiselayer.data.read_folder import IMAGE_SUFFIXES, read_folder, read_image
 from noiselayer.data.table_inputs import TableInputs, read_table
 from noiselayer.errors import InputError, argument
+from noiselayer.features.source import FeatureSource
 from noiselayer.files.given import existing_file
+
+Encoder: TypeAlias = TableEncoder | FeatureSource
+"""What turned samples into numbers, and turns others into numbers in the same way."""
 
 _LABELS = {"labels", "label_column", "annotator_column", "checked_column"}
 _IMAGES = {"image_fit", "skip_unreadable"}
+_EMBEDDED = {"text_column", "embed"}
 _ENCODED = {"feature_columns", "ignore_columns", "categorical_columns", "impute_missing"}
 _FORMS: dict[str, tuple[str, Any, set[str]]] = {
     "npz": ("an .npz file", read_arrays, {*_LABELS, "inputs_key", "layout"}),
@@ -35,14 +41,20 @@ _FORMS: dict[str, tuple[str, Any, set[str]]] = {
     "table": (
         "a table",
         read_table,
-        {*_LABELS, *_IMAGES, *_ENCODED, "image_column", "id_column", "encoder"},
+        {*_LABELS, *_IMAGES, *_ENCODED, *_EMBEDDED, "image_column", "id_column", "encoder"},
     ),
 }
 _FOR_ALL = {"class_names", "image_size", "with_labels"}
 # These permit something, or say how, rather than ask for it: no harm where there is nothing to permit.
 _HARMLESS = {"skip_unreadable", "impute_missing", "image_fit"}
 # Newer than the first saved runs, which must stay what they were: written down only where they are set.
-_LATER: dict[str, Any] = {"ignore_columns": (), "id_column": None, "checked_column": None}
+_LATER: dict[str, Any] = {
+    "ignore_columns": (),
+    "id_column": None,
+    "checked_column": None,
+    "text_column": None,
+    "embed": None,
+}
 
 
 @dataclass(frozen=True)
@@ -56,7 +68,8 @@ class Reading:
     ``FILE.npy``          the array, memory-mapped                     a file
     a folder              its images, of any format Pillow reads       the sub-folder each image lies in
     an image              itself                                       none
-    a table               ``image_column``, or the feature columns     a column, or a file
+    a table               ``image_column``, ``text_column``, or the    a column, or a file
+                          feature columns
     ====================  ===========================================  ======================================
 
     A table is a file .csv, .tsv (both packed with gzip too), .jsonl, .xlsx or .parquet. Separators and UTF-16
@@ -88,6 +101,8 @@ class Reading:
             itself, "pad" adds white margins, "crop" cuts off what sticks out.
         checked_column: The column, beside the labels, with what somebody who is trusted has found them to be, empty
             where nobody has looked; of an .npz file, the array. It is no feature.
+        text_column: The column with texts to learn from, instead of feature columns.
+        embed: What makes features of the texts, see :func:`noiselayer.features.make_source`; "tfidf" if None.
 
     >>> Reading("people.csv", label_column="town").to_dict()["label_column"]
     'town'
@@ -110,12 +125,14 @@ class Reading:
     id_column: str | None = None
     image_fit: ImageFit = "squash"
     checked_column: str | None = None
+    text_column: str | None = None
+    embed: str | None = None
 
-    def read(self, *, encoder: TableEncoder | None = None, with_labels: bool = True) -> LabeledData:
+    def read(self, *, encoder: Encoder | None = None, with_labels: bool = True) -> LabeledData:
         """Read the data.
 
         Args:
-            encoder: Of the table that the model was trained on.
+            encoder: Of the table or of the texts that the model was trained on.
             with_labels: False for data to predict on; then ``labels`` is ignored.
 
         Raises:
@@ -141,6 +158,9 @@ class Reading:
         data: LabeledData = read(
             file, **{name: value for name, value in options.items() if name in takes | _FOR_ALL}
         )
+        if data.inputs.kind == "text":
+            known = None if encoder is None or isinstance(encoder, TableEncoder) else encoder
+            data = embed_inputs(data, self.embed or "tfidf", known)
         return data
 
     def like_this(
@@ -176,7 +196,9 @@ class Reading:
         }
         if not table:
             unset = Reading(path)
-            changes |= {name: getattr(unset, name) for name in (*_ENCODED, "image_column", "id_column")}
+            changes |= {
+                name: getattr(unset, name) for name in (*_ENCODED, *_EMBEDDED, "image_column", "id_column")
+            }
         if not arrays:
             changes["layout"] = "auto"
         if suffix != ".npz" and not table:  # these have no array or column of that name
@@ -210,7 +232,7 @@ class Reading:
 
 
 def read_data(
-    path: str | Path, *, encoder: TableEncoder | None = None, with_labels: bool = True, **options: Any
+    path: str | Path, *, encoder: Encoder | None = None, with_labels: bool = True, **options: Any
 ) -> LabeledData:
     r"""Read inputs and labels from files, whatever their form.
 
@@ -219,7 +241,7 @@ def read_data(
 
     Args:
         path: The data: ``FILE.npz[:KEY]``, ``FILE.npy``, a folder of images by class, an image or a table.
-        encoder: Of a table that a model was trained on: give ``data.inputs.encoder`` of the training data.
+        encoder: Of a table or of texts that a model was trained on: give ``data.inputs.encoder`` of the training data.
         with_labels: Whether to read labels; False for data to predict on, then ``labels`` is ignored.
         **options: Of :class:`~noiselayer.data.reading.Reading`: ``labels``, ``label_column``, ``image_size``,
             ``feature_columns``, ``class_names`` and the others.
@@ -273,15 +295,15 @@ def names_its_classes(reading: Reading) -> bool:
     )
 
 
-def table_encoder(inputs: Inputs) -> TableEncoder | None:
-    """The encoder of inputs that come from a table.
+def encoder_of(inputs: Inputs) -> Encoder | None:
+    """The encoder of inputs that come from a table, or the source of their features.
 
     >>> from noiselayer.data import ArrayInputs
-    >>> table_encoder(ArrayInputs(np.eye(2))) is None
+    >>> encoder_of(ArrayInputs(np.eye(2))) is None
     True
     """
     base = inputs.base if isinstance(inputs, SubsetInputs) else inputs
-    return base.encoder if isinstance(base, TableInputs) else None
+    return base.encoder if isinstance(base, TableInputs | EmbeddedInputs) else None
 
 
 def fingerprint(data: LabeledData, *, samples: int = 256) -> str:
@@ -299,6 +321,13 @@ def fingerprint(data: LabeledData, *, samples: int = 256) -> str:
         digest.update(data.checked.numpy().tobytes())
     N = len(data)
     chosen = np.unique(np.linspace(0, N - 1, min(N, samples)).astype(np.int64))
+    inputs = data.inputs
+    base, rows = (
+        (inputs.base, inputs.indices[chosen]) if isinstance(inputs, SubsetInputs) else (inputs, chosen)
+    )
+    if isinstance(base, EmbeddedInputs):  # features differ in the last bit from machine to machine
+        digest.update("\0".join(base.samples[row] for row in rows).encode())
+        return digest.hexdigest()
     digest.update(data.inputs.__getitems__(chosen).contiguous().numpy().tobytes())
     return digest.hexdigest()
 

@@ -7,15 +7,18 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import numpy.typing as npt
 
 from noiselayer.choices import ImageFit
 from noiselayer.data.array_inputs import ArrayInputs
 from noiselayer.data.columns import CategoricalColumn
 from noiselayer.data.doubtful_columns import leaking_columns, rows_own_columns
+from noiselayer.data.embedded_inputs import TextInputs
 from noiselayer.data.encoder import TableEncoder, column_error, fit_columns
 from noiselayer.data.frames import match_columns, read_columns, read_frame, require_columns
 from noiselayer.data.image_files import ImageFileInputs, ImageSize, read_images
+from noiselayer.data.inputs import Inputs
 from noiselayer.data.label_files import LabelPlace, find_labels, labels_of_column
 from noiselayer.data.labeled import LabeledData, label_inputs
 from noiselayer.data.labels import encode_labels
@@ -58,12 +61,14 @@ def read_table(
     annotator_column: str | None = None,
     checked_column: str | None = None,
     image_column: str | None = None,
+    text_column: str | None = None,
+    embed: str | None = None,
     feature_columns: Sequence[str] | None = None,
     ignore_columns: Sequence[str] = (),
     id_column: str | None = None,
     categorical_columns: Sequence[str] = (),
     impute_missing: bool = False,
-    encoder: TableEncoder | None = None,
+    encoder: Any = None,
     class_names: Sequence[str] | None = None,
     image_size: ImageSize | None = None,
     image_fit: ImageFit = "squash",
@@ -87,19 +92,28 @@ def read_table(
         else tuple(name if name in columns else None for name in (None, *beside))
     )
     ignored = [*match_columns(columns, ignore_columns, str(path)), *([id_column] if id_column else [])]
-    features = _features(columns, own, image_column, feature_columns, ignored, encoder)
-    as_text = [*categorical_columns, *(name for name in (image_column, *own) if name is not None)]
+    encoder = encoder if isinstance(encoder, TableEncoder) else None  # texts have another one
+    _check_roles(image_column, text_column, feature_columns, encoder, embed)
+    apart = image_column or text_column
+    features = [] if apart else _features(columns, own, feature_columns, ignored, encoder)
+    as_text = [*categorical_columns, *(name for name in (apart, *own) if name is not None)]
     require_columns(columns, [*features, *ignored, *as_text], str(path))
     if encoder is not None:
         as_text += [known.name for known in encoder.columns if isinstance(known, CategoricalColumn)]
     frame = read_frame(path, text_columns=as_text)
 
-    inputs: ImageFileInputs | TableInputs
+    inputs: Inputs
     skipped: tuple[str, ...] = ()
     kept = list(range(len(frame)))
     if image_column is not None:
         inputs, kept, skipped = _images(frame, path, image_column, image_size, image_fit, skip_unreadable)
         origin = f"{path}, images from column {image_column!r}"
+    elif text_column is not None:
+        inputs = TextInputs(_texts(frame, path, text_column))
+        origin = f"{path}, texts from column {text_column!r}"
+    elif (embeddings := embeddings_column(frame, features, str(path))) is not None:
+        inputs = ArrayInputs(embeddings, name=f"column {features[0]!r} of {path}")
+        origin = f"{path}, vectors from column {features[0]!r}"
     else:
         if encoder is None:
             known, problems = fit_columns(
@@ -139,21 +153,91 @@ def read_table(
     )
 
 
+def _check_roles(
+    image_column: str | None,
+    text_column: str | None,
+    feature_columns: Sequence[str] | None,
+    encoder: TableEncoder | None,
+    embed: str | None,
+) -> None:
+    """A sample is one thing: an image, a text or a row."""
+    if image_column is not None and text_column is not None:
+        raise InputError(
+            f"{argument('image_column')} and {argument('text_column')} both say what a sample is; give one of them."
+        )
+    for option, column, what in (
+        ("image_column", image_column, "an image"),
+        ("text_column", text_column, "a text"),
+    ):
+        if column is not None and (feature_columns is not None or encoder is not None):
+            raise InputError(
+                f"{argument(option)} excludes {argument('feature_columns')} and encoder: a sample is "
+                f"{what} or a row."
+            )
+    if embed is not None and text_column is None:
+        raise InputError(
+            f"{argument('embed')} says what makes features of texts; name their column with {argument('text_column')}."
+        )
+
+
+def _texts(frame: pd.DataFrame, path: Path, column: str) -> list[str]:
+    """The texts of a column, "" where there is none."""
+    series = frame[column]
+    empty = series.isna()
+    texts: list[str] = series.where(~empty, "").map(str).tolist()
+    gaps = [row for row, text in enumerate(texts) if not text.strip()]
+    if gaps:
+        warnings.warn(
+            f"column {column!r} of {path} has no text in {len(gaps):,} rows ({list_some(gaps)}, counting from 0); all "
+            "of them look the same to a classifier.",
+            stacklevel=3,
+        )
+    return texts
+
+
+def embeddings_column(
+    frame: pd.DataFrame, features: Sequence[str], table: str
+) -> npt.NDArray[np.float32] | None:
+    """The one feature column as an array, if it holds a list of numbers in every row; None if no column does.
+
+    >>> import pandas as pd
+    >>> embeddings_column(pd.DataFrame({"e": [[1.0, 2.0], [3.0, 4.0]]}), ["e"], "data.parquet")
+    array([[1., 2.],
+           [3., 4.]], dtype=float32)
+    """
+    lists = [
+        name
+        for name in features
+        if frame[name].dtype == object and isinstance(frame[name].iloc[0], list | tuple | np.ndarray)
+    ]
+    if not lists:
+        return None
+    name = lists[0]
+    if len(features) > 1:
+        raise InputError(
+            f"column {name!r} of {table} holds a list of numbers in each row, and other columns stand beside it: to "
+            f"learn from it alone, say {argument('feature_columns', name)}."
+        )
+    sizes = frame[name].map(lambda value: len(value) if hasattr(value, "__len__") else -1).to_numpy()
+    if (sizes != sizes[0]).any():
+        row = int(np.argmax(sizes != sizes[0]))
+        raise InputError(
+            f"column {name!r} of {table} must hold lists of one length; row 0 has {sizes[0]} numbers, row {row} "
+            f"(counting from 0) holds {str(frame[name].iloc[row])[:60]}."
+        )
+    try:
+        return np.stack([np.asarray(value, dtype=np.float32) for value in frame[name]])
+    except (TypeError, ValueError) as error:
+        raise InputError(f"column {name!r} of {table} must hold lists of numbers: {error}.") from error
+
+
 def _features(
     columns: Sequence[str],
     about_labels: Sequence[str | None],
-    image_column: str | None,
     feature_columns: Sequence[str] | None,
     ignored: Sequence[str],
     encoder: TableEncoder | None,
 ) -> list[str]:
-    if image_column is not None:
-        if feature_columns is not None or encoder is not None:
-            raise InputError(
-                f"{argument('image_column')} excludes {argument('feature_columns')} and encoder: a sample is "
-                "an image or a row."
-            )
-        return []
     if encoder is not None:
         return [column.name for column in encoder.columns]
     others = [column for column in columns if column not in (*about_labels, *ignored)]

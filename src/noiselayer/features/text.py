@@ -55,7 +55,8 @@ class SparseFeatures:
         if most == X.shape[1]:  # as many numbers as it has columns: they stay what they are
             return cls(np.eye(most, dtype=np.float32))
         svd = TruncatedSVD(most, n_iter=4, random_state=0).fit(X)
-        return cls(np.ascontiguousarray(svd.components_, dtype=np.float32))
+        # Half precision is what a folder keeps of them.
+        return cls(np.ascontiguousarray(svd.components_.astype(np.float16), dtype=np.float32))
 
     def transform(self, X: Any) -> npt.NDArray[np.float32]:
         """Shape (N, r) of a sparse matrix of shape (N, V)."""
@@ -127,14 +128,16 @@ class TextFeatures:
 
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
         """How rare each term is, shape (V,), and the directions, (r, V)."""
-        return {"idf": np.asarray(self._vectorizer.idf_), "components": self.components}
+        return {"idf": np.asarray(self._vectorizer.idf_), "components": self.components.astype(np.float16)}
 
     @classmethod
     def from_dict(cls, state: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]]) -> TextFeatures:
         """What :meth:`to_dict` and :meth:`arrays` gave."""
         vectorizer = _vectorizer(state["form"], vocabulary=state["vocabulary"])
         vectorizer.idf_ = np.asarray(arrays["idf"])
-        return cls(vectorizer, SparseFeatures(np.asarray(arrays["components"])), state["form"])
+        return cls(
+            vectorizer, SparseFeatures(np.asarray(arrays["components"], dtype=np.float32)), state["form"]
+        )
 
 
 def _vectorizer(form: str, **more: Any) -> TfidfVectorizer:

@@ -30,6 +30,7 @@ from noiselayer.jobs.audit_by_annotator import judged_by_annotator, whole_probs
 from noiselayer.jobs.audit_checks import corrected_by_checks, drawn_checks, save_probs, write_checks
 from noiselayer.jobs.audit_options import AuditJob
 from noiselayer.jobs.audit_second import second_opinion
+from noiselayer.jobs.head_choice import about_head, suits_head
 from noiselayer.jobs.option import differing, given
 from noiselayer.jobs.train_prepare import hardware_of, training_options
 from noiselayer.report.from_audit import content_from_audit
@@ -43,6 +44,7 @@ from noiselayer.storage.review.decisions import Decision
 from noiselayer.storage.run_folder import RunFolder
 from noiselayer.storage.run_sets import read_sets
 from noiselayer.training.cross_fit import cross_fit
+from noiselayer.training.frozen_head import HEAD, check_head
 from noiselayer.training.options import THROUGH_Q, Hardware, Optimization, TrainingOptions
 from noiselayer.training.set_checks import automatic_method
 from noiselayer.training.start import check_folds
@@ -77,7 +79,7 @@ def audit_files(job: AuditJob, *, on_stage: Callable[[str], None] | None = None)
         data, clean, checked = _read(job, reading)
         Q = None if job.noise_matrix is None else read_noise_matrix(job.noise_matrix, data.class_names)
         evidence = _given(job, reading, data, hardware)
-        options = training_options(data, _changed_options(job), given(job, Optimization))
+        options = _options(job, data)
         if job.trains:
             check_folds(job.folds, len(data))
         folder = RunFolder(
@@ -101,6 +103,8 @@ def audit_files(job: AuditJob, *, on_stage: Callable[[str], None] | None = None)
         folder.remove_stages()
         return saved
     say(data.summary())
+    if evidence is None and options.model == HEAD:
+        say(about_head(data, options.method))
     if evidence is None:
         try:
             evidence = _trained(job, options, data, clean, hardware, folder.stages, say)
@@ -241,7 +245,7 @@ def _given(job: AuditJob, reading: Reading, data: LabeledData, hardware: Hardwar
             raise InputError(f"the run in {job.run} is of other classes than {data.origin}.")
         if not job.in_sample:
             _check_out_of_sample(run, data, reading)
-        of_true = run.config["options"]["method"] in THROUGH_Q
+        of_true = run.metrics["method"] in THROUGH_Q
         probs = run.predict(data, device=evaluation_device(hardware)).probs
         return _Probabilities(
             probs,
@@ -363,6 +367,18 @@ def _identity(job: AuditJob, data: LabeledData) -> dict[str, Any]:
         **({} if job.second_probs is None else {"second_probs": job.second_probs}),
         "run": None if job.run is None else str(job.run),
     }
+
+
+def _options(job: AuditJob, data: LabeledData) -> TrainingOptions:
+    """How models are trained, if any are; embeddings get a head where nobody asked for a network."""
+    changed = _changed_options(job)
+    if job.trains and data.labels is not None and suits_head(job, data):
+        changed["model"] = HEAD
+    options = training_options(data, changed, given(job, Optimization))
+    if job.trains and options.model == HEAD:
+        of_all = replace(data, annotators=None, annotator_names=())  # told apart in judging, not in training
+        check_head(options.method, of_all, differing(job))
+    return options
 
 
 def _changed_options(job: AuditJob) -> dict[str, Any]:

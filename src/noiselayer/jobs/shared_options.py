@@ -29,6 +29,8 @@ class DataOptions:
         _DATA,
     )
     image_column: str | None = option(None, "Column with paths of images.", _DATA)
+    text_column: str | None = option(None, "Column with texts to learn from.", _DATA)
+    embed: str | None = option(None, "What makes features of the texts.", _DATA, shown="tfidf")
     feature_columns: tuple[str, ...] | None = option(
         None, "Columns to learn from: a,b,e*.", _DATA, ("--features",)
     )
@@ -65,7 +67,11 @@ class NetworkOptions:
     """The network and its training; what is None has a default by kind of data."""
 
     model: str | None = option(
-        None, "small, paper, paper-wide, alexnet32, mlp, linear, or a classifier of torchvision.", _MODEL
+        None,
+        "small, paper, paper-wide, alexnet32, mlp, linear, a classifier of torchvision; head, a linear classifier of "
+        "frozen features, takes seconds.",
+        _MODEL,
+        shown="by kind of data; head for texts and for vectors of 64 numbers and more",
     )
     max_epochs: int | None = option(None, "At most, in the main stage.", _MODEL, ("--epochs",))
     batch_size: int | None = option(None, "Samples a step.", _MODEL)

@@ -12,9 +12,11 @@ import torch
 from torch import Tensor
 
 from noiselayer.data import LabeledData
+from noiselayer.data.reading import encoder_of
 from noiselayer.errors import InputError
 from noiselayer.files.whole_file import writing
-from noiselayer.jobs.train_plan import in_words, planned_stages, seconds_per_sample
+from noiselayer.jobs.head_choice import in_words
+from noiselayer.jobs.train_plan import planned_stages, seconds_per_sample
 from noiselayer.report.from_run import content_from_run
 from noiselayer.report.loss_drawing import save_curves
 from noiselayer.report.matrix_drawing import save_noise_matrices
@@ -24,6 +26,7 @@ from noiselayer.storage.loaded_run import load_run
 from noiselayer.storage.run_folder import RunFolder
 from noiselayer.storage.run_sets import RunSets
 from noiselayer.storage.saved_run import save_run, summarize, trusted_error
+from noiselayer.training.frozen_head import HEAD
 from noiselayer.training.methods import fit_classifier
 from noiselayer.training.options import THROUGH_Q, Hardware, TrainingOptions
 from noiselayer.training.trained import TrainedClassifier
@@ -62,6 +65,8 @@ class PreparedRun:
     def plan(self) -> str:
         """What would run, in words, and for about how long; a few steps are timed for that."""
         options, sets = self.options, self.sets
+        if options.model == HEAD:
+            return self._plan_of_head()
         device = evaluation_device(self.hardware)
         seconds = seconds_per_sample(self.data, options, device, self.hardware.precision)
         noisy, noisy_held = _parted(sets.noisy, options)
@@ -91,6 +96,13 @@ class PreparedRun:
         ]
         if sets.test is not None:
             lines.append(f"Test error on {len(sets.test):,} trusted labels, for reading only.")
+        lines.append(f"Nothing was written; the run would go to {self.folder.path}.")
+        return "\n".join(lines)
+
+    def _plan_of_head(self) -> str:
+        lines = [self.sets.summary(), *([self.choice] if self.choice else [])]
+        if self.sets.test is not None:
+            lines.append(f"Test error on {len(self.sets.test):,} trusted labels, for reading only.")
         lines.append(f"Nothing was written; the run would go to {self.folder.path}.")
         return "\n".join(lines)
 
@@ -138,6 +150,7 @@ class PreparedRun:
                 trained,
                 config=self.config,
                 metrics=metrics,
+                encoder=encoder_of(self.data.inputs),
                 draw=lambda folder: _draw(folder, trained, metrics),
             )
         if metrics["finished"]:
@@ -161,6 +174,8 @@ def _draw(folder: Path, trained: TrainedClassifier, metrics: dict[str, Any]) -> 
     title = "no noise matrix" if method in ("normal", "top-down") else f"noise matrix, {method}"
     save_noise_matrices(folder / "noise_matrix.png", {title: trained.noise_matrix}, trained.class_names)
     # The floor is one of noisy labels; a loss with clean or outside samples in it has another.
+    if trained.head is not None:  # no epochs, no curves
+        return
     floor = metrics["noise_floor"] if method in THROUGH_Q and not metrics["mixed"] else 0
     save_curves(folder / "curves.png", trained.stages, noise_floor=floor or None)
 

@@ -113,18 +113,3 @@ def seconds_per_sample(
             if step == 0:
                 began = time.perf_counter()
     return (time.perf_counter() - began) / (steps * size)
-
-
-def in_words(seconds: float) -> str:
-    """A length of time, roughly.
-
-    >>> in_words(0.4), in_words(42), in_words(300), in_words(9000)
-    ('a second', '42 seconds', '5 minutes', '2.5 hours')
-    """
-    if seconds < 1.5:
-        return "a second"
-    if seconds < 90:
-        return f"{seconds:.0f} seconds"
-    if seconds < 5400:
-        return f"{seconds / 60:.0f} minutes"
-    return f"{seconds / 3600:.1f} hours"

@@ -9,21 +9,25 @@ from typing import Any
 
 from torch import Tensor
 
+from noiselayer.data.encoder import TableEncoder
 from noiselayer.data.labeled import LabeledData
 from noiselayer.data.numpy_files import split_address
-from noiselayer.data.reading import Reading, table_encoder
+from noiselayer.data.reading import Reading, encoder_of
 from noiselayer.errors import InputError, argument, as_input_errors
 from noiselayer.files.given import check_not_read, check_writable
+from noiselayer.jobs.head_choice import about_head, suits_head
 from noiselayer.jobs.option import differing, given
 from noiselayer.jobs.train import PreparedRun
 from noiselayer.jobs.train_options import TrainJob
 from noiselayer.models import build_model, count_parameters
 from noiselayer.storage.environment import is_first_process
+from noiselayer.storage.features_file import describe_source
 from noiselayer.storage.loaded_run import FORMAT
 from noiselayer.storage.matrix_file import read_noise_matrix
 from noiselayer.storage.run_folder import RunFolder
 from noiselayer.storage.run_sets import RunSets, read_sets
 from noiselayer.training.effects import check_effects
+from noiselayer.training.frozen_head import HEAD, check_head
 from noiselayer.training.machine import check_hardware
 from noiselayer.training.options import Hardware, Optimization, TrainingOptions, default_options
 from noiselayer.training.per_annotator import check_annotators
@@ -31,8 +35,11 @@ from noiselayer.training.seeding import seeded
 from noiselayer.training.set_checks import automatic_method, check_complete, check_known, check_learnable
 
 
-def prepare_run(job: TrainJob) -> PreparedRun:
-    """Read and check everything that a run needs, and write nothing; an option without effect is an error."""
+def prepare_run(job: TrainJob, *, may_choose_head: bool = True) -> PreparedRun:
+    """Read and check everything that a run needs, and write nothing; an option without effect is an error.
+
+    With ``may_choose_head``, embeddings get a head where nobody asked for a network.
+    """
     reading = Reading(job.data, **given(job, Reading))
     hardware = hardware_of(job, logger=job.logger, log_folder=job.out / "logs")
     inputs = (job.data, job.clean, job.outside, job.test)
@@ -48,8 +55,14 @@ def prepare_run(job: TrainJob) -> PreparedRun:
             test=job.test,
             test_labels=job.test_labels,
         )
-        chosen = training_options(sets.noisy, given(job, TrainingOptions), given(job, Optimization))
+        options = given(job, TrainingOptions)
+        if may_choose_head and suits_head(job, sets.noisy):
+            options["model"] = HEAD
+        chosen = training_options(sets.noisy, options, given(job, Optimization))
         chosen, choice = _method(chosen, sets)
+        if chosen.model == HEAD:
+            check_head(chosen.method, sets.noisy, differing(job))
+            choice = " ".join(filter(None, [choice, about_head(sets.noisy, chosen.method)]))
         _check_method(chosen.method, sets, job.noise_matrix)
         check_effects(chosen, differing(job), clean=sets.clean is not None, outside=sets.outside is not None)
         Q = None if job.noise_matrix is None else read_noise_matrix(job.noise_matrix, sets.noisy.class_names)
@@ -76,7 +89,10 @@ def run_config(
 ) -> dict[str, Any]:
     """What identifies a run, as plain types: the content of config.json, but for the model's arguments."""
     data = sets.noisy
-    encoder = table_encoder(data.inputs)
+    encoder = encoder_of(data.inputs)
+    known: dict[str, Any] | None = None
+    if encoder is not None:
+        known = encoder.to_dict() if isinstance(encoder, TableEncoder) else describe_source(encoder)
     return {
         "format": FORMAT,
         "options": asdict(options),
@@ -86,7 +102,7 @@ def run_config(
             "shape": list(data.inputs.shape),
             "dtype": str(data.inputs.dtype).removeprefix("torch."),
         },
-        "encoder": None if encoder is None else encoder.to_dict(),
+        "encoder": known,
         **sets.identity(),
         "known_noise_matrix": None if noise_matrix is None else noise_matrix.tolist(),
         "precision": str(hardware.precision),

@@ -74,6 +74,7 @@ MODELS: dict[str, Callable[..., nn.Module]] = {
     "small": SmallNet,
     "mlp": mlp,
     "linear": linear,
+    "head": linear,  # fitted in another way, to frozen features
     "alexnet32": AlexNet32,
 }
 """Name -> function of (num_classes, input_shape, **options). Add your own and every way in knows it."""
@@ -96,6 +97,7 @@ def build_model(
     small         a modern small network with batch norm, :class:`SmallNet`
     mlp           for tables and vectors, :func:`mlp`
     linear        multinomial logistic regression
+    head          the same; training fits it to frozen features at once, without epochs, its penalty chosen by folds
     alexnet32     Krizhevsky's network for small images, :class:`AlexNet32`
     resnet18 ...  any classifier of torchvision, untrained; ``torchvision:resnet18`` says so outright
     ============  ========================================================================================

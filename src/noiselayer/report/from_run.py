@@ -24,6 +24,7 @@ from noiselayer.report.wording import how_to_see_more, percent
 from noiselayer.storage.loaded_run import LoadedRun
 from noiselayer.storage.matrix_file import read_standard_error
 from noiselayer.storage.review.decisions import review_command
+from noiselayer.storage.saved_run import OUT_OF_FOLD
 from noiselayer.training.logits import predict_logits
 
 _METHODS = {
@@ -52,9 +53,9 @@ def content_from_run(
     reading = Reading.from_dict({**config["reading"], **({"path": data_path} if data_path else {})})
     found: dict[str, Any] = {"suspects_note": _no_suspects(through_matrix, data)}
     notes = [Note("Estimate", text) for text in metrics.get("estimate", {}).get("warnings", ())]
-    stages = read_stages(run.folder, metrics["stages"])
+    stages = [] if "head" in metrics else read_stages(run.folder, metrics["stages"])
     if through_matrix and data is not None:
-        logits, held_out = predict_logits(run.network, data.inputs, device=device).cpu(), _held_out(run, data)
+        logits, held_out = _judged(run, data, device)
         about = content_of_data(data, logits, run.noise_matrix, reading, held_out=held_out, limit=limit)
         notes += _findings(run, logits[held_out].double(), data.given[held_out], stages)
         notes += about.pop("notes")
@@ -133,12 +134,16 @@ def content_of_data(
 def _about_suspects(called: int, shown: int, samples: int, held_out: int) -> str:
     if not called:
         return "The network finds no label that is more probably wrong than right."
+    seen = (
+        "Every label was judged by a classifier that has not seen it."
+        if held_out == samples
+        else f"The network has been trained on most of these labels (all but the {held_out:,} held out), which makes "
+        "it believe them more than it should: noiselayer audit looks at every label with models that have not seen it."
+    )
     return (
-        f"Given the sample and its label, the network and the noise matrix call {called:,} of {samples:,} labels "
+        f"Given the sample and its label, the classifier and the noise matrix call {called:,} of {samples:,} labels "
         f"more probably wrong than right; {'here they are' if shown == called else f'here are the {shown:,} surest'}."
-        f"{how_to_see_more(shown, called)} "
-        f"The network has been trained on most of these labels (all but the {held_out:,} held out), which makes it "
-        "believe them more than it should: noiselayer audit looks at every label with models that have not seen it."
+        f"{how_to_see_more(shown, called)} {seen}"
     )
 
 
@@ -153,6 +158,17 @@ def _no_suspects(through_matrix: bool, data: LabeledData | None) -> str:
         if data is not None
         else "The data are not at hand, so no suspects are listed; say where they are with --data."
     )
+
+
+def _judged(run: LoadedRun, data: LabeledData, device: torch.device | str | None) -> tuple[Tensor, Tensor]:
+    """Logits of all samples, and the places of those whose labels the classifier that gave them has not seen."""
+    path = run.folder / OUT_OF_FOLD
+    if not path.is_file():
+        return predict_logits(run.network, data.inputs, device=device).cpu(), _held_out(run, data)
+    logits = torch.from_numpy(np.load(path, allow_pickle=False))
+    if len(logits) != len(data):
+        raise InputError(f"{path} is damaged: it must hold a row for each of the {len(data):,} samples.")
+    return logits, torch.arange(len(data))
 
 
 def _held_out(run: LoadedRun, data: LabeledData) -> Tensor:
@@ -198,13 +214,20 @@ def _findings(run: LoadedRun, logits: Tensor, labels: Tensor, stages: Sequence[S
 def _facts(run: LoadedRun, matrix: Any) -> list[str]:
     metrics, K = run.metrics, len(run.class_names)
     samples = metrics["samples"]
+    chosen = (
+        "folds of them chose its penalty"
+        if "head" in metrics
+        else f"{samples['validation']:,} more were held out to decide when to stop"
+    )
     facts = [
         f"A classifier ({run.config['options']['model']}) was trained on {samples['train']:,} samples with noisy "
-        f"labels of {K:,} classes; {samples['validation']:,} more were held out to decide when to stop."
+        f"labels of {K:,} classes; {chosen}."
     ]
     if "clean_train" in samples or run.config["clean"] is not None:
         facts.append(f"There were {run.config['clean']['samples']:,} samples with trusted labels.")
     facts.append(_METHODS[metrics["method"]])
+    if "head" in metrics:
+        facts.append(metrics["head"]["summary"])
     if metrics["wrong_labels"] is not None:
         facts.append(f"By it about {percent(metrics['wrong_labels'])} of the noisy labels are wrong.")
     if matrix is not None:
@@ -234,10 +257,14 @@ def _details(run: LoadedRun) -> list[tuple[str, str]]:
     if config.get("choice"):
         details.append(("Why", str(config["choice"])))
     options = config["options"]
+    details += [("Model", str(options["model"])), ("Seed", str(options["seed"]))]
+    if "head" in metrics:
+        details.append(("Features", str((config["encoder"] or {}).get("name", "as given"))))
+    else:
+        details.append(
+            ("Epochs", f"{metrics['epochs']} in the last stage, batches of {options['batch_size']}")
+        )
     details += [
-        ("Model", str(options["model"])),
-        ("Seed", str(options["seed"])),
-        ("Epochs", f"{metrics['epochs']} in the last stage, batches of {options['batch_size']}"),
         ("Training", f"{metrics['seconds']:.0f} seconds"),
     ]
     versions = metrics.get("versions", {})

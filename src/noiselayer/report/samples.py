@@ -100,7 +100,8 @@ def _of_array(inputs: Inputs, sample: int) -> Look:
 def _of_rows(reading: Reading, path: Path, rows: Sequence[int]) -> list[Look]:
     hidden = {reading.labels, reading.label_column}
     frame = read_frame(path)
-    names = reading.feature_columns or [name for name in frame.columns if name not in hidden]
+    shown = (reading.text_column,) if reading.text_column else reading.feature_columns
+    names = shown or [name for name in frame.columns if name not in hidden]
     chosen = frame[list(names)[:_COLUMNS]].iloc[list(rows)]
     return [
         Look(cells=tuple((str(name), _cell(value)) for name, value in zip(chosen.columns, row, strict=True)))

@@ -13,12 +13,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from noiselayer.data import ArrayInputs, Inputs, LabeledData, TableEncoder, TableInputs
-from noiselayer.data.frames import is_table
-from noiselayer.data.reading import Reading
+from noiselayer.data import ArrayInputs, EmbeddedInputs, Inputs, LabeledData, TableEncoder, TableInputs
+from noiselayer.data.frames import is_table, require_columns
+from noiselayer.data.reading import Encoder, Reading
 from noiselayer.errors import InputError
 from noiselayer.files.whole_file import read_json, whole_file
 from noiselayer.models import build_model
+from noiselayer.storage.features_file import read_source
 from noiselayer.storage.matrix_file import read_noise_matrix
 from noiselayer.training.logits import predict_logits
 
@@ -134,7 +135,7 @@ class LoadedRun:
         class_names: The K names.
         config: What was asked for.
         metrics: How it went.
-        encoder: Of table rows; None if the run was not trained on a table of features.
+        encoder: Of table rows or texts; None if the run was trained on neither.
     """
 
     folder: Path
@@ -143,7 +144,7 @@ class LoadedRun:
     class_names: tuple[str, ...]
     config: dict[str, Any]
     metrics: dict[str, Any]
-    encoder: TableEncoder | None
+    encoder: Encoder | None
 
     @property
     def input_shape(self) -> tuple[int, ...]:
@@ -179,7 +180,8 @@ class LoadedRun:
 
         Args:
             data: A path, :class:`~noiselayer.data.LabeledData`, :class:`~noiselayer.data.Inputs`, an array or
-                tensor of samples, or, for a run on a table, a data frame with its feature columns.
+                tensor of samples, for a run on a table a data frame with its feature columns, for one on texts a list
+                of texts or a data frame with their column.
             batch_size: Samples at a time; up to 512, fewer of large ones, if None.
             device: Where to compute; where the network is if None.
 
@@ -203,19 +205,30 @@ class LoadedRun:
         elif hasattr(data, "iloc"):
             if self.encoder is None:
                 raise InputError(f"the run in {self.folder} was not trained on a table; give an array.")
-            inputs = TableInputs(data, self.encoder)
+            if isinstance(self.encoder, TableEncoder):
+                inputs = TableInputs(data, self.encoder)
+            else:
+                column = self.config["reading"]["text_column"]
+                require_columns(data.columns, [column], "the data frame")
+                inputs = EmbeddedInputs(data[column].map(str).tolist(), self.encoder)
+        elif isinstance(data, list) and data and all(isinstance(text, str) for text in data):
+            if self.encoder is None or isinstance(self.encoder, TableEncoder):
+                raise InputError(f"the run in {self.folder} was not trained on texts; give an array.")
+            inputs = EmbeddedInputs(data, self.encoder)
         else:
             raise InputError(
-                "data must be a path, LabeledData, Inputs, an array or a data frame; got "
+                "data must be a path, LabeledData, Inputs, an array, a data frame or a list of texts; got "
                 f"{type(data).__name__}."
             )
         self._check(inputs, "the data")
         return inputs
 
     def _check(self, inputs: Inputs, origin: str) -> None:
-        if self.encoder is not None and inputs.kind != "table":
+        kind = self.config["inputs"]["kind"]
+        if self.encoder is not None and inputs.kind != kind:
+            what = "rows of a table" if kind == "table" else "texts"
             raise InputError(
-                f"the run in {self.folder} was trained on rows of a table, and {origin} is none; its "
+                f"the run in {self.folder} was trained on {what}, and {origin} is none; its "
                 "features would not be encoded in the same way."
             )
         if tuple(inputs.shape) != self.input_shape:
@@ -268,7 +281,7 @@ def load_run(folder: str | Path) -> LoadedRun:
         )
     try:
         class_names = tuple(config["class_names"])
-        encoder = None if config["encoder"] is None else TableEncoder.from_dict(config["encoder"])
+        encoder = _read_encoder(config["encoder"], folder)
         network = build_model(**config["model"])
     except (KeyError, TypeError) as error:
         raise InputError(f"{folder / 'config.json'} is damaged: {error!r}.") from error
@@ -286,6 +299,12 @@ def load_run(folder: str | Path) -> LoadedRun:
 
 load = load_run
 """The name it had before 0.2."""
+
+
+def _read_encoder(state: dict[str, Any] | None, folder: Path) -> Encoder | None:
+    if state is None:
+        return None
+    return TableEncoder.from_dict(state) if "columns" in state else read_source(folder)
 
 
 def _load_weights(network: nn.Module, path: Path) -> None:

@@ -13,7 +13,7 @@ from torch import Tensor
 from noiselayer.choices import Overlapping
 from noiselayer.data import ImageFileInputs, LabeledData, check_for_training
 from noiselayer.data.inputs import SubsetInputs
-from noiselayer.data.reading import Reading, fingerprint, table_encoder
+from noiselayer.data.reading import Reading, encoder_of, fingerprint
 from noiselayer.errors import InputError, argument
 from noiselayer.training.set_checks import check_clean, check_like
 
@@ -157,7 +157,7 @@ def _read_like(
         labels=labels,
     )
     try:
-        data = other.read(encoder=table_encoder(noisy.inputs), with_labels=with_labels)
+        data = other.read(encoder=encoder_of(noisy.inputs), with_labels=with_labels)
     except InputError as error:
         raise InputError(f"the {name} set {path}: {error}") from error
     check_like(noisy.inputs, data.inputs, name)

@@ -11,10 +11,11 @@ import numpy as np
 import torch
 
 from noiselayer.annotators.describe import describe_annotators
-from noiselayer.data import LabeledData
+from noiselayer.data import LabeledData, TableEncoder
 from noiselayer.estimation.in_words import about_estimate, finite
 from noiselayer.files.whole_file import whole_files, write_json, write_rows
 from noiselayer.noise.floor import noise_floor
+from noiselayer.storage.features_file import write_source
 from noiselayer.storage.matrix_file import write_entries, write_noise_matrix
 from noiselayer.storage.run_sets import RunSets
 from noiselayer.training.checkpoints import save_weights
@@ -22,6 +23,7 @@ from noiselayer.training.logits import predict_logits
 from noiselayer.training.options import THROUGH_Q
 from noiselayer.training.trained import TrainedClassifier
 
+OUT_OF_FOLD = "out_of_fold.npy"
 _CURVES = ("epoch", "train_loss", "val_loss", "noise_trace", "noise_learning", "learning_rate", "seconds")
 
 
@@ -31,6 +33,7 @@ def save_run(
     *,
     config: dict[str, Any],
     metrics: dict[str, Any],
+    encoder: Any = None,
     draw: Callable[[Path], None] = lambda folder: None,
 ) -> None:
     """Write everything a run leaves, all of it or nothing, ``metrics.json`` last; ``draw`` may add files to them.
@@ -46,6 +49,9 @@ def save_run(
     start_matrix.csv                 where a learned Q started
     noise_matrix_standard_error.csv  of every entry of Q where it was measured (estimated, refined: as measured)
     curves.csv                       an epoch a row, of all stages
+    features.json, .safetensors      what makes features of texts, where it is that
+    out_of_fold.npy                  of a head on features: log-probabilities of every sample's true class, by a
+                                     classifier that has not seen its label, shape (N, K)
     ===============================  =========================================================================
     """
     with whole_files(folder, "metrics.json") as together:
@@ -68,6 +74,10 @@ def save_run(
             for row in stage.curves
         ]
         write_rows(together / "curves.csv", ["stage", *_CURVES], rows)
+        if encoder is not None and not isinstance(encoder, TableEncoder):
+            write_source(together, encoder)
+        if trained.head is not None:
+            np.save(together / OUT_OF_FOLD, trained.head.out_of_fold.float().numpy())
         write_json(together / "config.json", {**config, "model": trained.model_arguments})
         write_json(together / "metrics.json", metrics)
         draw(together)
@@ -79,8 +89,11 @@ def summarize(trained: TrainedClassifier, sets: RunSets, device: torch.device) -
     ``wrong_labels`` is the share that Q implies for the classes that the network sees in the validation samples.
     """
     last, options = trained.stages[-1], trained.options
-    validation = sets.noisy.subset(trained.splits["validation"])
-    probs = predict_logits(trained.network, validation.inputs, device=device).softmax(dim=1)
+    if trained.head is not None:
+        probs = trained.head.out_of_fold.exp()
+    else:
+        validation = sets.noisy.subset(trained.splits["validation"])
+        probs = predict_logits(trained.network, validation.inputs, device=device).softmax(dim=1)
     trained.network.cpu()
     samples = {name: len(indices) for name, indices in trained.splits.items()}
     if sets.outside is not None:
@@ -113,6 +126,16 @@ def summarize(trained: TrainedClassifier, sets: RunSets, device: torch.device) -
             for stage in trained.stages
         ],
     }
+    if trained.head is not None:
+        head = trained.head
+        figures["head"] = {
+            "taken": head.taken,
+            "ridge": head.ridge,
+            "gain": head.gain,
+            "gain_error": head.gain_error,
+            "summary": head.summary(),
+            "found_matrix": head.found_matrix.tolist(),
+        }
     if trained.estimate is not None:
         figures["estimate"] = about_estimate(trained.estimate, trained.class_names)
     return figures

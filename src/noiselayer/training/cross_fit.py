@@ -13,23 +13,26 @@ from torch import Tensor
 from noiselayer.data import LabeledData, check_for_training
 from noiselayer.errors import InputError, list_some
 from noiselayer.noise.simplex import project
+from noiselayer.training.frozen_head import HEAD, fit_frozen_head
 from noiselayer.training.logits import predict_logits
 from noiselayer.training.methods import fit_classifier
 from noiselayer.training.options import THROUGH_Q, Hardware, TrainingOptions
 from noiselayer.training.start import check_folds, shuffled_folds
+from noiselayer.training.trained import TrainedClassifier
 
 
 @dataclass(frozen=True, eq=False)
 class CrossFit:
     """What the models of all folds say of the samples that they have not seen, ``logits`` of shape (N, K).
 
-    ``fold_of`` says which model was not trained on each sample. Where the models were trained through a noise matrix,
+    ``fold_of`` says which model was not trained on each sample; None for the head on features, which makes folds of its
+    own. Where the models were trained through a noise matrix,
     ``noise_matrix`` is the mean of the folds' and ``standard_error`` how far they differ. If ``interrupted``, the
     logits are incomplete.
     """
 
     logits: Tensor
-    fold_of: Tensor
+    fold_of: Tensor | None
     probs_predict: Literal["given", "true"]
     noise_matrix: Tensor | None = None
     standard_error: Tensor | None = None
@@ -57,7 +60,7 @@ def cross_fit(
 
     Method "normal" gives probabilities of the noisy label, those that train through a noise matrix give probabilities
     of the true class. Folds leave checkpoints in ``fold-0``, ``fold-1``, ... of ``folder``: a finished one is not
-    trained again, one that was stopped goes on.
+    trained again, one that was stopped goes on. The model "head" has chosen its ridge on such folds: one fit is all.
 
     >>> from noiselayer.data import from_arrays
     >>> from noiselayer.training.options import default_options
@@ -76,6 +79,11 @@ def cross_fit(
             f"{list_some(map(repr, single))} in {data.origin}. Add some, or leave the class out."
         )
     check_folds(folds, len(data))
+    if options.model == HEAD:
+        fitted = fit_frozen_head(
+            data, options, clean=clean, noise_matrix=noise_matrix, folds=folds, on_stage=on_stage
+        )
+        return _of_head(fitted)
     say = on_stage or (lambda message: None)
     N, K = len(data), data.num_classes
     fold_of = shuffled_folds(data.given, folds, options.seed)
@@ -105,3 +113,17 @@ def cross_fit(
     # The folds share most of their samples, so what differs between them is more than sampling and less than
     # it: the spread of single models, not of their mean.
     return CrossFit(logits, fold_of, "true", project(stacked.mean(dim=0)).float(), stacked.std(dim=0).float())
+
+
+def _of_head(fitted: TrainedClassifier) -> CrossFit:
+    head = fitted.head
+    assert head is not None
+    of_true = fitted.options.method in THROUGH_Q
+    error = None if head.estimate is None else head.estimate.standard_error
+    return CrossFit(
+        head.out_of_fold.float(),
+        None,
+        "true" if of_true else "given",
+        head.noise_matrix.float() if of_true else None,
+        error if of_true else None,
+    )

@@ -21,6 +21,7 @@ from noiselayer.estimation.trusted_samples import estimate_from_pairs
 from noiselayer.losses.noise_layer import NoiseLayer
 from noiselayer.noise.matrices import check
 from noiselayer.training.batches import Part, clean_part, noisy_part, outside_part
+from noiselayer.training.frozen_head import HEAD, fit_frozen_head
 from noiselayer.training.input_statistics import input_statistics
 from noiselayer.training.machine import check_hardware
 from noiselayer.training.measured import measured_matrix, trained_on_clean
@@ -95,6 +96,17 @@ def fit_classifier(
     say = on_stage or (lambda message: None)
     hardware = hardware or Hardware()
     check_hardware(hardware)
+    if options.model == HEAD:
+        return fit_frozen_head(
+            data,
+            options,
+            clean=clean,
+            clean_given=clean_given,
+            outside=outside,
+            overlapping=overlapping,
+            noise_matrix=noise_matrix,
+            on_stage=on_stage,
+        )
     rows = torch.arange(len(data))
     if clean is not None:
         rows = kept_rows(data, clean, overlapping=overlapping)

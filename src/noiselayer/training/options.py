@@ -303,18 +303,20 @@ def default_options(
     """The defaults for one kind of data; docs/evidence/choosing-defaults.md shows what they rest on.
 
     Args:
-        kind: "image", "table" or "vector".
+        kind: "image", "table", "vector" or "embedded".
         num_samples: With noisy labels, where it is known: fewer than :data:`FEW_IMAGES` images are trained on with
             AdamW.
         given: Names of options that somebody has chosen: rates and networks keep the optimizer they are meant for.
         **changes: Options to set otherwise.
 
-    >>> default_options("image").model, default_options("table").model
-    ('small', 'mlp')
+    >>> default_options("image").model, default_options("table").model, default_options("embedded").model
+    ('small', 'mlp', 'head')
     >>> default_options("image", num_samples=1000).optimization.optimizer
     'adamw'
     """
-    if kind == "image":
+    if kind == "embedded":
+        options = TrainingOptions(model="head")
+    elif kind == "image":
         options = TrainingOptions()
         few = num_samples is not None and num_samples < FEW_IMAGES
         if few and not {"model", "optimizer", "learning_rate"} & set(given):

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from noiselayer.annotators.estimates import CombinedLabels
 from noiselayer.estimation.noise_estimate import NoiseEstimate
+from noiselayer.features.feature_head import FeatureHead
 from noiselayer.joint.from_features import FeatureEstimate
 from noiselayer.training.options import TrainingOptions
 
@@ -64,6 +65,7 @@ class TrainedClassifier:
             weighted by their labels.
         annotator_names: The S names.
         interrupted: Stopped by the user before its end.
+        head: The fit itself, with what it says of every sample out of fold, where a head on features was fitted.
     """
 
     network: nn.Module
@@ -81,3 +83,4 @@ class TrainedClassifier:
     annotator_matrices: Tensor | None = None
     annotator_names: tuple[str, ...] = ()
     interrupted: bool = False
+    head: FeatureHead | None = None

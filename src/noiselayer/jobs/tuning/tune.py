@@ -39,6 +39,7 @@ from noiselayer.storage.environment import evaluation_device
 from noiselayer.storage.run_folder import RunFolder
 from noiselayer.storage.run_sets import RunSets
 from noiselayer.training.effects import check_effects
+from noiselayer.training.frozen_head import HEAD
 from noiselayer.training.methods import fit_classifier
 from noiselayer.training.options import Hardware, TrainingOptions
 from noiselayer.training.set_checks import automatic_method, check_clean, check_like
@@ -92,6 +93,11 @@ def tune(
     say = on_event or (lambda message: None)
     if trials is not None and not 0 <= trials <= 1_000_000:
         raise InputError(f"{argument('trials')} must be from 0 to 1,000,000; got {trials}.")
+    if options.model == HEAD:
+        raise InputError(
+            "a search has nothing to find for the head on features: it chooses its penalty and its matrix itself, by "
+            f"labels held out. Train it as it is, or take {argument('model', 'linear')} or another network."
+        )
     check_for_training(data)
     if clean is not None:
         data = check_clean(data, clean, overlapping=overlapping)

@@ -1,0 +1,75 @@
+"""Texts as they are read, and samples as the features that a source makes of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from noiselayer.data.array_inputs import ArrayInputs
+from noiselayer.data.inputs import Indices, Inputs, Kind, SubsetInputs
+from noiselayer.data.labeled import LabeledData
+from noiselayer.errors import InputError
+from noiselayer.features.by_name import make_source
+from noiselayer.features.source import FeatureSource
+
+
+class TextInputs(Inputs):
+    """Texts that have not been turned into numbers yet.
+
+    >>> TextInputs(["good", "bad"]).ids
+    ('0', '1')
+    """
+
+    kind: Kind = "text"
+    shape = ()
+    dtype = torch.float32
+
+    def __init__(self, texts: Sequence[str]) -> None:
+        self.texts = list(texts)
+        self.ids = tuple(map(str, range(len(self.texts))))
+
+    def __getitems__(self, indices: Indices) -> Tensor:
+        raise InputError("texts are no numbers; make features of them first, with embed='tfidf'.")
+
+
+class EmbeddedInputs(ArrayInputs):
+    """Samples as features, float32, with the source that makes such features of others.
+
+    Args:
+        samples: What the source takes: texts.
+        encoder: The source.
+        ids: A name per sample; row numbers counted from 0 if None.
+
+    >>> texts = ["a red apple", "a green apple", "a red pear"]
+    >>> EmbeddedInputs(texts, make_source("tfidf", texts)).shape
+    (3,)
+    """
+
+    def __init__(
+        self, samples: Sequence[str], encoder: FeatureSource, *, ids: Sequence[str] | None = None
+    ) -> None:
+        super().__init__(encoder.transform(samples), ids=ids, name=f"features {encoder.name}")
+        self.kind = "embedded"
+        self.samples = samples
+        self.encoder = encoder
+
+
+def embed_inputs(data: LabeledData, name: str, encoder: FeatureSource | None = None) -> LabeledData:
+    """The same samples and labels with features in the place of texts.
+
+    Args:
+        data: Texts with their labels.
+        name: Of the source, see :func:`noiselayer.features.make_source`.
+        encoder: That of the samples that a model was trained on; the source is made anew if None.
+    """
+    inputs = data.inputs
+    base = inputs.base if isinstance(inputs, SubsetInputs) else inputs
+    assert isinstance(base, TextInputs)
+    source = make_source(name, base.texts) if encoder is None else encoder
+    embedded: Inputs = EmbeddedInputs(base.texts, source, ids=base.ids)
+    if isinstance(inputs, SubsetInputs):
+        embedded = SubsetInputs(embedded, inputs.indices)
+    return replace(data, inputs=embedded)

@@ -1,0 +1,216 @@
+"""The linear head on frozen features in the place of a network: no epochs, no batches, seconds."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection
+from dataclasses import replace
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from noiselayer.data.inputs import Inputs, SubsetInputs
+from noiselayer.data.labeled import LabeledData, check_for_training
+from noiselayer.errors import InputError, argument, list_some
+from noiselayer.estimation.noise_estimate import combine_estimates
+from noiselayer.estimation.trusted_samples import estimate_from_pairs
+from noiselayer.features.feature_head import FeatureHead
+from noiselayer.features.head import fit_head
+from noiselayer.losses.log_space import noisy_nll
+from noiselayer.models import build_model
+from noiselayer.training.options import TrainingOptions
+from noiselayer.training.set_checks import (
+    automatic_method,
+    check_complete,
+    check_known,
+    check_learnable,
+    check_like,
+    kept_rows,
+)
+from noiselayer.training.trained import StageResult, TrainedClassifier
+
+HEAD = "head"
+"""The model's name."""
+OF_NETWORKS = (
+    *(
+        "max_epochs",
+        "batch_size",
+        "learning_rate",
+        "weight_decay",
+        "warm_up_epochs",
+        "augmentation",
+        "patience",
+    ),
+    *("validation_fraction", "on_nonfinite", "mixing", "measure_with", "train_on_clean", "start", "rule"),
+    *("fresh_network", "noise_trainable", "noise_learning_rate", "trace_penalty", "noise_weight_decay"),
+    *("volume_penalty", "logger", "keep_checkpoints"),
+)
+"""Options that mean nothing to the head."""
+
+
+def check_head(method: str, data: LabeledData, given: Collection[str] = ()) -> None:
+    """Raise an error if the head cannot do what is asked for.
+
+    Raises:
+        InputError: Names the method, the annotators, the shape, or an option among ``given`` that is for networks.
+
+    >>> from noiselayer.data.labeled import from_arrays
+    >>> check_head("normal", from_arrays(np.eye(3), [0, 1, 1]), ["batch_size"])
+    Traceback (most recent call last):
+    ...
+    noiselayer.errors.InputError: batch_size is for networks; the head is fitted to all samples at once. Leave it out,
+    or take model='linear' or another network.
+    """
+    network = f"{argument('model', 'linear')} or another network"
+    unused = [argument(name) for name in given if name in OF_NETWORKS]
+    if unused:
+        raise InputError(
+            f"{list_some(unused)} {'is' if len(unused) == 1 else 'are'} for networks; the head is fitted to all "
+            f"samples at once. Leave {'it' if len(unused) == 1 else 'them'} out, or take {network}."
+        )
+    if method == "refined":
+        raise InputError(
+            f"{argument('method', 'refined')} lets a network and the matrix learn on together; with the head take "
+            f"estimated or learned, or take {network}."
+        )
+    if data.annotators is not None:
+        raise InputError(
+            "the head has no noise matrix of its own for each annotator: leave out "
+            f"{argument('annotator_column')}, make one label of many first (noiselayer combine), or take {network}."
+        )
+    if len(data.inputs.shape) != 1:
+        raise InputError(
+            f"the head takes vectors; these samples have shape {tuple(data.inputs.shape)}. Take a network."
+        )
+
+
+def fit_frozen_head(
+    data: LabeledData,
+    options: TrainingOptions,
+    *,
+    clean: LabeledData | None = None,
+    clean_given: Tensor | None = None,
+    outside: Inputs | None = None,
+    overlapping: Literal["error", "drop"] = "error",
+    noise_matrix: Tensor | None = None,
+    folds: int | None = None,
+    on_stage: Callable[[str], None] | None = None,
+) -> TrainedClassifier:
+    """Fit :func:`noiselayer.features.fit_head` to samples that are vectors; see ``fit_classifier`` for the arguments.
+
+    No sample is held out: ridge and matrix are chosen by folds, and ``head.out_of_fold`` says of every sample what a
+    classifier thinks that has not seen its label. Where plain regression was taken, the method is "normal".
+
+    >>> from noiselayer.data.labeled import from_arrays
+    >>> from noiselayer.training.options import default_options
+    >>> data = from_arrays(torch.eye(2).repeat(20, 1), torch.tensor([0, 1]).repeat(20))
+    >>> trained = fit_frozen_head(data, default_options("embedded", method="normal"))
+    >>> trained.network(torch.eye(2)).argmax(dim=1)
+    tensor([0, 1])
+    """
+    say = on_stage or (lambda message: None)
+    rows = torch.arange(len(data))
+    if clean is not None:
+        rows = kept_rows(data, clean, overlapping=overlapping)
+        data = data if len(rows) == len(data) else data.subset(rows)
+    if outside is not None:
+        check_like(data.inputs, outside, "outside")
+    check_for_training(data)
+    assert data.labels is not None
+    if options.method == "auto":
+        method, why = automatic_method(data, clean)
+        say(f"Method {method}: {why}.")
+        options = replace(options, method=method)
+    check_head(options.method, data)
+    check_known(data, noise_matrix)
+    check_learnable(options.method, data)
+    if options.method == "estimated" and clean is not None:
+        check_complete(clean)
+    began = time.perf_counter()
+    shared: dict[str, Any] = {
+        "outside_features": None if outside is None else _Rows(outside),
+        "noisy_weight": options.noisy_weight,
+        "outside_weight": options.outside_weight,
+        "alpha": options.alpha,
+        "folds": folds,
+        "standardize": standardizes(data.inputs),
+        "seed": options.seed,
+    }
+    if clean is not None:
+        shared |= {"clean_features": _Rows(clean.inputs), "clean_labels": clean.labels}
+    features, K = _Rows(data.inputs), data.num_classes
+    head = fit_head(features, data.labels, K, method=options.method, noise_matrix=noise_matrix, **shared)  # type: ignore[arg-type]
+    estimate = head.estimate
+    if estimate is not None and clean_given is not None:  # pairs of labels say more than a few models do
+        assert clean is not None
+        assert clean.labels is not None
+        pairs = estimate_from_pairs(clean.labels, clean_given, K)
+        estimate = combine_estimates(estimate, pairs) if estimate.standard_error is not None else pairs
+        Q = estimate.noise_matrix.double()
+        head = fit_head(features, data.labels, K, method="known", noise_matrix=Q, **shared)
+    say(head.summary())
+    return _trained(data, options, head, rows, clean, time.perf_counter() - began, estimate)
+
+
+def standardizes(inputs: Inputs) -> bool:
+    """Whether every feature is brought to variance 1; not where the source of features says so."""
+    base = inputs.base if isinstance(inputs, SubsetInputs) else inputs
+    return bool(getattr(getattr(base, "encoder", None), "standardize", True))
+
+
+def _trained(
+    data: LabeledData,
+    options: TrainingOptions,
+    head: FeatureHead,
+    rows: Tensor,
+    clean: LabeledData | None,
+    seconds: float,
+    estimate: Any,
+) -> TrainedClassifier:
+    assert data.labels is not None
+    arguments: dict[str, Any] = {
+        "name": HEAD,
+        "num_classes": data.num_classes,
+        "input_shape": tuple(data.inputs.shape),
+    }
+    network = build_model(**arguments)
+    with torch.no_grad():
+        for parameter, value in zip(network.parameters(), (head.weight, head.bias), strict=True):
+            parameter.copy_(value)
+    loss = float(noisy_nll(head.out_of_fold, data.labels, head.noise_matrix).mean())
+    tried = [ridge for ridge, _ in head.path]
+    best = tried.index(head.ridge) if head.ridge in tried else None
+    nothing = torch.empty(0, dtype=torch.int64)
+    trained = TrainedClassifier(
+        network=network.eval(),
+        noise_matrix=head.noise_matrix.float(),
+        class_names=data.class_names,
+        options=replace(options, method="normal") if head.taken == "plain" else options,
+        model_arguments=arguments,
+        stages=[StageResult(HEAD, epochs=len(tried), best_epoch=best, best_loss=loss, seconds=seconds)],
+        estimate=estimate,
+        splits={"train": rows, "validation": nothing},
+        sample_counts={"noisy": data.counts()},
+        head=head,
+    )
+    if clean is not None:
+        trained.splits |= {"clean_train": torch.arange(len(clean)), "clean_validation": nothing}
+        trained.sample_counts["clean"] = clean.counts()
+    return trained
+
+
+class _Rows:
+    """Inputs as the head reads them: from the first row to the last, some thousand at a time."""
+
+    ndim = 2
+
+    def __init__(self, inputs: Inputs) -> None:
+        self._inputs, self.shape = inputs, (len(inputs), inputs.shape[0])
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, rows: slice) -> Tensor:
+        return self._inputs.__getitems__(np.arange(*rows.indices(len(self))))
