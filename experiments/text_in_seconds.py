@@ -2,12 +2,12 @@
 
     python experiments/text_in_seconds.py --data vaderSentiment-2.5.tar.gz [--sentences 20000]
 
-The sentences are those of ``text_gold_set.py``: reviews of goods, reviews of films, newspaper editorials and tweets, and
-which of the four each is from is to be told. A third of the labels is wrong, each kind in its own way (MATRIX); 2,000 more
-sentences keep their true labels for the test. ``noiselayer train`` and ``noiselayer audit`` run as processes of their own
-on one thread each, and what is reported of them is processor time (user and system, in seconds), start-up included, which
-other programs on the machine do not change much. Beside them: scikit-learn's logistic regression (C = 10) on the same
-words and pairs of words, without a noise model.
+The sentences are those of ``text_gold_set.py``: reviews of goods, of films, newspaper editorials and tweets, and
+which of the four each is from is to be told. A third of the labels is wrong, each kind in its own way (MATRIX); 2,000
+more sentences keep their true labels for the test. ``noiselayer train`` and ``noiselayer audit`` run as processes of
+their own on one thread each, and what is reported of them is processor time (user and system, in seconds), start-up
+included, which other programs on the machine do not change much. Beside them: scikit-learn's logistic regression
+(C = 10) on the same words and pairs of words, without a noise model.
 
 Writes ``results/text_in_seconds.json``.
 """
@@ -98,6 +98,7 @@ def plain(texts: list[str], noisy: np.ndarray, truth: np.ndarray) -> float:
 
 
 def main() -> None:
+    """Measure, and write what came of it."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

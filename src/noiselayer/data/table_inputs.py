@@ -111,9 +111,9 @@ def read_table(
     elif text_column is not None:
         inputs = TextInputs(_texts(frame, path, text_column))
         origin = f"{path}, texts from column {text_column!r}"
-    elif (embeddings := embeddings_column(frame, features, str(path))) is not None:
-        inputs = ArrayInputs(embeddings, name=f"column {features[0]!r} of {path}")
-        origin = f"{path}, vectors from column {features[0]!r}"
+    elif (embeddings := embeddings_column(frame, features, str(path), alone=with_labels)) is not None:
+        inputs = ArrayInputs(embeddings, name=f"embeddings in {path}")
+        origin = f"{path}, vectors from a column"
     else:
         if encoder is None:
             known, problems = fit_columns(
@@ -196,9 +196,11 @@ def _texts(frame: pd.DataFrame, path: Path, column: str) -> list[str]:
 
 
 def embeddings_column(
-    frame: pd.DataFrame, features: Sequence[str], table: str
+    frame: pd.DataFrame, features: Sequence[str], table: str, *, alone: bool = True
 ) -> npt.NDArray[np.float32] | None:
     """The one feature column as an array, if it holds a list of numbers in every row; None if no column does.
+
+    If not ``alone``, other columns may stand beside it, labels that nobody asked for.
 
     >>> import pandas as pd
     >>> embeddings_column(pd.DataFrame({"e": [[1.0, 2.0], [3.0, 4.0]]}), ["e"], "data.parquet")
@@ -213,7 +215,7 @@ def embeddings_column(
     if not lists:
         return None
     name = lists[0]
-    if len(features) > 1:
+    if len(features if alone else lists) > 1:
         raise InputError(
             f"column {name!r} of {table} holds a list of numbers in each row, and other columns stand beside it: to "
             f"learn from it alone, say {argument('feature_columns', name)}."

@@ -1,0 +1,179 @@
+"""Texts and embeddings from files: train, audit, predict, report and review without a network."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from click.testing import Result
+
+from noiselayer import load_run
+
+Run = Callable[..., Result]
+TOPICS = [["purr", "kitten", "meow", "claw"], ["bark", "leash", "puppy", "fetch"]]
+NAMES = np.array(["cat", "dog"])
+
+
+def sentences(count: int, seed: int) -> tuple[list[str], np.ndarray]:
+    generator = np.random.default_rng(seed)
+    truth = generator.integers(2, size=count)
+    common = ["the", "a", "house", "street", "yesterday", "we", "saw", "some", "walk"]
+    return [" ".join([*generator.choice(common, 5), generator.choice(TOPICS[k])]) for k in truth], truth
+
+
+@pytest.fixture
+def comments(tmp_path: Path) -> tuple[Path, np.ndarray]:
+    """160 sentences, a tenth mislabelled, a quarter checked; and the truth."""
+    texts, truth = sentences(160, 0)
+    generator = np.random.default_rng(1)
+    noisy = np.where(generator.random(160) < 0.1, 1 - truth, truth)
+    frame = pd.DataFrame({"text": texts, "label": NAMES[noisy], "human": NAMES[truth]})
+    frame.loc[40:, "human"] = None
+    frame.to_csv(tmp_path / "comments.csv", index=False)
+    return tmp_path / "comments.csv", truth
+
+
+SAID = ("--text-column", "text", "--label-column", "label")
+
+
+def test_a_run_on_texts_predicts_reports_and_is_reviewed(
+    run: Run, comments: tuple[Path, np.ndarray], tmp_path: Path
+) -> None:
+    path, truth = comments
+    folder = tmp_path / "run"
+    done = run(
+        "train", path, *SAID, "--ignore", "human", "--method", "known", *matrix(tmp_path), "--out", folder
+    )
+    assert done.exit_code == 0, done.output
+    assert "Model head: a linear classifier of" in done.output
+    assert not list(folder.glob("*.ckpt")) + list(folder.glob("*.pkl"))
+    metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+    assert metrics["head"]["taken"] == "noise matrix"
+    texts, new = sentences(60, 2)
+    pd.DataFrame({"text": texts}).to_csv(tmp_path / "new.csv", index=False)
+    assert run("predict", folder, tmp_path / "new.csv", "--out", tmp_path / "said.csv").exit_code == 0
+    said = pd.read_csv(tmp_path / "said.csv")["label"]
+    assert (said == NAMES[new]).mean() > 0.9
+    assert load_run(folder).predict(texts).labels == said.tolist()
+    page = run("report", folder)
+    assert page.exit_code == 0, page.output
+    written = run("export-review", folder, "--format", "csv")
+    assert written.exit_code == 0, written.output
+    review = pd.read_csv(folder / "review.csv")
+    rows = review["sample"].to_numpy()
+    frame = pd.read_csv(path)
+    assert review["shown"].tolist() == [f"text: {text}" for text in frame["text"][rows]]
+    assert (frame["label"][rows].to_numpy() != NAMES[truth[rows]]).mean() > 0.7
+    html = (folder / "report.html").read_text(encoding="utf-8")
+    assert frame["text"][rows[0]] in html
+    assert "Every label was judged by a classifier that has not seen it" in html
+    review["decision"] = "accept"
+    review.to_csv(tmp_path / "decided.csv", index=False)
+    applied = run(
+        "apply-review",
+        path,
+        tmp_path / "decided.csv",
+        "--label-column",
+        "label",
+        "--out",
+        tmp_path / "new2.csv",
+    )
+    assert applied.exit_code == 0, applied.output
+    before, after = (
+        (table["label"] == NAMES[truth]).mean() for table in (frame, pd.read_csv(tmp_path / "new2.csv"))
+    )
+    assert after > before + 0.02
+
+
+def matrix(folder: Path) -> tuple[str, str]:
+    pd.DataFrame([[0.9, 0.1], [0.1, 0.9]], columns=NAMES, index=NAMES).to_csv(
+        folder / "Q.csv", index_label="noisy \\ true"
+    )
+    return "--noise-matrix", str(folder / "Q.csv")
+
+
+def test_an_audit_of_texts_finds_wrong_labels_and_uses_checked_ones(
+    run: Run, comments: tuple[Path, np.ndarray], tmp_path: Path
+) -> None:
+    path, truth = comments
+    done = run("audit", path, *SAID, "--checked-column", "human", "--out", tmp_path / "audit")
+    assert done.exit_code == 0, done.output
+    assert "Of 40 labels that have been checked" in done.output
+    labels = pd.read_parquet(tmp_path / "audit" / "labels.parquet").sort_values("rank")
+    wrong = pd.read_csv(path)["label"].to_numpy() != NAMES[truth]
+    assert wrong[labels["sample"].head(5)].all()
+    page = (tmp_path / "audit" / "report.html").read_text(encoding="utf-8")
+    assert pd.read_csv(path)["text"][labels["sample"].iloc[0]] in page
+
+
+def test_checked_texts_train_too(run: Run, comments: tuple[Path, np.ndarray], tmp_path: Path) -> None:
+    path, _ = comments
+    done = run("train", path, *SAID, "--checked-column", "human", "--out", tmp_path / "run")
+    assert done.exit_code == 0, done.output
+    metrics = json.loads((tmp_path / "run" / "metrics.json").read_text(encoding="utf-8"))
+    assert metrics["samples"]["clean_train"] == 40
+    assert "combined" in done.output or metrics["estimate"]
+
+
+def test_what_does_not_suit_texts_is_said(
+    run: Run, comments: tuple[Path, np.ndarray], tmp_path: Path
+) -> None:
+    path, _ = comments
+    out = ("--out", tmp_path / "x")
+    for words, message in {
+        ("--epochs", "3"): "--epochs is for networks; the head is fitted to all samples at once",
+        ("--method", "refined"): "--method refined lets a network and the matrix learn on together",
+        ("--features", "text"): "--text-column excludes --features",
+        ("--embed", "tfid"): "there are no features 'tfid'. Did you mean 'tfidf'?",
+    }.items():
+        done = run("train", path, *SAID, *words, "--ignore", "human", *out)
+        assert done.exit_code != 0
+        assert message in " ".join(done.output.split())
+    tuned = run("tune", path, *SAID, "--ignore", "human", "--trials", "1", *out)
+    assert "a search has nothing to find for the head" in " ".join(tuned.output.split())
+    told = run("train", path, "--label-column", "label", "--ignore", "human", *out)
+    assert "If these are texts to learn from, say --text-column text." in " ".join(told.output.split())
+    assert not (tmp_path / "x").exists()
+
+
+def test_a_column_of_embeddings_gets_the_head_unless_a_network_is_asked_for(run: Run, tmp_path: Path) -> None:
+    generator = np.random.default_rng(0)
+    truth = generator.integers(2, size=120)
+    X = generator.normal(size=(120, 64)) + 3 * np.eye(2, 64)[truth]
+    pd.DataFrame({"e": list(X), "label": NAMES[truth]}).to_parquet(tmp_path / "data.parquet")
+    np.save(tmp_path / "x.npy", X)
+    said = ("--label-column", "label", "--method", "normal")
+    done = run("train", tmp_path / "data.parquet", *said, "--out", tmp_path / "run")
+    assert done.exit_code == 0, done.output
+    assert "Model head: a linear classifier of 64 features" in done.output
+    for data in ("data.parquet", "x.npy"):
+        found = run("predict", tmp_path / "run", tmp_path / data)
+        assert found.exit_code == 0, found.output
+        labels = [line.split(",")[1] for line in found.output.splitlines() if line[:1].isdigit()]
+        assert (np.array(labels) == NAMES[truth]).mean() > 0.95
+    planned = run(
+        "train", tmp_path / "data.parquet", *said, "--epochs", "2", "--dry-run", "--out", tmp_path / "b"
+    )
+    assert "model mlp" in planned.output, planned.output
+    told = run(
+        "train",
+        tmp_path / "data.parquet",
+        *said,
+        "--model",
+        "head",
+        "--batch-size",
+        "8",
+        "--out",
+        tmp_path / "b",
+    )
+    assert "--batch-size is for networks" in " ".join(told.output.split())
+    two = pd.DataFrame({"e": list(X), "size": X[:, 0], "label": NAMES[truth]})
+    two.to_parquet(tmp_path / "two.parquet")
+    told = run("audit", tmp_path / "two.parquet", "--label-column", "label", "--out", tmp_path / "c")
+    assert "to learn from it alone, say --features e" in " ".join(told.output.split())
+    labels = f"{tmp_path / 'two.parquet'}:label"
+    done = run("audit", tmp_path / "x.npy", "--labels", labels, "--out", tmp_path / "c")
+    assert done.exit_code == 0, done.output
+    assert "Model head" in done.output
