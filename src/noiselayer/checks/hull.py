@@ -9,11 +9,13 @@ than Q says, no r does that.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor
 
 from noiselayer.checks.finding import Finding
-from noiselayer.checks.significance import bins_within, chi2_tail
+from noiselayer.checks.significance import bins_within, chi2_tail, normal_tail
 
 _FEWEST = 30  # samples in a bin
 _EXPECTED = 5.0
@@ -33,7 +35,7 @@ def about_mixtures(
 
     Bins are thirds by confidence within each predicted class (the least sure are tested apart: strange labels there
     speak of images from outside the classes) and, if given, the groups. ``probs`` are of a model that has not seen
-    ``noisy``.
+    ``noisy``. The surest third of all classes is tested together as well.
     """
     K = len(Q)
     confidence, predicted = probs.max(dim=1)
@@ -42,8 +44,13 @@ def about_mixtures(
     findings = []
     # The surer two thirds: bin = predicted class and third.
     found = _worst(Q, error, (predicted * 2 + third - 1)[~unsure], noisy[~unsure], torch.arange(2 * K) // 2)
-    if found is not None:
+    agreeing = _surest_agree(Q, error, predicted[third == 2], noisy[third == 2])
+    p = None if agreeing is None else agreeing.p_value
+    if agreeing is not None and p is not None and (found is None or p < found[1]):
+        findings.append(replace(agreeing, p_value=p if found is None else min(1.0, 2 * p)))
+    elif found is not None:
         statistic, p, b, seen, fitted = found
+        p = p if agreeing is None else min(1.0, 2 * p)
         findings.append(
             Finding(
                 "input_dependent_noise",
@@ -83,6 +90,30 @@ def about_mixtures(
                 )
             )
     return findings
+
+
+def _surest_agree(Q: Tensor, error: Tensor | None, predicted: Tensor, noisy: Tensor) -> Finding | None:
+    """Whether the labels of the surest samples agree with the prediction more often than any mixture allows.
+
+    Of samples predicted as k, a share max_i Q[k, i] carries the label k at most, whatever they are. One test of all
+    classes together sees small gaps that no class shows by itself. The errors of Q may all point one way.
+    """
+    if len(noisy) < _FEWEST:
+        return None
+    most, column = Q.max(dim=1)
+    n = torch.bincount(predicted, minlength=len(Q)).double()
+    variance = float((n * most * (1 - most)).sum())
+    if error is not None:
+        variance += float((n * error.gather(1, column.unsqueeze(1)).squeeze(1)).sum()) ** 2
+    seen, allowed = float((predicted == noisy).double().mean()), float((n * most).sum() / n.sum())
+    z = len(noisy) * (seen - allowed) / max(variance, 1e-12) ** 0.5
+    return Finding(
+        "input_dependent_noise",
+        f"Where the model is surest, {seen:.1%} of noisy labels are what it predicts; with noise_matrix it could be "
+        f"{allowed:.1%} at most, whatever the samples are (z = {z:.1f}). {_ADVICE}",
+        z,
+        p_value=normal_tail(z),
+    )
 
 
 def _figures(seen: Tensor, fitted: Tensor, statistic: float) -> str:

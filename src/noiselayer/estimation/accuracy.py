@@ -49,6 +49,8 @@ def accuracy_from_noisy_labels(
     noisy_labels: Any,
     noise_matrix: Any,
     *,
+    standard_error: Any = None,
+    true_labels: Any = None,
     confidence: float = 0.95,
     num_bootstrap: int = 500,
 ) -> CleanAccuracy:
@@ -59,8 +61,16 @@ def accuracy_from_noisy_labels(
 
     .. math:: p(\hat y = l, \tilde y = j) = \sum_i p(\hat y = l, y^* = i)\, Q_{ji}
 
-    and are taken back through its inverse. The intervals come from drawing the samples again; they take the
-    noise matrix as exact.
+    and are taken back through its inverse. The intervals come from drawing the samples again, and the noise matrix
+    around its values if its errors are known.
+
+    Where some samples have true labels as well, these correct what the matrix says, by as much as it is worth
+    (prediction-powered inference): with J the joint shares through the matrix, and J* those of predictions and true
+    labels,
+
+    .. math:: \lambda J_{\text{others}} + J^*_{\text{checked}} - \lambda J_{\text{checked}}
+
+    This is right whatever the matrix is, if the checked samples were drawn at random.
 
     Array-likes of any kind are taken by position: lists, NumPy, pandas, polars, torch.
 
@@ -69,6 +79,9 @@ def accuracy_from_noisy_labels(
             ``noisy_labels``.
         noisy_labels: Shape (N,), integers 0..K-1.
         noise_matrix: Shape (K, K), ``noise_matrix[j, i] = p(noisy = j | true = i)``, columns sum to 1.
+        standard_error: Of the noise matrix, shape (K, K), as in :class:`noiselayer.estimation.NoiseEstimate`; it is
+            taken as exact if None.
+        true_labels: Shape (N,), integers 0..K-1, -1 where nobody has checked; at least two must be known.
         confidence: Of the intervals.
         num_bootstrap: Draws, at least 2.
 
@@ -111,8 +124,24 @@ def accuracy_from_noisy_labels(
     counts = torch.bincount(predicted * K + labels, minlength=K * K).double()
     inverse = torch.linalg.inv(Q)
     generator = torch.Generator().manual_seed(0)
-    drawn = torch.stack([_resampled(counts, N, generator) for _ in range(num_bootstrap)])
-    figures = [_figures(part.reshape(-1, K, K), inverse) for part in (counts, drawn)]
+    checked = _checked(true_labels, N, K)
+    rest = counts
+    if checked is not None and len(checked[0]) < N:
+        at, truth = checked
+        rest = counts - torch.bincount(predicted[at] * K + labels[at], minlength=K * K)
+    drawn = torch.stack([_resampled(rest, int(rest.sum()), generator) for _ in range(num_bootstrap)])
+    inverses = _drawn_inverses(Q, standard_error, num_bootstrap, generator)
+    joints = [_joint(rest.reshape(1, K, K), inverse), _joint(drawn.reshape(-1, K, K), inverses)]
+    if checked is not None:
+        at, truth = checked
+        among = predicted[at], labels[at], truth
+        weight = _weight(*among, inverse, len(at) / max(1, N - len(at)))
+        picks = torch.randint(len(at), (num_bootstrap, len(at)), generator=generator)
+        joints = [
+            weight * joint + _corrections(*among, rows, inverse, weight)
+            for joint, rows in zip(joints, (torch.arange(len(at)).unsqueeze(0), picks), strict=True)
+        ]
+    figures = [_figures(joint) for joint in joints]
     (accuracy, recall, f1, joint), (drawn_accuracy, drawn_recall, drawn_f1, drawn_joint) = figures
     floor = 4 * float(inverse.abs().max()) / N  # where draws do not vary, a few samples explain as much
     _check_possible(
@@ -170,10 +199,65 @@ def _resampled(counts: Tensor, N: int, generator: torch.Generator) -> Tensor:
     return torch.bincount(rows, minlength=len(counts)).double() * (N / len(rows))
 
 
-def _figures(counts: Tensor, inverse: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Accuracy (B,), recall (B, K), macro-F1 (B,) and joint shares (B, K, K) of counts[b, prediction, label]."""
-    shares = counts / counts.sum(dim=(1, 2), keepdim=True)
-    joint = shares @ inverse.T
+def _checked(true_labels: Any, N: int, K: int) -> tuple[Tensor, Tensor] | None:
+    """Positions and true classes of the samples that were checked."""
+    if true_labels is None:
+        return None
+    truth = as_tensor(true_labels, "true_labels").cpu()
+    if tuple(truth.shape) != (N,):
+        raise ValueError(
+            f"true_labels must have shape ({N},), -1 where nobody has checked; got {tuple(truth.shape)}."
+        )
+    at = (truth != -1).nonzero().flatten()
+    if len(at) < 2:
+        raise ValueError(f"true_labels must be known of at least two samples; {len(at)} are. Leave them out.")
+    return at, check_labels(truth[at], K, name="true_labels")
+
+
+def _drawn_inverses(Q: Tensor, standard_error: Any, draws: int, generator: torch.Generator) -> Tensor:
+    """The inverse of the matrix drawn around its values, (B, K, K); (K, K) where it is exact."""
+    if standard_error is None:
+        return torch.linalg.inv(Q)
+    error = as_tensor(standard_error, "standard_error").double().cpu()
+    if error.shape != Q.shape or not bool((error >= 0).all() and error.isfinite().all()):
+        raise ValueError(
+            f"standard_error must hold a finite number, none negative, for each entry of noise_matrix, shape "
+            f"{tuple(Q.shape)}; got shape {tuple(error.shape)}."
+        )
+    moved = Q + error * torch.randn(draws, *Q.shape, dtype=torch.float64, generator=generator)
+    moved = moved.clamp_min(0)
+    return torch.linalg.pinv(moved / moved.sum(dim=1, keepdim=True).clamp_min(1e-12))
+
+
+def _weight(predicted: Tensor, labels: Tensor, truth: Tensor, inverse: Tensor, ratio: float) -> float:
+    """How much the matrix is trusted, lambda from 0 to 1: with it the accuracy has the least variance."""
+    right, through = (predicted == truth).double(), inverse[predicted, labels]
+    both = torch.stack([right, through])
+    covariance = torch.cov(both)
+    return min(1.0, max(0.0, float(covariance[0, 1] / ((1 + ratio) * covariance[1, 1]).clamp_min(1e-12))))
+
+
+def _corrections(
+    predicted: Tensor, labels: Tensor, truth: Tensor, rows: Tensor, inverse: Tensor, weight: float
+) -> Tensor:
+    """What checked samples say of the joint shares beyond the matrix, (B, K, K), for each draw of rows (B, n)."""
+    K, (B, n) = len(inverse), rows.shape
+    corrections = torch.zeros(B, K, K, dtype=torch.float64)
+    for b in range(B):
+        p, y, t = predicted[rows[b]], labels[rows[b]], truth[rows[b]]
+        seen = torch.bincount(p * K + t, minlength=K * K).double().reshape(K, K)
+        through = torch.bincount(p * K + y, minlength=K * K).double().reshape(K, K) @ inverse.T
+        corrections[b] = (seen - weight * through) / n
+    return corrections
+
+
+def _joint(counts: Tensor, inverse: Tensor) -> Tensor:
+    """Joint shares (B, K, K) of predictions and true classes, of counts[b, prediction, label]."""
+    return (counts / counts.sum(dim=(1, 2), keepdim=True)) @ inverse.mT
+
+
+def _figures(joint: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Accuracy (B,), recall (B, K), macro-F1 (B,) and the joint shares themselves, (B, K, K)."""
     right = joint.diagonal(dim1=1, dim2=2)
     true, predicted = joint.sum(dim=1), joint.sum(dim=2)
     recall = torch.where(true > 1e-9, right / true.clamp_min(1e-9), torch.nan)
