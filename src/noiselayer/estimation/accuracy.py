@@ -216,17 +216,18 @@ def _checked(true_labels: Any, N: int, K: int) -> tuple[Tensor, Tensor] | None:
 
 def _drawn_inverses(Q: Tensor, standard_error: Any, draws: int, generator: torch.Generator) -> Tensor:
     """The inverse of the matrix drawn around its values, (B, K, K); (K, K) where it is exact."""
-    if standard_error is None:
-        return torch.linalg.inv(Q)
-    error = as_tensor(standard_error, "standard_error").double().cpu()
-    if error.shape != Q.shape or not bool((error >= 0).all() and error.isfinite().all()):
-        raise ValueError(
-            f"standard_error must hold a finite number, none negative, for each entry of noise_matrix, shape "
-            f"{tuple(Q.shape)}; got shape {tuple(error.shape)}."
-        )
-    moved = Q + error * torch.randn(draws, *Q.shape, dtype=torch.float64, generator=generator)
-    moved = moved.clamp_min(0)
-    return torch.linalg.pinv(moved / moved.sum(dim=1, keepdim=True).clamp_min(1e-12))
+    inverse: Tensor = torch.linalg.inv(Q)
+    if standard_error is not None:
+        error = as_tensor(standard_error, "standard_error").double().cpu()
+        if error.shape != Q.shape or not bool((error >= 0).all() and error.isfinite().all()):
+            raise ValueError(
+                f"standard_error must hold a finite number, none negative, for each entry of noise_matrix, shape "
+                f"{tuple(Q.shape)}; got shape {tuple(error.shape)}."
+            )
+        moved = Q + error * torch.randn(draws, *Q.shape, dtype=torch.float64, generator=generator)
+        moved = moved.clamp_min(0)
+        inverse = torch.linalg.pinv(moved / moved.sum(dim=1, keepdim=True).clamp_min(1e-12))
+    return inverse
 
 
 def _weight(predicted: Tensor, labels: Tensor, truth: Tensor, inverse: Tensor, ratio: float) -> float:
