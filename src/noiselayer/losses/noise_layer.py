@@ -126,12 +126,14 @@ class NoiseLayer(nn.Module):
         log_noisy = all_log_noisy_probs(logits, self.noise_matrix, annotators, logits.shape[:1])
         return log_noisy.to(result_dtype(logits))
 
-    def loss(self, logits: Tensor, noisy_labels: Tensor, **kwargs: Any) -> Tensor:
+    def loss(
+        self, logits: Tensor, noisy_labels: Tensor, annotators: Tensor | None = None, **options: Any
+    ) -> Tensor:
         """:func:`noiselayer.noisy_label_loss` through this layer's matrix; the same arguments.
 
         A call of the layer like any other: hooks that are registered with it run.
         """
-        loss: Tensor = self(logits, noisy_labels=noisy_labels, **kwargs)
+        loss: Tensor = self(logits, annotators, noisy_labels=noisy_labels, **options)
         return loss
 
     def freeze(self) -> NoiseLayer:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import pytorch_lightning as pl
@@ -174,10 +175,14 @@ class NoisyLabelModule(pl.LightningModule):
 
     def _mixture(self, batch: Batch, clean_scale: float = 1.0, other_scale: float = 1.0) -> Tensor:
         inputs, labels, trust, *annotators = batch
+        S, through_Q = self._conversion, self.noise_layer.loss
+        noisy_loss: Callable[..., Tensor] = (
+            through_Q if S is None else partial(top_down_loss, conversion_matrix=S)
+        )
         return mixed_batch_loss(
             self(inputs),
             labels,
-            self._noisy_loss,
+            partial(noisy_loss, reduction="none"),
             clean=None if self.all_noisy else trust == Trust.CLEAN,
             outside=None if self.all_noisy else trust == Trust.OUTSIDE,
             annotators=annotators[0] if annotators and self.noise_layer.num_annotators is not None else None,
@@ -185,11 +190,6 @@ class NoisyLabelModule(pl.LightningModule):
             noisy_weight=self.noisy_weight * other_scale,
             outside_weight=self.outside_weight * other_scale,
         )
-
-    def _noisy_loss(self, logits: Tensor, labels: Tensor, annotators: Tensor | None = None) -> Tensor:
-        if self._conversion is not None:
-            return top_down_loss(logits, labels, self._conversion, reduction="none")
-        return self.noise_layer.loss(logits, labels, annotators=annotators, reduction="none")
 
     def _penalty(self) -> Tensor:
         o, Q, K = self.optimization, self.noise_layer.noise_matrix, self.noise_layer.num_classes
