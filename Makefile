@@ -3,6 +3,7 @@
 #   make demo          see it work, in noiselayer-demo/ (or OUT=folder)
 #   make test          the tests, in minutes on two cores; test-slow: those that take minutes each; test-all: both
 #   make test-extras   the examples, and what meets other tools, with those packages installed
+#   make fuzz          3,000 damaged inputs for every command and function; CASES=500 for fewer, SEED=3000 for others
 #   make check         style, formatting and types
 #   make docs          the documentation, in site/
 #   make bench         speed, memory and the audit beside cleanlab, in benchmarks/results/; needs a quiet machine for
@@ -21,6 +22,8 @@ OUT ?= noiselayer-demo
 TESTS ?=
 JOBS ?= auto
 BENCH ?=
+CASES ?= 3000
+SEED ?= 0
 BIN := $(VENV)/bin
 SENTENCES := $(VENV)/sentences/vaderSentiment-2.5.tar.gz
 # A process a core with one thread each: the tests are small, and threads would wait for one another.
@@ -29,7 +32,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-slow test-all test-extras check docs bench package format clean
+.PHONY: help demo test test-slow test-all test-extras fuzz check docs bench package format clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -48,6 +51,9 @@ test-all: $(VENV)/.ready-test
 
 test-extras: $(VENV)/.ready-extras $(SENTENCES)
 	NOISELAYER_DATA="$${NOISELAYER_DATA:-$(abspath $(dir $(SENTENCES)))}" $(BIN)/python -m pytest -rs -m "slow or not slow" $(EXTRAS)
+
+fuzz: $(VENV)/.ready-test
+	OMP_NUM_THREADS=1 $(BIN)/python tests/faults/fuzzing.py --cases $(CASES) --seed $(SEED)
 
 check: $(VENV)/.ready-check
 	$(BIN)/ruff check .

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from difflib import get_close_matches
 from typing import Any
 
-__all__ = ["InputError", "argument", "as_input_errors", "list_some", "nearest", "worded"]
+__all__ = ["InputError", "argument", "as_input_errors", "list_some", "nearest", "reason", "worded"]
 
 # Characters that no message holds otherwise stand around a name, and between it and its value.
 _ARGUMENT = re.compile("\x02(\\w+)\x03(.*?)\x02", re.DOTALL)
@@ -93,6 +93,26 @@ def nearest(name: str, names: Iterable[str]) -> str:
     by_folded = {known.casefold(): known for known in names}
     close = get_close_matches(name.casefold(), by_folded, n=1)
     return f" Did you mean {by_folded[close[0]]!r}?" if close else ""
+
+
+def reason(error: BaseException) -> str:
+    r"""What stands against reading a file, in words for the user.
+
+    >>> reason(FileNotFoundError(2, "No such file or directory", "a.csv"))
+    'No such file or directory'
+    >>> try:
+    ...     b"caf\xe9".decode()
+    ... except UnicodeDecodeError as error:
+    ...     reason(error)
+    'it is not in UTF-8 (byte 0xe9); save it as UTF-8'
+    """
+    if isinstance(error, UnicodeDecodeError):
+        return f"it is not in {error.encoding.upper()} (byte 0x{error.object[error.start]:02x}); save it as UTF-8"
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    if isinstance(error, RecursionError):
+        return "it is nested too deeply"
+    return str(error).strip().split("\n")[0] or type(error).__name__
 
 
 def list_some(items: Iterable[object], limit: int = 10) -> str:

@@ -128,7 +128,7 @@ def test_unfit_arguments_are_refused(run: Run, images: tuple[Path, Path], tmp_pa
     for words, message in (
         ((tmp_path,), "there is no run and no audit"),
         ((audit,), "already; name another with --out, or write over a file with --force"),
-        ((audit, "--out", tmp_path / "a.json"), "csv is written as .csv"),
+        ((audit, "--out", tmp_path / "a.json"), "--out must end with .csv for csv; got"),
         ((audit, "--out", tmp_path / "no" / "a.csv"), "there is no folder"),
     ):
         result = run("export-review", *words)

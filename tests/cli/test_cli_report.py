@@ -167,7 +167,7 @@ def test_bad_input(run: Run, audited: Path, tmp_path: Path) -> None:
     (tmp_path / "mine.html").write_text("mine")
     for arguments, message in (
         ((tmp_path / "no",), "there is no run and no audit in"),
-        ((audited, "--out", tmp_path / "page.pdf"), "a report is written as .html"),
+        ((audited, "--out", tmp_path / "page.pdf"), "--out must end with .html; got"),
         ((audited, "--out", tmp_path / "mine.html"), "--force"),
         ((audited, "--out", tmp_path / "no" / "page.html"), "there is no folder"),
     ):

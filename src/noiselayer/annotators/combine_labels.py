@@ -15,6 +15,7 @@ from noiselayer.annotators.model_evidence import Evidence
 from noiselayer.annotators.skill_intervals import precision_of
 from noiselayer.annotators.votes import Votes, votes_of
 from noiselayer.arrays.class_labels import MISSING, class_numbers
+from noiselayer.arrays.kinds import check_confidence, check_names
 from noiselayer.arrays.tensors import as_tensor, in_kind
 from noiselayer.estimation.uncertainty import wilson
 from noiselayer.estimation.validate import check_probs
@@ -93,9 +94,10 @@ def combine_labels(
     >>> combined.annotators.accuracy.sub(torch.tensor([0.8, 0.7, 0.7, 0.5])).abs().max() < 0.05
     tensor(True)
     """
-    if not 0 < confidence < 1:
-        raise ValueError(f"confidence must lie between 0 and 1, as in 0.95; got {confidence}.")
+    check_confidence(confidence)
     given = (labels, annotators, samples, probs, true_labels, noise_matrices, class_prior)
+    check_names(class_names, "class_names")
+    check_names(annotator_names, "annotator_names")
     labels = class_numbers(labels, "labels", class_names, missing=True).cpu()
     probs, noise_matrices, class_prior = (
         None if values is None else as_tensor(values, name)
@@ -105,6 +107,10 @@ def combine_labels(
             (class_prior, "class_prior"),
         )
     )
+    if noise_matrices is not None and noise_matrices.ndim != 3:
+        raise ValueError(
+            f"noise_matrices must have shape (S, K, K), one per annotator; got {tuple(noise_matrices.shape)}."
+        )
     if num_classes is None:
         known = noise_matrices.shape[-1] if noise_matrices is not None else None
         width = probs.shape[-1] if probs is not None else None

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from noiselayer.arrays.class_labels import MISSING, class_numbers
+from noiselayer.arrays.kinds import check_count
 from noiselayer.arrays.tensors import as_tensor
 
 
@@ -135,6 +136,8 @@ def _integers(values: Any, name: str) -> Tensor:
 
 
 def _size(numbers: Tensor, given: int | None, name: str) -> int:
+    if given is not None:
+        check_count(given, "num_classes" if name == "labels" else f"num_{name}")
     low, high = (int(n) for n in numbers.aminmax()) if numbers.numel() else (0, -1)
     if low < 0 or (given is not None and high >= given):
         limit = "up" if given is None else given - 1

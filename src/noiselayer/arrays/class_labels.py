@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from noiselayer.arrays.kinds import check_dense
 from noiselayer.arrays.tensors import as_tensor
 
 MISSING = -1
@@ -42,6 +43,7 @@ def class_numbers(
     TypeError: labels must hold one class per sample; sample 0 has [0]. Several classes per sample are for
     a multi-label tool, such as cleanlab.multilabel_classification.
     """
+    check_dense(values, name)
     try:
         found = as_tensor(values, name)
     except TypeError:

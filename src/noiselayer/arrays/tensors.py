@@ -10,6 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from noiselayer.arrays.kinds import check_dense
+
 T = TypeVar("T")
 
 
@@ -29,6 +31,9 @@ def as_tensor(values: Any, name: str = "values") -> Tensor:
     """
     if isinstance(values, Tensor):
         return values.detach()
+    check_dense(values, name)
+    if values is None:
+        raise TypeError(f"{name} must be an array of numbers; got None.")
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*not writable.*")
         try:
@@ -77,7 +82,11 @@ def _native(values: Any) -> Any:
 
 def _content(values: Any) -> str:
     """The first type that is no number, or what the numbers look like."""
-    for value in np.asarray(values, dtype=object).flat:
+    try:
+        array = np.asarray(values, dtype=object)
+    except ValueError:
+        return "lists of different lengths"
+    for value in array.flat:
         if isinstance(value, str | bytes) or value is None or not np.isscalar(value):
-            return type(value).__name__
+            return "None" if value is None else type(value).__name__
     return str(np.asarray(values).dtype)

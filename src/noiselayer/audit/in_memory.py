@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from noiselayer.arrays.class_labels import MULTI_LABEL, class_numbers
+from noiselayer.arrays.kinds import check_names
 from noiselayer.arrays.tensors import as_tensor, in_kind
 from noiselayer.audit.audit_result import AuditResult
 from noiselayer.audit.candidates import candidates_of
@@ -122,6 +123,7 @@ def audit_labels(
             f"verified must be a mask, bool of shape ({N},), true where a label is known to be right; got "
             f"{verified.dtype} of shape {tuple(verified.shape)}."
         )
+    check_names(class_names, "class_names")
     if class_names is not None and len(class_names) != K:
         raise ValueError(f"class_names must be {K}, one per column of probs; got {len(class_names)}.")
     accuracy = None

@@ -8,6 +8,7 @@ from typing import Any, Literal, cast
 import torch
 from torch import Tensor
 
+from noiselayer.arrays.kinds import check_count, check_number
 from noiselayer.audit.audit_result import AuditResult
 from noiselayer.audit.candidates import Candidates, candidates_of
 from noiselayer.audit.checked_batches import Batches, checked_batches
@@ -55,6 +56,10 @@ class Options:
                 "the true class, as noiselayer's classifiers do, or models trained on trusted labels; got "
                 f"{self.probs_predict!r}."
             )
+        if self.threshold is not None:
+            check_number(self.threshold, "threshold")
+        if self.top is not None:
+            check_count(self.top, "top")
         if self.threshold is not None and not 0 <= self.threshold <= 1:
             raise ValueError(f"threshold is an error probability, from 0 to 1; got {self.threshold}.")
         if self.top is not None and self.top < 1:

@@ -16,7 +16,7 @@ from noiselayer.audit.audit_result import AuditResult
 from noiselayer.audit.checked_batches import ENTRIES, Batches, batches_of_arrays
 from noiselayer.audit.passes import Options, audit_batches
 from noiselayer.audit.second_look import accuracy_of_batches, check_second_look
-from noiselayer.errors import InputError
+from noiselayer.errors import InputError, reason
 
 
 def audit_stream(
@@ -134,7 +134,7 @@ def _memory_mapped(path: Path) -> np.memmap[Any, Any]:
     try:
         array = np.load(path, mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError) as error:
-        raise InputError(f"cannot read {path}: {error}.") from error
+        raise InputError(f"cannot read {path}: {reason(error)}.") from error
     if not isinstance(array, np.memmap):
         raise InputError(f"{path} must be an .npy file with one array.")
     return array

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from noiselayer.arrays.kinds import check_count, check_number
 from noiselayer.arrays.tensors import as_tensor
 from noiselayer.checks.agreement import about_agreement, about_confidence
 from noiselayer.checks.finding import Finding
@@ -115,6 +116,7 @@ def check_noise_model(
     """
     Q = to_double(check(as_tensor(noise_matrix, "noise_matrix"))).cpu()
     K = len(Q)
+    check_number(level, "level")
     if not 0 < level < 1:
         raise ValueError(f"level is a share of false alarms, between 0 and 1, as in 0.05; got {level}.")
     error = _check_error(standard_error, K)
@@ -207,6 +209,8 @@ def _memorising(
         if noisy_labels is None:
             raise ValueError("training_loss needs num_training, the number of samples it is the mean of.")
         num_training = len(noisy_labels)
+    check_number(training_loss, "training_loss")
+    check_count(num_training, "num_training")
     if num_training < 1:
         raise ValueError(f"num_training must be at least 1; got {num_training}.")
     if class_prior is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import os
+import re
 import shlex
 import warnings
 from collections.abc import Callable, Iterator
@@ -59,14 +60,28 @@ def say(message: str) -> None:
     """Print a line of progress on the error stream, which leaves the output to results; one process does."""
     if any(os.environ.get(name, "0") != "0" for name in ("RANK", "LOCAL_RANK", "NODE_RANK")):
         return
-    _console().print(message, markup=False, highlight=False, soft_wrap=True)
+    _print(_console(), message)
 
 
 def say_error(message: str) -> None:
     """Print what went wrong on the error stream."""
     console = _console()
     console.print("Error: ", style="bold red", end="")
-    console.print(message, markup=False, highlight=False, soft_wrap=True)
+    _print(console, message)
+
+
+def _print(console: Any, message: str) -> None:
+    """A message as it is: names in it are no markup, no pictures, and give the terminal no orders."""
+    console.print(printable(message), markup=False, emoji=False, highlight=False, soft_wrap=True)
+
+
+def printable(text: str) -> str:
+    r"""Text whose control characters are written out, and so is what no terminal can show.
+
+    >>> printable("a\x1b[31m and\na tab\t, \udcff")
+    'a\\x1b[31m and\na tab\t, \\udcff'
+    """
+    return re.sub(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]", lambda found: repr(found[0])[1:-1], text)
 
 
 def reports_errors(function: Function) -> Function:
@@ -85,16 +100,34 @@ def reports_errors(function: Function) -> Function:
     @functools.wraps(function)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
         try:
-            with _readable_warnings():
+            with _readable_warnings(options_of(function)):
                 return function(*args, **{name: _at_home(value) for name, value in kwargs.items()})
         except InputError as error:
             say_error(worded(error.args[0], options_of(function)))
+            raise typer.Exit(2) from error
+        except (OSError, MemoryError, EOFError, RecursionError, UnicodeError) as error:
+            say_error(_of_the_system(error))
             raise typer.Exit(2) from error
         except KeyboardInterrupt as error:
             say("Stopped.")
             raise typer.Exit(INTERRUPTED) from error
 
     return wrapped  # type: ignore[return-value]
+
+
+def _of_the_system(error: BaseException) -> str:
+    """What the system says against a file, or where the memory ends, as a message.
+
+    >>> _of_the_system(FileNotFoundError(2, "No such file or directory", "a.csv"))
+    'a.csv: No such file or directory.'
+    """
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"{error.filename}: {error.strerror}."
+    if isinstance(error, MemoryError):
+        return f"the memory of this machine is not enough{f' ({error})' if str(error) else ''}; take fewer samples."
+    if isinstance(error, UnicodeEncodeError):
+        return f"the name {error.object!r} is no text; rename the file."
+    return f"a file cannot be read or written: {error or type(error).__name__}."
 
 
 def _at_home(value: Any) -> Any:
@@ -105,7 +138,7 @@ def _at_home(value: Any) -> Any:
 
 
 @contextmanager
-def _readable_warnings() -> Iterator[None]:
+def _readable_warnings(named: Callable[[str, Any], str]) -> Iterator[None]:
     """Our own warnings, skipped images say, are a sentence for the user, not a line of code."""
     with warnings.catch_warnings():
         warnings.filterwarnings("always", category=UserWarning, module=r"noiselayer\.")
@@ -113,7 +146,7 @@ def _readable_warnings() -> Iterator[None]:
 
         def show(message: Any, category: Any, filename: str, *rest: Any, **more: Any) -> None:
             if "noiselayer" in filename and issubclass(category, UserWarning):
-                say(f"Note: {message}")
+                say(f"Note: {worded(str(message), named)}")
             else:
                 usual(message, category, filename, *rest, **more)
 

@@ -13,7 +13,7 @@ def report(job: ReportJob) -> None:
     exported decisions into corrected labels.
     """
     from noiselayer import interchange
-    from noiselayer.errors import InputError
+    from noiselayer.errors import InputError, argument
     from noiselayer.files.given import check_not_read, check_target
     from noiselayer.report.from_folder import content_from_folder, data_of_folder
     from noiselayer.report.page import save_report
@@ -23,7 +23,7 @@ def report(job: ReportJob) -> None:
 
     if job.out is not None:
         if job.out.suffix.lower() not in (".html", ".htm"):
-            raise InputError(f"a report is written as .html; got {job.out}.")
+            raise InputError(f"{argument('out')} must end with .html; got {str(job.out)!r}.")
         check_not_read((job.out,), (job.data, data_of_folder(job.folder)))
         check_target(job.out, force=job.force)
     decisions = [] if job.reviewed is None else interchange.read_review(job.reviewed)

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Literal
 
-from noiselayer.errors import InputError, list_some, nearest
+from noiselayer.errors import InputError, list_some, nearest, reason
+from noiselayer.files.given import existing_file
 
 # pandas takes half a second to import; arrays and folders of images do without it.
 if TYPE_CHECKING:
@@ -310,6 +311,7 @@ def _readable(path: Path) -> Iterator[None]:
     """Turn what pandas and pyarrow raise about a damaged file into an error for the user."""
     import pandas as pd
 
+    existing_file(path, "table")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", pd.errors.ParserWarning)  # cells dropped, and only a warning
@@ -327,5 +329,4 @@ def _readable(path: Path) -> Iterator[None]:
             f"iconv -f cp1252 -t utf-8 {path} > NEW{table_suffix(path)}."
         ) from error
     except Exception as error:  # damaged files make the many readers raise almost anything
-        reason = str(error).strip().split("\n")[0] or type(error).__name__
-        raise InputError(f"cannot read {path} as a table: {reason}") from error
+        raise InputError(f"cannot read {path} as a table: {reason(error)}") from error

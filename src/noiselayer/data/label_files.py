@@ -113,7 +113,7 @@ def label_file(address: str, label_column: str | None = None) -> LabelPlace:
         path, label_column = Path(column[1]), column[2]
     if not is_label_file(str(path)):
         raise InputError(
-            f"labels must be a file .npy, .npz:KEY or a table ({', '.join(TABLE_SUFFIXES)}); got {address}."
+            f"labels must be a file .npy, .npz:KEY or a table ({', '.join(TABLE_SUFFIXES)}); got {address!r}."
         )
     existing_file(path, "file of labels")
     if is_table(path):

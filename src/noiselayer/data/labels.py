@@ -14,7 +14,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from noiselayer.errors import InputError, argument, list_some, nearest
+from noiselayer.errors import InputError, argument, list_some, nearest, reason
 
 _INTEGER = re.compile(r"-?(0|[1-9][0-9]*)")
 _NUMBER = re.compile(r"[-+]?((0|[1-9]\d*)([.,]\d*)?|[.,]\d+)(e[-+]?\d+)?|[-+]?inf", re.IGNORECASE)
@@ -253,7 +253,10 @@ def _classes(
     if len(array) == 0:
         raise InputError(f"{name} must hold at least one label; got none.")
     if array.dtype.kind == "S":
-        array = np.char.decode(array, "utf-8")
+        try:
+            array = np.char.decode(array, "utf-8")
+        except UnicodeDecodeError as error:
+            raise InputError(f"{name} must be integers or text: {reason(error)}.") from error
     if array.dtype.kind not in "biufU":
         raise InputError(f"{name} must be integers or text; got dtype {array.dtype}.")
     distinct, inverse = np.unique(array, return_inverse=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import sys
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -42,6 +43,7 @@ def read_npy(path: Path, *, memory_map: bool = False) -> npt.NDArray[Any]:
         with path.open("rb") as file:
             _header(file, path.stat().st_size)
         array: npt.NDArray[Any] = np.load(path, mmap_mode="r" if memory_map else None, allow_pickle=False)
+        _check_text(array)
     return array
 
 
@@ -88,6 +90,7 @@ def read_npz(path: Path, key: str, *, map_from: int | None = None) -> npt.NDArra
             _header(file, size)
         with archive.open(f"{key}.npy") as file:
             array: npt.NDArray[Any] = np.lib.format.read_array(file, allow_pickle=False)
+        _check_text(array)
     return array
 
 
@@ -119,6 +122,14 @@ def _header(file: IO[bytes], size: int) -> tuple[tuple[int, ...], np.dtype[Any]]
     if not dtype.hasobject and math.prod(shape) * dtype.itemsize > size:
         raise ValueError(f"it is cut off: an array of shape {shape} does not fit into {size:,} bytes")
     return shape, dtype
+
+
+def _check_text(array: npt.NDArray[Any]) -> None:
+    """Raise on characters that there are none of, over which NumPy stumbles later."""
+    if array.dtype.kind == "U" and array.size:
+        codes = np.ascontiguousarray(array).view(f"{array.dtype.byteorder}u4")
+        if int(codes.max()) > sys.maxunicode:
+            raise ValueError("its text holds what is no character")
 
 
 @contextmanager

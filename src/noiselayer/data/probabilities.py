@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from noiselayer.audit.column_order import column_order
 from noiselayer.data.frames import TABLE_SUFFIXES, is_table, read_columns, read_frame
 from noiselayer.data.label_files import LABEL_NAMES
 from noiselayer.data.labels import is_integer
@@ -63,6 +65,32 @@ class Probabilities:
         return self.values[:, [self.class_names.index(name) for name in class_names]]
 
 
+def warn_of_order(table: Probabilities, labels: Tensor, class_names: Sequence[str]) -> None:
+    """Warn if columns without names agree with labels of the same samples in another order of the classes.
+
+    Numbers from 10 up may stand in the order of text in a model, as 0, 1, 10, 11, 2.
+
+    Args:
+        table: N rows.
+        labels: Shape (N,), positions in ``class_names``; -1 where there is none.
+        class_names: The K classes in the order that the columns are taken to have.
+    """
+    if table.class_names is not None:
+        return
+    K, known = len(class_names), labels >= 0
+    pairs = labels[known] * K + table.values[known].argmax(dim=1)
+    counts = torch.bincount(pairs, minlength=K * K).reshape(K, K)
+    order = column_order(counts)
+    if order is not None:
+        by_column = sorted(range(K), key=lambda label: order[label])
+        text = ",".join(class_names[label] for label in by_column)
+        warnings.warn(
+            f"the columns of {table.origin} seem to be of the classes in another order: predictions agree with far "
+            f"more labels with {argument('class_names')} {text}.",
+            stacklevel=2,
+        )
+
+
 def check_nameless(origin: str, class_names: Sequence[str]) -> None:
     """Raise if nobody has said what columns without names mean, and it cannot be known: the classes are words.
 
@@ -91,7 +119,7 @@ def read_probabilities(address: str) -> Probabilities:
     suffix = path.suffix.lower()
     if suffix not in (".npy", ".npz") and not is_table(path):
         raise InputError(
-            f"probabilities must be a file .npy, .npz:KEY or a table ({', '.join(TABLE_SUFFIXES)}); got {address}."
+            f"probabilities must be a file .npy, .npz:KEY or a table ({', '.join(TABLE_SUFFIXES)}); got {address!r}."
         )
     existing_file(path, "file of probabilities")
     names: tuple[str, ...] | None = None

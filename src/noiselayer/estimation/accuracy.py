@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from noiselayer.arrays.kinds import check_count
 from noiselayer.arrays.tensors import as_tensor, in_kind
 from noiselayer.estimation.uncertainty import normal_quantile
 from noiselayer.estimation.validate import check_labels, check_same_samples
@@ -112,6 +113,7 @@ def accuracy_from_noisy_labels(
     labels = check_labels(noisy_labels, K, name="noisy_labels").cpu()
     check_same_samples(predicted, labels, "predictions and noisy_labels", at_least_one=True)
     z = normal_quantile(confidence)
+    check_count(num_bootstrap, "num_bootstrap")
     if num_bootstrap < 2:
         raise ValueError(f"num_bootstrap must be at least 2; got {num_bootstrap}.")
     condition = float(torch.linalg.cond(Q))

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from noiselayer.arrays.kinds import check_count
 from noiselayer.arrays.tensors import as_tensor, in_kind
 from noiselayer.estimation.validate import check_labels, check_probs, check_same_samples, listing, to_double
 
@@ -114,6 +115,7 @@ class ConfusionCounts:
 
     def __post_init__(self) -> None:
         K = self.num_classes
+        check_count(K, "num_classes")
         if K < 2:
             raise ValueError(f"num_classes must be at least 2; got {K}.")
         self.sums = torch.zeros(K, K, dtype=torch.float64) if self.sums is None else self.sums

@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from noiselayer.arrays.kinds import check_count
 from noiselayer.arrays.tensors import as_tensor
 from noiselayer.estimation.uncertainty import normal_quantile
 
@@ -118,6 +119,7 @@ def measure_labels(
     0.36
     """
     y, g = (as_tensor(x, name).numpy() for x, name in ((labels, "labels"), (gold, "gold")))
+    check_count(num_classes, "num_classes")
     K, N = num_classes, len(y)
     for name, values in (("labels", y), ("gold", g)):
         if values.dtype.kind not in "iu":
@@ -145,7 +147,7 @@ def measure_labels(
         strata = _with_confidence(strata, stated_confidence, N, K + 1)
     truth, own = g[checked], y[checked]
     of_class = np.eye(K)[truth]
-    design = _Design(strata, y, checked, weight, K, normal_quantile(level))
+    design = _Design(strata, y, checked, weight, K, normal_quantile(level, "level"))
     shares, share_errors = design.means(of_class)
     shares = np.clip(shares, 0, None)
     shares = shares / shares.sum()

@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from noiselayer.arrays.kinds import check_count, check_number
 from noiselayer.arrays.tensors import in_kind
 from noiselayer.estimation.inverse import noise_matrix_from_inverse
 from noiselayer.estimation.noise_estimate import NoiseEstimate
@@ -65,6 +66,9 @@ def estimate_from_pairs(
     tensor([[0.6250, 0.1667],
             [0.3750, 0.8333]])
     """
+    check_count(num_classes, "num_classes")
+    check_number(prior_strength, "prior_strength")
+    prior_strength = float(prior_strength)
     if num_classes < 2:
         raise ValueError(f"num_classes must be at least 2; got {num_classes}.")
     if not 0 <= prior_strength < math.inf:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from noiselayer.arrays.kinds import check_confidence
 from noiselayer.estimation.evidence import Evidence
 from noiselayer.estimation.inverse import is_singular
 from noiselayer.estimation.validate import listing
@@ -68,14 +69,13 @@ def first_order(C: Tensor, noisy: Tensor, frequencies: Tensor, evidence: Evidenc
     )
 
 
-def normal_quantile(confidence: float) -> float:
+def normal_quantile(confidence: float, name: str = "confidence") -> float:
     """How many standard errors on either side hold a share ``confidence`` of a normal distribution.
 
     >>> round(normal_quantile(0.95), 2)
     1.96
     """
-    if not 0 < confidence < 1:
-        raise ValueError(f"confidence must lie between 0 and 1, as in 0.95; got {confidence}.")
+    check_confidence(confidence, name)
     return NormalDist().inv_cdf(0.5 + confidence / 2)
 
 

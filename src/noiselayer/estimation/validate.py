@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from noiselayer.arrays.kinds import check_confidence, check_count, check_number
 from noiselayer.arrays.tensors import as_tensor
 from noiselayer.errors import InputError, argument
 
@@ -150,14 +151,16 @@ def check_options(method: str, sparsity: float | None, num_bootstrap: int, confi
             f"{argument('sparsity')} is the penalty's weight of {argument('method', 'sparse')}; got it with "
             f"{argument('method', method)}."
         )
+    if sparsity is not None:
+        check_number(sparsity, "sparsity")
+    check_count(num_bootstrap, "num_bootstrap")
     if sparsity is not None and not sparsity >= 0:
         raise ValueError(f"sparsity is the weight of a penalty, at least 0; got {sparsity}.")
     if num_bootstrap < 0 or num_bootstrap == 1:
         raise ValueError(f"num_bootstrap must be 0 or at least 2; got {num_bootstrap}.")
     if num_bootstrap > 1_000_000:
         raise ValueError(f"num_bootstrap must be at most 1,000,000; got {num_bootstrap}.")
-    if not 0 < confidence < 1:
-        raise ValueError(f"confidence must lie between 0 and 1, as in 0.95; got {confidence}.")
+    check_confidence(confidence)
 
 
 def check_pair(clean: Tensor, noisy: Tensor, frequencies: Tensor) -> int:

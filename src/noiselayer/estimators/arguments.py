@@ -13,6 +13,7 @@ import torch
 from sklearn.utils import check_random_state
 from torch import Tensor
 
+from noiselayer.arrays.kinds import check_count
 from noiselayer.data.inputs import Kind
 from noiselayer.errors import InputError, list_some, nearest
 from noiselayer.training.options import Optimization, TrainingOptions, default_options
@@ -58,7 +59,8 @@ def as_matrix(noise_matrix: npt.ArrayLike | Tensor | None) -> Tensor | None:
         return torch.from_numpy(array if array.dtype == np.float32 else array.astype(np.float64))
     except (TypeError, ValueError) as error:
         raise InputError(
-            f"noise_matrix must be an array of numbers of shape (K, K), columns = true classes: {error}"
+            f"noise_matrix must be an array of numbers of shape (K, K), columns = true classes; got "
+            f"{type(noise_matrix).__name__}."
         ) from error
 
 
@@ -115,6 +117,8 @@ def options_of(estimator: Any, kind: Kind, num_samples: int) -> TrainingOptions:
     options = default_options(kind, num_samples=num_samples, given={*chosen, *(estimator.options or {})})
     known = {name: getattr(estimator, name) for name in ("batch_size", "learning_rate", "weight_decay")}
     for name, given in (("max_iter", estimator.max_iter), ("n_iter_no_change", estimator.n_iter_no_change)):
+        if given is not None:
+            check_count(given, name)
         if given is not None and given < 1:
             raise InputError(f"{name} must be at least 1; got {given}.")
     if estimator.max_iter is not None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import csv
 import os
 import tempfile
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from noiselayer.errors import InputError, argument, list_some, nearest
+from noiselayer.errors import InputError, argument, list_some, nearest, reason
 from noiselayer.files.whole_file import is_unfinished
 
 
@@ -24,6 +25,34 @@ def existing_file(path: Path, what: str = "file") -> None:
     except (OSError, ValueError):
         beside = []
     raise InputError(f"there is no {what} {path}.{nearest(path.name, beside)}")
+
+
+def check_regular(folder: Path) -> None:
+    """Raise if a folder's file is none that can be read to its end, such as a pipe."""
+    for path in folder.iterdir() if os.path.isdir(folder) else ():  # noqa: PTH112
+        if path.exists() and not path.is_dir():
+            existing_file(path)
+
+
+@contextmanager
+def reading_folder(place: Path) -> Iterator[None]:
+    """What stumbles over a file that we wrote, or one in a folder of ours, has met one that was changed since.
+
+    >>> with reading_folder(Path("run/config.json")):
+    ...     {}["model"]
+    Traceback (most recent call last):
+    ...
+    noiselayer.errors.InputError: run/config.json is damaged: KeyError 'model'. Put it back as it was written.
+    """
+    try:
+        yield
+    except InputError:
+        raise
+    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, csv.Error) as error:
+        what = f"a file in {place}" if os.path.isdir(place) else place  # noqa: PTH112
+        raise InputError(
+            f"{what} is damaged: {type(error).__name__} {reason(error)}. Put it back as it was written."
+        ) from error
 
 
 def check_not_read(outputs: Iterable[Path], inputs: Iterable[str | Path | None]) -> None:
@@ -67,7 +96,10 @@ def check_target(*files: Path, force: bool = False) -> None:
                 f"{argument('out')}, or write over a file with {argument('force')}."
             )
         if not file.parent.is_dir():
-            raise InputError(f"there is no folder {file.parent} to write {file.name} into.")
+            raise InputError(
+                f"there is no folder {file.parent} to write {file.name} into; make it, or name another with "
+                f"{argument('out')}."
+            )
 
 
 def check_writable(folder: Path) -> None:

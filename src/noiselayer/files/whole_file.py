@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from noiselayer.errors import InputError
+from noiselayer.errors import InputError, reason
 
 
 @contextmanager
@@ -83,14 +83,14 @@ def _no_room(error: BaseException | None) -> str | None:
     while error is not None:
         if isinstance(error, OSError) and error.errno in _OF_THE_DISK:
             return str(error.strerror)
-        for reason in (
+        for words in (
             "No space left on device",
             "Read-only file system",
             "Disk quota exceeded",
             "disk is full",
         ):
-            if reason in str(error):
-                return reason
+            if words in str(error):
+                return words
         error = error.__cause__ or error.__context__
     return None
 
@@ -135,7 +135,7 @@ def read_json(path: Path) -> dict[str, Any]:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
-        raise InputError(f"cannot read {path}: {error}.") from error
+        raise InputError(f"cannot read {path}: {reason(error)}.") from error
     if not isinstance(content, dict):
         raise InputError(f"{path} must hold a JSON object; it holds a {type(content).__name__}.")
     return content

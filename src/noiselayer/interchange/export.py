@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from noiselayer.errors import InputError
+from noiselayer.errors import InputError, argument
 from noiselayer.files.given import check_not_read, check_target
 from noiselayer.files.whole_file import for_spreadsheet, whole_file, write_json, write_rows
 from noiselayer.interchange.fiftyone import to_fiftyone
@@ -66,7 +66,9 @@ def export_review(
     folder = Path(folder)
     path = folder / _NAMES[format] if out is None else Path(out)
     if path.suffix.lower() != FORMATS[format]:
-        raise InputError(f"{format} is written as {FORMATS[format]}; got {path}.")
+        raise InputError(
+            f"{argument('out')} must end with {FORMATS[format]} for {format}; got {str(path)!r}."
+        )
     check_not_read((path,), (data_path, data_of_folder(folder)))
     check_target(path, force=force)
     content = content_from_folder(folder, data_path=data_path, limit=top)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from noiselayer.errors import InputError
+from noiselayer.errors import InputError, reason
 from noiselayer.interchange.fiftyone import decisions_from_fiftyone
 from noiselayer.interchange.label_studio import CONTROL, decisions_from_label_studio
 from noiselayer.storage.review.decisions import Decision, read_decisions
@@ -38,7 +38,7 @@ def read_review(path: str | Path) -> list[Decision]:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
-        raise InputError(f"cannot read the decisions {path}: {error}.") from error
+        raise InputError(f"cannot read the decisions {path}: {reason(error)}.") from error
     if isinstance(content, dict) and "samples" not in content:
         return read_decisions(path)
     if not isinstance(content, (list, dict)):

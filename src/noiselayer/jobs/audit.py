@@ -19,7 +19,7 @@ from noiselayer.data import LabeledData, check_for_training
 from noiselayer.data.inputs import NoInputs, SubsetInputs
 from noiselayer.data.labels import rename_labels, sort_classes
 from noiselayer.data.labels_alone import read_labels_alone
-from noiselayer.data.numpy_files import split_address
+from noiselayer.data.numpy_files import read_npy, split_address
 from noiselayer.data.parquet_batches import batches_of_columns
 from noiselayer.data.probabilities import check_nameless, named_classes, read_probabilities
 from noiselayer.data.reading import Reading, fingerprint, names_its_classes
@@ -222,7 +222,7 @@ def _given(job: AuditJob, reading: Reading, data: LabeledData, hardware: Hardwar
             shape = tuple(found.shape)
         elif job.probs.lower().endswith(".npy"):  # read piece by piece, however large
             found = Path(job.probs)
-            shape = _npy_shape(found)
+            shape = read_npy(found, memory_map=True).shape
         elif (
             job.probs.lower().endswith(".parquet")
             and data.checked is None
@@ -342,15 +342,6 @@ def _saved(
 def _batches(path: str, data: LabeledData) -> Any:
     """Of a table as ``noiselayer predict --probs`` writes it; None if it is another, to be read whole."""
     return batches_of_columns(path, [f"p({name})" for name in data.class_names], data.labels)
-
-
-def _npy_shape(path: Path) -> tuple[int, ...]:
-    import numpy as np
-
-    try:
-        return tuple(np.load(path, mmap_mode="r", allow_pickle=False).shape)
-    except (OSError, ValueError) as error:
-        raise InputError(f"cannot read {path}: {error}.") from error
 
 
 def _identity(job: AuditJob, data: LabeledData) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from torch import Tensor
 from noiselayer.annotators import AnnotatorEstimate, CombinedLabels, combine_labels
 from noiselayer.annotators.describe import describe_annotators
 from noiselayer.data.numpy_files import split_address
-from noiselayer.data.probabilities import Probabilities, read_probabilities
+from noiselayer.data.probabilities import Probabilities, read_probabilities, warn_of_order
 from noiselayer.data.vote_tables import VoteTable, read_votes
 from noiselayer.errors import InputError, argument
 from noiselayer.files.given import check_not_read, check_target
@@ -88,7 +88,11 @@ def _evidence(model: Probabilities, votes: VoteTable, chosen: bool) -> Tensor:
             f"the {K} classes; {model.origin} has {tuple(model.values.shape)}. If the model knows classes that no "
             f"annotator has named, list all in {argument('class_names')}."
         )
-    return model.ordered(votes.class_names, chosen=chosen)
+    ordered = model.ordered(votes.class_names, chosen=chosen)
+    if not chosen:
+        # An annotator's vote each: most are right, or no order agrees with them.
+        warn_of_order(replace(model, values=model.values[votes.samples]), votes.labels, votes.class_names)
+    return ordered
 
 
 def _check_enough(votes: VoteTable, evidence: Tensor | None) -> None:

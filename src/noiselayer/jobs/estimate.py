@@ -14,7 +14,7 @@ from torch import Tensor
 from noiselayer.data.label_files import label_file, read_labels
 from noiselayer.data.labels import encode_together
 from noiselayer.data.numpy_files import split_address
-from noiselayer.data.probabilities import Probabilities, read_probabilities
+from noiselayer.data.probabilities import Probabilities, read_probabilities, warn_of_order
 from noiselayer.errors import InputError, argument, as_input_errors
 from noiselayer.estimation import (
     NoiseEstimate,
@@ -138,7 +138,11 @@ def _read(
                     f"{argument(one)} and {argument(other)} must be of the same samples, in the same order; "
                     f"{given[one]} has {sizes[0]:,} rows, {given[other]} {sizes[1]:,}."
                 )
-    return labels, {name: table.ordered(names, chosen=True) for name, table in tables.items()}, names
+    probs = {name: table.ordered(names, chosen=class_names is not None) for name, table in tables.items()}
+    if class_names is None:
+        for name, table in tables.items():
+            warn_of_order(table, labels[name.replace("probs", "labels")], names)
+    return labels, probs, names
 
 
 def _present(labels: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:

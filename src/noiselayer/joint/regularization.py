@@ -8,6 +8,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from noiselayer.arrays.kinds import check_tensor
+
 
 def trace_penalty(noise_matrix: Tensor) -> Tensor:
     """tr(Q), the regulariser of Theorem 1, a scalar.
@@ -21,7 +23,7 @@ def trace_penalty(noise_matrix: Tensor) -> Tensor:
     >>> trace_penalty(torch.tensor([[0.8, 0.4], [0.2, 0.6]]))
     tensor(1.4000)
     """
-    return noise_matrix.diagonal(dim1=-2, dim2=-1).sum(-1).mean()
+    return _checked(noise_matrix).diagonal(dim1=-2, dim2=-1).sum(-1).mean()
 
 
 def weight_decay_penalty(noise_matrix: Tensor) -> Tensor:
@@ -37,7 +39,7 @@ def weight_decay_penalty(noise_matrix: Tensor) -> Tensor:
     >>> weight_decay_penalty(torch.eye(2))
     tensor(1.)
     """
-    return noise_matrix.square().sum((-2, -1)).mean() / 2
+    return _checked(noise_matrix).square().sum((-2, -1)).mean() / 2
 
 
 def log_volume(noise_matrix: Tensor) -> Tensor:
@@ -52,6 +54,20 @@ def log_volume(noise_matrix: Tensor) -> Tensor:
     >>> log_volume(torch.tensor([[0.75, 0.25], [0.25, 0.75]])).exp()
     tensor(0.5000)
     """
-    Q = noise_matrix.to(torch.promote_types(noise_matrix.dtype, torch.float32))  # no determinants in half
+    Q = _checked(noise_matrix).to(
+        torch.promote_types(noise_matrix.dtype, torch.float32)
+    )  # no determinants in half
     volume: Tensor = torch.linalg.slogdet(Q).logabsdet.mean()
     return volume
+
+
+def _checked(noise_matrix: Tensor) -> Tensor:
+    """Raise unless it is a square matrix of floating-point numbers, or several."""
+    check_tensor(noise_matrix, "noise_matrix")
+    shape = noise_matrix.shape
+    if not noise_matrix.is_floating_point() or len(shape) not in (2, 3) or shape[-1] != shape[-2]:
+        raise ValueError(
+            "noise_matrix must hold floating-point numbers in shape (K, K) or (S, K, K); got "
+            f"{noise_matrix.dtype} in shape {tuple(shape)}."
+        )
+    return noise_matrix

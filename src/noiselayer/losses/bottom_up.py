@@ -7,6 +7,7 @@ import copy
 import torch
 from torch import Tensor, nn
 
+from noiselayer.arrays.kinds import check_count, check_tensor
 from noiselayer.arrays.tensors import as_tensor
 from noiselayer.losses.annotator_rows import check_stack, rows_of_annotators
 from noiselayer.losses.log_space import noisy_nll, result_dtype
@@ -81,9 +82,12 @@ def noisy_label_loss(
     >>> noisy_label_loss(logits, torch.tensor([0, 1]), Q)
     tensor(0.4965)
     """
+    check_tensor(logits, "logits")
     dtype, shape = result_dtype(logits), labels_shape(logits)
     logits, labels = flatten(logits, noisy_labels)
     K = logits.shape[1]
+    if not isinstance(ignore_index, int):
+        check_count(ignore_index, "ignore_index")
     _check_matrix(noise_matrix, K, annotators)
     if weight is not None:
         check_weight(weight, K)
@@ -165,6 +169,8 @@ def _nll(
 def _check_matrix(
     noise_matrix: Tensor | SparseNoiseMatrix, num_classes: int, annotators: Tensor | None
 ) -> None:
+    if not isinstance(noise_matrix, SparseNoiseMatrix):
+        check_tensor(noise_matrix, "noise_matrix")
     K, shape = num_classes, noise_matrix.shape
     if isinstance(noise_matrix, Tensor) and noise_matrix.ndim == 3:
         if shape[0] == 0 or shape[1:] != (K, K):
@@ -221,6 +227,8 @@ class NoisyLabelLoss(nn.CrossEntropyLoss):
         reduction: str = "mean",
         label_smoothing: float = 0.0,
     ) -> None:
+        if weight is not None:
+            check_tensor(weight, "weight")
         super().__init__(
             weight=weight, ignore_index=ignore_index, reduction=reduction, label_smoothing=label_smoothing
         )

@@ -13,6 +13,8 @@ from torch import Tensor, nn
 from torch.optim.optimizer import Optimizer, register_optimizer_step_post_hook
 from torch.utils.hooks import RemovableHandle
 
+from noiselayer.arrays.kinds import check_count
+from noiselayer.arrays.tensors import as_tensor
 from noiselayer.losses.annotator_rows import check_stack
 from noiselayer.losses.bottom_up import noisy_label_loss
 from noiselayer.losses.log_space import result_dtype
@@ -70,6 +72,9 @@ class NoiseLayer(nn.Module):
         trainable: bool = True,
     ) -> None:
         super().__init__()
+        check_count(num_classes, "num_classes")
+        if not isinstance(noise_matrix, SparseNoiseMatrix | None):
+            noise_matrix = as_tensor(noise_matrix, "noise_matrix")
         if num_annotators is not None:
             noise_matrix = _per_annotator(num_classes, noise_matrix, num_annotators)
         if isinstance(noise_matrix, SparseNoiseMatrix):

@@ -7,6 +7,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from noiselayer.arrays.kinds import check_tensor
 from noiselayer.losses.log_space import is_transformed
 
 
@@ -25,8 +26,12 @@ def flatten(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
     >>> logits.shape, labels.shape, labels.dtype
     (torch.Size([10, 3]), torch.Size([10]), torch.int64)
     """
+    check_tensor(logits, "logits")
+    check_tensor(labels, "noisy_labels")
     if not logits.is_floating_point():
         raise TypeError(f"logits must be floating-point class scores; got {logits.dtype}.")
+    if labels.is_complex() or labels.dtype == torch.bool:
+        raise TypeError(f"noisy_labels must be class indices (integers); got {labels.dtype}.")
     if logits.ndim == 0:
         raise ValueError("logits must have shape (K,), (N, K) or (N, K, d1, ...); got a single number.")
     if labels.is_floating_point():
@@ -124,6 +129,7 @@ def check_weight(weight: Tensor, num_classes: int) -> None:
     ...
     ValueError: weight must have shape (3,), one factor per class; got (2,).
     """
+    check_tensor(weight, "weight")
     if weight.shape != (num_classes,):
         raise ValueError(
             f"weight must have shape ({num_classes},), one factor per class; got {tuple(weight.shape)}."

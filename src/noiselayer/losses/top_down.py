@@ -7,6 +7,7 @@ import warnings
 import torch
 from torch import Tensor, nn
 
+from noiselayer.arrays.kinds import check_count, check_number, check_tensor
 from noiselayer.arrays.tensors import as_tensor
 from noiselayer.losses.log_space import result_dtype
 from noiselayer.losses.shapes import check_range, check_square, check_weight, flatten, reduce_loss
@@ -49,6 +50,8 @@ def uniform_conversion(num_classes: int, alpha: float, *, dtype: torch.dtype | N
             [0.1000, 0.8000, 0.1000],
             [0.1000, 0.1000, 0.8000]])
     """
+    check_count(num_classes, "num_classes")
+    check_number(alpha, "alpha")
     if num_classes < 2:
         raise ValueError(f"num_classes must be at least 2; got {num_classes}.")
     if not 0 <= alpha <= 1:
@@ -166,14 +169,17 @@ def top_down_loss(
     >>> nn.functional.cross_entropy(logits, noisy_labels, label_smoothing=0.2)
     tensor(0.3701)
     """
-    dtype = result_dtype(logits)
     logits, labels = flatten(logits, noisy_labels)
     if labels.is_floating_point():
         raise TypeError(
             f"noisy_labels must be class indices (integers), which are converted; got {labels.dtype}. For soft labels "
             "as they are, use cross_entropy or noisy_label_loss."
         )
+    dtype = result_dtype(logits)
     K = logits.shape[1]
+    check_tensor(conversion_matrix, "conversion_matrix")
+    if not isinstance(ignore_index, int):
+        check_count(ignore_index, "ignore_index")
     check_square(conversion_matrix, K, name="conversion_matrix")
     if conversion_matrix.requires_grad:
         raise ValueError(
@@ -230,6 +236,8 @@ class TopDownLoss(nn.Module):
         reduction: str = "mean",
     ) -> None:
         super().__init__()
+        if weight is not None:
+            check_tensor(weight, "weight")
         conversion_matrix = as_tensor(conversion_matrix, "conversion_matrix")
         _check_conversion(conversion_matrix)
         self.register_buffer("conversion_matrix", conversion_matrix.detach().clone())

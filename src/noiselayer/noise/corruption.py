@@ -39,7 +39,7 @@ def corrupt_labels(labels: Any, noise_matrix: Any, *, generator: torch.Generator
     """
     Q = check(as_tensor(noise_matrix, "noise_matrix"))
     given, labels = labels, as_tensor(labels, "labels")
-    if labels.is_floating_point():
+    if labels.is_floating_point() or labels.is_complex():
         raise TypeError(f"labels must be class indices (integers); got {labels.dtype}.")
     K = len(Q)
     flat = labels.reshape(-1).long()

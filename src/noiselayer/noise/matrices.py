@@ -14,6 +14,7 @@ from typing import Any, overload
 import torch
 from torch import Tensor
 
+from noiselayer.arrays.kinds import check_count, check_number
 from noiselayer.arrays.tensors import as_tensor, in_kind
 
 
@@ -269,10 +270,12 @@ def rounding(Q: Tensor) -> float:
 
 
 def _check_num_classes(num_classes: int) -> None:
+    check_count(num_classes, "num_classes")
     if num_classes < 2:
         raise ValueError(f"num_classes must be at least 2; got {num_classes}.")
 
 
 def _check_rate(rate: float) -> None:
+    check_number(rate, "rate")
     if not 0 <= rate <= 1:
         raise ValueError(f"rate is the probability that a label is wrong, from 0 to 1; got {rate}.")

@@ -107,7 +107,7 @@ def _log_joint(logits: Any, labels: Any, Q: Any) -> Tensor:
     Q = as_tensor(Q, "noise_matrix")
     if not logits.is_floating_point():
         raise TypeError(f"logits must be floating-point class scores; got {logits.dtype}.")
-    if labels.is_floating_point() or labels.dtype == torch.bool:
+    if labels.is_floating_point() or labels.is_complex() or labels.dtype == torch.bool:
         raise TypeError(f"noisy_labels must be class indices (integers); got {labels.dtype}.")
     if logits.ndim != 2:
         raise ValueError(f"logits must have shape (N, K); got {tuple(logits.shape)}.")

@@ -7,6 +7,7 @@ import math
 import torch
 from torch import Tensor, nn
 
+from noiselayer.arrays.kinds import check_tensor
 from noiselayer.arrays.tensors import as_tensor
 from noiselayer.noise.matrices import check
 from noiselayer.noise.simplex import project
@@ -268,7 +269,11 @@ def _check_num_confusions(num_confusions: int, num_classes: int) -> None:
 
 
 def _check(labels: Tensor, values: Tensor, rest: Tensor | None) -> None:
-    if labels.is_floating_point() or labels.dtype == torch.bool:
+    check_tensor(labels, "labels")
+    check_tensor(values, "values")
+    if rest is not None:
+        check_tensor(rest, "rest")
+    if labels.is_floating_point() or labels.is_complex() or labels.dtype == torch.bool:
         raise TypeError(f"labels must be class indices (integers); got {labels.dtype}.")
     if not values.is_floating_point():
         raise TypeError(f"values must be floating-point probabilities; got {values.dtype}.")

@@ -8,6 +8,7 @@ import torch
 
 from noiselayer.data.numpy_files import split_address
 from noiselayer.errors import InputError
+from noiselayer.files.given import reading_folder
 from noiselayer.files.whole_file import read_json
 from noiselayer.report.content import Note, ReportContent
 
@@ -36,6 +37,13 @@ def content_from_folder(
     noiselayer.errors.InputError: there is no run and no audit in nowhere: it has no config.json, no audit.json.
     """
     folder = Path(folder)
+    with reading_folder(folder):
+        return _content(folder, data_path, limit, device)
+
+
+def _content(
+    folder: Path, data_path: str | None, limit: int, device: torch.device | str | None
+) -> ReportContent:
     if (folder / "audit.json").is_file():
         from noiselayer.report.from_audit import content_from_audit
         from noiselayer.storage.audit_folder import load_audit

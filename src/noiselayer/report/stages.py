@@ -38,7 +38,7 @@ def read_stages(folder: Path, stages: Sequence[Mapping[str, Any]]) -> list[Stage
     path = folder / "curves.csv"
     rows: dict[str, list[dict[str, str]]] = {}
     if path.is_file():
-        with path.open(encoding="utf-8", newline="") as file:
+        with path.open(encoding="utf-8-sig", newline="") as file:
             for row in csv.DictReader(file):
                 rows.setdefault(row["stage"], []).append(row)
     return [

@@ -12,8 +12,9 @@ from torch import Tensor
 
 from noiselayer._version import __version__
 from noiselayer.checks import Finding
-from noiselayer.errors import InputError, list_some
+from noiselayer.errors import InputError, list_some, reason
 from noiselayer.estimation.in_words import finite
+from noiselayer.files.given import check_regular
 from noiselayer.files.whole_file import read_json, whole_file, write_json
 from noiselayer.storage.annotators_file import read_annotator_figures, write_annotator_figures
 from noiselayer.storage.matrix_file import (
@@ -168,6 +169,7 @@ def load_audit(folder: str | Path) -> SavedAudit:
     import pandas as pd
 
     folder = Path(folder)
+    check_regular(folder)
     if not (folder / "audit.json").is_file():
         raise InputError(f"there is no audit in {folder}: it has no audit.json.")
     content = read_json(folder / "audit.json")
@@ -179,7 +181,7 @@ def load_audit(folder: str | Path) -> SavedAudit:
     try:
         labels = pd.read_parquet(folder / "labels.parquet")
     except (OSError, ValueError) as error:
-        raise InputError(f"cannot read {folder / 'labels.parquet'}: {error}.") from error
+        raise InputError(f"cannot read {folder / 'labels.parquet'}: {reason(error)}.") from error
     needed = [name for name in LABEL_COLUMNS if content["format"] > 1 or name not in _NUMBERS]
     missing = [name for name in needed if name not in labels.columns]
     if missing:

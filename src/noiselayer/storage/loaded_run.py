@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -13,10 +14,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from noiselayer.arrays.kinds import shown
 from noiselayer.data import ArrayInputs, EmbeddedInputs, Inputs, LabeledData, TableEncoder, TableInputs
 from noiselayer.data.frames import is_table, require_columns
 from noiselayer.data.reading import Encoder, Reading
 from noiselayer.errors import InputError
+from noiselayer.files.given import check_regular, reading_folder
 from noiselayer.files.whole_file import read_json, whole_file
 from noiselayer.models import build_model
 from noiselayer.storage.features_file import read_source
@@ -265,8 +268,11 @@ def load_run(folder: str | Path) -> LoadedRun:
     ...
     noiselayer.errors.InputError: there is no run in nowhere: it has no config.json.
     """
+    if not isinstance(folder, str | os.PathLike):
+        raise TypeError(f"folder must be a path; got {shown(folder)}.")
     folder = Path(folder)
-    if not (folder / "config.json").is_file():
+    check_regular(folder)
+    if not os.path.isfile(folder / "config.json"):  # noqa: PTH113 - Path.is_file() raises on names too long
         raise InputError(f"there is no run in {folder}: it has no config.json.")
     config = read_json(folder / "config.json")
     if config.get("format") != FORMAT:
@@ -279,12 +285,10 @@ def load_run(folder: str | Path) -> LoadedRun:
             f"the run in {folder} has not come to its end and was not stopped by Ctrl-C; go on with it by "
             "noiselayer train ... --resume."
         )
-    try:
+    with reading_folder(folder / "config.json"):
         class_names = tuple(config["class_names"])
         encoder = _read_encoder(config["encoder"], folder)
         network = build_model(**config["model"])
-    except (KeyError, TypeError) as error:
-        raise InputError(f"{folder / 'config.json'} is damaged: {error!r}.") from error
     _load_weights(network, folder / "weights.safetensors")
     return LoadedRun(
         folder=folder,

@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from noiselayer.errors import InputError, list_some, nearest
+from noiselayer.errors import InputError, list_some, nearest, reason
 from noiselayer.files.whole_file import write_rows
 from noiselayer.noise.matrices import check
 
@@ -90,7 +90,7 @@ def _read_cells(path: Path) -> list[list[str]]:
         with path.open(encoding="utf-8-sig", newline="") as file:
             cells = [[cell.strip() for cell in row] for row in csv.reader(file)]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"cannot read the noise matrix {path}: {error}.") from error
+        raise InputError(f"cannot read the noise matrix {path}: {reason(error)}.") from error
     cells = [row for row in cells if any(row)]
     if not cells:
         raise InputError(f"the noise matrix {path} is empty.")

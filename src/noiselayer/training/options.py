@@ -9,6 +9,7 @@ from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
+from noiselayer.arrays.kinds import check_number
 from noiselayer.choices import (
     Augmentation,
     Logger,
@@ -161,6 +162,7 @@ class TrainingOptions:
                 "start 'joint' trains a fresh network through the noise matrix that it finds; with fresh_network=False "
                 "it would be start 'identity'. Use that."
             )
+        check_number(self.alpha, "alpha")
         if not 0 <= self.alpha <= 1:
             raise ValueError(f"alpha must lie between 0 and 1; got {self.alpha}.")
         for name, most in _MOST.items():

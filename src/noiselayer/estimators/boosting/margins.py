@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from torch import Tensor
 
+from noiselayer.arrays.kinds import shown
 from noiselayer.errors import InputError
 from noiselayer.estimators.arguments import as_matrix
 from noiselayer.noise.matrices import check
@@ -75,7 +76,7 @@ def scored(first: Any, second: Any, sample_weight: Array | None, *, num_classes:
         margins, labels, sample_weight = first, second.get_label(), second.get_weight()
     else:
         labels, margins = first, second
-    z, given = np.asarray(margins, dtype=np.float64), np.asarray(labels)
+    z, given = _numbers(margins, "margins").astype(np.float64), _numbers(labels, "labels")
     N, K = len(given), num_classes
     single = z.ndim == 1 and K == 2
     if z.shape != (N, K) and not (single and len(z) == N):
@@ -95,6 +96,15 @@ def scored(first: Any, second: Any, sample_weight: Array | None, *, num_classes:
     if sample_weight is not None and len(sample_weight):  # XGBoost's data sets without weights have none
         weight = np.asarray(sample_weight, dtype=np.float64)
     return Scored(codes, _columns(z), weight, single)
+
+
+def _numbers(values: Any, name: str) -> Array:
+    array = np.asarray(values) if not hasattr(values, "toarray") else np.empty(0, dtype=object)
+    if array.dtype.kind not in "biuf" or array.ndim == 0:
+        raise TypeError(
+            f"{name} must be an array of numbers, an entry or a row per sample; got {shown(values)}."
+        )
+    return array
 
 
 def log_softmax(z: Floats) -> Floats:

@@ -10,6 +10,7 @@ from sklearn.base import clone
 from sklearn.utils.validation import has_fit_parameter
 from torch import Tensor
 
+from noiselayer.arrays.kinds import check_count
 from noiselayer.errors import InputError
 from noiselayer.estimators.meta.fold_predictions import Array, Codes, Floats, fold_numbers, predict_folds
 from noiselayer.estimators.meta.rounds import posterior_of, update_noise_matrix
@@ -105,6 +106,7 @@ class NoisyLabelMetaClassifier(NoisyLabelWrapper):
                 f"estimator must have predict_proba; {type(self.estimator).__name__} has not, as it is "
                 "configured."
             )
+        check_count(self.max_iter, "max_iter")
         if self.max_iter < 1:
             raise InputError(f"max_iter must be at least 1; got {self.max_iter!r}.")
         if self.noise_trainable and not self.cross_fit:

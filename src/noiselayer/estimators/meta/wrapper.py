@@ -11,6 +11,7 @@ from sklearn.base import MetaEstimatorMixin, clone
 from sklearn.utils import check_random_state, get_tags
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from noiselayer.arrays.kinds import check_count
 from noiselayer.audit import AuditResult, audit_labels
 from noiselayer.errors import InputError, as_input_errors
 from noiselayer.estimation.from_confusions import estimate_from_predictions
@@ -143,6 +144,7 @@ class NoisyLabelWrapper(MetaEstimatorMixin, TrueClassesMixin):  # type: ignore[m
 
     def _check_parameters(self) -> None:
         for name, least in (("cv", 2), ("rounds", 1)):
+            check_count(getattr(self, name), name)
             if getattr(self, name) < least:
                 raise InputError(f"{name} must be at least {least}; got {getattr(self, name)!r}.")
 

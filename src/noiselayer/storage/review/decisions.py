@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from noiselayer.errors import InputError, list_some
+from noiselayer.errors import InputError, list_some, reason
 from noiselayer.files.whole_file import from_spreadsheet
 
 if TYPE_CHECKING:
@@ -55,7 +55,9 @@ def read_decisions(path: str | Path) -> list[Decision]:
     """
     path = Path(path)
     if path.suffix.lower() not in (".csv", ".json"):
-        raise InputError(f"decisions must be a file .csv or .json, as the report exports them; got {path}.")
+        raise InputError(
+            f"decisions must be a file .csv or .json, as the report exports them; got {str(path)!r}."
+        )
     if not path.is_file():
         raise InputError(f"there is no file of decisions {path}.")
     rows = _from_json(path) if path.suffix.lower() == ".json" else _from_csv(path)
@@ -88,7 +90,7 @@ def _from_csv(path: Path) -> list[dict[str, Any]]:
             ]
             header = list(reader.fieldnames or [])
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"cannot read the decisions {path}: {error}.") from error
+        raise InputError(f"cannot read the decisions {path}: {reason(error)}.") from error
     _require(header, path)
     # In a table that people fill in, what nobody has looked at stays empty, and the rest need not be typed twice.
     return [_completed(row) for row in rows if row["decision"] != "" or row["new_label"] != ""]
@@ -110,7 +112,7 @@ def _from_json(path: Path) -> list[dict[str, Any]]:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
-        raise InputError(f"cannot read the decisions {path}: {error}.") from error
+        raise InputError(f"cannot read the decisions {path}: {reason(error)}.") from error
     rows = content.get("decisions") if isinstance(content, dict) else None
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise InputError(f"{path} must hold a list of decisions, as the report exports it.")

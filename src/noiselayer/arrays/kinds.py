@@ -1,0 +1,101 @@
+"""What kind of value an argument takes: a number, a whole number, a tensor."""
+
+from __future__ import annotations
+
+import operator
+from typing import Any
+
+import torch
+
+
+def check_number(value: Any, name: str) -> None:
+    """Raise unless ``value`` is one real number; NumPy's and torch's count.
+
+    >>> check_number("0.95", "confidence")
+    Traceback (most recent call last):
+    ...
+    TypeError: confidence must be a number; got '0.95'.
+    """
+    try:
+        if isinstance(value, str | bytes | bool) or getattr(value, "ndim", 0):
+            raise TypeError
+        float(value)
+    except (TypeError, ValueError, OverflowError):
+        raise TypeError(f"{name} must be a number; got {shown(value)}.") from None
+
+
+def check_count(value: Any, name: str) -> None:
+    """Raise unless ``value`` is one whole number.
+
+    >>> check_count(2.0, "num_classes")
+    Traceback (most recent call last):
+    ...
+    TypeError: num_classes must be a whole number; got 2.0.
+    """
+    try:
+        if isinstance(value, bool) or getattr(value, "ndim", 0):
+            raise TypeError
+        count = operator.index(value)
+    except TypeError:
+        raise TypeError(f"{name} must be a whole number; got {shown(value)}.") from None
+    if count > _MOST:
+        raise ValueError(f"{name} must be at most {_MOST:,}; got {shown(value)}.")
+
+
+def check_confidence(value: Any, name: str = "confidence") -> None:
+    """Raise unless ``value`` is a number between 0 and 1.
+
+    >>> check_confidence(95)
+    Traceback (most recent call last):
+    ...
+    ValueError: confidence must lie between 0 and 1, as in 0.95; got 95.
+    """
+    check_number(value, name)
+    if not 0 < value < 1:
+        raise ValueError(f"{name} must lie between 0 and 1, as in 0.95; got {value}.")
+
+
+_MOST = 2**31 - 1
+
+
+def check_tensor(value: Any, name: str) -> None:
+    """Raise unless ``value`` is a tensor.
+
+    >>> check_tensor([0, 1], "noisy_labels")
+    Traceback (most recent call last):
+    ...
+    TypeError: noisy_labels must be a torch.Tensor; got list. Use torch.as_tensor(noisy_labels).
+    """
+    if not isinstance(value, torch.Tensor):
+        got = "None" if value is None else f"{type(value).__name__}. Use torch.as_tensor({name})"
+        raise TypeError(f"{name} must be a torch.Tensor; got {got}.")
+
+
+def check_names(value: Any, name: str) -> None:
+    """Raise unless ``value`` is a list of names, or None.
+
+    >>> check_names("cat", "class_names")
+    Traceback (most recent call last):
+    ...
+    TypeError: class_names must be a list of names; got 'cat'.
+    """
+    if value is not None and (isinstance(value, str | bytes) or not hasattr(value, "__len__")):
+        raise TypeError(f"{name} must be a list of names; got {shown(value)}.")
+
+
+def check_dense(value: Any, name: str) -> None:
+    """Raise on a sparse matrix of SciPy, whose entries no array holds."""
+    if hasattr(value, "toarray"):
+        raise TypeError(f"{name} must be a dense array; got {type(value).__name__}. Use {name}.toarray().")
+
+
+def shown(value: Any) -> str:
+    """A value as a message shows it: short, and an object that is no number by its type.
+
+    >>> shown("x" * 300), shown(object())
+    ("'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx...", 'object')
+    """
+    text = repr(value)
+    if " at 0x" in text:
+        return type(value).__name__
+    return text if len(text) <= 40 else f"{text[:39]}..."

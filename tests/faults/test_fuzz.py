@@ -1,0 +1,189 @@
+"""200 damaged inputs and arguments out of range, and those that once went wrong."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import fuzzing
+import numpy as np
+import pytest
+from fuzz_calls import CALLS
+from scipy.sparse import csr_matrix
+
+CASES, PIECES = 200, 8
+
+
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("fuzz") / "template"
+    fuzzing.make_template(folder)
+    return folder
+
+
+def test_every_command_and_every_public_name_has_cases() -> None:
+    assert fuzzing.missing() == []
+    assert max(len(fuzzing.COMMANDS), len(fuzzing.NAMES)) <= CASES // 2
+
+
+@pytest.mark.parametrize("piece", range(PIECES))
+def test_no_input_ends_in_a_traceback(piece: int, template: Path) -> None:
+    found = [one for seed in range(piece, CASES, PIECES) for one in fuzzing.try_seed(seed, template)]
+    assert not found, "\n".join(map(str, found))
+
+
+@pytest.fixture
+def here(template: Path, tmp_path: Path) -> Iterator[Path]:
+    """A folder with valid files of every kind, which is the current one."""
+    folder = tmp_path / "here"
+    shutil.copytree(template, folder)
+    with fuzzing.in_folder(folder):
+        yield folder
+
+
+NOT_UTF8 = "it is not in UTF-8 (byte 0xff); save it as UTF-8"
+
+
+@pytest.mark.parametrize(
+    ("damaged", "content", "words", "message"),
+    [
+        (
+            "probs.npy",
+            b"",
+            "audit y.npy --probs probs.npy --probs-predict true --out out",
+            "cannot read probs.npy",
+        ),
+        (
+            "probs.npy",
+            b"",
+            "combine votes.csv --label-columns w1,w2 --probs probs.npy --out o.csv",
+            "cannot read probs.npy",
+        ),
+        ("run/noise_matrix.csv", b"\xff", "predict run x.npy", NOT_UTF8),
+        ("matrix.csv", b"\xff", "corrupt y.npy --noise matrix.csv --out o.npy", NOT_UTF8),
+        ("review.csv", b"\xff", "report audit --reviewed review.csv --out o.html", NOT_UTF8),
+        ("studio.json", b"\xff", "apply-review text.npy studio.json --out o.npy", NOT_UTF8),
+        ("run/config.json", b"\xff", "report run --out o.html", NOT_UTF8),
+        ("run/config.json", b"[" * 100_000, "report run --out o.html", "it is nested too deeply"),
+        ("audit/noise_matrix.csv", None, "report audit --out o.html", "must be a regular file; it is a pipe"),
+        ("run/weights.safetensors", None, "predict run x.npy", "must be a regular file; it is a pipe"),
+        ("table.csv", None, "measure llm.csv --label-column label --gold table.csv --out o", "it is a pipe"),
+        (
+            "y.npy",
+            np.array([b"\xff"] * 45),
+            "corrupt y.npy --out o.npy",
+            "must be integers or text: it is",
+        ),
+    ],
+)
+def test_damaged_files_are_named(here: Path, damaged: str, content: Any, words: str, message: str) -> None:
+    (here / damaged).unlink()
+    if content is None:
+        os.mkfifo(here / damaged)
+    elif isinstance(content, bytes):
+        (here / damaged).write_bytes(content)
+    else:
+        np.save(here / damaged, content)
+    _refused(words.split(), message)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (
+            "measure llm.csv --label-column label --gold images --out o",
+            "images must be a regular file; it is a folder",
+        ),
+        ("measure llm.csv --label-column label --gold none.csv --out o", "there is no table none.csv"),
+        (
+            "corrupt y.npy --out none/o.npy",
+            "there is no folder none to write o.npy into; make it",
+        ),
+        ("report run --out .", "--out must end with .html; got '.'"),
+        ("audit y.npy --probs . --probs-predict true --out o", "got '.'"),
+        (
+            f"audit table.csv --label-column label --ignore id,checked --noise-matrix {'x' * 300} --out o",
+            "File name too long",
+        ),
+        ("train x.npy --labels my:bug:/z.npy --out o", "my:bug:/z.npy"),
+        ("train x.npy --labels a\x1b[31mb --out o", "a\\x1b[31mb"),
+        ("predict run \udcff.npy", "\\udcff.npy"),
+    ],
+)
+def test_odd_names_are_named(here: Path, words: str, message: str) -> None:
+    _refused(words.split(), message)
+
+
+def _refused(words: list[str], message: str) -> None:
+    with fuzzing.bound() as late:
+        result = fuzzing.run(words)
+    assert not late
+    assert result.exit_code == 2, (result.output, result.exception)
+    assert message in result.stderr
+    assert not list(fuzzing.faults_of(words, result, Path.cwd()))
+
+
+@pytest.mark.parametrize("value", ["x", None, [1], 1j, 10**30])
+@pytest.mark.parametrize(
+    ("name", "argument"),
+    [
+        ("accuracy_from_noisy_labels", "confidence"),
+        ("accuracy_from_noisy_labels", "num_bootstrap"),
+        ("audit_labels", "class_names"),
+        ("check_noise_model", "level"),
+        ("combine_labels", "confidence"),
+        ("estimate_from_pairs", "num_classes"),
+        ("estimate_from_pairs", "prior_strength"),
+        ("estimate_from_predictions", "num_bootstrap"),
+        ("measure_labels", "level"),
+        ("noise", "rate"),
+        ("noise", "num_classes"),
+        ("uniform_conversion", "alpha"),
+        ("uniform_conversion", "num_classes"),
+        ("NoisyLabelBoostingClassifier", "cv"),
+        ("NoisyLabelMetaClassifier", "max_iter"),
+        ("NoisyLabelClassifier", "alpha"),
+    ],
+)
+def test_a_value_of_another_type_is_named(name: str, argument: str, value: Any) -> None:
+    if (value, argument) in ((None, "class_names"), (10**30, "prior_strength")):
+        pytest.skip("that is a value")
+    function, arguments = CALLS[name][0]
+    with pytest.raises((TypeError, ValueError), match=rf"^{argument} must|^{argument} is"):
+        function(**{**arguments, argument: value})
+
+
+@pytest.mark.parametrize(
+    "value", [None, "x", [[0.5, 0.5]], np.eye(3), csr_matrix(np.eye(3))], ids=lambda v: type(v).__name__
+)
+@pytest.mark.parametrize(
+    ("name", "argument"),
+    [
+        ("noisy_label_loss", "logits"),
+        ("noisy_label_loss", "noisy_labels"),
+        ("noisy_label_loss", "noise_matrix"),
+        ("noisy_label_loss", "weight"),
+        ("top_down_loss", "logits"),
+        ("top_down_loss", "noisy_labels"),
+        ("top_down_loss", "conversion_matrix"),
+        ("SparseNoiseMatrix", "labels"),
+        ("SparseNoiseMatrix", "values"),
+    ],
+)
+def test_what_is_no_tensor_is_named(name: str, argument: str, value: Any) -> None:
+    if value is None and argument == "weight":
+        pytest.skip("no weights are fine")
+    function, arguments = CALLS[name][0]
+    with pytest.raises(TypeError, match=rf"^{argument} must be a torch.Tensor; got"):
+        function(**{**arguments, argument: value})
+
+
+@pytest.mark.parametrize("name", ["audit_labels", "estimate_from_pairs", "combine_labels", "measure_labels"])
+def test_a_sparse_array_is_named(name: str) -> None:
+    function, arguments = CALLS[name][0]
+    argument = next(iter(arguments))
+    with pytest.raises(
+        TypeError, match=rf"^{argument} must be a dense array; got csr_matrix. Use {argument}.toarray"
+    ):
+        function(**{**arguments, argument: csr_matrix(np.asarray(arguments[argument]).reshape(60, -1))})
