@@ -17,7 +17,7 @@ def check_number(value: Any, name: str) -> None:
     TypeError: confidence must be a number; got '0.95'.
     """
     try:
-        if isinstance(value, str | bytes | bool) or getattr(value, "ndim", 0):
+        if getattr(value, "ndim", 0) or isinstance(value, str | bytes | bool):
             raise TypeError
         float(value)
     except (TypeError, ValueError, OverflowError):
@@ -33,7 +33,7 @@ def check_count(value: Any, name: str) -> None:
     TypeError: num_classes must be a whole number; got 2.0.
     """
     try:
-        if isinstance(value, bool) or getattr(value, "ndim", 0):
+        if getattr(value, "ndim", 0) or isinstance(value, bool):
             raise TypeError
         count = operator.index(value)
     except TypeError:

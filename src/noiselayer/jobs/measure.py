@@ -154,7 +154,7 @@ def _numbers(table: Path, name: str, *, gaps: bool = False) -> npt.NDArray[np.fl
     try:
         values = read_frame(table)[name].to_numpy(dtype=np.float64)
     except (TypeError, ValueError) as error:
-        raise InputError(f"column {name!r} of {table} must hold numbers: {error}") from error
+        raise InputError(f"column {name!r} of {table} must hold numbers.") from error
     if not gaps and np.isnan(values).any():
         raise InputError(f"column {name!r} of {table} has no number in {int(np.isnan(values).sum()):,} rows.")
     return values
