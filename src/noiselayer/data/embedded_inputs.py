@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from noiselayer.data.array_inputs import ArrayInputs
+from noiselayer.data.image_files import ImageFileInputs
 from noiselayer.data.inputs import Indices, Inputs, Kind, SubsetInputs
 from noiselayer.data.labeled import LabeledData
-from noiselayer.errors import InputError
+from noiselayer.errors import InputError, argument
 from noiselayer.features.by_name import make_source
 from noiselayer.features.source import FeatureSource
 
@@ -39,7 +41,7 @@ class EmbeddedInputs(ArrayInputs):
     """Samples as features, float32, with the source that makes such features of others.
 
     Args:
-        samples: What the source takes: texts.
+        samples: What the source takes: texts, paths of images, or images of shape (H, W, 3).
         encoder: The source.
         ids: A name per sample; row numbers counted from 0 if None.
 
@@ -49,7 +51,7 @@ class EmbeddedInputs(ArrayInputs):
     """
 
     def __init__(
-        self, samples: Sequence[str], encoder: FeatureSource, *, ids: Sequence[str] | None = None
+        self, samples: Sequence[Any], encoder: FeatureSource, *, ids: Sequence[str] | None = None
     ) -> None:
         super().__init__(encoder.transform(samples), ids=ids, name=f"features {encoder.name}")
         self.kind = "embedded"
@@ -58,18 +60,47 @@ class EmbeddedInputs(ArrayInputs):
 
 
 def embed_inputs(data: LabeledData, name: str, encoder: FeatureSource | None = None) -> LabeledData:
-    """The same samples and labels with features in the place of texts.
+    """The same samples and labels with features in the place of texts or images.
 
     Args:
-        data: Texts with their labels.
+        data: Texts or images with their labels.
         name: Of the source, see :func:`noiselayer.features.make_source`.
         encoder: That of the samples that a model was trained on; the source is made anew if None.
     """
     inputs = data.inputs
     base = inputs.base if isinstance(inputs, SubsetInputs) else inputs
-    assert isinstance(base, TextInputs)
-    source = make_source(name, base.texts) if encoder is None else encoder
-    embedded: Inputs = EmbeddedInputs(base.texts, source, ids=base.ids)
+    samples, what = _samples(base)
+    source = make_source(name, samples) if encoder is None else encoder
+    if source.takes not in (what, "anything"):
+        raise InputError(f"the features {source.name} are of {source.takes}; {data.origin} holds {what}.")
+    embedded: Inputs = EmbeddedInputs(samples, source, ids=base.ids)
     if isinstance(inputs, SubsetInputs):
         embedded = SubsetInputs(embedded, inputs.indices)
     return replace(data, inputs=embedded)
+
+
+def _samples(inputs: Inputs) -> tuple[Sequence[Any], str]:
+    """What a source takes, and its name in words."""
+    if isinstance(inputs, TextInputs):
+        return inputs.texts, "texts"
+    if isinstance(inputs, ImageFileInputs):
+        return inputs.paths, "images"
+    if inputs.kind == "image" and inputs.dtype == torch.uint8 and inputs.shape[0] == 3:
+        return _Pixels(inputs), "images"
+    raise InputError(
+        f"features are made of texts or of colour images; these are samples of shape {tuple(inputs.shape)} that are "
+        f"neither. Leave out {argument('embed')}."
+    )
+
+
+class _Pixels(Sequence[Any]):
+    """Images of an array one by one, bytes of shape (H, W, 3)."""
+
+    def __init__(self, inputs: Inputs) -> None:
+        self._inputs = inputs
+
+    def __len__(self) -> int:
+        return len(self._inputs)
+
+    def __getitem__(self, index: Any) -> Any:
+        return self._inputs[index].permute(1, 2, 0).contiguous().numpy()

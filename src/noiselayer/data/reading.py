@@ -32,6 +32,8 @@ Encoder: TypeAlias = TableEncoder | FeatureSource
 _LABELS = {"labels", "label_column", "annotator_column", "checked_column"}
 _IMAGES = {"image_fit", "skip_unreadable"}
 _EMBEDDED = {"text_column", "embed"}
+_UNSEEN = (8, 8)
+"""Height and width that nobody looks at: a network of features brings images to a size of its own."""
 _ENCODED = {"feature_columns", "ignore_columns", "categorical_columns", "impute_missing"}
 _FORMS: dict[str, tuple[str, Any, set[str]]] = {
     "npz": ("an .npz file", read_arrays, {*_LABELS, "inputs_key", "layout"}),
@@ -102,7 +104,8 @@ class Reading:
         checked_column: The column, beside the labels, with what somebody who is trusted has found them to be, empty
             where nobody has looked; of an .npz file, the array. It is no feature.
         text_column: The column with texts to learn from, instead of feature columns.
-        embed: What makes features of the texts, see :func:`noiselayer.features.make_source`; "tfidf" if None.
+        embed: What makes features of texts or images, see :func:`noiselayer.features.make_source` and
+            :func:`noiselayer.extraction.load_pretrained`; "tfidf" of texts if None.
 
     >>> Reading("people.csv", label_column="town").to_dict()["label_column"]
     'town'
@@ -149,18 +152,28 @@ class Reading:
         del options["path"]
         if encoder is not None:  # it knows the features already
             options = {name: value for name, value in options.items() if name not in _ENCODED}
-        what, read, takes = _FORMS[_form(file)]
+        form = _form(file)
+        what, read, takes = _FORMS[form]
+        source = None if isinstance(encoder, TableEncoder) else encoder
+        of_images = source is not None and source.takes == "images"
+        if of_images:
+            options["encoder"] = None
+        if of_images or (self.embed is not None and (form != "table" or self.image_column is not None)):
+            if self.image_size is not None:
+                size, embed = argument("image_size"), argument("embed")
+                raise InputError(
+                    f"{size} has no effect with {embed}: a network brings images to a size of its own."
+                )
+            options |= {"embed": None, "image_size": None if form in ("npy", "npz") else _UNSEEN}
         for name, value in options.items():
             unset = value is None or value is False or value == "auto" or value == ()
             if not unset and name not in takes | _FOR_ALL | _HARMLESS:
                 forms = " or ".join(form for form, _, names in _FORMS.values() if name in names)
                 raise InputError(f"{argument(name)} is for {forms}; {file} is {what}.")
-        data: LabeledData = read(
-            file, **{name: value for name, value in options.items() if name in takes | _FOR_ALL}
-        )
-        if data.inputs.kind == "text":
-            known = None if encoder is None or isinstance(encoder, TableEncoder) else encoder
-            data = embed_inputs(data, self.embed or "tfidf", known)
+        wanted = takes | _FOR_ALL
+        data: LabeledData = read(file, **{name: value for name, value in options.items() if name in wanted})
+        if data.inputs.kind == "text" or self.embed is not None or source is not None:
+            data = embed_inputs(data, self.embed or "tfidf", source)
         return data
 
     def like_this(
@@ -326,7 +339,11 @@ def fingerprint(data: LabeledData, *, samples: int = 256) -> str:
         (inputs.base, inputs.indices[chosen]) if isinstance(inputs, SubsetInputs) else (inputs, chosen)
     )
     if isinstance(base, EmbeddedInputs):  # features differ in the last bit from machine to machine
-        digest.update("\0".join(base.samples[row] for row in rows).encode())
+        for row in rows:
+            sample = base.samples[int(row)]
+            known = sample.encode() if isinstance(sample, str) else sample
+            digest.update(known.read_bytes() if isinstance(known, Path) else bytes(known))
+            digest.update(b"\0")
         return digest.hexdigest()
     digest.update(data.inputs.__getitems__(chosen).contiguous().numpy().tobytes())
     return digest.hexdigest()

@@ -4,6 +4,7 @@ Start with :func:`extract_features`.
 """
 
 from noiselayer.extraction.extract import extract_features
+from noiselayer.extraction.network_source import NetworkFeatures
 from noiselayer.extraction.pretrained import Pretrained, load_pretrained
 
-__all__ = ["Pretrained", "extract_features", "load_pretrained"]
+__all__ = ["NetworkFeatures", "Pretrained", "extract_features", "load_pretrained"]

@@ -12,15 +12,15 @@ from noiselayer.features.source import FeatureSource
 from noiselayer.features.text import TextFeatures
 
 
-class _Kind(NamedTuple):
+class Kind(NamedTuple):
     """How a source of one kind is made for samples, and made again from what a folder holds."""
 
     make: Callable[[str, Sequence[Any]], FeatureSource]
     restore: Callable[[Mapping[str, Any], Mapping[str, npt.NDArray[Any]]], FeatureSource]
 
 
-KINDS: dict[str, _Kind] = {
-    "tfidf": _Kind(lambda name, samples: TextFeatures.fit(samples), TextFeatures.from_dict),
+KINDS: dict[str, Kind] = {
+    "tfidf": Kind(lambda name, samples: TextFeatures.fit(samples), TextFeatures.from_dict),
 }
 """What stands before the colon of a name -> how to get it. Add your own and every way in knows it."""
 
@@ -57,7 +57,7 @@ def restore_source(state: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[An
         raise InputError(f"this is not the state of a source of features: {error!r}.") from error
 
 
-def _kind(name: str) -> _Kind:
+def _kind(name: str) -> Kind:
     kind = name.partition(":")[0]
     if kind not in KINDS:
         known = [key if key == "tfidf" else f"{key}:NAME" for key in KINDS]

@@ -30,7 +30,13 @@ class DataOptions:
     )
     image_column: str | None = option(None, "Column with paths of images.", _DATA)
     text_column: str | None = option(None, "Column with texts to learn from.", _DATA)
-    embed: str | None = option(None, "What makes features of the texts.", _DATA, shown="tfidf")
+    embed: str | None = option(
+        None,
+        "What makes features: tfidf of texts; timm:NAME, torchvision:NAME, st:NAME, hf:NAME or package:NAME, frozen "
+        "networks, of images or texts.",
+        _DATA,
+        shown="tfidf for texts",
+    )
     feature_columns: tuple[str, ...] | None = option(
         None, "Columns to learn from: a,b,e*.", _DATA, ("--features",)
     )

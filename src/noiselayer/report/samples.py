@@ -69,7 +69,7 @@ def _looks(reading: Reading, samples: Sequence[int], ids: Sequence[str], inputs:
         return [_of_file(path.parent / name, reading.image_size) for name in ids]
     if table:
         return _of_rows(reading, path, [row_of(*pair) for pair in zip(samples, ids, strict=True)])
-    if inputs is None:
+    if inputs is None or inputs.kind == "embedded":
         inputs = read_data(
             reading.path, inputs_key=reading.inputs_key, layout=reading.layout, with_labels=False
         ).inputs

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from noiselayer import extraction  # noqa: F401 - from here on its networks are sources of features by name
 from noiselayer.errors import InputError
 from noiselayer.features.by_name import restore_source
 from noiselayer.features.source import FeatureSource

@@ -171,7 +171,9 @@ class LoadedRun:
             class_names=self.class_names,
             image_size=self.input_shape[1:] if image else None,  # type: ignore[arg-type]
         )
-        encoder = self.encoder if is_table(path) and reading.image_column is None else None
+        of_rows = is_table(path) and reading.image_column is None
+        of_images = getattr(self.encoder, "takes", None) == "images"
+        encoder = self.encoder if of_rows or of_images else None
         data = replace(reading, **options).read(encoder=encoder, with_labels=False)
         self._check(data.inputs, data.origin)
         return data
@@ -229,7 +231,7 @@ class LoadedRun:
     def _check(self, inputs: Inputs, origin: str) -> None:
         kind = self.config["inputs"]["kind"]
         if self.encoder is not None and inputs.kind != kind:
-            what = "rows of a table" if kind == "table" else "texts"
+            what = "rows of a table" if isinstance(self.encoder, TableEncoder) else self.encoder.takes
             raise InputError(
                 f"the run in {self.folder} was trained on {what}, and {origin} is none; its "
                 "features would not be encoded in the same way."
