@@ -36,7 +36,7 @@ def make_source(name: str, samples: Sequence[Any]) -> FeatureSource:
     >>> make_source("tfid", [])
     Traceback (most recent call last):
     ...
-    noiselayer.errors.InputError: there are no features 'tfid'. Did you mean 'tfidf'? Known are tfidf.
+    noiselayer.errors.InputError: there are no features 'tfid'. Did you mean 'tfidf'? Known are tfidf...
     """
     return _kind(name).make(name, samples)
 
