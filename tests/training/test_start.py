@@ -4,7 +4,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from noiselayer.training.start import _looked_at_again, _View, out_of_fold_confusion, shuffled_folds
+from noiselayer.estimation.confusion import confusion_of_predictions
+from noiselayer.training.start import _looked_at_again, _View, shuffled_folds
 
 LABELS = st.lists(st.integers(0, 3), min_size=1, max_size=40)
 
@@ -16,7 +17,7 @@ def test_confusion_counts_labels_under_predictions(labels: list[int], data: st.D
     generator = torch.Generator().manual_seed(seed)
     logits = torch.rand(len(labels), K, generator=generator)
     logits[torch.arange(len(labels)), predicted] += 1
-    confusion = out_of_fold_confusion(logits, torch.tensor(labels), K)
+    confusion = confusion_of_predictions(torch.tensor(labels), logits.argmax(dim=1), K)
     torch.testing.assert_close(confusion.sum(dim=0), torch.ones(K))
     assert float(confusion.min()) > 0
     for i in range(K):
@@ -33,13 +34,13 @@ def test_relabelling_the_classes_relabels_the_confusion(labels: list[int], permu
     to = torch.tensor(permutation)
     moved = torch.empty_like(logits)
     moved[:, to] = logits
-    confusion = out_of_fold_confusion(logits, torch.tensor(labels), 4)
-    again = out_of_fold_confusion(moved, to[torch.tensor(labels)], 4)
+    confusion = confusion_of_predictions(torch.tensor(labels), logits.argmax(dim=1), 4)
+    again = confusion_of_predictions(to[torch.tensor(labels)], moved.argmax(dim=1), 4)
     torch.testing.assert_close(again[to][:, to], confusion)
 
 
 def test_a_class_never_predicted_starts_at_itself() -> None:
-    confusion = out_of_fold_confusion(torch.tensor([[1.0, 0.0]] * 9), torch.tensor([0, 1] * 4 + [0]), 2)
+    confusion = confusion_of_predictions(torch.tensor([0, 1] * 4 + [0]), torch.zeros(9, dtype=torch.long), 2)
     torch.testing.assert_close(confusion[:, 1], torch.tensor([0.25, 0.75]))
 
 

@@ -16,6 +16,7 @@ _PORTION = 2**22  # numbers at a time
 _FIRST_GUESS = 0.7  # the share of right labels before anything is known
 # How often what the annotators have in common is fitted, and every how many rounds.
 _PRIORS, _ROUNDS_PER_PRIOR = 10, 3
+_MOST_ROUNDS, _TOLERANCE = 200, 1e-4
 _TINY = 1e-300
 
 
@@ -76,8 +77,6 @@ def maximise(
     evidence: Evidence | None = None,
     calibrate: bool = False,
     true_labels: Tensor | None = None,
-    max_rounds: int = 200,
-    tolerance: float = 1e-4,
 ) -> Answer:
     """Matrices, true classes and the common ground in turn until nothing moves; ``calibrate`` fits evidence too."""
     K = votes.num_classes
@@ -88,7 +87,7 @@ def maximise(
     converged, rounds = False, 0
     generator = torch.Generator().manual_seed(0)
     posterior = posterior_of(votes, Q, log_prior, true_labels)
-    for rounds in range(1, max_rounds + 1):
+    for rounds in range(1, _MOST_ROUNDS + 1):
         counts = expected_counts(votes, posterior)
         turn, rest = divmod(rounds - 1, _ROUNDS_PER_PRIOR)
         if rest == 0 and turn < _PRIORS:
@@ -101,7 +100,7 @@ def maximise(
         if evidence is not None and calibrate:
             evidence = evidence.fitted(posterior)
         posterior = posterior_of(votes, Q, _log_prior(evidence, pi), true_labels)
-        if turn >= _PRIORS and float((Q - before).abs().max()) < tolerance:
+        if turn >= _PRIORS and float((Q - before).abs().max()) < _TOLERANCE:
             converged = True
             break
     counts = expected_counts(votes, posterior)

@@ -36,11 +36,11 @@ class Evidence:
         """The logarithm of w, shape (N, K)."""
         return (self.sharpness * self.log_probs + self.shift).log_softmax(dim=1)
 
-    def fitted(self, posterior: Tensor, *, steps: int = 2) -> Evidence:
+    def fitted(self, posterior: Tensor) -> Evidence:
         """Newton steps for sharpness, iterative scaling for shift: the M-step of a logistic regression with offsets."""
         tau, b, z = self.sharpness, self.shift, self.log_probs
         wanted = posterior.mean(dim=0)
-        for _ in range(steps):
+        for _ in range(2):
             w = (tau * z + b).softmax(dim=1)
             tau = sharpness_step(tau, z, w, posterior, bounds=_SHARPNESS)
             w = (tau * z + b).softmax(dim=1)

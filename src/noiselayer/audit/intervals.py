@@ -91,7 +91,6 @@ def draw_models(
     calibrated: bool,
     estimated: bool,
     standard_error: Tensor | None = None,
-    num_draws: int | None = None,
 ) -> Draws:
     """Fit again to samples weighted at random (a Bayesian bootstrap), and look how the error rates move.
 
@@ -103,10 +102,9 @@ def draw_models(
         calibrated: The sharpness was fitted.
         estimated: The noise matrix was fitted.
         standard_error: Shape (K, K), of a noise matrix that was given; it is then drawn around its values.
-        num_draws: How often; 20 times if None, 8 times where there are many classes.
     """
     K, n = len(model.noise_matrix), len(samples)
-    num_draws = num_draws or (NUM_DRAWS if K <= _MANY_CLASSES else _FEW_DRAWS)
+    num_draws = NUM_DRAWS if K <= _MANY_CLASSES else _FEW_DRAWS
     moves = calibrated or estimated or standard_error is not None
     if not moves or not n:
         return Draws(standard_error, torch.zeros(K, dtype=torch.float64), 0.0, fitted=False)

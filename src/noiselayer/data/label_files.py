@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from noiselayer.data.frames import TABLE_SUFFIXES, is_table, read_columns, read_frame, require_columns
-from noiselayer.data.numpy_files import describe_npz, npz_keys, read_npy, read_npz, split_address
+from noiselayer.data.numpy_files import describe_npz, npz_keys, read_npy, read_npz, split_address, usual_key
 from noiselayer.errors import InputError, argument, list_some
 from noiselayer.files.given import existing_file
 
@@ -88,7 +88,11 @@ def find_labels(data: Path, labels: str | None = None, label_column: str | None 
             f"{data} holds inputs only; name the file of their labels with labels (.npy, .npz:KEY, .csv)."
         )
     if npz:
-        return LabelPlace(data, labels if labels is not None else _usual_key(data, own), own=True)
+        return LabelPlace(
+            data,
+            labels if labels is not None else usual_key(data, own, LABEL_NAMES, "labels", "labels"),
+            own=True,
+        )
     if labels is not None and label_column is not None and labels != label_column:
         raise InputError(
             f"labels ({labels!r}) and {argument('label_column')} ({label_column!r}) name two columns of "
@@ -192,13 +196,3 @@ def _usual_column(columns: Sequence[str], path: Path) -> str:
         f"it is not clear which column of {path} holds the labels; name it with {argument('label_column')}. "
         f"Its columns are: {list_some(columns, 20)}."
     )
-
-
-def _usual_key(path: Path, keys: Sequence[str]) -> str:
-    usual = [key for key in keys if key in LABEL_NAMES]
-    if len(usual) == 1:
-        return usual[0]
-    several = (
-        f"more than one array of {path} could be" if usual else f"no array of {path} has a usual name for"
-    )
-    raise InputError(f"{several} the labels; name one with labels. Its arrays are: {describe_npz(path)}.")

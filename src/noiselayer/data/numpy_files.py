@@ -6,7 +6,7 @@ import math
 import re
 import sys
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
@@ -92,6 +92,17 @@ def read_npz(path: Path, key: str, *, map_from: int | None = None) -> npt.NDArra
             array: npt.NDArray[Any] = np.lib.format.read_array(file, allow_pickle=False)
         _check_text(array)
     return array
+
+
+def usual_key(path: Path, keys: Sequence[str], usual: Collection[str], what: str, option: str) -> str:
+    """The one array of a file that has one of the ``usual`` names, or an error that says how to name it."""
+    found = [key for key in keys if key in usual]
+    if len(found) == 1:
+        return found[0]
+    several = (
+        f"more than one array of {path} could be" if found else f"no array of {path} has a usual name for"
+    )
+    raise InputError(f"{several} the {what}; name one with {option}. Its arrays are: {describe_npz(path)}.")
 
 
 def describe_npz(path: Path) -> str:

@@ -10,7 +10,7 @@ from noiselayer.data.array_inputs import ArrayInputs
 from noiselayer.data.image_files import ImageSize, height_and_width
 from noiselayer.data.label_files import find_labels
 from noiselayer.data.labeled import LabeledData, label_inputs
-from noiselayer.data.numpy_files import describe_npz, npz_keys, read_npy, read_npz
+from noiselayer.data.numpy_files import npz_keys, read_npy, read_npz, usual_key
 from noiselayer.errors import InputError, argument
 
 _MAPPED = 1 << 30  # bytes: smaller arrays are read, which checks them against their checksum
@@ -45,7 +45,11 @@ def read_arrays(
     own_names = None
     if path.suffix.lower() == ".npz":
         keys = npz_keys(path)
-        key = inputs_key if inputs_key is not None else _usual_key(path, keys)
+        key = (
+            inputs_key
+            if inputs_key is not None
+            else usual_key(path, keys, INPUT_NAMES, "inputs", "inputs_key")
+        )
         origin = f"array {key!r} of {path}"
         inputs = ArrayInputs(read_npz(path, key, map_from=_MAPPED), layout=layout, name=origin)
         if "class_names" in keys:
@@ -71,13 +75,3 @@ def read_arrays(
         origin=origin,
         where=place.words,
     )
-
-
-def _usual_key(path: Path, keys: Sequence[str]) -> str:
-    found = [key for key in keys if key in INPUT_NAMES]
-    if len(found) == 1:
-        return found[0]
-    several = (
-        f"more than one array of {path} could be" if found else f"no array of {path} has a usual name for"
-    )
-    raise InputError(f"{several} the inputs; name one with inputs_key. Its arrays are: {describe_npz(path)}.")

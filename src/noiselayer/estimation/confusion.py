@@ -81,6 +81,18 @@ def confusion_by_prediction(counts: Tensor) -> Tensor:
     return counts.div_(counts.sum(dim=0))
 
 
+def confusion_of_predictions(labels: Tensor, predictions: Tensor, num_classes: int) -> Tensor:
+    """:func:`confusion_by_prediction` of labels and predicted classes, both of shape (N,): shape (K, K).
+
+    >>> confusion_of_predictions(torch.tensor([0, 0, 1]), torch.tensor([0, 1, 1]), 2).round(decimals=2)
+    tensor([[0.8800, 0.4200],
+            [0.1200, 0.5800]], dtype=torch.float64)
+    """
+    pairs = labels.cpu().long() * num_classes + predictions.cpu()
+    counts = torch.bincount(pairs, minlength=num_classes**2)
+    return confusion_by_prediction(counts.reshape(num_classes, num_classes))
+
+
 @dataclass(eq=False)
 class ConfusionCounts:
     """The confusion matrix of a stream: add batches, merge workers, read at any time.

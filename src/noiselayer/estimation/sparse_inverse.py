@@ -8,6 +8,7 @@ from torch import Tensor
 from noiselayer.estimation.validate import check_confusion, check_same_classes, like, to_double
 from noiselayer.noise.simplex import project
 
+_MOST_ITERATIONS = 20_000
 _FORBIDDEN = -1e6  # stands for minus infinity in the projection, which wants finite numbers
 
 
@@ -88,7 +89,6 @@ def solve_columns(
     support: Tensor | None = None,
     columns: Tensor | None = None,
     tolerance: float = 1e-10,
-    max_iterations: int = 20_000,
 ) -> Tensor:
     """What :func:`sparse_inverse_noise_matrix` minimises, by FISTA restarted column by column, unchecked.
 
@@ -104,7 +104,7 @@ def solve_columns(
     R = diagonal.expand_as(target) if start is None else start
     ahead, momentum = R, torch.ones_like(target[..., :1, :])
     tolerance = max(tolerance, 4 * torch.finfo(C.dtype).eps)
-    for _ in range(max_iterations):
+    for _ in range(_MOST_ITERATIONS):
         point = ahead + step * (target - gram @ ahead)
         if support is not None:
             point = point.masked_fill_(~support, _FORBIDDEN)

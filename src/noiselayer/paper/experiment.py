@@ -41,6 +41,13 @@ class Cell:
         return "_".join(re.sub(r"[^\w.-]+", "-", part) for part in (*parts, self.method, f"seed-{self.seed}"))
 
 
+def every_cell(
+    settings: Sequence[dict[str, Any]], methods: Sequence[str], seeds: Sequence[int]
+) -> list[Cell]:
+    """All settings with all methods, seed by seed."""
+    return [Cell(each, method, seed) for seed in seeds for each in settings for method in methods]
+
+
 @dataclass(frozen=True)
 class Budget:
     """How long the networks of an experiment train, and in which precision.

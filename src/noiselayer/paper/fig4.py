@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from noiselayer.paper.data_folder import DataFolder
 from noiselayer.paper.deliberate import corrupted, train_on
 from noiselayer.paper.drawing import error_lines
-from noiselayer.paper.experiment import TRY_OUT, Budget, Cell, Experiment, Row, Scale
+from noiselayer.paper.experiment import TRY_OUT, Budget, Cell, Experiment, Row, Scale, every_cell
 from noiselayer.paper.markdown import side_by_side
 
 Grid = tuple[str, Sequence[int], Sequence[float]]
@@ -33,13 +33,8 @@ def error_curve(
 
     def cells(scale: Scale, seeds: Sequence[int]) -> list[Cell]:
         dataset, sizes, rates = grids[scale]
-        return [
-            Cell({"dataset": dataset, "size": size, "rate": rate}, method, seed)
-            for seed in seeds
-            for size in sizes
-            for rate in rates
-            for method in methods
-        ]
+        settings = [{"dataset": dataset, "size": size, "rate": rate} for size in sizes for rate in rates]
+        return every_cell(settings, methods, seeds)
 
     def table(rows: Sequence[Row]) -> str:
         return side_by_side(rows, x, [heading], lambda value: [show(value)], learned_matrix=True)

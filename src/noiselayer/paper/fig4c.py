@@ -8,7 +8,7 @@ import torch
 from matplotlib.figure import Figure
 
 from noiselayer.paper.datasets import CIFAR10_CLASSES
-from noiselayer.paper.experiment import Cell, Experiment, Row, Scale
+from noiselayer.paper.experiment import Cell, Experiment, Row, Scale, every_cell
 from noiselayer.paper.markdown import errors, grouped, markdown, spread
 from noiselayer.paper.table1 import BUDGETS, GRIDS, run
 from noiselayer.report.matrix_drawing import draw_noise_matrices
@@ -20,8 +20,7 @@ _DIGITS = tuple(str(k) for k in range(10))
 def cells(scale: Scale, seeds: Sequence[int]) -> list[Cell]:
     """Those of Table 1 that find a matrix, at 50 % noise."""
     dataset, size = GRIDS[scale]
-    settings = {"dataset": dataset, "size": size, "rate": 0.5}
-    return [Cell(settings, method, seed) for seed in seeds for method in METHODS]
+    return every_cell([{"dataset": dataset, "size": size, "rate": 0.5}], METHODS, seeds)
 
 
 def table(rows: Sequence[Row]) -> str:

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from noiselayer.paper.data_folder import DataFolder
 from noiselayer.paper.deliberate import right_and_wrong, train_on
 from noiselayer.paper.drawing import contours
-from noiselayer.paper.experiment import TRY_OUT, Budget, Cell, Experiment, Row, Scale
+from noiselayer.paper.experiment import TRY_OUT, Budget, Cell, Experiment, Row, Scale, every_cell
 from noiselayer.paper.markdown import side_by_side
 
 METHODS = ("normal", "learned")
@@ -24,13 +24,10 @@ def error_surface(
 
     def cells(scale: Scale, seeds: Sequence[int]) -> list[Cell]:
         dataset, rights, wrongs = grids[scale]
-        return [
-            Cell({"dataset": dataset, "right": right, "wrong": wrong}, method, seed)
-            for seed in seeds
-            for right in rights
-            for wrong in wrongs
-            for method in METHODS
+        settings = [
+            {"dataset": dataset, "right": right, "wrong": wrong} for right in rights for wrong in wrongs
         ]
+        return every_cell(settings, METHODS, seeds)
 
     return Experiment(
         name=name,

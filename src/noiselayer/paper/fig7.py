@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from matplotlib.figure import Figure
 
 from noiselayer.paper.drawing import error_lines
-from noiselayer.paper.experiment import Cell, Experiment, Row, Scale
+from noiselayer.paper.experiment import Cell, Experiment, Row, Scale, every_cell
 from noiselayer.paper.markdown import side_by_side
 from noiselayer.paper.table2 import BUDGETS, NAMES, run, settings_of
 
@@ -21,12 +21,7 @@ WEIGHTS: dict[Scale, tuple[float, ...]] = {
 
 def cells(scale: Scale, seeds: Sequence[int]) -> list[Cell]:
     """Every weight, with the labels as they are and top-down."""
-    return [
-        Cell(settings_of(scale, "loose", weight), method, seed)
-        for seed in seeds
-        for weight in WEIGHTS[scale]
-        for method in METHODS
-    ]
+    return every_cell([settings_of(scale, "loose", weight) for weight in WEIGHTS[scale]], METHODS, seeds)
 
 
 def table(rows: Sequence[Row]) -> str:

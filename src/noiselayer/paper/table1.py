@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from noiselayer.paper.data_folder import DataFolder
 from noiselayer.paper.deliberate import corrupted, train_on
-from noiselayer.paper.experiment import TRY_OUT, Budget, Cell, Experiment, Row, Scale
+from noiselayer.paper.experiment import TRY_OUT, Budget, Cell, Experiment, Row, Scale, every_cell
 from noiselayer.paper.markdown import FIGURES, figures, grouped, markdown
 
 RATES = (0.5, 0.7)
@@ -34,12 +34,7 @@ BUDGETS: dict[Scale, Budget] = {
 def cells(scale: Scale, seeds: Sequence[int]) -> list[Cell]:
     """Both noise levels, every method."""
     dataset, size = GRIDS[scale]
-    return [
-        Cell({"dataset": dataset, "size": size, "rate": rate}, method, seed)
-        for seed in seeds
-        for rate in RATES
-        for method in METHODS
-    ]
+    return every_cell([{"dataset": dataset, "size": size, "rate": rate} for rate in RATES], METHODS, seeds)
 
 
 def run(cell: Cell, data: DataFolder, budget: Budget) -> Row:

@@ -9,10 +9,10 @@ from noiselayer.data.inputs import Inputs
 from noiselayer.data.pieces import samples_at_a_time
 
 
-def input_statistics(inputs: Inputs, *, max_samples: int = 10_000) -> tuple[list[float], list[float]]:
+def input_statistics(inputs: Inputs) -> tuple[list[float], list[float]]:
     """Mean and standard deviation per channel (images) or per feature (vectors), in the inputs' own units.
 
-    At most ``max_samples`` are read, evenly spaced, so that a set larger than memory costs one short pass.
+    At most 10,000 samples are read, evenly spaced, so that a set larger than memory costs one short pass.
     Encoded tables are standardised already: zeros and ones.
 
     >>> import numpy as np
@@ -23,7 +23,7 @@ def input_statistics(inputs: Inputs, *, max_samples: int = 10_000) -> tuple[list
     if inputs.kind == "table":
         return [0.0] * inputs.shape[0], [1.0] * inputs.shape[0]
     N = len(inputs)
-    chosen = np.unique(np.linspace(0, N - 1, min(N, max_samples)).astype(np.int64))
+    chosen = np.unique(np.linspace(0, N - 1, min(N, 10_000)).astype(np.int64))
     count, total, squares = 0, torch.zeros(1), torch.zeros(1)
     size = samples_at_a_time(inputs.shape, 1024)
     for start in range(0, len(chosen), size):

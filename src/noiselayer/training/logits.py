@@ -33,13 +33,7 @@ def predict_logits(
     return torch.cat([logits.cpu() for _, logits in _batches(network, inputs, batch_size, device, hook=None)])
 
 
-def features_and_logits(
-    network: nn.Module,
-    inputs: Inputs,
-    *,
-    batch_size: int | None = None,
-    device: torch.device | str | None = None,
-) -> tuple[Tensor, Tensor]:
+def features_and_logits(network: nn.Module, inputs: Inputs) -> tuple[Tensor, Tensor]:
     """What enters the network's last linear layer, shape (N, D), and its logits, shape (N, K), on the CPU.
 
     A network without a linear layer gives its logits as features.
@@ -51,7 +45,7 @@ def features_and_logits(
     (torch.Size([5, 4]), torch.Size([5, 3]))
     """
     linear = [m for m in network.modules() if isinstance(m, nn.Linear)]
-    pairs = list(_batches(network, inputs, batch_size, device, hook=linear[-1] if linear else None))
+    pairs = list(_batches(network, inputs, None, None, hook=linear[-1] if linear else None))
     return torch.cat([f.cpu() for f, _ in pairs]), torch.cat([z.cpu() for _, z in pairs])
 
 

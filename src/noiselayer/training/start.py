@@ -13,7 +13,7 @@ from torch import Tensor
 from noiselayer.arrays.folds import stratified_folds
 from noiselayer.data.labeled import LabeledData
 from noiselayer.errors import InputError, argument
-from noiselayer.estimation.confusion import confusion_by_prediction
+from noiselayer.estimation.confusion import confusion_of_predictions
 from noiselayer.joint.alternating import alternate, fixed_matrix_losses, renamed_classes
 from noiselayer.joint.from_features import FeatureEstimate, estimate_from_features
 from noiselayer.noise.simplex import project
@@ -45,7 +45,7 @@ def starting_matrix(
     if warm_up is None:
         return None
     seen, logits = warm_up
-    confusion = out_of_fold_confusion(logits, train.given, K)
+    confusion = confusion_of_predictions(train.given, logits.argmax(dim=1), K).float()
     if options.start == "confusion":
         return Found(confusion, [], logits)
     views = [seen]
@@ -165,13 +165,6 @@ class _View(NamedTuple):
     features: Tensor
     labels: Tensor
     held_out: Tensor
-
-
-def out_of_fold_confusion(logits: Tensor, noisy_labels: Tensor, num_classes: int) -> Tensor:
-    """How often each noisy label stands where the model says i: a first, blurred guess at Q, shape (K, K)."""
-    pairs = noisy_labels.cpu().long() * num_classes + logits.argmax(dim=1).cpu()
-    counts = torch.bincount(pairs, minlength=num_classes**2).reshape(num_classes, num_classes)
-    return confusion_by_prediction(counts).float()
 
 
 _MAX_RAW_FEATURES = 1024

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from noiselayer.estimation.confusion import confusion_by_prediction
+from noiselayer.estimation.confusion import confusion_of_predictions
 from noiselayer.estimators.meta.fold_predictions import Array, Codes, Floats, FoldPredictions
 from noiselayer.joint.from_features import FeatureEstimate, estimate_from_features
 from noiselayer.noise.posterior import bayes
@@ -76,7 +76,11 @@ def learn_noise_matrix(
         views = {"predictions": _log_ratios(probs)}
         if inputs.shape[1] <= MAX_RAW_FEATURES:
             views |= {"inputs": inputs, "both": np.hstack([views["predictions"], inputs])}
-        start = _blurred_confusion(probs, noisy_labels) if Q is None else 0.9 * Q + 0.1 / num_classes
+        if Q is None:
+            said, labels = torch.from_numpy(probs.argmax(axis=1)), torch.from_numpy(noisy_labels)
+            start = confusion_of_predictions(labels, said, num_classes).numpy()
+        else:
+            start = 0.9 * Q + 0.1 / num_classes
         estimates = {
             name: _estimate(view, noisy_labels, num_classes, held, start) for name, view in views.items()
         }
@@ -164,12 +168,6 @@ def _standardised(X: Array) -> Floats:
     mean = np.where(known, X, 0).sum(axis=0) / known.sum(axis=0).clip(1)
     X = np.where(known, X, mean) - mean
     return np.asarray(X / np.where(X.std(axis=0) > 0, X.std(axis=0), 1), dtype=np.float64)
-
-
-def _blurred_confusion(probs: Floats, labels: Codes) -> Floats:
-    K = probs.shape[1]
-    counts = np.bincount(labels * K + probs.argmax(axis=1), minlength=K * K).reshape(K, K)
-    return np.asarray(confusion_by_prediction(torch.from_numpy(counts)).numpy())
 
 
 def _columns_to_one(counts: Floats) -> Floats:

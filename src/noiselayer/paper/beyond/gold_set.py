@@ -16,7 +16,7 @@ from noiselayer.errors import InputError
 from noiselayer.paper.data_folder import DataFolder, Images
 from noiselayer.paper.datasets.image_set import Labels
 from noiselayer.paper.deliberate import deliberate_noise, draw
-from noiselayer.paper.experiment import TRY_OUT, Budget, Cell, Experiment, Row, Scale
+from noiselayer.paper.experiment import TRY_OUT, Budget, Cell, Experiment, Row, Scale, every_cell
 from noiselayer.paper.markdown import FIGURES, figures, grouped, markdown
 from noiselayer.paper.trial import corrupt, count_matrix, outcome, train
 
@@ -33,8 +33,7 @@ _EPOCHS_ON_CLEAN = 15
 def cells(scale: Scale, seeds: Sequence[int]) -> list[Cell]:
     """Every method."""
     dataset, num_clean, num_noisy = GRIDS[scale]
-    settings = {"dataset": dataset, "clean": num_clean, "noisy": num_noisy}
-    return [Cell(settings, method, seed) for seed in seeds for method in METHODS]
+    return every_cell([{"dataset": dataset, "clean": num_clean, "noisy": num_noisy}], METHODS, seeds)
 
 
 def run(cell: Cell, data: DataFolder, budget: Budget) -> Row:
