@@ -18,7 +18,7 @@ def test_confusion_counts_labels_under_predictions(labels: list[int], data: st.D
     logits = torch.rand(len(labels), K, generator=generator)
     logits[torch.arange(len(labels)), predicted] += 1
     confusion = confusion_of_predictions(torch.tensor(labels), logits.argmax(dim=1), K)
-    torch.testing.assert_close(confusion.sum(dim=0), torch.ones(K))
+    torch.testing.assert_close(confusion.sum(dim=0), torch.ones(K).double())
     assert float(confusion.min()) > 0
     for i in range(K):
         n = predicted.count(i)
@@ -41,7 +41,7 @@ def test_relabelling_the_classes_relabels_the_confusion(labels: list[int], permu
 
 def test_a_class_never_predicted_starts_at_itself() -> None:
     confusion = confusion_of_predictions(torch.tensor([0, 1] * 4 + [0]), torch.zeros(9, dtype=torch.long), 2)
-    torch.testing.assert_close(confusion[:, 1], torch.tensor([0.25, 0.75]))
+    torch.testing.assert_close(confusion[:, 1], torch.tensor([0.25, 0.75]).double())
 
 
 @given(labels=LABELS, folds=st.integers(2, 5), seed=st.integers(0, 1000))

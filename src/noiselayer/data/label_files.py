@@ -88,11 +88,8 @@ def find_labels(data: Path, labels: str | None = None, label_column: str | None 
             f"{data} holds inputs only; name the file of their labels with labels (.npy, .npz:KEY, .csv)."
         )
     if npz:
-        return LabelPlace(
-            data,
-            labels if labels is not None else usual_key(data, own, LABEL_NAMES, "labels", "labels"),
-            own=True,
-        )
+        key = labels if labels is not None else usual_key(data, own, LABEL_NAMES, "labels", "labels")
+        return LabelPlace(data, key, own=True)
     if labels is not None and label_column is not None and labels != label_column:
         raise InputError(
             f"labels ({labels!r}) and {argument('label_column')} ({label_column!r}) name two columns of "
