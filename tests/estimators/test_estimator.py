@@ -301,7 +301,7 @@ def test_unfit_data_are_refused(X: Any, y: Any, message: str) -> None:
             {"method": "clean"},
             "method must be one of auto, normal, top-down, known, learned, estimated, refined",
         ),
-        ({"start": "middle"}, "start must be one of features, confusion, identity; got 'middle'"),
+        ({"start": "middle"}, "start must be one of features, confusion, identity, joint; got 'middle'"),
         ({"model": "small"}, r"\(channels, height, width\).*'mlp'"),
         ({"model": "resnet"}, "there is no model 'resnet'"),
         ({"strat": "identity"}, "options has no 'strat'. Did you mean 'start'"),

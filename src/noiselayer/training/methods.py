@@ -197,6 +197,8 @@ def fit_classifier(
             return trained
         start, trained.start_estimates = found.noise_matrix, found.estimates
         trained.start_matrix = start
+        if found.note:
+            say(found.note)
         if noisy.annotators is not None:
             trained.by_annotator = judge_annotators(
                 noisy, found.logits.softmax(dim=1), start, probs_predict="given"

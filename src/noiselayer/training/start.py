@@ -16,6 +16,7 @@ from noiselayer.errors import InputError, argument
 from noiselayer.estimation.confusion import confusion_of_predictions
 from noiselayer.joint.alternating import alternate, fixed_matrix_losses, renamed_classes
 from noiselayer.joint.from_features import FeatureEstimate, estimate_from_features
+from noiselayer.joint.held_out_choice import Choice, choose_by_held_out_labels
 from noiselayer.noise.simplex import project
 from noiselayer.training.batches import noisy_part
 from noiselayer.training.logits import features_and_logits
@@ -24,11 +25,15 @@ from noiselayer.training.stage import StageRunner
 
 
 class Found(NamedTuple):
-    """Where a learned matrix starts, each fold's estimate with its penalties, and out-of-fold logits of the labels."""
+    """Where a learned matrix starts, each fold's estimate with its penalties, and out-of-fold logits of the labels.
+
+    ``note`` says why it is the identity, where labels held out have decided so.
+    """
 
     noise_matrix: Tensor
     estimates: list[FeatureEstimate]
     logits: Tensor
+    note: str = ""
 
 
 def starting_matrix(
@@ -69,14 +74,18 @@ def starting_matrix(
     ]
     estimates = min(by_view, key=_mean_loss)
     folds = next(v for v, e in zip(views, by_view, strict=True) if e is estimates)
-    if any(e.warning for e in estimates):  # half an answer is none: train as if there were no noise
-        found = torch.eye(K)
-    else:
-        found = project(torch.stack([e.noise_matrix for e in estimates]).mean(dim=0))
-    taken_in_turns = _in_turns(folds, confusion, found, validation.given)
-    if taken_in_turns is None:
-        return Found(found, estimates, logits)
-    estimates, found = [replace(e, warning="") for e in estimates], taken_in_turns
+    failed = any(e.warning for e in estimates)  # half an answer is none
+    together = None if failed else project(torch.stack([e.noise_matrix for e in estimates]).mean(dim=0))
+    if K > _MOST_CLASSES_IN_TURNS or min(len(view.labels) for view in folds) < _FEWEST_IN_TURNS:
+        return Found(torch.eye(K) if together is None else together, estimates, logits)
+    chosen = _choice(folds, confusion, estimates, together, validation.given)
+    if chosen.way == "identity":
+        note = (
+            "Labels of samples held out are explained worse through a noise matrix than without, by more than chance "
+            f"({chosen.gain:+.4f} nats a label, standard error {chosen.gain_error:.4f}): they are taken as they are."
+        )
+        return Found(torch.eye(K), estimates, logits, note)
+    found, estimates = project(chosen.noise_matrix), [replace(e, warning="") for e in estimates]
     if folds is seen and float(found.diagonal().mean()) < 0.5:
         again = _warm_up(train, validation, options, runner, fold_of, found)
         if again is None:
@@ -125,19 +134,35 @@ def _looked_at_again(folds: Sequence[_View], found: Tensor, held_out: Tensor) ->
     return project(better) if taken else found
 
 
-def _in_turns(folds: Sequence[_View], confusion: Tensor, found: Tensor, held_out: Tensor) -> Tensor | None:
-    """The matrix that classifier and Q find in turns, if it explains held-out labels better than ``found`` does.
-
-    Better by more than a standard error: on labels that say much the two are as good as each other, and the
-    fit of both together makes less of a little noise.
-    """
-    K = len(found)
-    if K > _MOST_CLASSES_IN_TURNS or min(len(view.labels) for view in folds) < _FEWEST_IN_TURNS:
-        return None
-    in_turns = alternate(_pairs(folds), K, starts=[confusion, 0.98 * torch.eye(K) + 0.02 / K]).noise_matrix
-    if renamed_classes(in_turns):
-        return None
-    return project(in_turns) if _explains_more(in_turns, found, folds, held_out) else None
+def _choice(
+    folds: Sequence[_View],
+    confusion: Tensor,
+    estimates: Sequence[FeatureEstimate],
+    together: Tensor | None,
+    held_out: Tensor,
+) -> Choice:
+    """The answer that labels of other samples prefer, of the fit together, of taking turns and of the identity."""
+    K, parts, by_part = len(confusion), _pairs(folds), [e.noise_matrix for e in estimates]
+    if (
+        len(parts) == 1
+    ):  # one view of all samples: its halves, and the fit together of each with the penalties chosen
+        (features, labels), best = parts[0], estimates[0].chosen
+        parts = [(features[a::2], labels[a::2]) for a in (0, 1)]
+        by_part = [
+            estimate_from_features(
+                *part,
+                K,
+                validation_features=folds[0].held_out,
+                validation_labels=held_out,
+                start=confusion,
+                ridges=[best.ridge],
+                trace_penalties=[best.trace_penalty],
+            ).noise_matrix
+            for part in parts
+            if together is not None
+        ]
+    starts = [confusion, 0.98 * torch.eye(K) + 0.02 / K]
+    return choose_by_held_out_labels(parts, K, starts=starts, together=together, together_by_part=by_part)
 
 
 def _explains_more(matrix: Tensor, than: Tensor, folds: Sequence[_View], held_out: Tensor) -> bool:

@@ -13,6 +13,7 @@ from noiselayer.training.logits import predict_logits
 
 _MOST_SAMPLES = 5000
 _COMMON = 0.5  # times 1 / K: the likeliest class of any sample may rightly never be a rarer one
+_FEWEST = 10  # samples that should be of the class, among those that are looked at
 _FEW = 1 / 3  # of all classes: where more are never predicted the network has learned too little to judge by,
 _KNOWS = 0.5  # as where it says less than so much of what can be known of the labels, in nats
 
@@ -38,7 +39,9 @@ def swallowed_classes(network: nn.Module, data: LabeledData, noise_matrix: Tenso
     shares = implied_shares(counts, noise_matrix)
     rows = evenly_spaced(len(data), _MOST_SAMPLES)
     logits, labels = predict_logits(network, data.subset(rows).inputs).cpu(), data.labels[rows].cpu().long()
-    missing = (torch.bincount(logits.argmax(dim=1), minlength=K) == 0) & (shares >= _COMMON / K)
+    missing = (torch.bincount(logits.argmax(dim=1), minlength=K) == 0) & (
+        shares >= max(_COMMON / K, _FEWEST / len(rows))
+    )
     found = missing.nonzero().flatten().tolist()
     guessed = float(torch.special.entr(counts / counts.sum()).sum())  # of labels by their frequencies
     loss = float(noisy_nll(logits, labels, noise_matrix.detach().cpu()).mean())

@@ -1,0 +1,128 @@
+r"""Which noise matrix, and whether any: answers compared on noisy labels that none of them has seen.
+
+Samples are in parts. A matrix found on one part meets the next one, where a linear classifier is fitted with it on one
+half and the labels of the other half are explained; then the halves change places. So every label is explained by a
+matrix and a classifier that have not seen it, and there are as many of these labels as samples, ten times those that
+are held out for validation. So the made-up samples are chosen. Between the fit of both together and taking turns the
+mean of this loss and of that of the matrix found on all samples decides. The identity stays where it explains labels
+better than that answer by more than chance:
+
+.. math:: \frac1M \sum_m \big(\ell_m(Q) - \ell_m(I)\big) > 2\,\frac{\sigma}{\sqrt M},
+
+for such a matrix does harm, by taking the classifier's confusions for noise. Where the two are alike Theorem 1 has the
+smaller trace: a classifier of classes far apart can say by itself how their labels are mixed up, so that the true Q
+gains nothing over the identity.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from noiselayer.joint.alternating import PSEUDO_COUNTS, View, alternate, fixed_matrix_losses, renamed_classes
+from noiselayer.joint.linear_fit import evenly_spaced
+
+_BEYOND_CHANCE = (
+    2.0  # standard errors; what half the samples say of Q is rough, and so a little worse than Q itself
+)
+_MANY = 2500  # samples of a part: with more of them, made-up ones say nothing
+_MOST = 5000  # samples of a part that is compared
+
+
+class Choice(NamedTuple):
+    """What was chosen.
+
+    Attributes:
+        noise_matrix: Shape (K, K), columns = true classes; the identity where any other explains less.
+        way: "together", "in turns" or "identity".
+        counts: Made-up samples of every class, where it was found in turns.
+        gain: Over the identity, nats per label held out; below 0 where even the best answer explains less.
+        gain_error: Its standard error.
+    """
+
+    noise_matrix: Tensor
+    way: str
+    counts: float
+    gain: float
+    gain_error: float
+
+
+def choose_by_held_out_labels(
+    parts: Sequence[View],
+    num_classes: int,
+    *,
+    starts: Sequence[Tensor],
+    together: Tensor | None = None,
+    together_by_part: Sequence[Tensor] = (),
+) -> Choice:
+    """The matrix that explains held-out labels best: fitted together with a classifier, in turns, or the identity.
+
+    Args:
+        parts: Features and noisy labels, at least two of disjoint samples.
+        num_classes: K.
+        starts: Shape (K, K) each, where taking turns begins.
+        together: Shape (K, K), the answer of the fit of classifier and Q together, if it has one.
+        together_by_part: Its answers on each part alone.
+    """
+    if len(parts) < 2:
+        raise ValueError(f"parts must be at least two, so that each meets another; got {len(parts)}.")
+    K, identity = num_classes, torch.eye(num_classes)
+    some = [(f[rows], y[rows]) for f, y in parts for rows in [evenly_spaced(len(y), _MOST)]]
+    plain = _losses_elsewhere([identity] * len(some), some)
+    answers: dict[str, tuple[Tensor, float, Tensor]] = {}  # the matrix, made-up samples, losses of its parts
+    if together is not None:
+        answers["together"] = together, 0.0, _losses_elsewhere(together_by_part, some)
+    turns = _best_turns(some, K, starts)
+    if turns is not None:
+        counts, losses = turns
+        found = alternate(parts, K, starts=starts, counts=counts).noise_matrix
+        if not renamed_classes(found):
+            answers["in turns"] = found, counts, losses
+    # Part by part an answer is half as good as it can be; the whole one has seen the labels, if not their classifiers.
+    by_score = sorted(
+        answers,
+        key=lambda way: float(
+            (answers[way][2] + _losses_elsewhere([answers[way][0]] * len(some), some)).mean()
+        ),
+    )
+    choice = Choice(identity, "identity", 0.0, 0.0, 0.0)
+    for way in by_score:
+        found, counts, losses = answers[way]
+        gains = plain - losses
+        gain, error = float(gains.mean()), float(gains.std() / len(gains) ** 0.5)
+        if gain >= -_BEYOND_CHANCE * error:
+            return Choice(found, way, counts, gain, error)
+        choice = choice if choice.gain_error else choice._replace(gain=gain, gain_error=error)
+    return choice
+
+
+def _best_turns(
+    parts: Sequence[View], num_classes: int, starts: Sequence[Tensor]
+) -> tuple[float, Tensor] | None:
+    """How many made-up samples the labels of other parts prefer, and their losses; None if classes are renamed."""
+    best: tuple[float, Tensor] | None = None
+    few = min(len(y) for _, y in parts) < _MANY
+    for counts in (0.0, *PSEUDO_COUNTS) if few else (0.0,):
+        by_part = [
+            alternate([part], num_classes, starts=starts, counts=counts).noise_matrix for part in parts
+        ]
+        if any(renamed_classes(Q) for Q in by_part):
+            continue
+        losses = _losses_elsewhere(by_part, parts)
+        if best is not None and losses.mean() >= best[1].mean():
+            break
+        best = counts, losses
+    return best
+
+
+def _losses_elsewhere(matrices: Sequence[Tensor], parts: Sequence[View]) -> Tensor:
+    """Losses of all labels, each by the matrix of the part before and a classifier of the other half of its part."""
+    losses = []
+    for k, Q in enumerate(matrices):
+        f, y = parts[(k + 1) % len(parts)]
+        for a in (0, 1):
+            losses.append(fixed_matrix_losses(Q, [(f[a::2], y[a::2])], [f[1 - a :: 2]], y[1 - a :: 2]))
+    return torch.cat(losses)
