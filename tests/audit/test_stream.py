@@ -155,6 +155,36 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
     assert many - few < 40  # 80 MB of probabilities
 
 
+def test_thousands_of_classes_take_the_memory_of_two_matrices() -> None:
+    """3,000 classes, one label in ten wrong: below 12 bytes for each pair of classes, and 60 MB for all else."""
+    code = """
+import resource
+import numpy as np
+from noiselayer.audit.stream import audit_stream
+K, N = 3000, 6000
+start = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+generator = np.random.default_rng(0)
+truth = generator.integers(K, size=N)
+labels = np.where(generator.random(N) < 0.1, generator.integers(K, size=N), truth)
+def batches():
+    for start in range(0, N, 300):
+        part = slice(start, start + 300)
+        probs = np.full((300, K), 0.2 / K, dtype=np.float32)
+        probs[np.arange(300), truth[part]] += 0.8
+        yield labels[part], probs
+audit = audit_stream(None, batches, probs_predict="given")
+print(audit.wrong.total, int((labels != truth).sum()), audit.flagged)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024 - start / 1024)
+"""
+    lines = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    ).stdout.split()
+    expected, wrong, flagged, megabytes = (float(word) for word in lines)
+    assert expected == pytest.approx(wrong, rel=0.05)
+    assert flagged == pytest.approx(wrong, rel=0.05)
+    assert megabytes < 60 + 12 * 3000**2 / 2**20
+
+
 def test_probabilities_of_a_table_are_read_in_pieces(arrays: tuple[Any, Any], tmp_path: Path) -> None:
     import pandas as pd
 

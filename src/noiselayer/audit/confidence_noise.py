@@ -59,8 +59,9 @@ def fit_noise_by_confidence(
         factors = zero.index_add(0, level, wrong) / zero.index_add(0, level, at_risk).clamp_min(_TINY)
         if falling:  # without it, all doubt of the least confident can become the sample's again
             factors = factors.flip(0).cummax(dim=0).values.flip(0)
-        expected = samples.add_by_label(after, _STRENGTH * Q)
-        Q = expected / expected.sum(dim=0)
+        own_memory = None if Q is model.noise_matrix else Q
+        expected = samples.add_by_label(after, torch.mul(Q, _STRENGTH, out=own_memory))
+        Q = expected.div_(expected.sum(dim=0))
     return NoiseModel(Q, sharpness, model.learned_share, by_confidence=replace(noise, factors=factors))
 
 

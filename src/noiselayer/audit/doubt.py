@@ -11,6 +11,7 @@ from torch import Tensor
 from noiselayer.audit.candidates import Candidates
 from noiselayer.audit.fit_noise_model import part_of_confusion
 from noiselayer.audit.noise_model import NoiseModel
+from noiselayer.checks.matrix_checks import without_dominance
 
 # Set with the data of docs/evidence/audit.md in view, which are therefore no test of them.
 _WEAK = 0.7  # a model that is right on fewer samples, by the fit itself, tells nothing of who is in doubt
@@ -79,8 +80,7 @@ def whose_doubt(samples: Candidates, model: NoiseModel) -> Doubt:
     samples = samples.to(model.noise_matrix.dtype)
     e = model.score(samples).error_probability.double()
     accuracy = float(model.true_probs(samples)[:, : samples.num_candidates].amax(dim=1).mean())
-    own = model.noise_matrix.diagonal()
-    weak = accuracy < _WEAK or bool((own <= model.noise_matrix.clone().fill_diagonal_(0).amax(dim=0)).any())
+    weak = accuracy < _WEAK or without_dominance(model.noise_matrix) > 0
     share, sure = float(differs.mean()), float(differs[sureness >= 0.75].mean())
     near = float(e.mean()) >= _CLOSE * share
     by_sample = not weak and not near and sure >= _NOISY_SURE * share

@@ -71,12 +71,7 @@ def fit_noise_model(
     few = samples if len(samples) <= _CHOICE_ROWS else samples.take(_spread(len(samples), _CHOICE_ROWS))
     Q = None if noise_matrix is None else noise_matrix.to(dtype)
     # max keeps one answer, not a list of matrices.
-    if Q is not None:
-        prior = Q
-    else:
-        rho, _ = part_of_confusion(few, C)
-        prior = (C * rho).fill_diagonal_(0.0)
-        prior.diagonal().copy_(1 - rho + rho * C.diagonal())
+    prior = shrunk_confusion(few, C.clone()) if Q is None else Q
     best = max(
         (answer for share in learned_shares for answer in _path(few, C, Q, prior, share)),
         key=lambda one: one.likelihood,
@@ -206,6 +201,18 @@ def _columns_of(expected: Tensor, weight: float) -> Tensor:
     Q = expected.div_(mu.clamp_min_(_TINY) * (others + own))
     Q.diagonal().copy_(own / (others + own))
     return Q
+
+
+def shrunk_confusion(samples: Candidates, C: Tensor) -> Tensor:
+    """(1 - rho) I + rho C, with rho by the labels; in place.
+
+    Args:
+        samples: Probabilities and labels.
+        C: Shape (K, K), see :func:`noiselayer.estimation.confusion.confusion_by_prediction`.
+    """
+    rho, _ = part_of_confusion(samples, C)
+    C.mul_(rho).diagonal().add_(1 - rho)
+    return C
 
 
 def part_of_confusion(samples: Candidates, C: Tensor) -> tuple[float, float]:

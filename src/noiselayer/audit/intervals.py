@@ -117,9 +117,8 @@ def draw_models(
         refit(few, model, model.noise_matrix, fixed=not estimated)[0] if calibrated or estimated else model
     )
     rates = []
-    total, squares = torch.zeros(
-        2, K, K, dtype=model.noise_matrix.dtype
-    )  # of the differences: no list of matrices
+    # Of the differences: no list of matrices.
+    total, squares = torch.zeros(2, *((K, K) if estimated else (0, 0)), dtype=model.noise_matrix.dtype)
     for _ in range(num_draws):
         drawn = centre
         if standard_error is not None:

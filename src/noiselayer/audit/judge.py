@@ -16,7 +16,7 @@ _WIDEST = 20.0
 _LEAST_GAIN = 0.02  # nats a label; set with the tables of docs/evidence/audit.md in view
 
 
-def judging_model(samples: Candidates, model: NoiseModel, confusion: Tensor) -> NoiseModel:
+def judging_model(samples: Candidates, model: NoiseModel, confusion: Tensor | None) -> NoiseModel:
     r"""The fitted model with its off-diagonals drawn to even ones, as far as they may be the classifier's own.
 
     From noisy labels alone, what a weak classifier confuses cannot be told from what the labels confuse, and the
@@ -36,7 +36,8 @@ def judging_model(samples: Candidates, model: NoiseModel, confusion: Tensor) -> 
     Args:
         samples: What the model was fitted to.
         model: The fitted one.
-        confusion: Shape (K, K), see :func:`noiselayer.estimation.confusion.confusion_by_prediction`.
+        confusion: Shape (K, K), see :func:`noiselayer.estimation.confusion.confusion_by_prediction`; None where the
+            fitted matrix is a part of it already.
 
     >>> import torch
     >>> from noiselayer.audit.candidates import candidates_of
@@ -52,7 +53,10 @@ def judging_model(samples: Candidates, model: NoiseModel, confusion: Tensor) -> 
     drawn = even_noise(samples, Q)
     same = samples.to(Q.dtype)
     gain = float((model.log_likelihood(same) - drawn.log_likelihood(same)).mean())
-    if gain >= _LEAST_GAIN and not without_dominance(Q):
+    explains = gain >= _LEAST_GAIN and not without_dominance(Q)
+    if explains and confusion is None:
+        return model
+    if explains and confusion is not None:
         rho, _ = part_of_confusion(samples, confusion.to(Q.dtype))
         own = Q.diagonal()
         judging = (rho * Q).add_((1 - rho) * (1 - own) / (K - 1))

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
-from noiselayer.audit.column_order import column_order, order_warning
+from noiselayer.audit.column_order import column_order, order_warning, totals
 from noiselayer.audit.doubt import Doubt
 from noiselayer.audit.noise_model import NoiseModel
 from noiselayer.checks.matrix_checks import doubts
@@ -41,7 +41,7 @@ def what_to_know(counts: Tensor, names: Sequence[str] | None, *, estimated: bool
     """
     K = len(counts)
     notes = []
-    carried, predicted = counts.sum(dim=1), counts.sum(dim=0)
+    carried, predicted = totals(counts)
     for missing, what in (
         (carried == 0, "no sample carries the label"),
         (predicted == 0, "the model never predicts"),
@@ -55,7 +55,7 @@ def what_to_know(counts: Tensor, names: Sequence[str] | None, *, estimated: bool
     order = column_order(counts)
     if order is not None:
         notes.insert(0, order_warning(order, counts, names))
-    N = int(counts.sum())
+    N = int(carried.sum())
     agreement = float(counts.diagonal().sum()) / max(N, 1)
     if agreement > _MEMORISED and N >= _FEWEST_TO_DOUBT:
         notes.append(

@@ -12,17 +12,18 @@ from noiselayer.arrays.kinds import check_count, check_number
 from noiselayer.audit.audit_result import AuditResult
 from noiselayer.audit.candidates import Candidates, candidates_of
 from noiselayer.audit.checked_batches import Batches, checked_batches
-from noiselayer.audit.column_order import column_order
+from noiselayer.audit.column_order import column_order, totals
 from noiselayer.audit.confidence_noise import fit_noise_by_confidence
 from noiselayer.audit.doubt import Doubt, whose_doubt
-from noiselayer.audit.fit_noise_model import LEARNED_SHARES, fit_noise_model
+from noiselayer.audit.fit_noise_model import LEARNED_SHARES, fit_noise_model, shrunk_confusion
 from noiselayer.audit.intervals import Draws, Ends, WrongLabels, draw_models, wrong_labels
 from noiselayer.audit.judge import judging_model
 from noiselayer.audit.noise_model import NoiseModel
 from noiselayer.audit.notes import what_to_doubt, what_to_know
-from noiselayer.audit.subsample import Subsample, first_pass
+from noiselayer.audit.subsample import VAST, first_pass
 from noiselayer.audit.verdict import best_threshold
 from noiselayer.checks import Finding, check_noise_model
+from noiselayer.checks.matrix_checks import about_dominance
 from noiselayer.estimation.confusion import confusion_by_prediction
 from noiselayer.estimation.in_words import name_classes
 from noiselayer.noise.matrices import check
@@ -116,27 +117,31 @@ def audit_batches(
     if options.noise_matrix is not None and num_classes is not None:
         check(options.noise_matrix, num_classes=num_classes)
     first = first_pass(checked, num_classes, num_samples)
-    K, N = len(first.counts), first.num_samples
+    samples, counts, N = first.samples, first.counts, first.num_samples
+    K, carried, agreeing = len(counts), totals(counts)[0], counts.diagonal().clone()
     if options.noise_matrix is not None:
         check(options.noise_matrix, num_classes=K)
-    notes = what_to_know(first.counts, options.class_names, estimated=options.noise_matrix is None)
-    model, draws = _fit(first.samples, first.counts, options)
-    _check_possible(model.noise_matrix, first.counts, options.class_names)
+    notes = what_to_know(counts, options.class_names, estimated=options.noise_matrix is None)
+    in_order = column_order(counts) is None
+    confusion = confusion_by_prediction(counts) if options.noise_matrix is None else None
+    del first, counts  # of thousands of classes there is room for two matrices, not for three
+    model, draws = _fit(samples, confusion, options)
+    _check_possible(model.noise_matrix, carried, options.class_names)
     judging, ends = model, None
     if options.noise_matrix is None:
-        doubt = whose_doubt(first.samples, model)
-        judging = _judging(first, model, doubt, options)
-        ends = _ends(first, judging, doubt, options)
-        if column_order(first.counts) is None:
+        doubt = whose_doubt(samples, model)
+        judging = _judging(samples, confusion, model, doubt, options)
+        ends = _ends(samples, carried, agreeing, judging, doubt, options)
+        if in_order:
             notes = (*what_to_doubt(model, judging, doubt), *notes)
     reported = model if judging.by_confidence is None else judging
-    findings = _findings(first.samples, reported, draws, options) if options.check_model else ()
-    e = judging.score(first.samples).error_probability
-    if first.samples.verified is not None:
-        e = e[~first.samples.verified]
+    findings = _findings(samples, reported, draws, options) if options.check_model else ()
+    e = judging.score(samples).error_probability
+    if samples.verified is not None:
+        e = e[~samples.verified]
     threshold = options.threshold
     if threshold is None:
-        threshold = best_threshold(e, num_labels=int(first.counts.sum()))
+        threshold = best_threshold(e, num_labels=int(carried.sum()))
 
     single = replace(judging, noise_matrix=judging.noise_matrix.float())
     rows = _Rows(options.top, threshold)
@@ -219,13 +224,17 @@ class _Rows:
         return tuple(torch.cat(column) for column in zip(*self._parts, strict=True))
 
 
-def _fit(samples: Candidates, counts: Tensor, options: Options) -> tuple[NoiseModel, Draws]:
+def _fit(samples: Candidates, confusion: Tensor | None, options: Options) -> tuple[NoiseModel, Draws]:
     Q = options.noise_matrix
     given = None if Q is None else Q.detach().double().cpu()
+    if confusion is not None and len(confusion) > VAST:
+        confusion = given = shrunk_confusion(samples, confusion)
     if options.calibrate:
+        start = given if confusion is None else confusion
+        assert start is not None
         model, _ = fit_noise_model(
             samples,
-            confusion_by_prediction(counts),
+            start,
             noise_matrix=given,
             learned_shares=(0.0,) if options.probs_predict == "true" else LEARNED_SHARES,
         )
@@ -244,28 +253,37 @@ def _fit(samples: Candidates, counts: Tensor, options: Options) -> tuple[NoiseMo
     return model, draws
 
 
-def _judging(first: Subsample, model: NoiseModel, doubt: Doubt, options: Options) -> NoiseModel:
+def _judging(
+    samples: Candidates, confusion: Tensor | None, model: NoiseModel, doubt: Doubt, options: Options
+) -> NoiseModel:
     """The model that single labels are judged by: by class alone unless noise depends on the sample."""
     if options.accuracy is not None:
-        return fit_noise_by_confidence(first.samples, model, options.accuracy, falling=doubt.by_sample)
+        return fit_noise_by_confidence(samples, model, options.accuracy, falling=doubt.by_sample)
     if doubt.by_sample:
         accuracy = 1 - _SAMPLES_PART * (1 - doubt.accuracy)
-        return fit_noise_by_confidence(first.samples, model, accuracy, falling=True)
-    return judging_model(first.samples, model, confusion_by_prediction(first.counts))
+        return fit_noise_by_confidence(samples, model, accuracy, falling=True)
+    assert confusion is not None
+    return judging_model(samples, model, None if len(confusion) > VAST else confusion)
 
 
-def _ends(first: Subsample, judging: NoiseModel, doubt: Doubt, options: Options) -> Ends:
+def _ends(
+    samples: Candidates,
+    carried: Tensor,
+    agreeing: Tensor,
+    judging: NoiseModel,
+    doubt: Doubt,
+    options: Options,
+) -> Ends:
     """In numbers of labels. What agrees with a prediction that is itself wrong belongs to the labels' end too."""
-    labels, K = first.counts.sum(dim=1).double(), len(first.counts)
-    samples = first.samples
+    labels, K = carried.double(), len(carried)
     if samples.verified is not None:
         samples = samples.take(~samples.verified)
     e = judging.score(samples).error_probability.double()
     predicted = samples.classes(samples.probs[:, : samples.num_candidates].argmax(dim=1))
-    agreeing = torch.where(predicted == samples.labels, e, 0.0)
-    carried = torch.bincount(samples.labels, minlength=K).clamp_min(1)
-    wrong = torch.zeros(K, dtype=torch.float64).index_add_(0, samples.labels, agreeing) / carried
-    label_end = labels - first.counts.diagonal() + labels * wrong
+    too = torch.where(predicted == samples.labels, e, 0.0)
+    fitted_to = torch.bincount(samples.labels, minlength=K).clamp_min(1)
+    wrong = torch.zeros(K, dtype=torch.float64).index_add_(0, samples.labels, too) / fitted_to
+    label_end = labels - agreeing + labels * wrong
     known = options.accuracy is not None
     return Ends(
         labels * doubt.sample_end,
@@ -277,6 +295,8 @@ def _ends(first: Subsample, judging: NoiseModel, doubt: Doubt, options: Options)
 
 def _findings(samples: Candidates, model: NoiseModel, draws: Draws, options: Options) -> tuple[Finding, ...]:
     K = len(model.noise_matrix)
+    if K > VAST:  # no class would have the samples that a test needs
+        return tuple(about_dominance(model.noise_matrix))
     kept = torch.arange(min(len(samples), max(1, _CHECKED // K)))
     few = samples.take(kept)
     if few.verified is not None:
@@ -294,8 +314,8 @@ def _findings(samples: Candidates, model: NoiseModel, draws: Draws, options: Opt
     )
 
 
-def _check_possible(Q: Tensor, counts: Tensor, names: tuple[str, ...] | None) -> None:
-    impossible = ((Q.sum(dim=1) == 0) & (counts.sum(dim=1) > 0)).nonzero().flatten().tolist()
+def _check_possible(Q: Tensor, carried: Tensor, names: tuple[str, ...] | None) -> None:
+    impossible = ((Q.sum(dim=1) == 0) & (carried > 0)).nonzero().flatten().tolist()
     if impossible:
         label = names[impossible[0]] if names else impossible[0]
         raise ValueError(

@@ -11,6 +11,8 @@ from torch import Tensor
 from noiselayer.audit.candidates import Candidates, candidates_of, likeliest_class
 
 MOST_ROWS = 2**16
+VAST = 2048
+"""With more classes than that, memory is for two matrices of single precision, and the noise has one parameter."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,17 +69,19 @@ def first_pass(
             [0, 1]])
     """
     K = num_classes or 0
-    counts = torch.zeros(K * K, dtype=torch.int64)
+    counts = _zeros(K)
     kept: list[tuple[Tensor, Candidates]] = []
     level, size, N = 0 if num_samples is None else _level(num_samples), 0, 0
     for batch in batches:
         if not K:
             K = batch.probs.shape[1]
-            counts = torch.zeros(K * K, dtype=torch.int64)
+            counts = _zeros(K)
         N = batch.start + len(batch.labels)
         unchecked = batch.labels if batch.verified is None else batch.labels[~batch.verified]
         probs = batch.probs if batch.verified is None else batch.probs[~batch.verified]
-        counts.index_add_(0, unchecked * K + likeliest_class(probs), torch.ones_like(unchecked))
+        counts.index_add_(
+            0, unchecked * K + likeliest_class(probs), torch.ones_like(unchecked, dtype=counts.dtype)
+        )
         hashes = hashed(batch.start, N)
         chosen = ((hashes & ((1 << level) - 1)) == 0).nonzero().flatten()
         if not len(chosen):
@@ -94,6 +98,10 @@ def first_pass(
     if not N:
         raise ValueError("labels must be of at least one sample; got none.")
     return Subsample(_joined([c for _, c in kept]), counts.reshape(K, K), N)
+
+
+def _zeros(K: int) -> Tensor:
+    return torch.zeros(K * K, dtype=torch.int64 if K <= VAST else torch.int32)
 
 
 def hashed(start: int, stop: int) -> Tensor:

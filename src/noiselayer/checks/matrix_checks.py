@@ -9,6 +9,7 @@ from noiselayer.checks.finding import Finding
 from noiselayer.estimation.validate import check_confusion, to_double
 
 _ILL_CONDITIONED = 100.0
+_ROWS = 512
 
 
 def about_confusion(clean_confusion: Tensor) -> list[Finding]:
@@ -46,17 +47,15 @@ def about_dominance(noise_matrix: Tensor) -> list[Finding]:
     >>> [finding.name for finding in about_dominance(torch.tensor([[0.9, 0.6], [0.1, 0.4]]))]
     ['column_dominance']
     """
-    Q = to_double(noise_matrix)
-    others = Q.clone().fill_diagonal_(-float("inf"))
-    findings = []
+    Q, findings = noise_matrix, []
     for name, dim in (("row_dominance", 1), ("column_dominance", 0)):
-        margin = Q.diagonal() - others.amax(dim=dim)
+        margin = (Q.diagonal() - largest_others(Q, dim)).double()
         count, i = int((margin <= 0).sum()), int(margin.argmin())
         if not count:
             continue
         own, of_all = f"{float(Q[i, i]):.3g}", f"{count} of {len(Q)}"
         if name == "row_dominance":
-            j = int(others[i].argmax())
+            j = int(Q[i].clone().index_fill_(0, torch.tensor(i, device=Q.device), -1.0).argmax())
             message = (
                 f"Label {i} is given to samples of class {j} no less often (noise_matrix[{i}, {j}] = "
                 f"{float(Q[i, j]):.3g}) than to those of class {i} itself ({own}); {of_all} rows have no dominant "
@@ -64,7 +63,7 @@ def about_dominance(noise_matrix: Tensor) -> list[Finding]:
                 "exchanged. Estimate it from trusted samples and keep it fixed, or merge these classes."
             )
         else:
-            j = int(others[:, i].argmax())
+            j = int(Q[:, i].clone().index_fill_(0, torch.tensor(i, device=Q.device), -1.0).argmax())
             message = (
                 f"Samples of class {i} carry label {j} no less often (noise_matrix[{j}, {i}] = "
                 f"{float(Q[j, i]):.3g}) than their own ({own}); {of_all} columns have no dominant diagonal. "
@@ -81,9 +80,20 @@ def without_dominance(noise_matrix: Tensor) -> int:
     >>> without_dominance(torch.tensor([[0.9, 0.6], [0.1, 0.4]]))
     1
     """
-    Q = to_double(noise_matrix)
-    others = Q.clone().fill_diagonal_(-float("inf"))
-    return int((Q.diagonal() <= others.amax(dim=0)).sum())
+    return int((noise_matrix.diagonal() <= largest_others(noise_matrix, 0)).sum())
+
+
+def largest_others(Q: Tensor, dim: int) -> Tensor:
+    """The largest entry off the diagonal of every column (``dim`` 0) or row (1), without a second matrix."""
+    largest = torch.full((len(Q),), -torch.inf, dtype=Q.dtype, device=Q.device)
+    for start in range(0, len(Q), _ROWS):
+        rows = Q[start : start + _ROWS].clone()
+        rows.diagonal(start).fill_(-torch.inf)
+        if dim:
+            largest[start : start + _ROWS] = rows.amax(dim=1)
+        else:
+            largest = torch.maximum(largest, rows.amax(dim=0))
+    return largest
 
 
 def doubts(noise_matrix: Tensor) -> tuple[str, ...]:

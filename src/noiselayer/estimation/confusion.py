@@ -76,9 +76,11 @@ def confusion_by_prediction(counts: Tensor) -> Tensor:
     tensor([[0.9375, 0.1786],
             [0.0625, 0.8214]], dtype=torch.float64)
     """
-    counts = counts.double().add(0.5 / len(counts))
-    counts.diagonal().add_(0.5)
-    return counts.div_(counts.sum(dim=0))
+    # Of thousands of classes in single precision, which halves the memory.
+    dtype = torch.float64 if len(counts) <= 2048 else torch.float32
+    C = torch.empty(counts.shape, dtype=dtype, device=counts.device).copy_(counts).add_(0.5 / len(counts))
+    C.diagonal().add_(0.5)
+    return C.div_(C.sum(dim=0))
 
 
 def confusion_of_predictions(labels: Tensor, predictions: Tensor, num_classes: int) -> Tensor:
