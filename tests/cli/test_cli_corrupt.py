@@ -69,7 +69,7 @@ def test_what_it_writes_is_what_train_takes(run: Run, vectors: Path, tmp_path: P
     [
         (("--noise", "symetric"), "Did you mean 'symmetric'?"),
         (("--rate", 1.5), "from 0 to 1; got 1.5"),
-        (("--out", "n.mat"), "written as .npy, .npz or a table (.csv"),
+        (("--out", "n.mat"), "must end with .npy, .npz or as a table does (.csv"),
         (("--out", "people.csv"), "is read here, so it cannot be written too; name another with --out"),
         (("--out", "people.csv", "--force"), "is read here, so it cannot be written too"),
         (("--label-column", "lable"), "Did you mean 'label'?"),

@@ -55,7 +55,7 @@ def test_files(run: Run, trained: Path, vectors: Path, tmp_path: Path) -> None:
         (("run", "data.np"), "Did you mean 'data.npz'?"),
         (("run", "data.npz:y_true"), "must be vectors"),
         (("run", "wide.npy"), "takes samples of shape (2,)"),
-        (("run", "data.npz", "--out", "p.xlsx"), "written as .csv or .parquet"),
+        (("run", "data.npz", "--out", "p.xlsx"), "must end with .csv or .parquet"),
         (("run", "data.npz", "--out", "data.csv"), "--force"),
         (("run", "data.npz", "--out", "no/where.csv"), "there is no folder"),
     ],

@@ -40,13 +40,14 @@ def test_the_truth_lies_in_the_intervals() -> None:
     assert min(covered) >= 34  # 38 of 40 is 95 %
 
 
-def test_a_transposed_matrix_gives_another_answer(generator: torch.Generator) -> None:
+def test_a_transposed_matrix_contradicts_the_data(generator: torch.Generator) -> None:
     truth = torch.randint(4, (20_000,), generator=generator)
     guesses = predicted(truth, generator)
     Q = pair_flip(4, 0.4)
     noisy = corrupt_labels(truth, Q, generator=generator)
     assert accuracy_from_noisy_labels(guesses, noisy, Q).recall[0] > 0.95
-    assert accuracy_from_noisy_labels(guesses, noisy, Q.T.contiguous()).recall[0] < 0.9
+    with pytest.raises(ValueError, match="Fewer than no samples .* Check that its columns are true classes"):
+        accuracy_from_noisy_labels(guesses, noisy, Q.T.contiguous())
 
 
 @pytest.mark.parametrize(
@@ -83,6 +84,17 @@ def test_labels_that_the_matrix_cannot_give_are_refused(zeros: int, shares: str)
         ValueError, match=f"noise_matrix contradicts the data: .* shares are {shares}, outside 0 to 1"
     ):
         accuracy_from_noisy_labels(torch.zeros(1000, dtype=torch.long), labels, Q)
+
+
+def test_fewer_than_no_samples_predicted_alike_are_refused() -> None:
+    """Accuracy and shares are possible here; but of those predicted as 0 more are labelled 0 than of any class."""
+    Q = torch.tensor([[0.6, 0.3], [0.4, 0.7]])
+    predictions = torch.tensor([0] * 1000 + [1] * 1000)
+    labels = torch.tensor([0] * 800 + [1] * 200 + [0] * 300 + [1] * 700)
+    with pytest.raises(ValueError, match="Fewer than no samples would be of true class 1 and predicted as 0"):
+        accuracy_from_noisy_labels(predictions, labels, Q)
+    fitting = torch.tensor([0] * 600 + [1] * 400 + [0] * 300 + [1] * 700)
+    assert accuracy_from_noisy_labels(predictions, fitting, Q).accuracy == pytest.approx(1.0)
 
 
 def test_what_chance_explains_is_cut_to_its_range() -> None:

@@ -135,6 +135,7 @@ def _names_something(text: str, words: list[str], folder: Path) -> bool:
     parameters = options_of(words[0])
     names = [each.flag or each.name.upper() for each in parameters] + [each.name for each in parameters]
     names += [word for word in words[1:] if len(word) > 2 and not word.startswith("-")]
+    names += [repr(word)[1:-1] for word in words[1:] if re.search(r"[^\x20-\x7e]", word)]
     names += [repr(word) for word in words[1:]] + ["column '", "array '", "class name"]
     names += [path.name for path in folder.rglob("*")]
     return any(" ".join(name.split()) in text or repr(name)[1:-1] in text for name in names)

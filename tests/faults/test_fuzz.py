@@ -100,6 +100,13 @@ def test_damaged_files_are_named(here: Path, damaged: str, content: Any, words: 
             "corrupt y.npy --out none/o.npy",
             "there is no folder none to write o.npy into; make it",
         ),
+        ("corrupt y.npy --out .", "--out must end with .npy, .npz or as a table does"),
+        ("corrupt y.npy --out /", "; got '/'"),
+        ("combine votes.csv --label-columns w1,w2 --out .", "--out must be a file .csv; got '.'"),
+        (
+            "predict run x.npy --out .",
+            "--out must end with .csv or .parquet, or be - for the screen; got '.'",
+        ),
         ("report run --out .", "--out must end with .html; got '.'"),
         ("audit y.npy --probs . --probs-predict true --out o", "got '.'"),
         (

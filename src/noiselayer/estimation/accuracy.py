@@ -93,8 +93,9 @@ def accuracy_from_noisy_labels(
     Raises:
         TypeError: If predictions or labels are not integers.
         ValueError: If they are out of range or differ in number, ``noise_matrix`` is no noise matrix or cannot be
-            inverted, an option is out of range, or the data contradict the matrix: they put the accuracy or the share
-            of a class outside 0 to 1 by more than four standard errors, as a model that has seen these labels does.
+            inverted, an option is out of range, or the data contradict the matrix: they put the accuracy, the share
+            of a class or one of those that are predicted alike outside 0 to 1 by more than four standard errors, as a
+            model that has seen these labels does.
 
     >>> from noiselayer import corrupt_labels
     >>> from noiselayer.noise import pair_flip
@@ -151,6 +152,9 @@ def accuracy_from_noisy_labels(
         4 * float(drawn_accuracy.std()) + floor,
         joint[0].sum(dim=0),
         4 * drawn_joint.sum(dim=1).std(dim=0) + floor,
+        # A matrix that is right but for its own errors leaves small shares a little below 0.
+        joint[0]
+        + torch.maximum(4 * drawn_joint.std(dim=0) + floor, 0.25 * joint[0].sum(dim=1, keepdim=True)),
         Q,
         counts,
     )
@@ -170,12 +174,19 @@ def accuracy_from_noisy_labels(
 
 
 def _check_possible(
-    accuracy: float, accuracy_leeway: float, shares: Tensor, shares_leeway: Tensor, Q: Tensor, counts: Tensor
+    accuracy: float,
+    accuracy_leeway: float,
+    shares: Tensor,
+    shares_leeway: Tensor,
+    joint_at_most: Tensor,
+    Q: Tensor,
+    counts: Tensor,
 ) -> None:
-    """Raise an error if the accuracy or a class's share lies outside 0 to 1 by more than the leeway."""
+    """Raise an error if the accuracy, a class's share or a joint share lies outside 0 to 1 by more than the leeway."""
     N, K = float(counts.sum()), len(Q)
     outside = (shares < -shares_leeway) | (shares > 1 + shares_leeway)
-    if -accuracy_leeway <= accuracy <= 1 + accuracy_leeway and not bool(outside.any()):
+    impossible = bool((joint_at_most < 0).any())
+    if -accuracy_leeway <= accuracy <= 1 + accuracy_leeway and not (bool(outside.any()) or impossible):
         return
     agreement = float(counts.reshape(K, K).diagonal().sum()) / N
     most = float(Q.max())
@@ -189,6 +200,9 @@ def _check_possible(
             f"very labels can agree with {most:.0%} at most: measure it on labels that it has not seen, or find a "
             "matrix with less noise."
         )
+    if impossible:
+        predicted, true = divmod(int(joint_at_most.argmin()), K)
+        why = f"Fewer than no samples would be of true class {true} and predicted as {predicted}. " + why
     raise ValueError(
         f"noise_matrix contradicts the data: taken back through it the accuracy is {accuracy:.3g} and the classes' "
         f"shares are {', '.join(f'{share:.3g}' for share in shares[:10].tolist())}{' ...' if K > 10 else ''}, "

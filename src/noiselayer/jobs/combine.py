@@ -34,9 +34,9 @@ class CombinedTable:
 def combine_table(job: CombineJob) -> CombinedTable:
     """Write one label per sample of several, and what each annotator is worth; nothing if anything is unfit."""
     out, table, class_names = job.out, job.table, job.class_names
-    figures, page = out.with_name(f"{out.stem}.annotators.json"), out.with_name(f"{out.stem}.annotators.html")
     if out.suffix.lower() != ".csv":
-        raise InputError(f"{argument('out')} must be a file .csv; got {out}.")
+        raise InputError(f"{argument('out')} must be a file .csv; got {str(out)!r}.")
+    figures, page = out.with_name(f"{out.stem}.annotators.json"), out.with_name(f"{out.stem}.annotators.html")
     check_not_read((out, figures, page), (table, None if job.probs is None else split_address(job.probs)[0]))
     check_target(out, figures, page, force=job.force)
     model = None if job.probs is None else read_probabilities(job.probs)

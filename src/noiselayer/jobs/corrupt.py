@@ -46,12 +46,13 @@ class Corrupted:
 def corrupt_file(job: CorruptJob) -> Corrupted:
     """Make some of the true labels wrong, and write them and the noise matrix used; nothing if anything is unfit."""
     out, seed = job.out, job.seed
-    matrix_path = out.with_name(f"{out.stem}.noise_matrix.csv")
-    place = label_file(job.labels, job.label_column)
     if out.suffix.lower() not in (".npy", ".npz") and not is_table(out):
         raise InputError(
-            f"noisy labels are written as .npy, .npz or a table ({', '.join(TABLE_SUFFIXES)}); got {out}."
+            f"{argument('out')} must end with .npy, .npz or as a table does ({', '.join(TABLE_SUFFIXES)}); got "
+            f"{str(out)!r}."
         )
+    matrix_path = out.with_name(f"{out.stem}.noise_matrix.csv")
+    place = label_file(job.labels, job.label_column)
     check_not_read((out, matrix_path), (place.file, job.noise))
     check_target(out, matrix_path, force=job.force)
     if is_table(place.file):

@@ -18,7 +18,7 @@ from noiselayer.arrays.kinds import shown
 from noiselayer.data import ArrayInputs, EmbeddedInputs, Inputs, LabeledData, TableEncoder, TableInputs
 from noiselayer.data.frames import is_table, require_columns
 from noiselayer.data.reading import Encoder, Reading
-from noiselayer.errors import InputError
+from noiselayer.errors import InputError, argument
 from noiselayer.files.given import check_regular, reading_folder
 from noiselayer.files.whole_file import read_json, whole_file
 from noiselayer.models import build_model
@@ -119,7 +119,9 @@ def check_ending(path: Path) -> str:
     """The ending of a file of predictions, before anything is computed for it."""
     suffix = path.suffix.lower()
     if suffix not in (".csv", ".parquet"):
-        raise InputError(f"predictions are written as .csv or .parquet, or to the screen as -; got {path}.")
+        raise InputError(
+            f"{argument('out')} must end with .csv or .parquet, or be - for the screen; got {str(path)!r}."
+        )
     return suffix
 
 

@@ -5,7 +5,9 @@ const DECISION_COLUMNS = [
 
 function decisionsAsCsv(decided) {
   const cell = (value) => {
-    const text = String(value);
+    // A spreadsheet takes text that begins like this for a formula; apply-review takes the apostrophe away again.
+    const formula = typeof value === "string" && /^'*[=+\-@\t\r]/.test(value) && !/^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(value);
+    const text = formula ? `'${value}` : String(value);
     return /[",\r\n]|^\s|\s$/.test(text) ? '"' + text.replaceAll('"', '""') + '"' : text;
   };
   const drawn = decided.some((row) => "inclusion_probability" in row); // labels to check, a draw
