@@ -77,9 +77,9 @@ def small_network_choices() -> str:
     return markdown(header, lines)
 
 
-def small_data() -> str:
-    """The table that the experiment on small data writes itself."""
-    return (RESULTS / "small_data.md").read_text(encoding="utf-8")
+def written(name: str) -> str:
+    """The table that an experiment writes itself."""
+    return (RESULTS / f"{name}.md").read_text(encoding="utf-8")
 
 
 def of_experiment(name: str) -> str:
@@ -91,7 +91,9 @@ def of_experiment(name: str) -> str:
 TABLES = {
     "defaults": lambda: by_method("defaults"),
     "start-paths": start_paths,
-    "small-data": small_data,
+    "small-data": partial(written, "small_data"),
+    "small-images": partial(written, "small_images"),
+    "joint-learning": partial(written, "joint_learning"),
     "small-network-choices": small_network_choices,
     **{name: partial(of_experiment, name) for name in EXPERIMENTS},
 }
