@@ -1,9 +1,11 @@
 """Trials in a storage: dead workers' are done again, workers do not repeat each other."""
 
+import functools
 import sqlite3
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import optuna
 import pandas as pd
@@ -133,6 +135,27 @@ def test_proposals_depend_on_the_trials_and_not_on_the_process() -> None:
         assert proposals(1, (14,)) != once
     assert all(0.001 <= value <= 1 for value in once)
     assert min(once[10:]) < sorted(once[:10])[3], "after ten random ones the search goes where it is low"
+
+
+@pytest.mark.parametrize(
+    "reason", ["table trials already exists", "UNIQUE constraint failed: alembic_version"]
+)
+def test_of_two_workers_that_begin_together_one_looks_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reason: str
+) -> None:
+    usual, calls = optuna.storages.RDBStorage.__init__, []
+
+    @functools.wraps(usual)
+    def slower(*arguments: Any, **more: Any) -> None:
+        calls.append(1)
+        if len(calls) == 1:
+            raise ValueError(reason)
+        usual(*arguments, **more)
+
+    monkeypatch.setattr(optuna.storages.RDBStorage, "__init__", slower)
+    with quiet():
+        assert not open_study(f"sqlite:///{tmp_path / 'study.db'}", seed=0).trials
+    assert len(calls) == 2
 
 
 @pytest.mark.slow

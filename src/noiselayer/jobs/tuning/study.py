@@ -182,8 +182,9 @@ def _storage(
         try:
             return optuna.storages.RDBStorage(address, **arguments)
         except Exception as error:  # SQLAlchemy's and its drivers' errors have no base in common
-            # Of two workers that begin at the same moment one finds the tables half made.
-            if "already exists" not in str(error) or attempt == _ATTEMPTS - 1:
+            # Of two workers that begin at the same moment one finds the tables half made, or their version written.
+            together = any(words in str(error) for words in ("already exists", "UNIQUE constraint failed"))
+            if not together or attempt == _ATTEMPTS - 1:
                 raise InputError(
                     f"cannot open the storage {address}: {str(error).splitlines()[0]}. It should be like "
                     "sqlite:///FILE, in a folder that exists."
