@@ -54,7 +54,7 @@ class SparseFeatures:
         most = min(max_components, *X.shape)
         if most == X.shape[1]:  # as many numbers as it has columns: they stay what they are
             return cls(np.eye(most, dtype=np.float32))
-        svd = TruncatedSVD(most, n_iter=4, random_state=0).fit(X)
+        svd = TruncatedSVD(most, n_iter=2, random_state=0).fit(X)
         # Half precision is what a folder keeps of them.
         return cls(np.ascontiguousarray(svd.components_.astype(np.float16), dtype=np.float32))
 
