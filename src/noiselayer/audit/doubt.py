@@ -18,10 +18,18 @@ _WEAK = 0.7  # a model that is right on fewer samples, by the fit itself, tells 
 _CLOSE = (
     2 / 3
 )  # of the labels that differ from the prediction, what the fit must call wrong for the ends to be near
-_NOISY_SURE = (
-    0.25  # the disagreement among the surest quarter, relative to that of all: the labels are noisy there too
+# Of the disagreement of all, what there must be among the surest quarter for the labels to be noisy there too: with a
+# model that is right on nine in ten or a fit that explains little of it, and where all rests on the trend.
+_NOISY_SURE, _NOISY_SURE_BY_TREND = 0.13, 0.25
+_STRONG, _GOOD = (
+    0.9,
+    0.85,
+)  # a model that is right so often by the fit itself leaves little to the samples' doubt
+_UNEXPLAINED = (
+    1.4  # times what the fit explains of all: the disagreement of the surest quarter, which contradicts it
 )
-_TREND = 3.0  # standard errors
+_UNEXPLAINED_BY_TREND = 1.1
+_TREND, _NO_RISE = 3.0, -1.0  # standard errors
 _LEAST_GAIN = 0.02  # nats a label, over no noise at all: with less, the data do not tell
 _SUREST = 0.1  # of the samples of every predicted class
 
@@ -38,8 +46,8 @@ class Doubt:
             at least as often as its own.
         settled: The class-conditional fit explains most of the disagreement, so that the ends are near each other, and
             the labels better than no noise at all does.
-        by_sample: The noise depends on the sample: among the surer half of the samples it falls as the confidence
-            rises, and does not vanish.
+        by_sample: The noise depends on the sample: it does not vanish among the surest, and is more than the fit
+            explains, or falls as the confidence rises.
     """
 
     sample_end: Tensor
@@ -60,8 +68,11 @@ def whose_doubt(samples: Candidates, model: NoiseModel) -> Doubt:
 
     *If the doubt is the labels'*, the model is right and every label that differs from its prediction is wrong.
 
-    Class-conditional noise is as frequent among the surest samples as among the sure. Where it is less frequent, by
-    three standard errors of a trend over the surer half of every predicted class, the noise depends on the sample.
+    Class-conditional noise is as frequent among the surest samples as among the sure. The noise depends on the sample
+    where the fit explains less than two thirds of the disagreement, the surest quarter disagrees too, and one of three
+    things is so: the model is right on nine in ten by the fit itself; the surest quarter disagrees 1.4 times as often
+    as the fit explains of all, which contradicts it; or disagreement falls by three standard errors of a trend over
+    the surer half of every predicted class.
 
     Args:
         samples: Out-of-sample probabilities and labels.
@@ -82,9 +93,14 @@ def whose_doubt(samples: Candidates, model: NoiseModel) -> Doubt:
     accuracy = float(model.true_probs(samples)[:, : samples.num_candidates].amax(dim=1).mean())
     weak = accuracy < _WEAK or without_dominance(model.noise_matrix) > 0
     share, sure = float(differs.mean()), float(differs[sureness >= 0.75].mean())
-    near = float(e.mean()) >= _CLOSE * share
-    by_sample = not weak and not near and sure >= _NOISY_SURE * share
-    by_sample = by_sample and _falls(sureness, differs) > _TREND
+    explained = float(e.mean())
+    near = explained >= _CLOSE * share
+    by_sample = (
+        share > 0
+        and not weak
+        and not near
+        and _by_sample(share, sure, explained, accuracy, _falls(sureness, differs))
+    )
 
     settled = near and not weak and _gain(samples, model) >= _LEAST_GAIN
 
@@ -95,6 +111,20 @@ def whose_doubt(samples: Candidates, model: NoiseModel) -> Doubt:
     label_end = _by_label(differs, labels, K)
     carried = torch.bincount(labels, minlength=K).clamp_min(1)
     return Doubt(sample_end / carried, label_end / carried, accuracy, weak, settled, by_sample)
+
+
+def _by_sample(share: float, sure: float, explained: float, accuracy: float, trend: float) -> bool:
+    """Whether the noise depends on the sample.
+
+    By the shares of disagreement of all and of the surest quarter, what the fit explains of it, how often the model is
+    right by the fit, and by how many standard errors disagreement falls.
+    """
+    if trend <= _NO_RISE or sure < _NOISY_SURE * share:
+        return False
+    if accuracy >= _STRONG or sure >= _UNEXPLAINED * explained:
+        return True
+    falls = trend > _TREND and sure >= _NOISY_SURE_BY_TREND * share
+    return falls and (accuracy >= _GOOD or sure >= _UNEXPLAINED_BY_TREND * explained)
 
 
 def _gain(samples: Candidates, model: NoiseModel) -> float:
