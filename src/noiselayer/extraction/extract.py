@@ -25,6 +25,7 @@ from noiselayer.files.whole_file import read_json, writing
 _FORMAT = 1
 _ROWS, _SECONDS = 2048, 60.0
 """A piece is written after so many rows or seconds: what a kill can cost."""
+_WORTH_SAYING = 10.0  # seconds
 
 
 def extract_features(
@@ -95,13 +96,18 @@ def extract_features(
     rank, world = _process()
     if world > 1:
         torch.distributed.barrier()  # all have seen the same rows missing
-    started, rows, held, done = time.monotonic(), [], [], 0
+    started, rows, held, done, timed = time.monotonic(), [], [], 0, False
     for at, features in _batches(network, inputs, missing, batch_size, device, views, rank, world):
         if not done:
             cache.check_room(len(missing), len(keys), features.shape[1])
         rows.append(features)
         held.append(keys[at])
         done += len(at)
+        if say is not None and not timed and done > len(at):  # the first batch pays for what begins late
+            timed = True
+            seconds = (time.monotonic() - started) / done * (len(missing) / world - done)
+            if seconds > _WORTH_SAYING:
+                say(f"About {seconds / 60:.0f} minutes." if seconds > 90 else f"About {seconds:.0f} seconds.")
         if progress is not None:
             progress(done * world, len(missing))
         if sum(map(len, rows)) >= _ROWS or time.monotonic() - started > _SECONDS:

@@ -16,13 +16,14 @@ from noiselayer.annotators.estimates import CombinedLabels
 from noiselayer.audit import AuditResult
 from noiselayer.audit.stream import audit_stream
 from noiselayer.data import LabeledData, check_for_training
+from noiselayer.data.encoder import TableEncoder
 from noiselayer.data.inputs import NoInputs, SubsetInputs
 from noiselayer.data.labels import rename_labels, sort_classes
 from noiselayer.data.labels_alone import read_labels_alone
 from noiselayer.data.numpy_files import read_npy, split_address
 from noiselayer.data.parquet_batches import batches_of_columns
 from noiselayer.data.probabilities import check_nameless, named_classes, read_probabilities
-from noiselayer.data.reading import Reading, fingerprint, names_its_classes
+from noiselayer.data.reading import Reading, encoder_of, fingerprint, names_its_classes
 from noiselayer.errors import InputError, argument, as_input_errors
 from noiselayer.files.given import check_not_read, existing_file
 from noiselayer.interchange.read_review import read_review
@@ -30,7 +31,7 @@ from noiselayer.jobs.audit_by_annotator import judged_by_annotator, whole_probs
 from noiselayer.jobs.audit_checks import corrected_by_checks, drawn_checks, save_probs, write_checks
 from noiselayer.jobs.audit_options import AuditJob
 from noiselayer.jobs.audit_second import second_opinion
-from noiselayer.jobs.head_choice import about_head, suits_head
+from noiselayer.jobs.head_choice import about_head, on_features, suits_head
 from noiselayer.jobs.option import differing, given
 from noiselayer.jobs.train_prepare import hardware_of, training_options
 from noiselayer.report.from_audit import content_from_audit
@@ -38,6 +39,7 @@ from noiselayer.report.page import save_report
 from noiselayer.report.reviewed import without_reviewed
 from noiselayer.storage.audit_folder import SavedAudit, load_audit, save_audit
 from noiselayer.storage.environment import evaluation_device
+from noiselayer.storage.features_file import describe_source
 from noiselayer.storage.loaded_run import LoadedRun, load_run
 from noiselayer.storage.matrix_file import read_noise_matrix
 from noiselayer.storage.review.decisions import Decision
@@ -72,7 +74,9 @@ class _Probabilities:
 def audit_files(job: AuditJob, *, on_stage: Callable[[str], None] | None = None) -> SavedAudit | None:
     """Audit the labels of files, and leave a folder with the result; None if the user stopped the training."""
     hardware, say = hardware_of(job), on_stage or (lambda message: None)
-    reading = Reading(job.data, **given(job, Reading))
+    reading, choice = Reading(job.data, **given(job, Reading)), ""
+    if job.trains:
+        reading, choice = on_features(job, reading)
     check_not_read((job.out,), (split_address(job.data)[0], job.clean, job.run, job.reviewed))
     decisions = [] if job.reviewed is None else read_review(job.reviewed)  # before hours of training
     with as_input_errors():
@@ -104,7 +108,7 @@ def audit_files(job: AuditJob, *, on_stage: Callable[[str], None] | None = None)
         return saved
     say(data.summary())
     if evidence is None and options.model == HEAD:
-        say(about_head(data, options.method))
+        say(" ".join(filter(None, [choice, about_head(data, options.method)])))
     if evidence is None:
         try:
             evidence = _trained(job, options, data, clean, hardware, folder.stages, say)
@@ -346,6 +350,7 @@ def _batches(path: str, data: LabeledData) -> Any:
 
 def _identity(job: AuditJob, data: LabeledData) -> dict[str, Any]:
     """What tells this audit from another one, as plain types."""
+    encoder = encoder_of(data.inputs)
     return {
         "data": {"samples": len(data), "fingerprint": fingerprint(data)},
         "annotator_column": job.annotator_column,
@@ -357,6 +362,11 @@ def _identity(job: AuditJob, data: LabeledData) -> dict[str, Any]:
         "probs": job.probs,
         **({} if job.second_probs is None else {"second_probs": job.second_probs}),
         "run": None if job.run is None else str(job.run),
+        **(
+            {}
+            if encoder is None or isinstance(encoder, TableEncoder)
+            else {"features": describe_source(encoder)}
+        ),
     }
 
 

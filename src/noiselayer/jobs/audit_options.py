@@ -17,6 +17,11 @@ _PROBS, _MODEL, _AUDIT = "Where probabilities come from", "Model and training", 
 class AuditJob(DeviceOptions, NetworkOptions, CleanOptions, DataOptions):
     """An audit as it is asked for."""
 
+    from_scratch: bool = option(
+        False,
+        "Train a network on the samples, also where features of a pretrained one are at hand.",
+        "Model and training",
+    )
     devices: int | str = option("auto", "How many, or auto.", "Hardware")
     method: Method = option(
         "auto", "How models are trained. auto: normal, or what suits --clean. The others as in train.", _MODEL
@@ -87,7 +92,16 @@ class AuditJob(DeviceOptions, NetworkOptions, CleanOptions, DataOptions):
             raise InputError(
                 f"{argument('in_sample')} is about {run}, whose model may have seen these labels."
             )
-        training = ("method", "model", "max_epochs", "batch_size", "learning_rate", "seed", "clean")
+        training = (
+            "method",
+            "model",
+            "max_epochs",
+            "batch_size",
+            "learning_rate",
+            "seed",
+            "clean",
+            "from_scratch",
+        )
         chosen = [argument(name) for name in training if name in differing(self)]
         if chosen and not self.trains:
             raise InputError(

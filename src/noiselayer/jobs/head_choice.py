@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
+from PIL import Image
+
 from noiselayer.data.labeled import LabeledData
+from noiselayer.data.read_folder import images_below
+from noiselayer.data.reading import Reading
+from noiselayer.extraction.at_hand import network_at_hand
 from noiselayer.jobs.option import differing
 from noiselayer.training.frozen_head import HEAD, OF_NETWORKS
 
 _EMBEDDINGS_FROM = 64
 """Numbers a sample: vectors of fewer are measurements rather than somebody's embeddings."""
+_PHOTOGRAPHS_FROM = 64
+"""Pixels, of the shorter side: smaller images are digits, icons or thumbnails, which networks train on in minutes."""
+_LOOKED_AT = 15
 
 
 def suits_head(job: Any, data: LabeledData) -> bool:
@@ -19,9 +31,42 @@ def suits_head(job: Any, data: LabeledData) -> bool:
         data.inputs.kind == "vector"
         and data.inputs.shape[0] >= _EMBEDDINGS_FROM
         and data.annotators is None
-        and not {"model", *OF_NETWORKS} & set(chosen)
+        and not {"model", "from_scratch", *OF_NETWORKS} & set(chosen)
         and chosen.get("method") != "refined"
     )
+
+
+def on_features(job: Any, reading: Reading) -> tuple[Reading, str]:
+    """How to read a folder of photographs: as features of a pretrained network that is at hand, and a line on that.
+
+    The reading stays as it is, and the line is empty, where nothing is at hand, images are smaller than photographs, or
+    somebody has asked for a network, or for what only one has.
+    """
+    folder, chosen = Path(reading.path), differing(job)
+    asked = {"model", "embed", "image_size", "image_fit", "from_scratch", *OF_NETWORKS} & set(chosen)
+    if asked or chosen.get("method") == "refined" or not folder.is_dir() or not _photographs(folder):
+        return reading, ""
+    name = network_at_hand()
+    if name is None:
+        return reading, ""
+    line = (
+        f"Features of {name}, a pretrained network on this machine; --from-scratch would train one on the images "
+        "themselves."
+    )
+    return replace(reading, embed=name), line
+
+
+def _some(names: Sequence[str]) -> Sequence[str]:
+    return names[:: max(1, len(names) // _LOOKED_AT)]
+
+
+def _photographs(folder: Path) -> bool:
+    """Whether most of some images are as large as photographs; what cannot be read is for others to say."""
+    sides = []
+    for name in _some(images_below(folder)):
+        with suppress(OSError), Image.open(folder / name) as image:
+            sides.append(min(image.size))
+    return bool(sides) and sorted(sides)[len(sides) // 2] >= _PHOTOGRAPHS_FROM
 
 
 def about_head(data: LabeledData, method: str) -> str:

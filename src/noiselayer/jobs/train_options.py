@@ -114,6 +114,11 @@ class TrialOptions(DeviceOptions, NetworkOptions, CleanOptions, DataOptions):
 class TrainJob(TrialOptions):
     """A run as it is asked for."""
 
+    from_scratch: bool = option(
+        False,
+        "Train a network on the samples, also where features of a pretrained one are at hand.",
+        "Model and training",
+    )
     test: str | None = option(None, "Data with trusted labels; their error is read, never used.", _SETS)
     test_labels: str | None = option(None, "Where the labels of --test are.", _SETS)
     devices: int | str = option("auto", "How many, or auto.", _HARDWARE)

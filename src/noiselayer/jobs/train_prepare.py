@@ -15,7 +15,7 @@ from noiselayer.data.numpy_files import split_address
 from noiselayer.data.reading import Reading, encoder_of
 from noiselayer.errors import InputError, argument, as_input_errors
 from noiselayer.files.given import check_not_read, check_writable
-from noiselayer.jobs.head_choice import about_head, suits_head
+from noiselayer.jobs.head_choice import about_head, on_features, suits_head
 from noiselayer.jobs.option import differing, given
 from noiselayer.jobs.train import PreparedRun
 from noiselayer.jobs.train_options import TrainJob
@@ -40,7 +40,9 @@ def prepare_run(job: TrainJob, *, may_choose_head: bool = True) -> PreparedRun:
 
     With ``may_choose_head``, embeddings get a head where nobody asked for a network.
     """
-    reading = Reading(job.data, **given(job, Reading))
+    reading, choice_of_features = Reading(job.data, **given(job, Reading)), ""
+    if may_choose_head:
+        reading, choice_of_features = on_features(job, reading)
     hardware = hardware_of(job, logger=job.logger, log_folder=job.out / "logs")
     inputs = (job.data, job.clean, job.outside, job.test)
     check_not_read((job.out,), (None if one is None else split_address(one)[0] for one in inputs))
@@ -62,7 +64,8 @@ def prepare_run(job: TrainJob, *, may_choose_head: bool = True) -> PreparedRun:
         chosen, choice = _method(chosen, sets)
         if chosen.model == HEAD:
             check_head(chosen.method, sets.noisy, differing(job))
-            choice = " ".join(filter(None, [choice, about_head(sets.noisy, chosen.method)]))
+            about = about_head(sets.noisy, chosen.method)
+            choice = " ".join(filter(None, [choice_of_features, choice, about]))
         _check_method(chosen.method, sets, job.noise_matrix)
         check_effects(chosen, differing(job), clean=sets.clean is not None, outside=sets.outside is not None)
         Q = None if job.noise_matrix is None else read_noise_matrix(job.noise_matrix, sets.noisy.class_names)
