@@ -94,7 +94,7 @@ def test_options_of_training_are_those_of_the_library() -> None:
 
     taken = {f.name for part in (Reading, TrainingOptions, Optimization, Hardware) for f in fields(part)}
     own = {"data", "clean", "clean_labels", "outside", "overlapping", "test", "test_labels", "noise_matrix"}
-    own |= {"out", "resume", "dry_run", "keep_checkpoints"}
+    own |= {"out", "resume", "dry_run", "keep_checkpoints", "from_scratch"}
     assert {field.name for field in fields(TrainJob)} - taken == own
     assert get_args(Logger) == LOGGERS
 
