@@ -16,7 +16,6 @@ from noiselayer.annotators.estimates import CombinedLabels
 from noiselayer.audit import AuditResult
 from noiselayer.audit.stream import audit_stream
 from noiselayer.data import LabeledData, check_for_training
-from noiselayer.data.encoder import TableEncoder
 from noiselayer.data.inputs import NoInputs, SubsetInputs
 from noiselayer.data.labels import rename_labels, sort_classes
 from noiselayer.data.labels_alone import read_labels_alone
@@ -39,7 +38,7 @@ from noiselayer.report.page import save_report
 from noiselayer.report.reviewed import without_reviewed
 from noiselayer.storage.audit_folder import SavedAudit, load_audit, save_audit
 from noiselayer.storage.environment import evaluation_device
-from noiselayer.storage.features_file import describe_source
+from noiselayer.storage.features_file import features_of
 from noiselayer.storage.loaded_run import LoadedRun, load_run
 from noiselayer.storage.matrix_file import read_noise_matrix
 from noiselayer.storage.review.decisions import Decision
@@ -350,7 +349,7 @@ def _batches(path: str, data: LabeledData) -> Any:
 
 def _identity(job: AuditJob, data: LabeledData) -> dict[str, Any]:
     """What tells this audit from another one, as plain types."""
-    encoder = encoder_of(data.inputs)
+    inputs = base_of(data.inputs)
     return {
         "data": {"samples": len(data), "fingerprint": fingerprint(data)},
         "annotator_column": job.annotator_column,
@@ -362,11 +361,7 @@ def _identity(job: AuditJob, data: LabeledData) -> dict[str, Any]:
         "probs": job.probs,
         **({} if job.second_probs is None else {"second_probs": job.second_probs}),
         "run": None if job.run is None else str(job.run),
-        **(
-            {}
-            if encoder is None or isinstance(encoder, TableEncoder)
-            else {"features": describe_source(encoder)}
-        ),
+        **features_of(encoder_of(data.inputs)),
     }
 
 

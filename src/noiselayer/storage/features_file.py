@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 
 from noiselayer import extraction  # noqa: F401 - from here on its networks are sources of features by name
+from noiselayer.data.encoder import TableEncoder
+from noiselayer.data.reading import Encoder
 from noiselayer.errors import InputError
 from noiselayer.features.by_name import restore_source
 from noiselayer.features.source import FeatureSource
@@ -22,6 +24,13 @@ def describe_source(source: FeatureSource) -> dict[str, str]:
     """A source in a run's config.json: its name, and a hash of what else it is."""
     state = json.dumps(source.to_dict(), sort_keys=True, ensure_ascii=False)
     return {"name": source.name, "hash": hashlib.blake2b(state.encode(), digest_size=16).hexdigest()}
+
+
+def features_of(encoder: Encoder | None) -> dict[str, Any]:
+    """``{"features": ...}`` of a source, to be among what identifies a job; empty of anything else."""
+    return (
+        {} if encoder is None or isinstance(encoder, TableEncoder) else {"features": describe_source(encoder)}
+    )
 
 
 def write_source(folder: Path, source: FeatureSource) -> None:
