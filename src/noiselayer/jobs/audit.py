@@ -349,7 +349,6 @@ def _batches(path: str, data: LabeledData) -> Any:
 
 def _identity(job: AuditJob, data: LabeledData) -> dict[str, Any]:
     """What tells this audit from another one, as plain types."""
-    inputs = base_of(data.inputs)
     return {
         "data": {"samples": len(data), "fingerprint": fingerprint(data)},
         "annotator_column": job.annotator_column,
