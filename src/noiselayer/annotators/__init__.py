@@ -9,8 +9,10 @@ every sample has one, :func:`estimate_annotator_matrices` what each annotator is
 from noiselayer.annotators.combine_labels import combine_labels, estimate_annotator_matrices
 from noiselayer.annotators.error_probabilities import audit_annotators
 from noiselayer.annotators.estimates import AnnotatorEstimate, CombinedLabels, Confusion
+from noiselayer.annotators.gold_head import GoldHead
 from noiselayer.annotators.shrink import Prior, common_matrix, fit_prior
 from noiselayer.annotators.votes import Votes, votes_of
+from noiselayer.annotators.with_gold import fit_with_gold
 
 estimate_source_matrices = estimate_annotator_matrices
 """Its name in version 0.1."""
@@ -19,6 +21,7 @@ __all__ = [
     "AnnotatorEstimate",
     "CombinedLabels",
     "Confusion",
+    "GoldHead",
     "Prior",
     "Votes",
     "audit_annotators",
@@ -27,5 +30,6 @@ __all__ = [
     "estimate_annotator_matrices",
     "estimate_source_matrices",
     "fit_prior",
+    "fit_with_gold",
     "votes_of",
 ]

@@ -138,7 +138,7 @@ def measure_labels(
     notes = []
     strata = np.where(y < 0, K, y)
     weight = _weights(weights, checked, N)
-    if weights is None and (odd := _selected_by_label(strata, checked, K + 1)):
+    if weights is None and (odd := selected_by_label(strata, checked, K + 1)):
         pool, chosen = (np.bincount(s, minlength=K + 1) for s in (strata, strata[checked]))
         weight = np.divide(pool / N, chosen / n, out=np.ones(K + 1), where=chosen > 0)[strata[checked]]
         notes.append(odd)
@@ -325,7 +325,7 @@ def _with_confidence(strata: Array, stated_confidence: Any, N: int, num_labels: 
     return result
 
 
-def _selected_by_label(strata: Array, checked: Array, num_labels: int) -> str | None:
+def selected_by_label(strata: Array, checked: Array, num_labels: int) -> str | None:
     """A sentence if the labels of the checked samples are not those of a random draw (chi-squared, six sigma)."""
     pool = np.bincount(strata, minlength=num_labels)
     expected = pool / len(strata) * len(checked)

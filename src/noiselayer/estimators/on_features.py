@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -12,10 +13,15 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
+from noiselayer.annotators.gold_head import GoldHead
+from noiselayer.annotators.with_gold import fit_with_gold
 from noiselayer.audit import AuditResult, audit_labels
+from noiselayer.errors import InputError
 from noiselayer.estimators.arguments import as_matrix, codes_of
 from noiselayer.estimators.feature_inputs import features_of
+from noiselayer.estimators.gold_labels import GoldLabels
 from noiselayer.estimators.true_classes import TrueClassesMixin, check_pair
+from noiselayer.features.feature_head import FeatureHead
 from noiselayer.features.head import HeadMethod, fit_head
 
 
@@ -27,8 +33,10 @@ class NoisyLabelFeaturesClassifier(TrueClassesMixin):
     plain regression of the same path is taken, and ``taken_`` says so.
 
     Args:
-        method: "auto" ("known" with a matrix, "estimated" with trusted samples, else "learned"), "learned",
-            "estimated", "known", "top-down" (labels are softened) or "normal" (plain regression).
+        method: "auto" ("known" with a matrix, "gold" with ``gold`` or several labels per sample, "estimated" with
+            other trusted samples, else "learned"), "learned", "estimated", "known", "gold" (several classifiers,
+            of which labels that were checked choose: :func:`noiselayer.annotators.fit_with_gold`), "top-down"
+            (labels are softened) or "normal" (plain regression).
         noise_matrix: Shape (K, K), array or tensor, ``noise_matrix[j, i] = p(noisy = j | true = i)``: columns are true
             classes and sum to 1; rows and columns in the order of ``classes_``. For "known".
         noisy_weight: Weight of a noisy sample where a trusted one has 1.
@@ -46,11 +54,13 @@ class NoisyLabelFeaturesClassifier(TrueClassesMixin):
         noise_matrix_: Shape (K, K), columns = true classes: what the classifier was fitted through; the identity where
             plain regression was taken.
         found_matrix_: Shape (K, K), the matrix that was given, measured or learned, whether or not it was taken.
-        taken_: "noise matrix", "plain" or "top-down".
+        taken_: "noise matrix", "plain" or "top-down"; with method "gold", "gold" (of the checked labels alone),
+            "plain", "matrices" or "taught".
         coef_: Shape (K, D), weights of the features as they come; of texts in TF-IDF, of the terms
             ``source_.vocabulary``.
         intercept_: Shape (K,).
-        head_: The :class:`~noiselayer.features.FeatureHead`, with ``summary()`` and the path of ridges.
+        head_: The :class:`~noiselayer.features.FeatureHead`, with ``summary()`` and the path of ridges; with method
+            "gold" a :class:`~noiselayer.annotators.GoldHead`, with ``summary()`` and the ``candidates``.
         estimate_: The :class:`~noiselayer.estimation.NoiseEstimate` of "estimated"; else None.
         source_: What made features of texts, of a sparse matrix or of other samples; None if X were numbers.
         n_features_in_: ``X.shape[1]``, where X were numbers.
@@ -74,6 +84,10 @@ class NoisyLabelFeaturesClassifier(TrueClassesMixin):
     ['+', '-']
     """
 
+    method_: str
+    taken_: str
+    head_: Any  # FeatureHead, or GoldHead
+
     def __init__(
         self,
         method: str = "auto",
@@ -94,21 +108,44 @@ class NoisyLabelFeaturesClassifier(TrueClassesMixin):
         self.embed = embed
 
     def fit(
-        self, X: Any, y: Any, *, X_clean: Any = None, y_clean: Any = None, X_outside: Any = None
+        self,
+        X: Any,
+        y: Any,
+        *,
+        X_clean: Any = None,
+        y_clean: Any = None,
+        X_outside: Any = None,
+        gold: Any = None,
+        confidence: Any = None,
     ) -> NoisyLabelFeaturesClassifier:
         """Fit on noisy labels, and on trusted ones where there are some.
 
         Args:
             X: Shape (N, D), numbers; a memory map stays one, a sparse matrix is never made dense. Or N texts, or a
                 column with an array or list in each row: lists, arrays, columns of pandas and polars.
-            y: Shape (N,), the noisy labels, of any type that sorts.
+            y: Shape (N,), the noisy labels, of any type that sorts. With ``gold`` or of several labellers, (N, S), a
+                label may be missing: None, NaN, an empty text, or -1 where classes are numbers.
             X_clean: Samples like X whose labels can be trusted.
-            y_clean: Their labels, each among those of y.
+            y_clean: Their labels, each among those of y. With method "gold" they are checked labels of samples that
+                have no label of a labeller.
             X_outside: Samples like X that show none of the classes.
+            gold: Shape (N,), the true labels of the samples of X that were checked, drawn at random; missing
+                elsewhere, as in y.
+            confidence: Shape of y, how certain the labeller says it is, 0 to 1; for method "gold".
 
         Raises:
             ValueError: If X or y is unfit, trusted samples do not suit them, or an argument does not suit the method.
+
+        Warns:
+            UserWarning: If the checked samples were not drawn at random, or a class is missing among the labels or
+                among the checked ones.
         """
+        if self.method == "gold" or (self.method == "auto" and (gold is not None or np.ndim(y) == 2)):
+            return self._fit_gold(X, y, X_clean, y_clean, X_outside, gold, confidence)
+        if gold is not None or confidence is not None:
+            raise InputError(
+                f"gold and confidence go with method='gold' or 'auto'; got method={self.method!r}."
+            )
         X, y = features_of(self, X, y, embed=self.embed, reset=True)
         codes = self._codes(y)
         check_pair(X_clean, y_clean)
@@ -119,12 +156,13 @@ class NoisyLabelFeaturesClassifier(TrueClassesMixin):
         if X_outside is not None:
             X_outside = features_of(self, X_outside)
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
-        self.method_: HeadMethod = self._chosen(X_clean is not None)
+        method = self._chosen(X_clean is not None)
+        self.method_ = method
         head = fit_head(
             X,
             torch.from_numpy(codes),
             len(self.classes_),
-            method=self.method_,
+            method=method,
             noise_matrix=as_matrix(self.noise_matrix),
             clean_features=X_clean,
             clean_labels=clean_codes,
@@ -140,11 +178,46 @@ class NoisyLabelFeaturesClassifier(TrueClassesMixin):
         self.taken_ = head.taken
         self.noise_matrix_ = head.noise_matrix.numpy()
         self.found_matrix_ = head.found_matrix.numpy()
+        self._keep(head)
+        self.estimate_ = head.estimate
+        return self
+
+    def _fit_gold(
+        self, X: Any, y: Any, X_clean: Any, y_clean: Any, X_outside: Any, gold: Any, confidence: Any
+    ) -> NoisyLabelFeaturesClassifier:
+        if X_outside is not None or self.noise_matrix is not None:
+            raise InputError("X_outside and noise_matrix do not go with method='gold'; leave them out.")
+        check_pair(X_clean, y_clean)
+        X = features_of(self, X, embed=self.embed, reset=True)
+        labels = GoldLabels.of(y, gold, y_clean, len(X))
+        self.classes_ = labels.classes
+        if X_clean is not None:
+            X = np.concatenate([X, features_of(self, X_clean)])
+            confidence = None if confidence is None else labels.padded(confidence)
+        for note in labels.notes():
+            warnings.warn(note, stacklevel=3)
+        self.method_ = "gold"
+        head = fit_with_gold(
+            X,
+            labels.given,
+            labels.gold,
+            len(self.classes_),
+            stated_confidence=confidence,
+            standardize=self.source_ is None or self.source_.standardize,
+            seed=int(check_random_state(self.random_state).randint(2**31 - 1)),
+        )
+        self.head_ = head
+        self.taken_ = head.taken
+        self.estimate_ = None
+        self.found_matrix_ = head.matrix.numpy()
+        self.noise_matrix_ = self.found_matrix_ if labels.given.shape[1] == 1 else np.eye(len(self.classes_))
+        self._keep(head)
+        return self
+
+    def _keep(self, head: FeatureHead | GoldHead) -> None:
         self.coef_, self.intercept_ = head.weight.numpy(), head.bias.numpy()
         if hasattr(self.source_, "components"):
             self.coef_ = self.coef_ @ self.source_.components
-        self.estimate_ = head.estimate
-        return self
 
     def audit(
         self, X: Any, y: Any, *, X_clean: Any = None, y_clean: Any = None, **options: Any
@@ -194,7 +267,8 @@ class NoisyLabelFeaturesClassifier(TrueClassesMixin):
 
     def _logits(self, X: Any) -> Tensor:
         check_is_fitted(self)
-        return self.head_.logits(features_of(self, X))
+        logits: Tensor = self.head_.logits(features_of(self, X))
+        return logits
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

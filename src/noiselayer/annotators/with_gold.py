@@ -1,0 +1,346 @@
+r"""A linear classifier from labels of which a few were checked: never worse than the checked ones alone, beyond chance.
+
+What a label says of a sample's class can be said in more than one way, and which of them is true is not known
+beforehand. So there are several classifiers, all linear in the features x:
+
+- "gold": of the checked labels alone;
+- "plain": of all labels as they are, and the checked ones;
+- "matrices": of the posterior through the noise matrices of the labellers, measured with the checked labels and
+  expectation-maximisation (Eq. 2's posterior, semi-supervised Dawid and Skene),
+  :math:`p(y \mid x, \tilde y) \propto p(y \mid x) \prod_s Q_{s \tilde y_s y}`;
+- "taught": of :math:`p(y \mid x, \tilde y, c)`, a logistic regression of the checked labels on the features, the
+  labels with the certainty c that was stated, and the logits of a classifier of the labels.
+
+Each is fitted again with a fifth of the checked labels left out, and judged by these. The best is taken if it is
+better than "gold" by more than one paired standard error; if not, "gold" is.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from noiselayer.annotators.combine_labels import combine_labels
+from noiselayer.annotators.estimates import AnnotatorEstimate
+from noiselayer.annotators.gold_head import Candidate, GoldHead
+from noiselayer.arrays.folds import stratified_folds
+from noiselayer.arrays.tensors import as_tensor
+from noiselayer.features.cross_fitted import RIDGES
+from noiselayer.features.matrix_choice import standard_error
+from noiselayer.features.projection import Projection, project_features
+from noiselayer.features.soft_targets import fit_soft_targets
+from noiselayer.joint.linear_fit import linear_logits
+from noiselayer.joint.matrix_fit import fit_scale
+
+FEWEST = 10
+"""Checked labels, for the classifiers to be judged by them."""
+_FOLDS = 5
+_COMPONENTS = 256  # at most, of the features
+_RIDGES = (0.3, 0.03, 3e-3, 3e-4)  # of soft labels
+_DEALT = 3  # folds of the soft labels
+_STEPS = 20  # of L-BFGS from one ridge to the next
+_LOUD = 10.0  # what labels are multiplied by, so that the ridge, which is for the features, leaves them alone
+_RISES = 2  # in a row, and a path of ridges ends
+
+
+def fit_with_gold(
+    features: Any,
+    labels: Any,
+    gold: Any,
+    num_classes: int,
+    *,
+    stated_confidence: Any = None,
+    standardize: bool = True,
+    seed: int = 0,
+) -> GoldHead:
+    """Fit a classifier of the true class to labels of one or several labellers, some of them checked.
+
+    Args:
+        features: Shape (N, D).
+        labels: Shape (N,), or (N, S) of several labellers: integers 0..K-1, -1 where there is none.
+        gold: Shape (N,), the true classes of the samples that were checked, -1 of all others. If none was, the
+            labels of several labellers are combined, and nothing is chosen.
+        num_classes: K.
+        stated_confidence: Shape of labels, how certain the labeller says it is, 0 to 1.
+        standardize: Whether every feature is brought to variance 1 first.
+        seed: Of the folds.
+
+    Raises:
+        ValueError: If shapes or values do not fit, or 1 to 9 labels were checked.
+
+    >>> generator = torch.Generator().manual_seed(0)
+    >>> truth = torch.randint(2, (1000,), generator=generator)
+    >>> features = torch.randn(1000, 4, generator=generator) + 2 * torch.eye(4)[truth]
+    >>> labels = torch.where(torch.rand(1000, generator=generator) < 0.4, 0, truth)  # 1 is often called 0
+    >>> gold = torch.where(torch.arange(1000) < 40, truth, -1)
+    >>> head = fit_with_gold(features, labels, gold, 2)
+    >>> bool((head.logits(features).argmax(dim=1) == truth).float().mean() > 0.85)
+    True
+    """
+    votes, checked = (as_tensor(x, name).cpu().long() for x, name in ((labels, "labels"), (gold, "gold")))
+    K, N = num_classes, len(features)
+    votes = votes[:, None] if votes.ndim == 1 else votes
+    _check(votes, checked, N, K)
+    certainty = _certainty(stated_confidence, votes)
+    projection = project_features(
+        features, max_components=_COMPONENTS, standardize=standardize, dtype=torch.float64
+    )
+    Z = projection.apply(features, torch.float32)
+    fit = _Fit(Z, projection, votes, checked, certainty, K, seed)
+    scale, taken, candidates = fit.chosen() if len(fit.rows) else fit.unjudged()
+    one = next(c for c in candidates if c.name == taken)
+    return GoldHead(
+        one.weight,
+        one.bias,
+        taken,
+        candidates if len(fit.rows) else (),
+        fit.targets,
+        (fit.held * scale).log_softmax(dim=1),
+        fit.annotators,
+    )
+
+
+class _Fit:
+    """Classifiers of the true class from components Z, with any part of the checked labels."""
+
+    def __init__(
+        self,
+        Z: Tensor,
+        projection: Projection,
+        votes: Tensor,
+        gold: Tensor,
+        certainty: Tensor,
+        K: int,
+        seed: int,
+    ) -> None:
+        self.Z, self.votes, self.gold, self.K = Z, votes, gold, K
+        self.projection, self.variances = projection, projection.variances
+        self.generator = torch.Generator().manual_seed(seed)
+        self.rows = (gold >= 0).nonzero().flatten()
+        self.truth = gold[self.rows]
+        one_hot = torch.nn.functional.one_hot(votes.clamp_min(0), K).double() * (votes >= 0)[:, :, None]
+        count = one_hot.sum(dim=1)
+        self.voted = count.sum(dim=1) > 0
+        self.shares = count / count.sum(dim=1, keepdim=True).clamp_min(1)
+        self.folds = self._dealt(torch.where(self.voted, count.argmax(dim=1), K), _DEALT)
+        self.ridges: dict[str, float] = {}
+        self.scales: dict[str, float] = {}
+        self.annotators: AnnotatorEstimate | None = None
+        self.weak = self._of_labels()
+        loud = (one_hot * certainty[:, :, None]).sum(dim=1) - count / 2  # 0 where a half is all that is known
+        extra = (
+            [self.shares, loud / count.sum(dim=1, keepdim=True).clamp_min(1)]
+            if bool((certainty < 1).any())
+            else [self.shares]
+        )
+        logits = self.weak.log_softmax(dim=1)
+        logits = logits - logits.mean(dim=1, keepdim=True)
+        self.E = torch.cat([Z.double(), _LOUD * logits / logits.std().clamp_min(1e-6)], dim=1)
+        self.V = torch.cat([self.E, *[_LOUD * (part - part.mean(dim=0)) for part in extra]], dim=1)
+        self.targets = self.shares
+        self.held = self.weak
+        self.known = gold
+        self.by: dict[str, Callable[[], Tensor]] = {
+            "gold": self.of_gold,
+            "plain": self.plain,
+            "matrices": self.matrices,
+            "taught": self.taught,
+        }
+
+    def chosen(self) -> tuple[float, str, tuple[Candidate, ...]]:
+        """The candidates, the one that checked labels held out prefer, and the scale of its logits."""
+        names = list(self.by) if bool(self.voted.any()) else ["gold"]
+        everything = {}
+        for name in names:  # on all checked labels first: the ridges are found here
+            everything[name] = self.by[name](), self.targets, self.held, self.annotators
+        fold = self._dealt(self.truth)
+        logits = {name: torch.zeros(len(self.rows), self.K, dtype=torch.float64) for name in names}
+        for k in set(fold.tolist()):
+            out = self.rows[fold == k]
+            self.known = self.gold.index_fill(0, out, -1)
+            for name in names:
+                logits[name][fold == k] = linear_logits(self.Z[out], self.by[name]()).double()
+        self.known = self.gold
+        eye = torch.eye(self.K, dtype=torch.float64)
+        scales = {name: fit_scale(z, self.truth, eye) for name, z in logits.items()}
+        losses = {
+            name: torch.nn.functional.cross_entropy(z * scales[name], self.truth, reduction="none")
+            for name, z in logits.items()
+        }
+        candidates = []
+        for name in names:
+            gain = losses["gold"] - losses[name]
+            right = float((logits[name].argmax(dim=1) == self.truth).double().mean())
+            figures = right, float(losses[name].mean()), float(gain.mean()), standard_error(gain)
+            linear = self.projection.weights_of_features(everything[name][0] * scales[name])
+            candidates.append(Candidate(name, *figures, *linear))
+        best = min(candidates, key=lambda c: c.loss)
+        taken = best.name if best.gain > best.gain_error else "gold"
+        _, self.targets, held, _ = everything[taken]
+        self.held = held.index_copy(0, self.rows, logits[taken])
+        self.annotators = everything[names[-1]][3]
+        return scales[taken], taken, tuple(candidates)
+
+    def unjudged(self) -> tuple[float, str, tuple[Candidate, ...]]:
+        """No label was checked: what the labellers and a classifier of their labels say together, twice."""
+        self.held = self.weak
+        for _ in range(2):
+            self.ridges.pop("matrices", None)
+            W = self._student("matrices", self._combined(self.held.softmax(dim=1), None))
+        nothing = float("nan")
+        linear = self.projection.weights_of_features(W)
+        return 1.0, "matrices", (Candidate("matrices", nothing, nothing, nothing, nothing, *linear),)
+
+    def of_gold(self) -> Tensor:
+        """W of the checked labels alone."""
+        W = self._supervised("gold", self.Z).float()
+        self.held = linear_logits(self.Z, W).double()
+        self.targets = self.held.softmax(dim=1)
+        return W
+
+    def plain(self) -> Tensor:
+        """W of all labels as they are, several of a sample as their shares."""
+        return self._student("plain", self.shares, self.voted)
+
+    def matrices(self) -> Tensor:
+        """W of the posterior through the labellers' matrices; beside them stands what x says of the class."""
+        z = linear_logits(self.E, self._supervised("evidence", self.E)) * self.scales["evidence"]
+        return self._student("matrices", self._combined(z.softmax(dim=1), False))
+
+    def taught(self) -> Tensor:
+        """W of what a regression of the checked labels on features and labels says of all samples."""
+        W = self._supervised("teacher", self.V)
+        return self._student("taught", linear_logits(self.V, W).softmax(dim=1))
+
+    def _dealt(self, labels: Tensor, folds: int = _FOLDS) -> Tensor:
+        """A fold for every sample, every class dealt out evenly."""
+        return stratified_folds(
+            labels, folds, lambda rows: rows[torch.randperm(len(rows), generator=self.generator)]
+        )
+
+    def _combined(self, probs: Tensor, calibrate: bool | None) -> Tensor:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of annotators that are not independent: gold judges that
+            found = combine_labels(
+                self.votes, probs=probs, true_labels=self.known, num_classes=self.K, calibrate=calibrate
+            )
+        self.annotators = found.annotators
+        return as_tensor(found.posterior).double()
+
+    def _of_labels(self) -> Tensor:
+        """Logits of a classifier of the labels as they are, out of fold."""
+        if not bool(self.voted.any()):
+            return torch.zeros(len(self.Z), self.K, dtype=torch.float64)
+        self.ridges["plain"], z = self._path(self.shares, self.voted)
+        return z
+
+    def _student(self, name: str, targets: Tensor, used: Tensor | None = None) -> Tensor:
+        """W of soft labels, those that were checked in their place."""
+        T = targets.clone()
+        known = (self.known >= 0).nonzero().flatten()
+        T[known] = torch.nn.functional.one_hot(self.known[known], self.K).double()
+        used = torch.ones(len(T), dtype=torch.bool) if used is None else used.clone()
+        used[known] = True
+        if name not in self.ridges:
+            self.ridges[name], self.held = self._path(T, used)
+        elif name == "plain":
+            self.held = self.weak
+        self.targets = T
+        return fit_soft_targets(
+            [(self.Z[used], T[used].float())], self.variances, self.ridges[name], iterations=2 * _STEPS
+        )
+
+    def _path(self, T: Tensor, used: Tensor) -> tuple[float, Tensor]:
+        """The ridge by which targets held out are explained best, and all logits out of fold."""
+        best: tuple[float, float, Tensor] | None = None
+        weights: list[Tensor | None] = [None] * _DEALT
+        for ridge in _RIDGES:
+            z = torch.zeros_like(T)
+            for k in range(_DEALT):
+                seen = (self.folds != k) & used
+                weights[k] = W = fit_soft_targets(
+                    [(self.Z[seen], T[seen].float())],
+                    self.variances,
+                    ridge,
+                    start=weights[k],
+                    iterations=_STEPS,
+                )
+                z[self.folds == k] = linear_logits(self.Z[self.folds == k], W).double()
+            loss = -float((T[used] * z[used].log_softmax(dim=1)).sum())
+            if best is not None and loss >= best[0]:
+                break
+            best = loss, ridge, z
+        assert best is not None
+        return best[1], best[2]
+
+    def _supervised(self, name: str, F: Tensor) -> Tensor:
+        """W of the checked labels; the ridge is found once, by checked labels held out."""
+        rows = (self.known >= 0).nonzero().flatten()
+        variances = self.variances if F is self.Z else F.var(dim=0)
+        y, F = self.known[rows], F[rows].double()
+        T = torch.nn.functional.one_hot(y, self.K).double()
+        if name not in self.ridges:
+            fold = self._dealt(y)
+            weights: dict[int, Tensor] = {}
+            best: tuple[float, float, Tensor] | None = None
+            rises = 0
+            for ridge in RIDGES:
+                z = torch.zeros_like(T)
+                for k in set(fold.tolist()):
+                    seen, out = fold != k, fold == k
+                    weights[k] = fit_soft_targets(
+                        [(F[seen], T[seen])], variances, ridge, start=weights.get(k)
+                    )
+                    z[out] = linear_logits(F[out], weights[k])
+                loss = float(torch.nn.functional.cross_entropy(z, y))
+                if best is None or loss < best[0]:
+                    best, rises = (loss, ridge, z), 0
+                elif (rises := rises + 1) >= _RISES:
+                    break
+            assert best is not None
+            self.ridges[name] = best[1]
+            self.scales[name] = fit_scale(best[2], y, torch.eye(self.K, dtype=torch.float64))
+        return fit_soft_targets([(F, T)], variances, self.ridges[name])
+
+
+def _check(votes: Tensor, gold: Tensor, N: int, K: int) -> None:
+    if votes.ndim != 2 or len(votes) != N or tuple(gold.shape) != (N,):
+        raise ValueError(
+            f"labels must have shape ({N},) or ({N}, S), and gold ({N},), a row per row of features; got "
+            f"{tuple(votes.shape)} and {tuple(gold.shape)}."
+        )
+    for name, values in (("labels", votes), ("gold", gold)):
+        if values.numel() and not (int(values.min()) >= -1 and int(values.max()) < K):
+            raise ValueError(
+                f"{name} must lie in -1..{K - 1}, -1 for none; got {int(values.min())} to {int(values.max())}."
+            )
+    n = int((gold >= 0).sum())
+    if 0 < n < FEWEST:
+        raise ValueError(
+            f"gold must hold at least {FEWEST} checked labels, so that classifiers can be judged by them; it holds "
+            f"{n}. Check more, or leave gold out."
+        )
+    if n == 0 and not bool(((votes >= 0).sum(dim=1) > 1).any()):
+        raise ValueError(
+            "gold must hold checked labels where no sample has labels of several labellers; it holds none."
+        )
+
+
+def _certainty(stated: Any, votes: Tensor) -> Tensor:
+    if stated is None:
+        return torch.ones(votes.shape, dtype=torch.float64)
+    c = as_tensor(stated, "stated_confidence").double().cpu()
+    c = c[:, None] if c.ndim == 1 else c
+    said = votes >= 0
+    if c.shape != votes.shape or not bool(((c >= 0) & (c <= 1))[said].all()):
+        shown = c[said] if c.shape == votes.shape else c.flatten()
+        raise ValueError(
+            f"stated_confidence must have the shape of labels, {tuple(votes.shape)}, and lie between 0 and 1 where "
+            f"there is a label; got shape {tuple(c.shape)} with {float(shown.nan_to_num().min()):g} to "
+            f"{float(shown.nan_to_num().max()):g}, {int(shown.isnan().sum())} missing."
+        )
+    return torch.where(said, c, 0.0)

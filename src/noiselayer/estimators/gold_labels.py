@@ -1,0 +1,116 @@
+"""Labels of one or several labellers and checked ones, as numbers of the same classes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from noiselayer.errors import InputError, list_some
+from noiselayer.estimation.labeller import selected_by_label
+
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class GoldLabels:
+    """What the labellers said and what was checked, -1 for none.
+
+    Attributes:
+        classes: The K labels, sorted.
+        given: Shape (N + M, S).
+        gold: Shape (N + M,); the last M are samples that no labeller has seen.
+        added: M.
+    """
+
+    classes: Array
+    given: Array
+    gold: Array
+    added: int
+
+    @classmethod
+    def of(cls, y: Any, gold: Any, y_clean: Any, N: int) -> GoldLabels:
+        """Labels of any type that sorts; None, NaN, empty texts and, among numbers, -1 are none.
+
+        >>> found = GoldLabels.of(["cat", None, "dog"], [None, "dog", None], None, 3)
+        >>> found.classes.tolist(), found.given[:, 0].tolist(), found.gold.tolist()
+        (['cat', 'dog'], [0, -1, 1], [-1, 1, -1])
+        """
+        said = _objects(y)
+        said = said[:, None] if said.ndim == 1 else said
+        true = np.full(N, None) if gold is None else _objects(gold)
+        more = np.empty(0, object) if y_clean is None else _objects(y_clean)
+        if said.ndim != 2 or len(said) != N or true.shape != (N,):
+            raise InputError(
+                f"y must have shape ({N},) or ({N}, S) and gold ({N},), a row per row of X; got {said.shape} and "
+                f"{true.shape}. gold is missing (None, NaN, -1) where nobody has looked."
+            )
+        everything = np.concatenate([said.ravel(), true, more])
+        none = np.array([_missing(value) for value in everything])
+        try:
+            classes, codes = np.unique(everything[~none].tolist(), return_inverse=True)
+        except TypeError as error:
+            raise InputError(f"y and gold must hold labels of one type: {error}.") from error
+        if len(classes) < 2:
+            raise InputError(
+                f"all labels in y and gold are of one class, {classes.tolist()}; a classifier needs at least two."
+            )
+        numbers = np.full(len(everything), -1, dtype=np.int64)
+        numbers[~none] = codes
+        size, S = said.size, said.shape[1]
+        given = numbers[:size].reshape(N, S)
+        return cls(
+            classes,
+            np.concatenate([given, np.full((len(more), S), -1)]),
+            numbers[size:],
+            len(more),
+        )
+
+    def padded(self, confidence: Any) -> Array:
+        """Stated certainties for all N + M samples."""
+        c = np.asarray(confidence, dtype=float)
+        return np.concatenate([c, np.zeros((self.added, *c.shape[1:]))])
+
+    def notes(self) -> list[str]:
+        """What is to be known before the classifier is used, in sentences."""
+        notes = []
+        K = len(self.classes)
+        seen = np.bincount(self.gold[self.gold >= 0], minlength=K) > 0
+        said = np.bincount(self.given[self.given >= 0], minlength=K) > 0
+        if seen.any() and not seen.all():
+            notes.append(
+                f"no checked sample is of class {self._names(~seen)}: only the labels speak for it. Check samples "
+                "that carry this label."
+            )
+        if not said.all():
+            notes.append(
+                f"no label is of class {self._names(~said)}, which was found among the checked samples: only these "
+                "speak for it. Check more, or have the labeller told of it."
+            )
+        own = self.given[: len(self.given) - self.added]
+        checked = np.flatnonzero(self.gold[: len(own)] >= 0)
+        if own.shape[1] == 1 and len(checked):
+            odd = selected_by_label(np.where(own[:, 0] < 0, K, own[:, 0]), checked, K + 1)
+            if odd is not None:
+                notes.append(
+                    odd.split(". Each")[0]
+                    + ". The classifier of the checked ones alone has their shares of classes, "
+                    "and so has the comparison. Draw them at random, or take noiselayer.measure_labels for numbers."
+                )
+        return notes
+
+    def _names(self, which: Array) -> str:
+        return list_some([repr(name) for name in self.classes[which].tolist()])
+
+
+def _objects(values: Any) -> Array:
+    array = np.asarray(values.to_numpy() if hasattr(values, "to_numpy") else values)
+    return array.astype(object)
+
+
+def _missing(value: Any) -> bool:
+    if value is None or value != value or type(value).__name__ == "NAType":
+        return True
+    return not value.strip() if isinstance(value, str) else (not isinstance(value, bool) and value == -1)
