@@ -35,6 +35,8 @@ def planned_stages(
 
     >>> [stage.epochs for stage in planned_stages(TrainingOptions(max_epochs=5, warm_up_epochs=2), 100)]
     [2, 2, 5]
+    >>> [stage.epochs for stage in planned_stages(TrainingOptions(start="joint", max_epochs=5, warm_up_epochs=2), 100)]
+    [7, 5]
     >>> print(planned_stages(TrainingOptions("estimated"), 900, 90)[0])
     PlannedStage(name='measuring model 1 of 2, trained on noisy samples', epochs=10, samples=450)
     """
