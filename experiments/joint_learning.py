@@ -3,8 +3,8 @@
     python experiments/joint_learning.py [--seeds N]
 
 scikit-learn's digits, a quarter for the test; of the rest 45 % of the labels are wrong (asymmetric, drawn at random).
-The network of the defaults for vectors; a matrix that learns takes steps of 0.02. "recipe" is the one network of §3.4, "and
-fresh" another one through the matrix that it found. Test labels are read once a row.
+The network of the defaults for vectors; a matrix that learns takes steps of 0.02. "recipe" is the one network of §3.4,
+"and fresh" another one through the matrix that it found. Test labels are read once a row.
 """
 
 from __future__ import annotations
