@@ -188,8 +188,8 @@ def _texts(frame: pd.DataFrame, path: Path, column: str) -> list[str]:
     gaps = [row for row, text in enumerate(texts) if not text.strip()]
     if gaps:
         warnings.warn(
-            f"column {column!r} of {path} has no text in {len(gaps):,} rows ({list_some(gaps)}, counting from 0); all "
-            "of them look the same to a classifier.",
+            f"column {column!r} of {path} has no text in {len(gaps):,} row{'s' if len(gaps) > 1 else ''} "
+            f"({list_some(gaps)}, counting from 0); an empty text says nothing to a classifier.",
             stacklevel=3,
         )
     return texts

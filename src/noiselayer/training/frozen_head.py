@@ -170,10 +170,13 @@ def _trained(
     estimate: Any,
 ) -> TrainedClassifier:
     assert data.labels is not None
+    # Raw features in, of any precision, as every network of ours takes them.
     arguments: dict[str, Any] = {
         "name": HEAD,
         "num_classes": data.num_classes,
         "input_shape": tuple(data.inputs.shape),
+        "mean": 0.0,
+        "std": 1.0,
     }
     network = build_model(**arguments)
     with torch.no_grad():

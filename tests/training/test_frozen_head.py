@@ -1,0 +1,91 @@
+"""The head in the place of a network: what it shares with one, and what it says no to."""
+
+import numpy as np
+import pytest
+import torch
+
+from noiselayer import NoisyLabelClassifier, corrupt_labels
+from noiselayer.data import from_arrays
+from noiselayer.errors import InputError
+from noiselayer.features import fit_head
+from noiselayer.training.cross_fit import cross_fit
+from noiselayer.training.frozen_head import fit_frozen_head
+from noiselayer.training.logits import predict_logits
+from noiselayer.training.methods import fit_classifier
+from noiselayer.training.options import default_options
+
+Q = torch.tensor([[0.6, 0.1], [0.4, 0.9]], dtype=torch.float64)
+
+
+def blobs(count: int = 400, seed: int = 0) -> tuple[np.ndarray, torch.Tensor, torch.Tensor]:
+    generator = torch.Generator().manual_seed(seed)
+    truth = torch.randint(2, (count,), generator=generator)
+    X = torch.randn(count, 6, generator=generator) + 3 * torch.eye(2, 6)[truth]
+    return X.numpy(), truth, corrupt_labels(truth, Q, generator=generator)
+
+
+def test_the_network_is_the_head_that_fit_head_finds() -> None:
+    X, _, noisy = blobs(200)
+    data = from_arrays(X, noisy)
+    trained = fit_classifier(data, default_options("embedded", method="known"), noise_matrix=Q)
+    head = fit_head(X, noisy, 2, method="known", noise_matrix=Q)
+    expected = head.logits(X)
+    torch.testing.assert_close(
+        predict_logits(trained.network, data.inputs).double(), expected, atol=1e-4, rtol=1e-4
+    )
+    assert trained.options.method == "known"
+    torch.testing.assert_close(trained.noise_matrix, Q.float())
+    assert len(trained.splits["train"]) == 200
+    assert not len(trained.splits["validation"])
+
+
+def test_a_cross_fit_is_the_heads_own_folds() -> None:
+    X, truth, noisy = blobs(200)
+    options = default_options("embedded", method="known")
+    found = cross_fit(from_arrays(X, noisy), options, folds=4, noise_matrix=Q)
+    head = fit_head(X, noisy, 2, method="known", noise_matrix=Q, folds=4)
+    torch.testing.assert_close(found.probs.double(), head.out_of_fold.exp(), atol=1e-5, rtol=1e-4)
+    assert found.probs_predict == "true"
+    plain = cross_fit(from_arrays(X, truth), default_options("embedded", method="normal"))
+    assert plain.probs_predict == "given"
+    assert plain.noise_matrix is None
+
+
+def test_a_matrix_that_is_not_taken_makes_the_run_a_normal_one() -> None:
+    X, truth, _ = blobs(200)  # right labels, and a matrix that says otherwise
+    options = default_options("embedded", method="known")
+    trained = fit_frozen_head(from_arrays(X, truth), options, noise_matrix=Q)
+    assert trained.head is not None
+    assert trained.head.taken == "plain"
+    assert trained.options.method == "normal"
+
+
+def test_checked_pairs_of_labels_enter_the_measured_matrix() -> None:
+    X, truth, noisy = blobs(600)
+    clean = from_arrays(X[:200], truth[:200])
+    data = from_arrays(X[200:], noisy[200:])
+    options = default_options("embedded", method="estimated")
+    trained = fit_frozen_head(data, options, clean=clean, clean_given=noisy[:200])
+    counts = torch.zeros(2, 2).index_put_((noisy[:200], truth[:200]), torch.ones(200), accumulate=True)
+    by_counting = counts / counts.sum(dim=0)
+    assert trained.estimate is not None
+    assert float((trained.estimate.noise_matrix - by_counting).abs().max()) < 0.1
+
+
+def test_the_estimator_takes_it_by_name() -> None:
+    X, truth, _ = blobs(200)
+    model = NoisyLabelClassifier("normal", model="head", random_state=0).fit(X, truth)
+    assert model.score(X, truth) > 0.95
+
+
+def test_what_it_cannot_do_is_said() -> None:
+    X, _, noisy = blobs(60)
+    data = from_arrays(X, noisy)
+    with pytest.raises(InputError, match="let.* a network and the matrix learn on together"):
+        fit_frozen_head(data, default_options("embedded", method="refined"), clean=from_arrays(X + 1, noisy))
+    by_two = data.with_annotators(["ann", "bob"] * 30, "here")
+    with pytest.raises(InputError, match="no noise matrix of its own for each annotator"):
+        fit_frozen_head(by_two, default_options("embedded", method="normal"))
+    images = from_arrays(np.zeros((60, 4, 4), np.uint8), noisy)
+    with pytest.raises(InputError, match=r"takes vectors; these samples have shape \(1, 4, 4\)"):
+        fit_frozen_head(images, default_options("embedded", method="normal"))
