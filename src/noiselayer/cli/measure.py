@@ -15,6 +15,7 @@ def measure(job: MeasureJob) -> None:
     Leaves a page, a table (measure.csv) and everything in measure.json.
     """
     from noiselayer.jobs.measure import measure_table
+    from noiselayer.jobs.measure_next import checks_for
 
     found = measure_table(job)
     figures = found.figures
@@ -34,4 +35,12 @@ def measure(job: MeasureJob) -> None:
         )
         less = "" if group.apart is None else f"; against the others {group.apart}"
         say(f"  {job.group_column} {group.name}: {few}{less}")
+    if more := checks_for(figures):
+        say(f"Some {more:,} more checks drawn at random would tell the share of right labels to 2 points.")
+    if job.suggest is not None:
+        table = job.out / "next.csv"
+        say(
+            f"{job.suggest:,} samples to check are in {table}: fill in the column checked, then measure again with "
+            f"--gold {table} --checked-column checked --weight-column weight."
+        )
     say(f"Written to {job.out}.")

@@ -18,6 +18,7 @@ from noiselayer.errors import InputError, argument, as_input_errors, list_some
 from noiselayer.estimation.labeller import Figure, LabellerFigures, measure_labels
 from noiselayer.files.given import check_not_read, check_target
 from noiselayer.files.whole_file import whole_files, write_json, write_rows, writing
+from noiselayer.jobs.measure_next import write_next
 from noiselayer.jobs.measure_options import MeasureJob
 from noiselayer.report.measure_page import render_measure
 
@@ -61,6 +62,13 @@ def measure_table(job: MeasureJob) -> Measured:
     0.72
     """
     files = [job.out / name for name in ("measure.json", "measure.csv", "measure.html")]
+    if job.suggest is not None:
+        if job.weight_column is not None:
+            raise InputError(
+                f"{argument('suggest')} adds to checked samples that were drawn at random; it cannot weigh on after "
+                f"{argument('weight_column')}. Leave one of them out."
+            )
+        files.append(job.out / "next.csv")
     check_not_read(files, [job.table, job.gold])
     if job.out.is_dir():
         check_target(*files, force=job.force)
@@ -87,6 +95,8 @@ def measure_table(job: MeasureJob) -> Measured:
             render_measure(figures, names, groups, title=job.table.name, group_column=job.group_column),
             encoding="utf-8",
         )
+        if job.suggest is not None:
+            write_next(beside / "next.csv", job.suggest, figures, labels, gold, _ids(job, len(labels)), names)
         write_json(beside / files[0].name, _plain(found))
     return found
 
@@ -129,6 +139,15 @@ def _columns(job: MeasureJob) -> tuple[Column, Column, Column | None]:
         weights = np.ones(len(ids))
         weights[rows] = _numbers(job.gold, job.weight_column)
     return given, checked, weights
+
+
+def _ids(job: MeasureJob, count: int) -> list[str]:
+    """What the table says who a sample is; the number of its row where nothing does."""
+    own = read_columns(job.table)
+    for name in (job.id_column, "id", "text"):
+        if name in own:
+            return [str(value) for value in _column(job.table, str(name))]
+    return [str(row) for row in range(count)]
 
 
 def _key(job: MeasureJob, own: list[str], theirs: list[str]) -> str:

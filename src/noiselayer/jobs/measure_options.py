@@ -36,6 +36,9 @@ class MeasureJob:
     weight_column: str | None = option(
         None, "Column with one divided by the probability that a sample was chosen to be checked.", _GOLD
     )
+    suggest: int | None = option(
+        None, "Draw so many more samples to check, into next.csv: a table to fill in and give as --gold."
+    )
     class_names: tuple[str, ...] | None = option(None, "The classes: a,b,c.", shown="those seen")
     confidence: float = option(0.95, "Of the intervals.")
     force: bool = option(False, "Write over files.")
