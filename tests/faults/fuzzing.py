@@ -226,6 +226,12 @@ def bound() -> Iterator[list[bool]]:
 
     def stop(*_: Any) -> None:
         late.append(True)
+        for path in Path.cwd().rglob(
+            "*"
+        ):  # a thread that waits for a pipe would keep the process from its end
+            if path.is_fifo():
+                with contextlib.suppress(OSError):
+                    os.close(os.open(path, os.O_WRONLY | os.O_NONBLOCK))
         raise Hang
 
     usual = signal.signal(signal.SIGALRM, stop)

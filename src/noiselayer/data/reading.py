@@ -43,7 +43,7 @@ _FORMS: dict[str, tuple[str, Any, set[str]]] = {
     "table": (
         "a table",
         read_table,
-        {*_LABELS, *_IMAGES, *_ENCODED, *_EMBEDDED, "image_column", "id_column", "encoder"},
+        {*_LABELS, *_IMAGES, *_ENCODED, *_EMBEDDED, "image_column", "id_column", "show_columns", "encoder"},
     ),
 }
 _FOR_ALL = {"class_names", "image_size", "with_labels"}
@@ -53,6 +53,7 @@ _HARMLESS = {"skip_unreadable", "impute_missing", "image_fit"}
 _LATER: dict[str, Any] = {
     "ignore_columns": (),
     "id_column": None,
+    "show_columns": (),
     "checked_column": None,
     "text_column": None,
     "embed": None,
@@ -98,7 +99,8 @@ class Reading:
             ``class_names`` of the .npz file or else the different labels, sorted: whole numbers by size, other names
             as text.
         ignore_columns: Columns that are no features, by name or pattern.
-        id_column: The column with the samples' names, which is no feature either.
+        id_column: The column with the samples' names, which is no feature either; a review shows it.
+        show_columns: Columns that a review shows of a sample, by name or pattern; what it is learned from if empty.
         image_fit: How an image of other proportions is brought to ``image_size``: "squash" scales each side by
             itself, "pad" adds white margins, "crop" cuts off what sticks out.
         checked_column: The column, beside the labels, with what somebody who is trusted has found them to be, empty
@@ -130,6 +132,7 @@ class Reading:
     checked_column: str | None = None
     text_column: str | None = None
     embed: str | None = None
+    show_columns: tuple[str, ...] = ()
 
     def read(self, *, encoder: Encoder | None = None, with_labels: bool = True) -> LabeledData:
         """Read the data.
@@ -210,7 +213,8 @@ class Reading:
         if not table:
             unset = Reading(path)
             changes |= {
-                name: getattr(unset, name) for name in (*_ENCODED, *_EMBEDDED, "image_column", "id_column")
+                name: getattr(unset, name)
+                for name in (*_ENCODED, *_EMBEDDED, "image_column", "id_column", "show_columns")
             }
         if not arrays:
             changes["layout"] = "auto"

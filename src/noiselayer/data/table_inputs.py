@@ -66,6 +66,7 @@ def read_table(
     feature_columns: Sequence[str] | None = None,
     ignore_columns: Sequence[str] = (),
     id_column: str | None = None,
+    show_columns: Sequence[str] = (),
     categorical_columns: Sequence[str] = (),
     impute_missing: bool = False,
     encoder: Any = None,
@@ -92,6 +93,7 @@ def read_table(
         else tuple(name if name in columns else None for name in (None, *beside))
     )
     ignored = [*match_columns(columns, ignore_columns, str(path)), *([id_column] if id_column else [])]
+    match_columns(columns, show_columns, str(path))  # a review shows them; here they must be there
     encoder = encoder if isinstance(encoder, TableEncoder) else None  # texts have another one
     _check_roles(image_column, text_column, feature_columns, encoder, embed)
     apart = image_column or text_column

@@ -44,6 +44,9 @@ class DataOptions:
         (), "Columns that are no features: a,b,e*.", _DATA, ("--ignore",)
     )
     id_column: str | None = option(None, "Column of the samples' names: no feature.", _DATA)
+    show_columns: tuple[str, ...] = option(
+        (), "Columns that a review shows of a sample: a,b,e*.", _DATA, ("--show",)
+    )
     categorical_columns: tuple[str, ...] = option(
         (), "Columns of codes to take as categories: a,b.", _DATA, ("--categorical",)
     )

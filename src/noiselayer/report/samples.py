@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +11,7 @@ from PIL import Image, ImageOps
 
 from noiselayer.data import Inputs, read_data
 from noiselayer.data.decode import decode_image
-from noiselayer.data.frames import is_table, read_frame
+from noiselayer.data.frames import is_table, match_columns, read_frame
 from noiselayer.data.numpy_files import split_address
 from noiselayer.errors import InputError
 from noiselayer.report.content import Note
@@ -66,7 +66,11 @@ def _looks(reading: Reading, samples: Sequence[int], ids: Sequence[str], inputs:
     if path.is_dir():
         return [_of_file(path / name, reading.image_size) for name in ids]
     if table and reading.image_column is not None:
-        return [_of_file(path.parent / name, reading.image_size) for name in ids]
+        looks = [_of_file(path.parent / name, reading.image_size) for name in ids]
+        if not reading.show_columns:
+            return looks
+        rows = _of_rows(reading, path, samples)
+        return [replace(look, cells=row.cells) for look, row in zip(looks, rows, strict=True)]
     if table:
         return _of_rows(reading, path, [row_of(*pair) for pair in zip(samples, ids, strict=True)])
     if inputs is None or inputs.kind == "embedded":
@@ -100,8 +104,13 @@ def _of_array(inputs: Inputs, sample: int) -> Look:
 def _of_rows(reading: Reading, path: Path, rows: Sequence[int]) -> list[Look]:
     hidden = {reading.labels, reading.label_column}
     frame = read_frame(path)
-    shown = (reading.text_column,) if reading.text_column else reading.feature_columns
-    names = shown or [name for name in frame.columns if name not in hidden]
+    if reading.show_columns:
+        names = match_columns([str(name) for name in frame.columns], reading.show_columns, str(path))
+    else:
+        shown = (reading.text_column,) if reading.text_column else reading.feature_columns
+        names = list(shown or [name for name in frame.columns if name not in hidden])
+    if reading.id_column is not None:
+        names = [reading.id_column, *(name for name in names if name != reading.id_column)]
     chosen = frame[list(names)[:_COLUMNS]].iloc[list(rows)]
     return [
         Look(cells=tuple((str(name), _cell(value)) for name, value in zip(chosen.columns, row, strict=True)))
