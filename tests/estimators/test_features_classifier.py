@@ -177,6 +177,12 @@ def test_a_function_makes_the_features_of_any_samples() -> None:
     np.testing.assert_allclose(model.fit(rows, noisy).predict_proba(rows), plain.predict_proba(X))
 
 
+def test_features_of_no_known_name_are_refused_with_those_there_are() -> None:
+    texts, _, noisy = texts_of_two_topics(40)
+    with pytest.raises(InputError, match=r"no features 'sst:small'. Did you mean 'st'\? .*tfidf.*timm:NAME"):
+        NoisyLabelFeaturesClassifier(embed="sst:small").fit(texts, noisy)
+
+
 def test_what_is_no_text_among_texts_is_named() -> None:
     texts, _, noisy = texts_of_two_topics(40)
     with pytest.raises(InputError, match=r"row 3 \(counting from 0\) holds None. Give ''"):

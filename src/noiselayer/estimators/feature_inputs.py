@@ -10,7 +10,7 @@ import numpy.typing as npt
 from sklearn.utils.validation import check_consistent_length, column_or_1d, validate_data
 
 from noiselayer.errors import InputError
-from noiselayer.features.by_name import make_source
+from noiselayer.features.by_name import KINDS, make_source
 from noiselayer.features.text import SparseFeatures
 
 DTYPES = (np.float64, np.float32, np.float16)
@@ -124,6 +124,8 @@ def _alike(value: Any, other: Any) -> bool:
 def _source(embed: Any, samples: list[Any]) -> Any:
     """A source by name, as it is, or around a function of samples."""
     if isinstance(embed, str):
+        if embed not in KINDS:
+            from noiselayer import extraction  # noqa: F401 - slow to import; its networks are known by name then
         return make_source(embed, samples)
     return embed if hasattr(embed, "transform") else _Function(embed)
 
