@@ -244,8 +244,8 @@ def _main_stage(
 ) -> TrainedClassifier:
     """A fresh network with the noise matrix found, or the two phases of §3.4 in one run.
 
-    Where it never predicts a class that should be there, another one is trained: the likelihood has optima in which a
-    class is hidden in another, and other initial weights lead elsewhere.
+    Where it predicts a class far too seldom, another one is trained: the likelihood has optima in which a class is
+    hidden in another, and other initial weights lead elsewhere.
     """
     trained, options = runner.trained, runner.options
     module = _trained_once("main", options.seed, start, train, validation, runner, say, callbacks)
@@ -253,31 +253,30 @@ def _main_stage(
     if options.method not in THROUGH_Q or trained.interrupted:
         return trained
     swallowed = swallowed_classes(trained.network, noisy, trained.noise_matrix)
-    if not swallowed:
-        return trained
-    named = list_some(
-        f"{trained.class_names[i]!r} ({share:.0%} of the samples should be of it)"
-        for i, share in swallowed.items()
-    )
-    advice = "Check some of their labels, or give clean samples."
-    if callbacks:  # somebody follows this very network
-        warnings.warn(f"The network never predicts {named}. {advice}", stacklevel=3)
-        return trained
-    say(f"The network never predicts {named}: training another one.")
-    first = trained.stages[-1]
-    again = _trained_once("main-again", options.seed + 5000, start, train, validation, runner, say, ())
-    if trained.interrupted:
-        return trained
-    still = swallowed_classes(again.network, noisy, trained.noise_matrix)
-    better = (len(still), trained.stages[-1].best_loss) < (len(swallowed), first.best_loss)
-    if better:
-        _take(again, trained)
-    else:  # the last stage is that of the network kept
-        trained.stages.append(trained.stages.pop(-2))
-    if still:
+    if swallowed and not callbacks:  # else somebody follows this very network
+        named = list_some(
+            f"{trained.class_names[i]!r} ({share:.0%} of the samples, where {due:.0%} should be of it)"
+            for i, (share, due) in swallowed.items()
+        )
+        say(f"The network predicts too seldom {named}: training another one.")
+        first = trained.stages[-1]
+        again = _trained_once("main-again", options.seed + 5000, start, train, validation, runner, say, ())
+        if trained.interrupted:
+            return trained
+        still = swallowed_classes(again.network, noisy, trained.noise_matrix)
+        if (len(still), trained.stages[-1].best_loss) < (len(swallowed), first.best_loss):
+            _take(again, trained)
+            swallowed = still
+        else:  # the last stage is that of the network kept
+            trained.stages.append(trained.stages.pop(-2))
+    never = {i: due for i, (share, due) in swallowed.items() if share == 0}
+    if never:
+        named = list_some(
+            f"{trained.class_names[i]!r} ({due:.0%} of the samples should be of it)"
+            for i, due in never.items()
+        )
         warnings.warn(
-            f"The network of the main stage never predicted {named}, and another one that was trained misses classes "
-            f"too. {advice}",
+            f"The network never predicts {named}. Check some of their labels, or give clean samples.",
             stacklevel=3,
         )
     return trained

@@ -1,4 +1,4 @@
-"""Classes that a network never predicts, though the noise matrix and the labels say that they are there."""
+"""Classes that a network never or seldom predicts, though the noise matrix and the labels say that they are there."""
 
 from __future__ import annotations
 
@@ -12,14 +12,17 @@ from noiselayer.noise.floor import noise_floor
 from noiselayer.training.logits import predict_logits
 
 _MOST_SAMPLES = 5000
+_SELDOM = 0.6  # times the share that there should be
 _COMMON = 0.5  # times 1 / K: the likeliest class of any sample may rightly never be a rarer one
 _FEWEST = 10  # samples that should be of the class, among those that are looked at
-_FEW = 1 / 3  # of all classes: where more are never predicted the network has learned too little to judge by,
+_FEW = 1 / 3  # of all classes: where more are missing the network has learned too little to judge by,
 _KNOWS = 0.5  # as where it says less than so much of what can be known of the labels, in nats
 
 
-def swallowed_classes(network: nn.Module, data: LabeledData, noise_matrix: Tensor) -> dict[int, float]:
-    """Classes of which no sample is predicted, and the share of the samples that should be of each.
+def swallowed_classes(
+    network: nn.Module, data: LabeledData, noise_matrix: Tensor
+) -> dict[int, tuple[float, float]]:
+    """Classes that are predicted far too seldom: the share of the samples predicted, and that which should be of each.
 
     Args:
         network: Inputs to logits of the true class.
@@ -31,7 +34,7 @@ def swallowed_classes(network: nn.Module, data: LabeledData, noise_matrix: Tenso
     >>> blind = nn.Linear(4, 4)
     >>> _ = blind.load_state_dict({"weight": torch.diag(torch.tensor([5.0, 5, 5, -1])), "bias": torch.zeros(4)})
     >>> swallowed_classes(blind, data, torch.eye(4))
-    {3: 0.25}
+    {3: (0.0, 0.25)}
     """
     assert data.labels is not None
     K = len(noise_matrix)
@@ -39,14 +42,15 @@ def swallowed_classes(network: nn.Module, data: LabeledData, noise_matrix: Tenso
     shares = implied_shares(counts, noise_matrix)
     rows = evenly_spaced(len(data), _MOST_SAMPLES)
     logits, labels = predict_logits(network, data.subset(rows).inputs).cpu(), data.labels[rows].cpu().long()
-    missing = (torch.bincount(logits.argmax(dim=1), minlength=K) == 0) & (
-        shares >= max(_COMMON / K, _FEWEST / len(rows))
-    )
-    found = missing.nonzero().flatten().tolist()
+    predicted = torch.bincount(logits.argmax(dim=1), minlength=K) / len(rows)
+    seldom = (predicted < _SELDOM * shares) & (shares >= max(_COMMON / K, _FEWEST / len(rows)))
+    found = {
+        i: (float(predicted[i]), round(float(shares[i]), 4)) for i in seldom.nonzero().flatten().tolist()
+    }
     guessed = float(torch.special.entr(counts / counts.sum()).sum())  # of labels by their frequencies
     loss = float(noisy_nll(logits, labels, noise_matrix.detach().cpu()).mean())
     knows = guessed - loss > _KNOWS * (guessed - noise_floor(noise_matrix, shares))
-    return {i: round(float(shares[i]), 4) for i in found} if knows and len(found) <= _FEW * K else {}
+    return found if knows and len(found) <= _FEW * K else {}
 
 
 def implied_shares(label_counts: Tensor, noise_matrix: Tensor, *, iterations: int = 500) -> Tensor:

@@ -61,9 +61,7 @@ def test_a_perfect_network_and_the_true_matrix_find_every_wrong_label(hurried: D
     assert all(s.suggested == int(hurried.true_labels[s.sample]) for s in find_suspects(perfect))
 
 
-@pytest.mark.filterwarnings(
-    "ignore:The network of the main stage never predicted"
-)  # nor does it, in an epoch
+@pytest.mark.filterwarnings("ignore:The network never predicts")  # nor does it, in an epoch
 def test_a_seed_decides_everything(hurried: Demo) -> None:
     again = run_demo(seed=3, max_epochs=1, warm_up_epochs=1, start="confusion")
     assert again.test_error == hurried.test_error
