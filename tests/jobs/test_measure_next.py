@@ -70,5 +70,11 @@ def test_what_cannot_be_drawn_is_named_and_nothing_is_left(tmp_path) -> None:
     with pytest.raises(InputError, match="from 1 to the 2,880 samples that nobody has checked; got 2,881"):
         measure_table(job(tmp_path, suggest=2881))
     assert not (tmp_path / "out" / "measure.json").exists()
+    text = (tmp_path / "said.csv").read_text()
+    (tmp_path / "said.csv").write_text(text.replace("id,", "number,", 1))
+    with pytest.raises(InputError, match="needs a column of .* that says which sample is which"):
+        measure_table(job(tmp_path, suggest=5))
+    measure_table(job(tmp_path, suggest=5, id_column="number"))
+    assert (tmp_path / "out" / "next.csv").read_text().startswith("number,label,checked,weight")
     with pytest.raises(InputError, match="cannot weigh on after"):
         measure_table(job(tmp_path, suggest=5, weight_column="w"))

@@ -96,7 +96,7 @@ def measure_table(job: MeasureJob) -> Measured:
             encoding="utf-8",
         )
         if job.suggest is not None:
-            write_next(beside / "next.csv", job.suggest, figures, labels, gold, _ids(job, len(labels)), names)
+            write_next(beside / "next.csv", job.suggest, figures, labels, gold, _ids(job), names)
         write_json(beside / files[0].name, _plain(found))
     return found
 
@@ -141,13 +141,16 @@ def _columns(job: MeasureJob) -> tuple[Column, Column, Column | None]:
     return given, checked, weights
 
 
-def _ids(job: MeasureJob, count: int) -> list[str]:
-    """What the table says who a sample is; the number of its row where nothing does."""
+def _ids(job: MeasureJob) -> tuple[str, list[str]]:
+    """The column that says who a sample is, and what it says."""
     own = read_columns(job.table)
-    for name in (job.id_column, "id", "text"):
-        if name in own:
-            return [str(value) for value in _column(job.table, str(name))]
-    return [str(row) for row in range(count)]
+    name = next((name for name in (job.id_column, "id", "text") if name in own), None)
+    if name is None:
+        raise InputError(
+            f"{argument('suggest')} needs a column of {job.table} that says which sample is which; name it with "
+            f"{argument('id_column')}."
+        )
+    return name, [str(value) for value in _column(job.table, name)]
 
 
 def _key(job: MeasureJob, own: list[str], theirs: list[str]) -> str:

@@ -16,7 +16,7 @@ from noiselayer.estimation.labeller import LabellerFigures
 from noiselayer.files.whole_file import for_spreadsheet, write_rows
 
 Column = npt.NDArray[Any]
-COLUMNS = ("id", "label", "checked", "weight")
+COLUMNS = ("label", "checked", "weight")
 _UNKNOWN = 0.5  # the error probability of a label of which none was checked
 
 
@@ -43,14 +43,14 @@ def write_next(
     figures: LabellerFigures,
     labels: Column,
     gold: Column,
-    ids: Sequence[str],
+    ids: tuple[str, Sequence[str]],
     names: tuple[str, ...],
 ) -> None:
     """A table to fill in: ``number`` samples drawn for checking, below those that were checked already.
 
     Samples are drawn within strata of the probability that their label is wrong, as its precision has it, with
     Neyman's shares. ``weight`` is the number of samples of a stratum divided by that of its checked ones, old and new,
-    so that the whole table is a sample with known probabilities.
+    so that the whole table is a sample with known probabilities. ``ids`` are a column's name and what it holds.
 
     Raises:
         InputError: If there are not so many samples that nobody has checked.
@@ -69,11 +69,11 @@ def write_next(
     sizes, chosen = (np.bincount(s, minlength=len(STRATA) + 1) for s in (stratum, stratum[rows]))
     cells = [
         (
-            ids[row],
+            ids[1][row],
             "" if labels[row] < 0 else names[labels[row]],
             "" if gold[row] < 0 else names[gold[row]],
             round(float(sizes[stratum[row]] / chosen[stratum[row]]), 6),
         )
         for row in rows.tolist()
     ]
-    write_rows(path, COLUMNS, [[for_spreadsheet(cell) for cell in row] for row in cells])
+    write_rows(path, (ids[0], *COLUMNS), [[for_spreadsheet(cell) for cell in row] for row in cells])
