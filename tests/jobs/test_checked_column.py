@@ -174,6 +174,44 @@ def test_training_measures_with_the_pairs_too(tmp_path: Path) -> None:
     assert (tmp_path / "run" / "report.html").is_file()
 
 
+def test_training_and_estimating_agree_on_the_same_pairs_although_the_model_is_weak(tmp_path: Path) -> None:
+    """Features that say next to nothing, 40 % of the labels wrong, 300 of 900 checked."""
+    generator = np.random.default_rng(0)
+    true = np.arange(900) % 3
+    noisy = np.where(generator.random(900) < 0.4, (true + 1 + generator.integers(2, size=900)) % 3, true)
+    x = 0.1 * CENTRES[true] + generator.normal(size=(900, 2))
+    human = np.where(np.arange(900) < 300, NAMES[true], None)
+    table = pd.DataFrame({"a": x[:, 0], "b": x[:, 1], "llm_label": NAMES[noisy], "human_label": human})
+    path = write_table(table, tmp_path / "data.csv")
+    estimated = estimate_files(
+        EstimateJob(out=tmp_path / "noise", given_labels=f"{path}:llm_label", checked_column="human_label")
+    )
+    trained = prepare_run(
+        TrainJob(
+            data=str(path),
+            label_column="llm_label",
+            checked_column="human_label",
+            method="estimated",
+            measure_with="noisy",
+            model="linear",
+            max_epochs=2,
+            warm_up_epochs=2,
+            batch_size=64,
+            out=tmp_path / "run",
+            accelerator="cpu",
+            progress=False,
+        )
+    ).execute()
+    assert trained is not None
+    matrices = (
+        estimated.estimate.noise_matrix.numpy(),
+        pd.read_csv(tmp_path / "run" / "noise_matrix.csv", index_col=0).to_numpy(),
+    )
+    by_pairs, by_training = (1 - float(np.diagonal(Q).mean()) for Q in matrices)
+    assert by_pairs == pytest.approx(0.4, abs=0.1)
+    assert by_training == pytest.approx(by_pairs, abs=0.05)
+
+
 def case(change: Callable[[pd.DataFrame], Any], words: str) -> Any:
     return pytest.param(change, words, id=words[:30])
 
