@@ -145,9 +145,10 @@ def test_what_it_refuses(run: Run, files: tuple[Path, np.ndarray], tmp_path: Pat
     folder, truth = files
     data = ("audit", folder / "data.csv", "--id-column", "id", "--probs", folder / "probs.npy", *AUDIT)
     assert "leave --top out" in run(*data, tmp_path / "x", "--suggest-checks", 5, "--top", 9).output
-    assert (
-        "at most the number of labels, 3,000" in run(*data, tmp_path / "x", "--suggest-checks", 3001).output
-    )
+    many = run(*data, tmp_path / "x", "--suggest-checks", 3001)
+    assert many.exit_code == 2
+    assert "at most the number of labels, 3,000" in many.output
+    assert not (tmp_path / "x").exists()
     one = run(*data, tmp_path / "one", "--suggest-checks", 30)
     assert one.exit_code == 0, one.output
     decisions = checked(tmp_path / "one", truth, lambda table: table)

@@ -27,7 +27,13 @@ from noiselayer.errors import InputError, argument, as_input_errors
 from noiselayer.files.given import check_not_read, existing_file
 from noiselayer.interchange.read_review import read_review
 from noiselayer.jobs.audit_by_annotator import judged_by_annotator, whole_probs
-from noiselayer.jobs.audit_checks import corrected_by_checks, drawn_checks, save_probs, write_checks
+from noiselayer.jobs.audit_checks import (
+    check_number,
+    corrected_by_checks,
+    drawn_checks,
+    save_probs,
+    write_checks,
+)
 from noiselayer.jobs.audit_options import AuditJob
 from noiselayer.jobs.audit_second import second_opinion
 from noiselayer.jobs.head_choice import about_head, on_features, suits_head
@@ -83,6 +89,7 @@ def audit_files(job: AuditJob, *, on_stage: Callable[[str], None] | None = None)
         Q = None if job.noise_matrix is None else read_noise_matrix(job.noise_matrix, data.class_names)
         evidence = _given(job, reading, data, hardware)
         options = _options(job, data)
+        check_number(job, len(data))
         if job.trains:
             check_folds(job.folds, len(data))
         folder = RunFolder(

@@ -29,6 +29,15 @@ _PROBS = "probs.parquet"  # of cross-fitted models, in the folder of their audit
 _TABLE = (*COLUMNS[:3], "suggested_label", "error_probability", *COLUMNS[3:], "inclusion_probability")
 
 
+def check_number(job: AuditJob, num_samples: int) -> None:
+    """Raise if more labels are to be drawn than there are."""
+    if job.suggest_checks is not None and job.suggest_checks > num_samples:
+        raise InputError(
+            f"{argument('suggest_checks')} must be at most the number of labels, {num_samples:,}; got "
+            f"{job.suggest_checks:,}."
+        )
+
+
 def write_checks(job: AuditJob, audit: SavedAudit, content: ReportContent, inputs: Inputs | None) -> str:
     """Draw labels to look at; leave them as a table to fill in and as a page.
 
@@ -48,10 +57,6 @@ def write_checks(job: AuditJob, audit: SavedAudit, content: ReportContent, input
         raise InputError(
             f"{argument('suggest_checks')} draws from all labels, and the audit in {folder} has kept {len(rows):,} of "
             f"{audit.num_samples:,}. Audit without {argument('top')} and {argument('checked_column')}."
-        )
-    if number > len(rows):
-        raise InputError(
-            f"{argument('suggest_checks')} must be at most the number of labels, {len(rows):,}; got {number:,}."
         )
     drawn = draw_checks(torch.tensor(rows["error_probability"].to_numpy()), number)
     chosen = rows.iloc[drawn.samples.numpy()].assign(
