@@ -32,6 +32,7 @@ from noiselayer.jobs.audit_checks import (
     corrected_by_checks,
     drawn_checks,
     save_probs,
+    without_checked,
     write_checks,
 )
 from noiselayer.jobs.audit_options import AuditJob
@@ -152,7 +153,7 @@ def audit_files(job: AuditJob, *, on_stage: Callable[[str], None] | None = None)
     if drawn:
         saved = replace(saved, counts={**saved.counts, "drawn": answers})
     if checked is not None:
-        saved = _without_checked(saved, data, checked)
+        saved = without_checked(saved, data, checked)
     save_audit(job.out, saved)
     _report(job, saved, data, decisions, say)
     folder.remove_stages()
@@ -180,19 +181,6 @@ def _read(job: AuditJob, reading: Reading) -> tuple[LabeledData, LabeledData | N
     wrong = known & (data.checked != data.given)
     counts = {"labels": int(known.sum()), "wrong": int(wrong.sum())}
     return replace(data, labels=torch.where(known, data.checked, data.given)), clean, counts
-
-
-def _without_checked(saved: SavedAudit, data: LabeledData, counts: dict[str, int]) -> SavedAudit:
-    """What has been checked is known, and not listed among what was judged."""
-    assert data.checked is not None
-    known = (data.checked >= 0).numpy()[saved.labels["sample"].to_numpy()]
-    every = saved.counts["all"]
-    flagged = every["flagged"] - int((known & saved.labels["is_error"].to_numpy()).sum())
-    return replace(
-        saved,
-        labels=saved.labels[~known],
-        counts={**saved.counts, "all": {**every, "flagged": flagged}, "checked": counts},
-    )
 
 
 def _report(

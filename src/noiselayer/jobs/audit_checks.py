@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -138,3 +139,16 @@ def corrected_by_checks(
         "before": {"expected": before.total, "low": before.total_low, "high": before.total_high},
     }
     return corrected, said
+
+
+def without_checked(saved: SavedAudit, data: LabeledData, counts: dict[str, int]) -> SavedAudit:
+    """What has been checked is known, and not listed among what was judged."""
+    assert data.checked is not None
+    known = (data.checked >= 0).numpy()[saved.labels["sample"].to_numpy()]
+    every = saved.counts["all"]
+    flagged = every["flagged"] - int((known & saved.labels["is_error"].to_numpy()).sum())
+    return replace(
+        saved,
+        labels=saved.labels[~known],
+        counts={**saved.counts, "all": {**every, "flagged": flagged}, "checked": counts},
+    )
