@@ -195,7 +195,7 @@ def test_arrays_are_not_resized(npz: Path) -> None:
         (
             {"labels": "y"},
             "labels must be a file .npy, .npz:KEY or a table (.csv, .tsv, .csv.gz, .tsv.gz, .jsonl, .xlsx, .parquet); "
-            "got y.",
+            "got 'y'.",
         ),
         ({"labels": "nowhere.npy"}, "there is no file of labels nowhere.npy"),
         ({}, "holds inputs only; name the file of their labels with labels"),

@@ -5,8 +5,6 @@ from __future__ import annotations
 import operator
 from typing import Any
 
-import torch
-
 
 def check_number(value: Any, name: str) -> None:
     """Raise unless ``value`` is one real number; NumPy's and torch's count.
@@ -66,6 +64,8 @@ def check_tensor(value: Any, name: str) -> None:
     ...
     TypeError: noisy_labels must be a torch.Tensor; got list. Use torch.as_tensor(noisy_labels).
     """
+    import torch  # the options of a training are read without it
+
     if not isinstance(value, torch.Tensor):
         got = "None" if value is None else f"{type(value).__name__}. Use torch.as_tensor({name})"
         raise TypeError(f"{name} must be a torch.Tensor; got {got}.")

@@ -99,8 +99,9 @@ def decisions_from_fiftyone(content: dict[str, Any]) -> list[Decision]:
 
     >>> made = to_fiftyone([ReviewItem(7, "7.png", "cat", "dog", 0.9, image="images/7.png")])
     >>> made["samples"][0]["tags"] = ["accept"]
-    >>> decisions_from_fiftyone(made)
-    [Decision(sample=7, id='7.png', given_label='cat', kind='accept', new_label='dog')]
+    >>> [decision] = decisions_from_fiftyone(made)
+    >>> decision.id, decision.given_label, decision.kind, decision.new_label
+    ('7.png', 'cat', 'accept', 'dog')
     """
     samples = content.get("samples")
     if not isinstance(samples, list):

@@ -127,8 +127,9 @@ def decisions_from_label_studio(tasks: Sequence[dict[str, Any]]) -> list[Decisio
 
     >>> task = to_label_studio([ReviewItem(7, "7", "cat", "dog", 0.9, text="barks")])[0]
     >>> done = {**task, "annotations": [{"was_cancelled": False, "result": task["predictions"][0]["result"]}]}
-    >>> decisions_from_label_studio([done, task])
-    [Decision(sample=7, id='7', given_label='cat', kind='accept', new_label='dog')]
+    >>> [decision] = decisions_from_label_studio([done, task])
+    >>> decision.id, decision.given_label, decision.kind, decision.new_label
+    ('7', 'cat', 'accept', 'dog')
     """
     decisions = []
     for place, task in enumerate(tasks, start=1):
