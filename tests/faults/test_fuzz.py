@@ -194,3 +194,13 @@ def test_a_sparse_array_is_named(name: str) -> None:
         TypeError, match=rf"^{argument} must be a dense array; got csr_matrix. Use {argument}.toarray"
     ):
         function(**{**arguments, argument: csr_matrix(np.asarray(arguments[argument]).reshape(60, -1))})
+
+
+def test_a_review_of_labels_alone_is_applied_to_their_file(here: Path) -> None:
+    before = np.load("text.npy")
+    (here / "d.csv").write_text(
+        f"sample,id,given_label,decision,new_label\n0,0,{before[0]},pick,owl\n", encoding="utf-8"
+    )
+    result = fuzzing.run(["apply-review", "text.npy", "d.csv", "--out", "o.npy"])
+    assert result.exit_code == 0, result.output
+    assert np.load("o.npy").tolist() == ["owl", *before[1:].tolist()]

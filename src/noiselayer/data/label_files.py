@@ -85,7 +85,7 @@ def find_labels(data: Path, labels: str | None = None, label_column: str | None 
         return label_file(labels, label_column)
     if not own:
         raise InputError(
-            f"{data} holds inputs only; name the file of their labels with labels (.npy, .npz:KEY, .csv)."
+            f"{data} holds inputs only; name the file of their labels with {argument('labels')} (.npy, .npz:KEY, .csv)."
         )
     if npz:
         key = labels if labels is not None else usual_key(data, own, LABEL_NAMES, "labels", "labels")

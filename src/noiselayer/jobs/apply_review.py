@@ -8,7 +8,7 @@ from pathlib import Path
 
 from noiselayer.data.frames import TABLE_SUFFIXES, is_table, table_suffix
 from noiselayer.data.label_files import find_labels
-from noiselayer.data.numpy_files import split_address
+from noiselayer.data.numpy_files import read_npy, split_address
 from noiselayer.errors import InputError, argument
 from noiselayer.files.given import check_not_read, check_target, existing_file
 from noiselayer.storage.review.decisions import WITHOUT_LABEL, Decision, short
@@ -64,6 +64,8 @@ def apply_review(
             raise InputError(
                 f"data must be .npz, .npy, a folder of images or a table ({', '.join(TABLE_SUFFIXES)}); got {path}."
             )
+        if labels is None and path.suffix.lower() == ".npy" and read_npy(path, memory_map=True).ndim == 1:
+            labels = str(path)  # a file of labels, with no inputs beside them
         place = find_labels(path, labels, label_column)
         if is_table(place.file):
             store = table_labels(place, class_names, image_column if place.own else None)
