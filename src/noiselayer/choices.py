@@ -25,7 +25,7 @@ __all__ = [
     "check_choice",
 ]
 
-Method: TypeAlias = Literal["auto", "normal", "top-down", "known", "learned", "estimated", "refined"]
+Method: TypeAlias = Literal["auto", "normal", "top-down", "known", "learned", "estimated", "refined", "gold"]
 """How labels are taken."""
 Start: TypeAlias = Literal["features", "confusion", "identity", "joint"]
 """Where a learned noise matrix starts."""

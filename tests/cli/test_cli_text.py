@@ -114,7 +114,32 @@ def test_checked_texts_train_too(run: Run, comments: tuple[Path, np.ndarray], tm
     assert done.exit_code == 0, done.output
     metrics = json.loads((tmp_path / "run" / "metrics.json").read_text(encoding="utf-8"))
     assert metrics["samples"]["clean_train"] == 40
-    assert "combined" in done.output or metrics["estimate"]
+    assert "Method gold: 40 trusted labels choose between classifiers" in done.output
+    assert metrics["head"]["taken"] in ("gold", "plain", "matrices", "taught")
+    assert metrics["estimate"]
+    page = (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
+    assert "of checked labels held out" in page
+
+
+def test_checked_texts_in_a_file_of_their_own_keep_their_given_labels(
+    run: Run, comments: tuple[Path, np.ndarray], tmp_path: Path
+) -> None:
+    frame = pd.read_csv(comments[0])
+    frame[["text", "label"]].to_csv(tmp_path / "all.csv", index=False)
+    checked = frame.dropna(subset="human")
+    checked[["text", "human"]].rename(columns={"human": "label"}).to_csv(tmp_path / "gold.csv", index=False)
+    words = ("train", tmp_path / "all.csv", *SAID, "--clean", tmp_path / "gold.csv")
+    refused = run(*words, "--out", tmp_path / "refused")
+    assert refused.exit_code == 2
+    assert "--overlapping drop" in refused.output
+    done = run(*words, "--overlapping", "drop", "--out", tmp_path / "apart")
+    assert done.exit_code == 0, done.output
+    wrong = int((checked["label"] != checked["human"]).sum())
+    assert f"Of 40 labels that have been checked, {wrong} were wrong." in done.output
+    together = run("train", comments[0], *SAID, "--checked-column", "human", "--out", tmp_path / "together")
+    assert together.exit_code == 0, together.output
+    matrices = [(tmp_path / name / "noise_matrix.csv").read_text() for name in ("apart", "together")]
+    assert matrices[0] == matrices[1]
 
 
 def test_what_does_not_suit_texts_is_said(

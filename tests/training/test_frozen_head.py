@@ -72,6 +72,57 @@ def test_checked_pairs_of_labels_enter_the_measured_matrix() -> None:
     assert float((trained.estimate.noise_matrix - by_counting).abs().max()) < 0.1
 
 
+@pytest.mark.parametrize("with_pairs", [False, True])
+def test_checked_labels_choose_the_classifier(with_pairs: bool) -> None:
+    X, truth, noisy = blobs(600)
+    clean, data = from_arrays(X[:60], truth[:60]), from_arrays(X[60:], noisy[60:])
+    options, said = default_options("embedded", method="auto"), list[str]()
+    pairs = noisy[:60] if with_pairs else None
+    trained = fit_classifier(data, options, clean=clean, clean_given=pairs, on_stage=said.append)
+    assert said[0].startswith("Method gold: 60 trusted labels choose")
+    assert "of checked labels held out" in said[-1]
+    alone = fit_classifier(clean, default_options("embedded", method="normal"))
+    fresh, of_fresh, _ = blobs(4000, seed=1)
+    both, gold = (
+        float(
+            (predict_logits(t.network, from_arrays(fresh).inputs).argmax(dim=1) == of_fresh).double().mean()
+        )
+        for t in (trained, alone)
+    )
+    assert both >= gold - 0.005
+    assert trained.head is not None
+    assert len(trained.head.out_of_fold) == 540
+    assert (trained.estimate is not None) == with_pairs
+
+
+def test_labels_that_say_nothing_leave_the_checked_ones_alone() -> None:
+    X, truth, _ = blobs(600)
+    data = from_arrays(X[100:], torch.randint(2, (500,), generator=torch.Generator().manual_seed(1)))
+    trained = fit_classifier(
+        data, default_options("embedded", method="gold"), clean=from_arrays(X[:100], truth[:100])
+    )
+    assert trained.head is not None
+    assert trained.head.taken == "gold"
+    assert trained.options.method == "estimated"
+
+
+def test_few_checked_labels_judge_nothing() -> None:
+    X, truth, noisy = blobs(300)
+    clean, data = from_arrays(X[:8], truth[:8]), from_arrays(X[8:], noisy[8:])
+    trained = fit_classifier(data, default_options("embedded", method="auto"), clean=clean)
+    assert trained.head is not None
+    assert trained.head.taken in ("noise matrix", "plain")
+
+
+def test_gold_needs_the_head_and_trusted_labels() -> None:
+    X, truth, _ = blobs(100)
+    data = from_arrays(X, truth)
+    with pytest.raises(InputError, match="chooses between classifiers by trusted labels"):
+        fit_classifier(data, default_options("embedded", method="gold"))
+    with pytest.raises(ValueError, match="is for the linear head on features; this is model 'linear'"):
+        default_options("vector", method="gold", model="linear", model_options={})
+
+
 def test_the_estimator_takes_it_by_name() -> None:
     X, truth, _ = blobs(200)
     model = NoisyLabelClassifier("normal", model="head", random_state=0).fit(X, truth)

@@ -68,6 +68,16 @@ class GoldHead:
         Q = as_tensor(self.annotators.noise_matrices).double()
         return (Q * of_all[:, None, None]).sum(dim=0) / of_all.sum()
 
+    @property
+    def gain(self) -> float:
+        """By how much the loss of checked labels held out is lower than with these alone, in nats; NaN if unjudged."""
+        return next((c.gain for c in self.candidates if c.name == self.taken), float("nan"))
+
+    @property
+    def gain_error(self) -> float:
+        """Its paired standard error."""
+        return next((c.gain_error for c in self.candidates if c.name == self.taken), float("nan"))
+
     def logits(self, features: Any) -> Tensor:
         """Logits of the true class, shape (N, K), double; rows are read in passes."""
         return torch.cat(
@@ -78,14 +88,11 @@ class GoldHead:
         """Which classifier was taken, and why, a line for each."""
         if not self.candidates:
             return "No label was checked: the classifier of the combined labels is taken, unjudged."
-        lines = [
-            f"{c.name}: {100 * c.accuracy:.1f} % of checked labels held out, loss {c.loss:.3f}"
-            + (
-                ""
-                if c.name == "gold"
-                else f", {c.gain:+.3f} better than gold (standard error {c.gain_error:.3f})"
-            )
-            + (" - taken" if c.name == self.taken else "")
-            for c in self.candidates
-        ]
+        lines = []
+        for c in self.candidates:
+            line = f"{c.name}: {100 * c.accuracy:.1f} % of checked labels held out, loss {c.loss:.3f}"
+            if c.name != "gold":
+                side = "below" if c.gain > 0 else "above"
+                line += f", {abs(c.gain):.3f} {side} that of gold (standard error {c.gain_error:.3f})"
+            lines.append(line + (" - taken" if c.name == self.taken else ""))
         return "\n".join(lines)

@@ -33,9 +33,10 @@ class TrialOptions(DeviceOptions, NetworkOptions, CleanOptions, DataOptions):
     outside: str | None = option(None, "Data that show none of the classes; needs no labels.", _SETS)
     method: Method = option(
         "auto",
-        "auto: estimated if there are enough clean samples, else learned. normal: as usual, labels "
-        "are right. top-down: labels are softened. known: --noise-matrix. learned: the noise matrix is "
-        "found from noisy labels alone. estimated: measured with --clean. refined: then learned further.",
+        "auto: estimated (with the head gold) if there are enough clean samples, else learned. normal: as usual, "
+        "labels are right. top-down: labels are softened. known: --noise-matrix. learned: the noise matrix is "
+        "found from noisy labels alone. estimated: measured with --clean. refined: then learned further. "
+        "gold: clean labels choose between classifiers of the head, that of these alone among them.",
         _NOISE,
     )
     noisy_weight: float | None = option(

@@ -27,7 +27,7 @@ from noiselayer.storage.matrix_file import read_noise_matrix
 from noiselayer.storage.run_folder import RunFolder
 from noiselayer.storage.run_sets import RunSets, read_sets
 from noiselayer.training.effects import check_effects
-from noiselayer.training.frozen_head import HEAD, check_head
+from noiselayer.training.frozen_head import HEAD, automatic_head_method, check_head
 from noiselayer.training.machine import check_hardware
 from noiselayer.training.options import Hardware, Optimization, TrainingOptions, default_options
 from noiselayer.training.per_annotator import check_annotators
@@ -136,7 +136,11 @@ def _method(options: TrainingOptions, sets: RunSets) -> tuple[TrainingOptions, s
     """The options with what "auto" takes, and why; so a run resumed with that very method is the same."""
     if options.method != "auto":
         return options, None
-    method, why = automatic_method(sets.noisy, sets.clean)
+    if options.model == HEAD:
+        weighted = sets.outside is not None or options.noisy_weight != 1
+        method, why = automatic_head_method(sets.noisy, sets.clean, weighted=weighted)
+    else:
+        method, why = automatic_method(sets.noisy, sets.clean)
     return replace(options, method=method), f"Method {method}: {why}."
 
 
@@ -148,7 +152,7 @@ def _check_method(method: str, sets: RunSets, noise_matrix: str | Path | None) -
             if method == "known"
             else f"{matrix} is for the method known; {method} finds its own."
         )
-    if method in ("estimated", "refined") and sets.clean is None:
+    if method in ("estimated", "refined", "gold") and sets.clean is None:
         raise InputError(
             f"method {method} measures the noise with trusted labels: give some with {argument('clean')} DATA, or take "
             "the method learned, which needs none."

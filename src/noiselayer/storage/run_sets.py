@@ -8,12 +8,14 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import torch
 from torch import Tensor
 
 from noiselayer.choices import Overlapping
 from noiselayer.data import ImageFileInputs, LabeledData, check_for_training
 from noiselayer.data.inputs import SubsetInputs
 from noiselayer.data.reading import Reading, encoder_of, fingerprint
+from noiselayer.data.splits import overlap
 from noiselayer.errors import InputError, argument
 from noiselayer.training.set_checks import check_clean, check_like
 
@@ -24,7 +26,8 @@ _IN_MEMORY = 2 << 30  # bytes of decoded images that are kept instead of read ag
 class RunSets:
     """What was read: ``noisy`` is without the ``dropped`` samples in ``clean`` too; ``outside`` has no labels.
 
-    ``clean_given`` are the noisy labels that the clean samples have too, shape (len(clean),); None if they have none.
+    ``clean_given`` are the noisy labels that the clean samples have too, shape (len(clean),), -1 of one that
+    has none; None if none has.
     """
 
     noisy: LabeledData
@@ -47,8 +50,9 @@ class RunSets:
         if self.clean is not None:
             lines.append(f"Clean: {self.clean.summary()}")
         if self.clean is not None and self.clean_given is not None:
-            wrong = int((self.clean_given != self.clean.given).sum())
-            lines.append(f"Of {len(self.clean):,} labels that have been checked, {wrong:,} were wrong.")
+            labelled = self.clean_given >= 0
+            wrong = int((self.clean_given != self.clean.given)[labelled].sum())
+            lines.append(f"Of {int(labelled.sum()):,} labels that have been checked, {wrong:,} were wrong.")
         if self.outside is not None:
             lines.append(f"Outside the classes: {self.outside.summary()}")
         return "\n".join(lines)
@@ -104,8 +108,11 @@ def read_sets(
         check_for_training(noisy)
     if clean is not None:
         trusted = _in_memory(_read_like(reading, noisy, clean, "clean", labels=clean_labels))
-        noisy = check_clean(noisy, trusted, overlapping=overlapping)
+        everything, noisy = noisy, check_clean(noisy, trusted, overlapping=overlapping)
         check_for_training(noisy)
+        if len(noisy) < total:  # what was left out has two labels, and these say what the noise is like
+            of_noisy, of_clean = overlap(everything, trusted).T
+            given = torch.full((len(trusted),), -1).index_put((of_clean,), everything.given[of_noisy])
     return RunSets(
         noisy,
         trusted,

@@ -13,6 +13,7 @@ import torch
 from noiselayer.annotators.describe import describe_annotators
 from noiselayer.data import LabeledData, TableEncoder
 from noiselayer.estimation.in_words import about_estimate, finite
+from noiselayer.features.feature_head import FeatureHead
 from noiselayer.files.whole_file import whole_files, write_json, write_rows
 from noiselayer.noise.floor import noise_floor
 from noiselayer.storage.features_file import write_source
@@ -130,11 +131,11 @@ def summarize(trained: TrainedClassifier, sets: RunSets, device: torch.device) -
         head = trained.head
         figures["head"] = {
             "taken": head.taken,
-            "ridge": head.ridge,
-            "gain": head.gain,
-            "gain_error": head.gain_error,
+            "ridge": head.ridge if isinstance(head, FeatureHead) else None,
+            "gain": finite(head.gain),
+            "gain_error": finite(head.gain_error),
             "summary": head.summary(),
-            "found_matrix": head.found_matrix.tolist(),
+            "found_matrix": (head.found_matrix if isinstance(head, FeatureHead) else head.matrix).tolist(),
         }
     if trained.estimate is not None:
         figures["estimate"] = about_estimate(trained.estimate, trained.class_names)

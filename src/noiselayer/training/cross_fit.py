@@ -119,11 +119,11 @@ def _of_head(fitted: TrainedClassifier) -> CrossFit:
     head = fitted.head
     assert head is not None
     of_true = fitted.options.method in THROUGH_Q
-    error = None if head.estimate is None else head.estimate.standard_error
+    error = None if fitted.estimate is None else fitted.estimate.standard_error
     return CrossFit(
         head.out_of_fold.float(),
         None,
         "true" if of_true else "given",
-        head.noise_matrix.float() if of_true else None,
+        fitted.noise_matrix if of_true else None,
         error if of_true else None,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Callable, Collection
 from dataclasses import replace
 from typing import Any, Literal
@@ -11,11 +12,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from noiselayer.annotators.gold_head import GoldHead
+from noiselayer.annotators.with_gold import FEWEST, fit_with_gold
 from noiselayer.data.inputs import Inputs, SubsetInputs
 from noiselayer.data.labeled import LabeledData, check_for_training
 from noiselayer.errors import InputError, argument, list_some
+from noiselayer.estimation.labeller import selected_by_label
 from noiselayer.estimation.noise_estimate import combine_estimates
-from noiselayer.estimation.trusted_samples import estimate_from_pairs
 from noiselayer.features.feature_head import FeatureHead
 from noiselayer.features.head import fit_head
 from noiselayer.losses.log_space import noisy_nll
@@ -27,12 +30,15 @@ from noiselayer.training.set_checks import (
     check_known,
     check_learnable,
     check_like,
+    estimate_from_checked,
     kept_rows,
 )
 from noiselayer.training.trained import StageResult, TrainedClassifier
 
 HEAD = "head"
 """The model's name."""
+_GOLD_UP_TO = 200_000
+"""Samples that fit_with_gold takes at once, in memory."""
 OF_NETWORKS = (
     *(
         "max_epochs",
@@ -86,6 +92,24 @@ def check_head(method: str, data: LabeledData, given: Collection[str] = ()) -> N
         )
 
 
+def automatic_head_method(
+    data: LabeledData, clean: LabeledData | None, *, weighted: bool = False
+) -> tuple[str, str]:
+    """What "auto" takes for the head, and why in one line: "gold" from ten trusted labels on, else as for a network.
+
+    Where samples are ``weighted``, or from outside the classes, it is as for a network too.
+
+    >>> from noiselayer.data.labeled import from_arrays
+    >>> data = from_arrays(np.eye(20), [0, 1] * 10)
+    >>> automatic_head_method(data, data)
+    ('gold', '20 trusted labels choose between classifiers, that of these labels alone among them')
+    """
+    if weighted or clean is None or not FEWEST <= len(clean) <= _GOLD_UP_TO - len(data):
+        return automatic_method(data, clean)
+    why = f"{len(clean):,} trusted labels choose between classifiers, that of these labels alone among them"
+    return "gold", why
+
+
 def fit_frozen_head(
     data: LabeledData,
     options: TrainingOptions,
@@ -102,6 +126,9 @@ def fit_frozen_head(
 
     No sample is held out: ridge and matrix are chosen by folds, and ``head.out_of_fold`` says of every sample what a
     classifier thinks that has not seen its label. Where plain regression was taken, the method is "normal".
+    With "gold", which "auto" takes from ten clean samples on, these choose the classifier
+    (:func:`noiselayer.annotators.fit_with_gold`): it is not worse than that of the clean samples alone, beyond chance.
+    The method of the result is then "estimated", or "normal" where labels as they are were best.
 
     >>> from noiselayer.data.labeled import from_arrays
     >>> from noiselayer.training.options import default_options
@@ -120,7 +147,8 @@ def fit_frozen_head(
     check_for_training(data)
     assert data.labels is not None
     if options.method == "auto":
-        method, why = automatic_method(data, clean)
+        weighted = outside is not None or options.noisy_weight != 1
+        method, why = automatic_head_method(data, clean, weighted=weighted)
         say(f"Method {method}: {why}.")
         options = replace(options, method=method)
     check_head(options.method, data)
@@ -128,6 +156,15 @@ def fit_frozen_head(
     check_learnable(options.method, data)
     if options.method == "estimated" and clean is not None:
         check_complete(clean)
+    if options.method == "gold":
+        if clean is None or outside is not None:
+            raise InputError(
+                "method gold chooses between classifiers by trusted labels: give some with "
+                f"{argument('clean')} DATA."
+                if clean is None
+                else f"method gold takes no samples from {argument('outside')}; take estimated."
+            )
+        return _fit_with_gold(data, options, clean, clean_given, rows, say)
     began = time.perf_counter()
     shared: dict[str, Any] = {
         "outside_features": None if outside is None else _Rows(outside),
@@ -143,15 +180,52 @@ def fit_frozen_head(
     features, K = _Rows(data.inputs), data.num_classes
     head = fit_head(features, data.labels, K, method=options.method, noise_matrix=noise_matrix, **shared)  # type: ignore[arg-type]
     estimate = head.estimate
-    if estimate is not None and clean_given is not None:  # pairs of labels say more than a few models do
-        assert clean is not None
-        assert clean.labels is not None
-        pairs = estimate_from_pairs(clean.labels, clean_given, K)
+    pairs = None if clean is None or clean_given is None else estimate_from_checked(clean, clean_given)
+    if estimate is not None and pairs is not None:  # pairs of labels say more than a few models do
         estimate = combine_estimates(estimate, pairs) if estimate.standard_error is not None else pairs
         Q = estimate.noise_matrix.double()
         head = fit_head(features, data.labels, K, method="known", noise_matrix=Q, **shared)
     say(head.summary())
-    return _trained(data, options, head, rows, clean, time.perf_counter() - began, estimate)
+    if head.taken == "plain":
+        options = replace(options, method="normal")
+    seconds = time.perf_counter() - began
+    return _trained(data, options, head, head.noise_matrix, rows, clean, seconds, estimate)
+
+
+def _fit_with_gold(
+    data: LabeledData,
+    options: TrainingOptions,
+    clean: LabeledData,
+    clean_given: Tensor | None,
+    rows: Tensor,
+    say: Callable[[str], None],
+) -> TrainedClassifier:
+    """What the checked labels prefer: themselves alone, all labels, or what is made of both."""
+    began = time.perf_counter()
+    K, N = data.num_classes, len(data)
+    unseen = torch.full((len(clean),), -1)
+    labels = torch.cat([data.given, unseen if clean_given is None else clean_given])
+    if clean_given is not None and bool((clean_given >= 0).all()):
+        odd = selected_by_label(labels.numpy(), np.arange(N, len(labels)), K + 1)
+        if odd is not None:
+            warnings.warn(odd.split(". Each")[0] + ". Draw them at random.", stacklevel=2)
+    head = fit_with_gold(
+        _Rows(data.inputs, clean.inputs),
+        labels,
+        torch.cat([torch.full((N,), -1), clean.given]),
+        K,
+        standardize=standardizes(data.inputs),
+        seed=options.seed,
+    )
+    head = replace(head, out_of_fold=head.out_of_fold[:N])
+    # Pairs of labels measure the noise as the command "estimate" does.
+    estimate = None if clean_given is None else estimate_from_checked(clean, clean_given)
+    plain = head.taken == "plain"
+    Q = torch.eye(K) if plain else head.matrix if estimate is None else torch.as_tensor(estimate.noise_matrix)
+    options = replace(options, method="normal" if plain else "estimated")
+    say(head.summary())
+    seconds = time.perf_counter() - began
+    return _trained(data, options, head, Q.double(), rows, clean, seconds, estimate)
 
 
 def standardizes(inputs: Inputs) -> bool:
@@ -163,7 +237,8 @@ def standardizes(inputs: Inputs) -> bool:
 def _trained(
     data: LabeledData,
     options: TrainingOptions,
-    head: FeatureHead,
+    head: FeatureHead | GoldHead,
+    noise_matrix: Tensor,
     rows: Tensor,
     clean: LabeledData | None,
     seconds: float,
@@ -182,15 +257,15 @@ def _trained(
     with torch.no_grad():
         for parameter, value in zip(network.parameters(), (head.weight, head.bias), strict=True):
             parameter.copy_(value)
-    loss = float(noisy_nll(head.out_of_fold, data.labels, head.noise_matrix).mean())
-    tried = [ridge for ridge, _ in head.path]
-    best = tried.index(head.ridge) if head.ridge in tried else None
+    loss = float(noisy_nll(head.out_of_fold, data.labels, noise_matrix).mean())
+    tried = [ridge for ridge, _ in head.path] if isinstance(head, FeatureHead) else []
+    best = tried.index(head.ridge) if isinstance(head, FeatureHead) and head.ridge in tried else None
     nothing = torch.empty(0, dtype=torch.int64)
     trained = TrainedClassifier(
         network=network.eval(),
-        noise_matrix=head.noise_matrix.float(),
+        noise_matrix=noise_matrix.float(),
         class_names=data.class_names,
-        options=replace(options, method="normal") if head.taken == "plain" else options,
+        options=options,
         model_arguments=arguments,
         stages=[StageResult(HEAD, epochs=len(tried), best_epoch=best, best_loss=loss, seconds=seconds)],
         estimate=estimate,
@@ -205,15 +280,21 @@ def _trained(
 
 
 class _Rows:
-    """Inputs as the head reads them: from the first row to the last, some thousand at a time."""
+    """Inputs, one after another, as the head reads them: from the first row to the last, some thousand at a time."""
 
     ndim = 2
 
-    def __init__(self, inputs: Inputs) -> None:
-        self._inputs, self.shape = inputs, (len(inputs), inputs.shape[0])
+    def __init__(self, *inputs: Inputs) -> None:
+        self._inputs, self.shape = inputs, (sum(map(len, inputs)), inputs[0].shape[0])
 
     def __len__(self) -> int:
         return self.shape[0]
 
     def __getitem__(self, rows: slice) -> Tensor:
-        return self._inputs.__getitems__(np.arange(*rows.indices(len(self))))
+        wanted, first, parts = np.arange(*rows.indices(len(self))), 0, []
+        for inputs in self._inputs:
+            parts.append(
+                inputs.__getitems__(wanted[(wanted >= first) & (wanted < first + len(inputs))] - first)
+            )
+            first += len(inputs)
+        return torch.cat(parts)

@@ -17,7 +17,6 @@ from noiselayer.data.labeled import LabeledData, check_for_training
 from noiselayer.data.splits import split_validation
 from noiselayer.errors import InputError, list_some
 from noiselayer.estimation.noise_estimate import combine_estimates
-from noiselayer.estimation.trusted_samples import estimate_from_pairs
 from noiselayer.losses.noise_layer import NoiseLayer
 from noiselayer.noise.matrices import check
 from noiselayer.training.batches import Part, clean_part, noisy_part, outside_part
@@ -36,6 +35,7 @@ from noiselayer.training.set_checks import (
     check_learnable,
     check_like,
     check_measurable,
+    estimate_from_checked,
     kept_rows,
 )
 from noiselayer.training.stage import StageRunner
@@ -64,7 +64,7 @@ def fit_classifier(
         data: Samples and their noisy labels.
         options: Method, model, rates, weights.
         clean: Samples with trusted labels, of the same classes and shape.
-        clean_given: Shape (N_clean,), the noisy labels of the clean samples, where they have been labelled so too:
+        clean_given: Shape (N_clean,), the noisy labels of the clean samples that have been labelled so too, else -1:
             what is measured with models is combined with these pairs, every class by its errors.
         outside: Samples that show none of the classes; they are trained on with uniform labels.
         overlapping: What to do with samples that stand in ``data`` and in ``clean``: an "error", or "drop"
@@ -213,9 +213,9 @@ def fit_classifier(
         if measured is None:
             return trained
         trained.estimate = measured.estimate
-        if clean_given is not None:
-            assert clean is not None
-            pairs = estimate_from_pairs(clean.given, clean_given, K)
+        assert clean is not None
+        pairs = None if clean_given is None else estimate_from_checked(clean, clean_given)
+        if pairs is not None:
             trained.estimate = combine_estimates(measured.estimate, pairs)
         start = trained.estimate.noise_matrix.float()
         trained.noise_matrix = start  # a run that is stopped from here on knows this much

@@ -82,7 +82,8 @@ class TrainingOptions:
     Attributes:
         method: "normal" (ordinary cross-entropy, Q = I), "top-down" (§3.5), "known" (Q given and fixed),
             "learned" (from noisy labels alone), "estimated" (from noisy and clean ones, §3.2), "refined"
-            (estimated, then learned further) or "auto" (see :func:`choose_method`).
+            (estimated, then learned further), "gold" (clean labels choose between classifiers of the head, see
+            :func:`noiselayer.annotators.fit_with_gold`) or "auto" (see :func:`choose_method`).
         model: A name that :func:`noiselayer.models.build_model` knows.
         model_options: Its options.
         max_epochs: Passes over the training samples in the main stage.
@@ -152,6 +153,11 @@ class TrainingOptions:
             ("on_nonfinite", OnNonFinite),
         ):
             check_choice(name, getattr(self, name), kind)
+        if self.method == "gold" and self.model != "head":
+            raise ValueError(
+                f"method 'gold' is for the linear head on features; this is model {self.model!r}. Take model 'head', "
+                "or method 'estimated', which measures the noise with trusted labels for a network."
+            )
         for name in ("noisy_weight", "outside_weight"):
             if not 0 <= getattr(self, name) < float("inf"):
                 raise ValueError(f"{name} must be a number from 0 up; got {getattr(self, name)}.")

@@ -13,6 +13,8 @@ from noiselayer.data.inputs import Inputs
 from noiselayer.data.labeled import LabeledData
 from noiselayer.data.splits import overlap
 from noiselayer.errors import InputError, argument, as_input_errors, list_some
+from noiselayer.estimation.noise_estimate import NoiseEstimate
+from noiselayer.estimation.trusted_samples import estimate_from_pairs
 from noiselayer.noise.possible import check_possible
 from noiselayer.training.options import choose_method
 
@@ -65,6 +67,21 @@ def kept_rows(data: LabeledData, clean: LabeledData, *, overlapping: Overlapping
     kept = torch.ones(len(data), dtype=torch.bool)
     kept[twice] = False
     return kept.nonzero().flatten()
+
+
+def estimate_from_checked(clean: LabeledData, clean_given: Tensor) -> NoiseEstimate | None:
+    """The noise by counting clean samples that have a noisy label too (-1: none); None where a class has no such pair.
+
+    >>> from noiselayer.data.labeled import from_arrays
+    >>> clean = from_arrays(torch.eye(3), [0, 1, 1], class_names=["cat", "dog"])
+    >>> estimate_from_checked(clean, torch.tensor([-1, 1, 0])) is None
+    True
+    """
+    labelled, K = clean_given >= 0, clean.num_classes
+    true = clean.given[labelled]
+    if not bool(torch.bincount(true, minlength=K).all()):
+        return None
+    return estimate_from_pairs(true, clean_given[labelled], K)
 
 
 def automatic_method(data: LabeledData, clean: LabeledData | None) -> tuple[str, str]:

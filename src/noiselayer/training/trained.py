@@ -8,6 +8,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from noiselayer.annotators.estimates import CombinedLabels
+from noiselayer.annotators.gold_head import GoldHead
 from noiselayer.estimation.noise_estimate import NoiseEstimate
 from noiselayer.features.feature_head import FeatureHead
 from noiselayer.joint.from_features import FeatureEstimate
@@ -83,4 +84,4 @@ class TrainedClassifier:
     annotator_matrices: Tensor | None = None
     annotator_names: tuple[str, ...] = ()
     interrupted: bool = False
-    head: FeatureHead | None = None
+    head: FeatureHead | GoldHead | None = None
