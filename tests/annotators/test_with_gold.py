@@ -45,7 +45,7 @@ def test_labels_that_say_something_make_it_better_than_gold_alone() -> None:
     )
     assert head.taken in ("matrices", "taught")
     assert right(head, unseen, unseen_truth) > alone + 0.03
-    assert "- taken" in head.summary()
+    assert f"{head.taken} (taken): " in head.summary()
 
 
 def test_labels_that_say_nothing_leave_it_as_good_as_gold_alone() -> None:

@@ -53,6 +53,7 @@ def test_drawn_labels_that_somebody_looked_at_correct_the_next_audit(
     first = run(*data, tmp_path / "one", "--suggest-checks", 200)
     assert first.exit_code == 0, first.output
     assert "200 labels to look at: open" in first.output
+    assert "audit again, into another folder, with --reviewed and the file" in " ".join(first.output.split())
     table = pd.read_csv(tmp_path / "one" / "checks.csv")
     assert len(table) == 200
     assert table["inclusion_probability"].between(0, 1, inclusive="right").all()

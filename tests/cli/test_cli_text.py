@@ -108,6 +108,30 @@ def test_an_audit_of_texts_finds_wrong_labels_and_uses_checked_ones(
     assert pd.read_csv(path)["text"][labels["sample"].iloc[0]] in page
 
 
+def test_an_audit_of_texts_is_corrected_by_what_somebody_has_looked_at(
+    run: Run, comments: tuple[Path, np.ndarray], tmp_path: Path
+) -> None:
+    path, truth = comments
+    first, second, words = (
+        tmp_path / "first",
+        tmp_path / "second",
+        ("audit", path, *SAID, "--ignore", "human"),
+    )
+    done = run(*words, "--suggest-checks", 30, "--out", first)
+    assert done.exit_code == 0, done.output
+    again = f"--probs {first / 'probs.parquet'} --probs-predict given"
+    assert again in " ".join(done.output.split())
+    checks = pd.read_csv(first / "checks.csv", dtype={"decision": object, "new_label": object})
+    checks["decision"], checks["new_label"] = "pick", NAMES[truth[checks["sample"]]]
+    checks.to_csv(tmp_path / "decided.csv", index=False)
+    done = run(*words, *again.split(), "--reviewed", tmp_path / "decided.csv", "--out", second)
+    assert done.exit_code == 0, done.output
+    found = json.loads((second / "audit.json").read_text(encoding="utf-8"))
+    wrong = int((pd.read_csv(path)["label"].to_numpy() != NAMES[truth]).sum())
+    low, high = found["counts"]["all"]["low"], found["counts"]["all"]["high"]
+    assert low <= wrong <= high
+
+
 def test_checked_texts_train_too(run: Run, comments: tuple[Path, np.ndarray], tmp_path: Path) -> None:
     path, _ = comments
     done = run("train", path, *SAID, "--checked-column", "human", "--out", tmp_path / "run")

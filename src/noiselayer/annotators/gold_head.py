@@ -90,9 +90,10 @@ class GoldHead:
             return "No label was checked: the classifier of the combined labels is taken, unjudged."
         lines = []
         for c in self.candidates:
-            line = f"{c.name}: {100 * c.accuracy:.1f} % of checked labels held out, loss {c.loss:.3f}"
+            taken = " (taken)" if c.name == self.taken else ""
+            line = f"{c.name}{taken}: {100 * c.accuracy:.1f} % of checked labels held out, loss {c.loss:.3f}"
             if c.name != "gold":
                 side = "below" if c.gain > 0 else "above"
                 line += f", {abs(c.gain):.3f} {side} that of gold (standard error {c.gain_error:.3f})"
-            lines.append(line + (" - taken" if c.name == self.taken else ""))
+            lines.append(line + ".")
         return "\n".join(lines)

@@ -67,10 +67,11 @@ def write_checks(job: AuditJob, audit: SavedAudit, content: ReportContent, input
     cells = zip(*(chosen[name].tolist() for name in _TABLE), strict=True)
     write_rows(table, _TABLE, [[for_spreadsheet(cell) for cell in row] for row in cells])
     save_report(page, content_of_checks(audit, chosen, content, inputs))
-    same = f", and {argument('probs')} {folder / _PROBS} instead of training" if job.trains else ""
+    known = f"--probs {folder / _PROBS} --probs-predict {audit.probs_predict}"
+    same = f", and {known} instead of training" if job.trains else ""
     return (
         f"{number:,} labels to look at: open {page}, or fill in {table}. Then audit again, into another folder, with "
-        f"{argument('reviewed')} and the file of decisions{same}."
+        f"--reviewed and the file of decisions{same}."
     )
 
 
