@@ -249,6 +249,61 @@ def test_bad_input(
     assert left(sets) == before
 
 
+@pytest.fixture
+def parted(tmp_path: Path) -> Path:
+    """120 rows, a fifth mislabelled, every fourth for the test, every third checked."""
+    generator = np.random.default_rng(0)
+    true = np.arange(120) % 2
+    frame = pd.DataFrame(generator.normal(size=(120, 2)) + 4 * true[:, None], columns=["x0", "x1"])
+    frame["label"] = np.array(["a", "b"])[np.where(np.arange(120) % 5 == 0, 1 - true, true)]
+    frame["human"] = np.where(np.arange(120) % 3 == 0, np.array(["a", "b"])[true], None)
+    frame["part"] = np.where(np.arange(120) % 4 == 0, "Test", np.where(np.arange(120) % 4 == 1, "val", ""))
+    frame.to_csv(tmp_path / "parted.csv", index=False)
+    return tmp_path / "parted.csv"
+
+
+def test_a_column_sets_samples_apart_for_the_test(run: Run, parted: Path, tmp_path: Path) -> None:
+    words = (parted, "--label-column", "label", "--split-column", "part", "--features", "x*")
+    tiny = (
+        "--model",
+        "linear",
+        "--method",
+        "normal",
+        "--epochs",
+        3,
+        "--batch-size",
+        8,
+        "--learning-rate",
+        0.1,
+    )
+    done = run("train", *words, *tiny, "--out", tmp_path / "all")
+    assert done.exit_code == 0, done.output
+    metrics = json.loads((tmp_path / "all" / "metrics.json").read_text())
+    assert metrics["samples"]["train"] + metrics["samples"]["validation"] == 90
+    assert metrics["test_samples"] == 30
+    assert metrics["test_error"] == pytest.approx(
+        0.2, abs=0.05
+    )  # by the labels as they are, a fifth of them wrong
+    rows = np.concatenate(
+        [arrays_of(tmp_path / "all" / "splits.npz")[name] for name in ("train", "validation")]
+    )
+    assert len({*rows.tolist()}) == 90
+    done = run("train", *words, *tiny, "--checked-column", "human", "--out", tmp_path / "checked")
+    assert done.exit_code == 0, done.output
+    metrics = json.loads((tmp_path / "checked" / "metrics.json").read_text())
+    assert metrics["test_samples"] == 10  # those that are checked, by what was found
+    assert metrics["test_error"] <= 0.1  # two of their ten labels are wrong
+    predicted = run("predict", tmp_path / "all", parted, "--out", tmp_path / "predicted.csv")
+    assert predicted.exit_code == 0, predicted.output
+    assert len(pd.read_csv(tmp_path / "predicted.csv")) == 120
+
+
+def test_a_column_of_another_kind_sets_nothing_apart(run: Run, parted: Path, tmp_path: Path) -> None:
+    words = ("train", parted, "--label-column", "label", "--features", "x*", "--out", tmp_path / "run")
+    refused(run(*words, "--split-column", "human"), "must say test or train", "'a', 'b'", "--split-column")
+    refused(run(*words, "--split-column", "part", "--test", parted), "both say what the test is")
+
+
 def test_auto_learns_where_a_class_has_no_clean_samples(train: Run, sets: Path) -> None:
     clean = arrays_of(sets / "clean.npz")
     few = clean["y"] < 2

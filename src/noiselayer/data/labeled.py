@@ -38,6 +38,7 @@ class LabeledData:
         unlabelled: How many samples were left out because they have no label.
         checked: Shape (N,), int64, the class that somebody who is trusted has found, -1 where nobody has looked; None
             if nobody has looked at any.
+        of_test: Shape (N,), bool, the samples that a column of the data has set apart for the test; None without one.
 
     Raises:
         InputError: If labels and inputs differ in number, a label or the annotator of one is out of range, or two
@@ -57,6 +58,7 @@ class LabeledData:
     annotator_names: tuple[str, ...] = ()
     unlabelled: int = 0
     checked: Tensor | None = None
+    of_test: Tensor | None = None
 
     def __post_init__(self) -> None:
         if self.labels is None:
@@ -111,7 +113,10 @@ class LabeledData:
         labels = None if self.labels is None else self.labels[at]
         annotators = None if self.annotators is None else self.annotators[at]
         checked = None if self.checked is None else self.checked[at]
-        return replace(self, inputs=inputs, labels=labels, annotators=annotators, checked=checked)
+        of_test = None if self.of_test is None else self.of_test[at]
+        return replace(
+            self, inputs=inputs, labels=labels, annotators=annotators, checked=checked, of_test=of_test
+        )
 
     def with_annotators(
         self, annotators: npt.NDArray[Any] | Tensor | Sequence[Any], where: str
@@ -233,6 +238,7 @@ def label_inputs(
     own_names: Sequence[str] | None = None,
     annotators: tuple[npt.NDArray[Any], str] | None = None,
     checked: tuple[npt.NDArray[Any], str] | None = None,
+    of_test: npt.NDArray[np.bool_] | None = None,
     origin: str,
     where: str,
     skipped: tuple[str, ...] = (),
@@ -240,7 +246,7 @@ def label_inputs(
     """Inputs with the labels that were read for them; samples without a label are left out, with a warning.
 
     ``own_names`` are what the file has for its labels, ``class_names`` what the caller wants; ``annotators`` says
-    who gave each label, ``checked`` what it was found to be, and where that was read.
+    who gave each label, ``checked`` what it was found to be, and where that was read; ``of_test`` what is set apart.
     """
     if len(values) != len(inputs):
         header = (
@@ -278,6 +284,7 @@ def label_inputs(
         skipped,
         unlabelled=unlabelled,
         checked=found,
+        of_test=None if of_test is None else torch.from_numpy(of_test)[rows],
     )
     return data if annotators is None else data.with_annotators(annotators[0][rows.numpy()], annotators[1])
 

@@ -32,6 +32,7 @@ Encoder: TypeAlias = TableEncoder | FeatureSource
 _LABELS = {"labels", "label_column", "annotator_column", "checked_column"}
 _IMAGES = {"image_fit", "skip_unreadable"}
 _EMBEDDED = {"text_column", "embed"}
+_OF_TABLES = {"image_column", "id_column", "show_columns", "split_column"}
 _UNSEEN = (8, 8)
 """Height and width that nobody looks at: a network of features brings images to a size of its own."""
 _ENCODED = {"feature_columns", "ignore_columns", "categorical_columns", "impute_missing"}
@@ -43,7 +44,7 @@ _FORMS: dict[str, tuple[str, Any, set[str]]] = {
     "table": (
         "a table",
         read_table,
-        {*_LABELS, *_IMAGES, *_ENCODED, *_EMBEDDED, "image_column", "id_column", "show_columns", "encoder"},
+        {*_LABELS, *_IMAGES, *_ENCODED, *_EMBEDDED, *_OF_TABLES, "encoder"},
     ),
 }
 _FOR_ALL = {"class_names", "image_size", "with_labels"}
@@ -54,6 +55,7 @@ _LATER: dict[str, Any] = {
     "ignore_columns": (),
     "id_column": None,
     "show_columns": (),
+    "split_column": None,
     "checked_column": None,
     "text_column": None,
     "embed": None,
@@ -100,6 +102,7 @@ class Reading:
             as text.
         ignore_columns: Columns that are no features, by name or pattern.
         id_column: The column with the samples' names, which is no feature either; a review shows it.
+        split_column: The column that sets samples apart for the test; no feature.
         show_columns: Columns that a review shows of a sample, by name or pattern; what it is learned from if empty.
         image_fit: How an image of other proportions is brought to ``image_size``: "squash" scales each side by
             itself, "pad" adds white margins, "crop" cuts off what sticks out.
@@ -133,6 +136,7 @@ class Reading:
     text_column: str | None = None
     embed: str | None = None
     show_columns: tuple[str, ...] = ()
+    split_column: str | None = None
 
     def read(self, *, encoder: Encoder | None = None, with_labels: bool = True) -> LabeledData:
         """Read the data.
@@ -209,13 +213,11 @@ class Reading:
             "image_size": None if arrays else image_size,
             "annotator_column": None,  # of the noisy labels alone
             "checked_column": None,
+            "split_column": None,
         }
         if not table:
             unset = Reading(path)
-            changes |= {
-                name: getattr(unset, name)
-                for name in (*_ENCODED, *_EMBEDDED, "image_column", "id_column", "show_columns")
-            }
+            changes |= {name: getattr(unset, name) for name in (*_ENCODED, *_EMBEDDED, *_OF_TABLES)}
         if not arrays:
             changes["layout"] = "auto"
         if suffix != ".npz" and not table:  # these have no array or column of that name

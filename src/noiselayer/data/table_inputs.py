@@ -53,6 +53,9 @@ class TableInputs(ArrayInputs):
         self.encoder = encoder
 
 
+_FOR_TRAINING = ("", "train", "training", "val", "valid", "validation", "dev")
+
+
 def read_table(
     path: Path,
     *,
@@ -66,6 +69,7 @@ def read_table(
     feature_columns: Sequence[str] | None = None,
     ignore_columns: Sequence[str] = (),
     id_column: str | None = None,
+    split_column: str | None = None,
     show_columns: Sequence[str] = (),
     categorical_columns: Sequence[str] = (),
     impute_missing: bool = False,
@@ -92,13 +96,16 @@ def read_table(
         if place.own
         else tuple(name if name in columns else None for name in (None, *beside))
     )
-    ignored = [*match_columns(columns, ignore_columns, str(path)), *([id_column] if id_column else [])]
+    ignored = [
+        *match_columns(columns, ignore_columns, str(path)),
+        *(name for name in (id_column, split_column) if name),
+    ]
     match_columns(columns, show_columns, str(path))  # a review shows them; here they must be there
     encoder = encoder if isinstance(encoder, TableEncoder) else None  # texts have another one
     _check_roles(image_column, text_column, feature_columns, encoder, embed)
     apart = image_column or text_column
     features = [] if apart else _features(columns, own, feature_columns, ignored, encoder)
-    as_text = [*categorical_columns, *(name for name in (apart, *own) if name is not None)]
+    as_text = [*categorical_columns, *(name for name in (apart, split_column, *own) if name is not None)]
     require_columns(columns, [*features, *ignored, *as_text], str(path))
     if encoder is not None:
         as_text += [known.name for known in encoder.columns if isinstance(known, CategoricalColumn)]
@@ -150,9 +157,31 @@ def read_table(
         )
         if found is not None:
             said[option] = (found[0][kept] if len(found[0]) == len(frame) else found[0], found[1])
+    if split_column is not None:
+        said["of_test"] = _of_test(
+            labels_of_column(frame, split_column), f"column {split_column!r} of {path}"
+        )[kept]
     return label_inputs(
         inputs, values, class_names, **said, origin=origin, where=place.words, skipped=skipped
     )
+
+
+def _of_test(values: npt.NDArray[Any], where: str) -> npt.NDArray[np.bool_]:
+    """Which rows are for the test; all others are for training, whatever is held out of them.
+
+    >>> _of_test(np.array(["train", "Test", "val", ""]), "column 'split'").tolist()
+    [False, True, False, False]
+    """
+    words = np.array([str(value).strip().lower() for value in values])
+    unknown = sorted({*words.tolist()} - {"test", *_FOR_TRAINING})
+    if unknown or "test" not in words:
+        raise InputError(
+            f"{where} must say test or train of each row ({', '.join(_FOR_TRAINING[1:])} or nothing count as train), "
+            f"and test at least once; it holds {list_some(map(repr, unknown or sorted({*words.tolist()})))}. Leave out "
+            f"{argument('split_column')} and give {argument('ignore_columns')} if it is something else."
+        )
+    chosen: npt.NDArray[np.bool_] = words == "test"
+    return chosen
 
 
 def _check_roles(

@@ -44,6 +44,12 @@ class DataOptions:
         (), "Columns that are no features: a,b,e*.", _DATA, ("--ignore",)
     )
     id_column: str | None = option(None, "Column of the samples' names: no feature.", _DATA)
+    split_column: str | None = option(
+        None,
+        "Column that says test or train of each row: no feature. train keeps the test rows for the test error (by the "
+        "checked labels where there are some), audit judges all.",
+        _DATA,
+    )
     show_columns: tuple[str, ...] = option(
         (), "Columns that a review shows of a sample: a,b,e*.", _DATA, ("--show",)
     )

@@ -95,6 +95,14 @@ def read_sets(
         )
     noisy = _in_memory(reading.read())
     check_for_training(noisy)
+    apart = None
+    if noisy.of_test is not None and checked_apart:
+        if test is not None:
+            raise InputError(
+                f"{argument('split_column')} and {argument('test')} both say what the test is; give one of them."
+            )
+        noisy, apart = take_test(noisy)
+        check_for_training(noisy)
     trusted = given = None
     if noisy.checked is not None and checked_apart:
         noisy, trusted, given = take_checked(noisy)
@@ -119,9 +127,33 @@ def read_sets(
         None
         if outside is None
         else _in_memory(_read_like(reading, noisy, outside, "outside", with_labels=False)),
-        None if test is None else _read_like(reading, noisy, test, "test", labels=test_labels),
+        apart if test is None else _read_like(reading, noisy, test, "test", labels=test_labels),
         dropped=total - len(noisy),
         clean_given=given,
+    )
+
+
+def take_test(data: LabeledData) -> tuple[LabeledData, LabeledData]:
+    """The samples to train on, and those set apart for the test, with their checked labels where there are some.
+
+    >>> from noiselayer.data import from_arrays
+    >>> data = replace(from_arrays(np.eye(3), [0, 1, 1]), of_test=torch.tensor([False, True, False]))
+    >>> [len(part) for part in take_test(data)]
+    [2, 1]
+    """
+    assert data.of_test is not None
+    test = data.subset(data.of_test.nonzero().flatten())
+    if test.checked is not None and bool((test.checked >= 0).any()):
+        test = test.subset((test.checked >= 0).nonzero().flatten())
+        test = replace(test, labels=test.checked)
+    rest = data.subset((~data.of_test).nonzero().flatten())
+    return replace(rest, of_test=None), replace(
+        test,
+        checked=None,
+        of_test=None,
+        annotators=None,
+        annotator_names=(),
+        origin=f"the test rows of {data.origin}",
     )
 
 
