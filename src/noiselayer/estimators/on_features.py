@@ -140,7 +140,9 @@ class NoisyLabelFeaturesClassifier(TrueClassesMixin):
             UserWarning: If the checked samples were not drawn at random, or a class is missing among the labels or
                 among the checked ones.
         """
-        if self.method == "gold" or (self.method == "auto" and (gold is not None or np.ndim(y) == 2)):
+        if self.method == "gold" or (
+            self.method == "auto" and (gold is not None or np.asarray(y).shape[1:] > (1,))
+        ):
             return self._fit_gold(X, y, X_clean, y_clean, X_outside, gold, confidence)
         if gold is not None or confidence is not None:
             raise InputError(
