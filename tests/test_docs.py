@@ -18,7 +18,18 @@ def runnable(page: Path) -> list[str]:
     return [code for reason, code in BLOCK.findall(page.read_text(encoding="utf-8")) if not reason]
 
 
-@pytest.mark.parametrize("page", [p for p in PAGES if runnable(p)], ids=lambda p: str(p.relative_to(DOCS)))
+# The front page trains a network on all digits, as the demonstration does.
+LONG = {"index.md": [pytest.mark.slow]}
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        pytest.param(p, id=str(p.relative_to(DOCS)), marks=LONG.get(str(p.relative_to(DOCS)), []))
+        for p in PAGES
+        if runnable(p)
+    ],
+)
 def test_the_code_of_a_page_runs_from_top_to_bottom(
     page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

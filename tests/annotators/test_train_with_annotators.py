@@ -86,6 +86,7 @@ def test_every_annotator_gets_its_own_matrix(crowd: pd.DataFrame) -> None:
     assert (model.predict(X) == crowd["truth"]).mean() > 0.95
 
 
+@pytest.mark.slow
 def test_one_annotator_is_the_same_as_none(crowd: pd.DataFrame) -> None:
     X, y = features(crowd), crowd["label"]
     one = quick().fit(X, y, annotators=np.zeros(len(y), dtype=int))

@@ -151,6 +151,7 @@ def test_the_estimator_takes_names_gaps_and_trusted_samples_of_its_own() -> None
     assert (other.predict(X) == NAMES[truth]).mean() > 0.72
 
 
+@pytest.mark.slow
 def test_the_estimator_warns_of_classes_that_one_side_lacks_and_of_gold_chosen_by_label() -> None:
     X, truth, labels = simulated(biased)
     gold = gold_of(truth)
