@@ -232,3 +232,9 @@ def test_what_is_wrong_is_said() -> None:
         estimate_annotator_matrices(said, noise_matrices=Q)
     with pytest.raises(ValueError, match="confidence must lie between 0 and 1"):
         combine_labels(said, confidence=95)
+
+
+@pytest.mark.parametrize("name", ["probs", "true_labels"])
+def test_a_single_number_is_said_to_be_one(name: str) -> None:
+    with pytest.raises(ValueError, match=f"{name} must have an entry for every sample; got a single number"):
+        combine_labels([[0, 1], [1, 1]], num_classes=2, **{name: 1})

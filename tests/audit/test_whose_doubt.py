@@ -238,3 +238,12 @@ def test_columns_in_another_order_are_named_with_the_order_that_mends_it() -> No
     assert mended.warnings == ()
     assert column_order(torch.eye(3) * 10) is None
     assert column_order(torch.tensor([[4, 6], [6, 4]])) is None  # hardly better
+
+
+@pytest.mark.parametrize("wrong", [np.inf, np.nan, -1.0, 7.0])
+def test_a_second_opinion_must_be_probabilities(wrong: float) -> None:
+    probs = np.full((40, 2), 0.5)
+    second = probs.copy()
+    second[3, 1] = wrong
+    with pytest.raises(ValueError, match="second_probs must be probabilities.*row 3"):
+        audit_labels(np.arange(40) % 2, probs, probs_predict="given", second_probs=second)

@@ -122,6 +122,9 @@ def combine_labels(
     checked = (
         None if true_labels is None else class_numbers(true_labels, "true_labels", class_names, missing=True)
     )
+    for name, one in (("probs", probs), ("true_labels", checked)):
+        if one is not None and one.ndim == 0:
+            raise ValueError(f"{name} must have an entry for every sample; got a single number.")
     N = len(probs) if probs is not None else (len(checked) if checked is not None else None)
     votes = votes_of(
         labels, annotators, samples, num_classes=num_classes, num_annotators=num_annotators, num_samples=N

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from noiselayer.audit.candidates import likeliest_class
+from noiselayer.estimation.validate import check_probs
 
 _SURE = 0.999  # no model is always right
 
@@ -49,6 +50,8 @@ def accuracy_of_batches(batches: Iterable[tuple[Tensor, Tensor, Tensor]]) -> flo
     """:func:`accuracy_by_agreement` of samples that come batch by batch."""
     shares, N = torch.zeros(3, dtype=torch.float64), 0
     for labels, probs, second_probs in batches:
+        check_probs(probs, None, name="probs")
+        check_probs(second_probs, probs.shape[1], name="second_probs")
         one, two = likeliest_class(probs), likeliest_class(second_probs)
         shares += torch.stack([(a == b).sum() for a, b in ((one, two), (one, labels), (two, labels))])
         N += len(labels)

@@ -247,6 +247,17 @@ class Reading:
         plain: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in state.items()}
         if "source_column" in plain:  # its name in version 0.1
             plain["annotator_column"] = plain.pop("source_column")
+        for name in (
+            "path",
+            "labels",
+            "label_column",
+            "annotator_column",
+            "checked_column",
+            "image_column",
+            "text_column",
+        ):
+            if not isinstance(plain.get(name), str | None):
+                raise InputError(f"{name} must be text; got {plain[name]!r}.")
         return cls(**{"image_fit": "crop", **plain})
 
 
