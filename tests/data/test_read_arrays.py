@@ -224,3 +224,9 @@ def test_nan_is_named_with_its_array(tmp_path: Path) -> None:
     np.savez(tmp_path / "x.npz", x=np.array([[0.0], [np.nan]]), y=[0, 1])
     with pytest.raises(InputError, match=r"array 'x' of .*x\.npz must be finite.*row 1 .* holds nan"):
         read_data(tmp_path / "x.npz")
+
+
+def test_a_single_value_is_no_array_of_labels(tmp_path: Path) -> None:
+    np.savez(tmp_path / "data.npz", x=np.eye(2), y=np.array(1))
+    with pytest.raises(InputError, match="one label per sample: array 'y' holds a single value"):
+        read_data(tmp_path / "data.npz")

@@ -129,7 +129,7 @@ def audit_labels(
     accuracy = None
     if second_probs is not None:
         check_second_look(noise_matrix)
-        second = as_tensor(second_probs)
+        second = as_tensor(second_probs, "second_probs")
         if tuple(second.shape) != (N, K):
             raise ValueError(
                 f"second_probs must have the shape of probs, ({N}, {K}), of the same samples; got "

@@ -248,6 +248,8 @@ def label_inputs(
     ``own_names`` are what the file has for its labels, ``class_names`` what the caller wants; ``annotators`` says
     who gave each label, ``checked`` what it was found to be, and where that was read; ``of_test`` what is set apart.
     """
+    if np.ndim(values) == 0:
+        raise InputError(f"there must be one label per sample: {where} holds a single value.")
     if len(values) != len(inputs):
         header = (
             " The first line of a .csv file is its header, not a label."

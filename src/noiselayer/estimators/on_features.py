@@ -140,9 +140,7 @@ class NoisyLabelFeaturesClassifier(TrueClassesMixin):
             UserWarning: If the checked samples were not drawn at random, or a class is missing among the labels or
                 among the checked ones.
         """
-        if self.method == "gold" or (
-            self.method == "auto" and (gold is not None or np.asarray(y).shape[1:] > (1,))
-        ):
+        if self.method == "gold" or (self.method == "auto" and (gold is not None or _of_several(y))):
             return self._fit_gold(X, y, X_clean, y_clean, X_outside, gold, confidence)
         if gold is not None or confidence is not None:
             raise InputError(
@@ -283,3 +281,11 @@ class NoisyLabelFeaturesClassifier(TrueClassesMixin):
         if self.noise_matrix is not None:
             return "known"
         return "estimated" if clean else "learned"
+
+
+def _of_several(y: Any) -> bool:
+    """Whether labels are a matrix, a column for each labeller; what is no array is for the checks of labels to name."""
+    try:
+        return np.asarray(y).shape[1:] > (1,)
+    except ValueError:
+        return False

@@ -290,7 +290,7 @@ def load_run(folder: str | Path) -> LoadedRun:
             "noiselayer train ... --resume."
         )
     with reading_folder(folder / "config.json"):
-        class_names = tuple(config["class_names"])
+        class_names, _ = tuple(config["class_names"]), (config["inputs"]["kind"], config["inputs"]["shape"])
         encoder = _read_encoder(config["encoder"], folder)
         network = build_model(**config["model"])
     _load_weights(network, folder / "weights.safetensors")
