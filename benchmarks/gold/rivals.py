@@ -9,26 +9,13 @@ figures are over the others. judgy is for two classes; its interval is from 200 
 """
 
 import argparse
-import csv
 import json
 import math
 from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
-
-SETS = ("persuasion", "implicit_hate", "global_warming", "semeval_train")
-
-
-def read(path):
-    """Labels, truths and K, as in shares.py; -1 is no answer."""
-    with path.open(newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
-    said = [row["llm_label"].strip().lower() for row in rows]
-    true = [row["true_label"].strip().lower() for row in rows]
-    classes = sorted({*said, *true} - {"-1", ""})
-    number = {name: k for k, name in enumerate(classes)}
-    return np.array([number.get(s, -1) for s in said]), np.array([number[t] for t in true]), len(classes)
+from labelled_sets import SETS, read
 
 
 def ppi_python(y, f, rows, others):

@@ -7,27 +7,14 @@ draw checks 100 or 200 samples at random; figures are over 400 draws.
 """
 
 import argparse
-import csv
 import json
 import warnings
 from pathlib import Path
 
 import numpy as np
+from labelled_sets import SETS, read
 
 from noiselayer import measure_labels
-
-SETS = ("persuasion", "implicit_hate", "global_warming", "semeval_train")
-
-
-def read(path):
-    """Labels, truths and K; -1 is no answer."""
-    with path.open(newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
-    said = [row["llm_label"].strip().lower() for row in rows]
-    true = [row["true_label"].strip().lower() for row in rows]
-    classes = sorted({*said, *true} - {"-1", ""})
-    number = {name: k for k, name in enumerate(classes)}
-    return np.array([number.get(s, -1) for s in said]), np.array([number[t] for t in true]), len(classes)
 
 
 def prediction_powered(labels, truth, rows, K):

@@ -74,11 +74,17 @@ CALLS: dict[str, tuple[Callable[..., Any], tuple[np.ndarray, ...], str]] = {
 }
 
 
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("function", CALLS)
+@pytest.mark.parametrize(
+    ("function", "kind"),
+    [
+        (function, kind)
+        for function in CALLS
+        for kind in KINDS
+        if function != "combine_labels, known"
+        or kind not in ("pandas", "polars")  # no frame has a third dimension
+    ],
+)
 def test_every_kind_says_the_same(function: str, kind: str) -> None:
-    if kind in ("pandas", "polars") and function == "combine_labels, known":
-        pytest.skip("frames have no third dimension")
     call, given, field = CALLS[function]
     expected = getattr(call(*(torch.from_numpy(values) for values in given)), field)
     found = call(*(KINDS[kind](values) for values in given))

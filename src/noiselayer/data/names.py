@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Sequence
 from typing import Any, overload
 
@@ -12,8 +13,9 @@ import numpy.typing as npt
 class _Names(Sequence[str]):
     """Compares and prints like the tuple of its names."""
 
+    @abstractmethod
     def _name(self, index: int) -> str:
-        raise NotImplementedError
+        """The name at ``index``, which is in 0..N-1."""
 
     @overload
     def __getitem__(self, index: int) -> str: ...

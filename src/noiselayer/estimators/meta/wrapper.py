@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from abc import ABC, abstractmethod
 from typing import Any
 
 import numpy as np
@@ -32,7 +33,7 @@ from noiselayer.noise.matrices import check
 from noiselayer.noise.possible import check_possible
 
 
-class NoisyLabelWrapper(MetaEstimatorMixin, TrueClassesMixin):  # type: ignore[misc]
+class NoisyLabelWrapper(MetaEstimatorMixin, TrueClassesMixin, ABC):  # type: ignore[misc]
     """Trains another estimator through a noise matrix, given, measured or learned; ``_fit_through`` says how."""
 
     estimator: Any
@@ -148,6 +149,7 @@ class NoisyLabelWrapper(MetaEstimatorMixin, TrueClassesMixin):  # type: ignore[m
             if getattr(self, name) < least:
                 raise InputError(f"{name} must be at least {least}; got {getattr(self, name)!r}.")
 
+    @abstractmethod
     def _fit_through(
         self,
         X: Array,
@@ -158,13 +160,12 @@ class NoisyLabelWrapper(MetaEstimatorMixin, TrueClassesMixin):  # type: ignore[m
         generator: np.random.RandomState,
     ) -> Predict:
         """Train a copy through Q, or plainly if None, and return what predicts the true classes."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _fit_all(
         self, X: Array, codes: Codes, X_clean: Any, clean_codes: Any, generator: np.random.RandomState
     ) -> None:
         """Train on everything through ``noise_matrix_``, and keep ``_predict`` and ``estimator_``."""
-        raise NotImplementedError
 
     # Where the noise matrix comes from.
 
