@@ -35,6 +35,17 @@ FIGURES = ("ap", "auroc", "p100", "p1000", "f1", "brier", "ece", "count")
 HEADS = ("AP", "AUROC", "P@100", "P@1000", "F1", "Brier", "ECE", "count / truth")
 
 
+def ask_cleanlab(labels: np.ndarray, probs: np.ndarray, python: str) -> dict[str, np.ndarray]:
+    """What ``cleanlab_side.py`` finds, run by the interpreter of cleanlab's environment."""
+    with tempfile.TemporaryDirectory() as folder:
+        given, out = Path(folder) / "in.npz", Path(folder) / "out.npz"
+        np.savez(given, labels=labels, probs=probs)
+        side = Path(__file__).parent / "cleanlab_side.py"
+        subprocess.run([python, str(side), str(given), str(out)], check=True)
+        with np.load(out) as found:
+            return dict(found)
+
+
 def ece(e: np.ndarray, wrong: np.ndarray, bins: int = 15) -> float:
     """Expected calibration error, bins of equal width."""
     where = np.minimum((e * bins).astype(int), bins - 1)
@@ -92,19 +103,14 @@ def methods_of(file: Any, cleanlab_python: str) -> dict[str, dict[str, Any]]:
     }
     entropy = -(probs * np.log(np.maximum(probs, 1e-30))).sum(axis=1)
     found["FiftyOne mistakenness"] = {"score": (np.where(differs, 1, -1) * np.exp(-entropy) + 1) / 2}
-    with tempfile.TemporaryDirectory() as folder:
-        given, out = Path(folder) / "in.npz", Path(folder) / "out.npz"
-        np.savez(given, labels=labels, probs=probs)
-        side = Path(__file__).parent / "cleanlab_side.py"
-        subprocess.run([cleanlab_python, str(side), str(given), str(out)], check=True)
-        with np.load(out) as theirs:
-            for name in theirs.files:
-                kind, _, what = name.partition(" ")
-                if kind == "score":
-                    found[f"cleanlab {what}"] = {"score": -theirs[name]}
-                elif kind == "filter":
-                    found[f"cleanlab filter {what}"] = {"flags": theirs[name].astype(bool)}
-            found["cleanlab filter prune_by_noise_rate"]["count"] = float(theirs["count"])
+    theirs = ask_cleanlab(labels, probs, cleanlab_python)
+    for name, values in theirs.items():
+        kind, _, what = name.partition(" ")
+        if kind == "score":
+            found[f"cleanlab {what}"] = {"score": -values}
+        elif kind == "filter":
+            found[f"cleanlab filter {what}"] = {"flags": values.astype(bool)}
+    found["cleanlab filter prune_by_noise_rate"]["count"] = float(theirs["count"])
     return found
 
 

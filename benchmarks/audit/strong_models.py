@@ -10,14 +10,12 @@ for the figures and the checks alone. ``--repetitions 0`` leaves the checks out.
 from __future__ import annotations
 
 import argparse
-import subprocess
-import tempfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from compare import ece
+from compare import ask_cleanlab, ece
 from sklearn.metrics import average_precision_score
 
 from noiselayer import audit_labels
@@ -35,16 +33,11 @@ def f1(flags: np.ndarray, wrong: np.ndarray) -> float:
 
 def cleanlab_of(labels: np.ndarray, probs: np.ndarray, wrong: np.ndarray, python: str) -> dict[str, float]:
     """F1 of its default filter, and the best average precision of its three scores."""
-    with tempfile.TemporaryDirectory() as folder:
-        given, out = Path(folder) / "in.npz", Path(folder) / "out.npz"
-        np.savez(given, labels=labels, probs=probs)
-        side = Path(__file__).parent / "cleanlab_side.py"
-        subprocess.run([python, str(side), str(given), str(out)], check=True)
-        with np.load(out) as file:
-            return {
-                "f1": f1(file["filter prune_by_noise_rate"].astype(bool), wrong),
-                "ap": max(float(average_precision_score(wrong, -file[f"score {name}"])) for name in BEST),
-            }
+    theirs = ask_cleanlab(labels, probs, python)
+    return {
+        "f1": f1(theirs["filter prune_by_noise_rate"].astype(bool), wrong),
+        "ap": max(float(average_precision_score(wrong, -theirs[f"score {name}"])) for name in BEST),
+    }
 
 
 def figures(audit: Any, wrong: np.ndarray) -> dict[str, Any]:

@@ -147,9 +147,9 @@ def test_an_estimate_counts_the_pairs_that_there_are(tmp_path: Path, suffix: str
     torch.testing.assert_close(found.estimate.noise_matrix, same.noise_matrix)
 
 
-def test_training_measures_with_the_pairs_too(tmp_path: Path) -> None:
-    path = write_table(frame(), tmp_path / "data.csv")
-    prepared = prepare_run(
+def train(path: Path, **options: Any) -> dict[str, Any]:
+    """Train a small classifier on the table, into ``run`` beside it."""
+    metrics = prepare_run(
         TrainJob(
             data=str(path),
             label_column="llm_label",
@@ -157,17 +157,19 @@ def test_training_measures_with_the_pairs_too(tmp_path: Path) -> None:
             method="estimated",
             measure_with="noisy",
             model="linear",
-            max_epochs=5,
-            warm_up_epochs=5,
-            learning_rate=0.1,
-            batch_size=16,
-            out=tmp_path / "run",
+            out=path.parent / "run",
             accelerator="cpu",
             progress=False,
+            **options,
         )
-    )
-    metrics = prepared.execute()
+    ).execute()
     assert metrics is not None
+    return metrics
+
+
+def test_training_measures_with_the_pairs_too(tmp_path: Path) -> None:
+    path = write_table(frame(), tmp_path / "data.csv")
+    metrics = train(path, max_epochs=5, warm_up_epochs=5, learning_rate=0.1, batch_size=16)
     assert metrics["estimate"]["method"] == "combined"
     matrix = pd.read_csv(tmp_path / "run" / "noise_matrix.csv", index_col=0).to_numpy()
     assert abs(matrix[1, 0] - 0.2) < 0.12
@@ -186,23 +188,7 @@ def test_training_and_estimating_agree_on_the_same_pairs_although_the_model_is_w
     estimated = estimate_files(
         EstimateJob(out=tmp_path / "noise", given_labels=f"{path}:llm_label", checked_column="human_label")
     )
-    trained = prepare_run(
-        TrainJob(
-            data=str(path),
-            label_column="llm_label",
-            checked_column="human_label",
-            method="estimated",
-            measure_with="noisy",
-            model="linear",
-            max_epochs=2,
-            warm_up_epochs=2,
-            batch_size=64,
-            out=tmp_path / "run",
-            accelerator="cpu",
-            progress=False,
-        )
-    ).execute()
-    assert trained is not None
+    train(path, max_epochs=2, warm_up_epochs=2, batch_size=64)
     matrices = (
         estimated.estimate.noise_matrix.numpy(),
         pd.read_csv(tmp_path / "run" / "noise_matrix.csv", index_col=0).to_numpy(),
