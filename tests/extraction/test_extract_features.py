@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -121,6 +122,26 @@ def test_a_kill_costs_what_was_not_yet_written(tmp_path) -> None:
     np.testing.assert_array_equal(features[:, 0], inputs().sum(1))
     [folder] = (tmp_path / "features").glob("*/*")
     assert len(list(folder.glob("*.keys.npy"))) == 1  # pieces have become one file
+
+
+def test_samples_are_read_one_at_a_time(tmp_path) -> None:
+    class Large:
+        """Forty samples of a megabyte each, made when they are asked for."""
+
+        def __len__(self) -> int:
+            return 40
+
+        def __getitem__(self, index: int) -> np.ndarray:
+            sample = np.zeros(1_000_000, dtype=np.uint8)
+            sample[0] = index
+            return sample
+
+    tracemalloc.start()
+    features = extract_features(Large(), Counting(), cache_dir=tmp_path, batch_size=2)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert features.shape == (40, 2)
+    assert peak < 15e6
 
 
 def test_a_damaged_image_is_named(tmp_path) -> None:

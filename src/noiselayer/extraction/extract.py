@@ -150,7 +150,8 @@ def _batches(
             raise InputError(
                 f"features must have shape (n, D), a row per sample; {network.name} gave {rows.shape} for {len(at)}."
             )
-        half = rows.astype(np.float16)
+        with np.errstate(over="ignore"):  # what is too large is named below
+            half = rows.astype(np.float16)
         if not np.isfinite(half).all():
             bad = int(at[~np.isfinite(half).all(axis=1)][0])
             raise InputError(
@@ -179,7 +180,7 @@ def _sample(sample: Any, position: int, takes: str) -> Any:
 
 
 def _keys(inputs: Any, takes: str) -> Keys:
-    return keys_of([_content(inputs[k], takes) for k in range(len(inputs))])
+    return keys_of(_content(inputs[k], takes) for k in range(len(inputs)))
 
 
 def _content(sample: Any, takes: str) -> bytes:

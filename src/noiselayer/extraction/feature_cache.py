@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -116,7 +116,7 @@ class FeatureCache:
                         file.unlink()
 
 
-def keys_of(contents: Sequence[bytes]) -> Keys:
+def keys_of(contents: Iterable[bytes]) -> Keys:
     """A key for every content.
 
     >>> keys_of([b"a", b"a"])[0] == keys_of([b"a"])[0]
