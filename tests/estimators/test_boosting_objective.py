@@ -261,3 +261,18 @@ def test_other_refusals() -> None:
         class_probabilities(np.zeros((2, 1)))
     with pytest.raises(ValueError, match="margins must be finite"):
         class_probabilities([np.nan])
+
+
+def test_numbers_in_an_object_column_are_numbers() -> None:
+    y, scores = np.array([0, 1, 2]), np.eye(3)
+    objective = noisy_label_objective(SKEWED)
+    expected = objective(y, scores)
+    for mine, other in zip(objective(y.astype(object), scores.astype(object)), expected, strict=True):
+        np.testing.assert_array_equal(mine, other)
+
+
+def test_lists_of_different_lengths_are_named() -> None:
+    with pytest.raises(TypeError, match="labels must be an array of numbers, an entry or a row per sample"):
+        noisy_label_objective(SKEWED)([[0, 1], [2]], np.eye(3))
+    with pytest.raises(TypeError, match="margins must be an array of numbers, an entry or a row per sample"):
+        noisy_label_objective(SKEWED)([0, 1, 2], [[0, 1], [2]])

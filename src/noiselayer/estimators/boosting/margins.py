@@ -99,7 +99,12 @@ def scored(first: Any, second: Any, sample_weight: Array | None, *, num_classes:
 
 
 def _numbers(values: Any, name: str) -> Array:
-    array = np.asarray(values) if not hasattr(values, "toarray") else np.empty(0, dtype=object)
+    try:
+        array = np.asarray(values) if not hasattr(values, "toarray") else np.empty(0, dtype=object)
+        if array.dtype == object:  # a column of mixed types may hold numbers alone
+            array = np.asarray(array.tolist())
+    except ValueError:  # lists of different lengths
+        array = np.empty(0, dtype=object)
     if array.dtype.kind not in "biuf" or array.ndim == 0:
         raise TypeError(
             f"{name} must be an array of numbers, an entry or a row per sample; got {shown(values)}."
