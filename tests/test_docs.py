@@ -18,8 +18,8 @@ def runnable(page: Path) -> list[str]:
     return [code for reason, code in BLOCK.findall(page.read_text(encoding="utf-8")) if not reason]
 
 
-# The front page trains a network on all digits, as the demonstration does.
-LONG = {"index.md": [pytest.mark.slow]}
+# The front page trains a network on all digits, as the demonstration does; annotators' page trains five.
+LONG = {"index.md": [pytest.mark.slow], "annotators.md": [pytest.mark.slow]}
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -212,23 +213,34 @@ def test_a_folder_or_a_storage_in_use(noisy: LabeledData, short: Short, tmp_path
         tune(noisy, options, grid=[0.5, 1.0], out=tmp_path / "c", resume=True, hardware=CPU)
 
 
+@pytest.fixture(scope="module")
+def searches(noisy: LabeledData, short: Short, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A search after its first trial, and after its second and last one."""
+    first, second = (tmp_path_factory.mktemp("searches") / name for name in ("first", "second"))
+    usual = {"grid": [0.5, 1.0], "hardware": CPU, "out": second, "heartbeat": 1}
+    options = short("top-down", max_epochs=1)
+    tune(noisy, options, trials=1, **usual)  # type: ignore[arg-type]
+    shutil.copytree(second, first)
+    tune(noisy, options, resume=True, **usual)  # type: ignore[arg-type]
+    return first, second
+
+
 @pytest.mark.parametrize("name", ["study.db", "trials.csv", "best.json"])
 @pytest.mark.parametrize("how", ["removed", "emptied", "older"])
 def test_a_search_that_goes_on_says_what_was_lost(
-    noisy: LabeledData, short: Short, tmp_path: Path, name: str, how: str
+    noisy: LabeledData, short: Short, searches: tuple[Path, Path], tmp_path: Path, name: str, how: str
 ) -> None:
     """Trials that are gone are not replaced in silence; a report is made from them again, and that is said."""
     options, out, said = short("top-down", max_epochs=1), tmp_path / "search", []
-    grid = {"grid": [0.5, 1.0], "hardware": CPU, "out": out, "heartbeat": 1}
-    tune(noisy, options, trials=1, **grid)  # type: ignore[arg-type]
-    older = (out / name).read_bytes()
-    tune(noisy, options, resume=True, **grid)  # type: ignore[arg-type]
+    shutil.copytree(searches[1], out)
+    older = (searches[0] / name).read_bytes()
     reports = {file: (out / file).read_text() for file in ("trials.csv", "best.json")}
     if how == "removed":
         (out / name).unlink()
     else:
         (out / name).write_bytes(older if how == "older" else b"")
-    again = {**grid, "resume": True, "on_event": said.append}
+    again = {"grid": [0.5, 1.0], "hardware": CPU, "out": out, "heartbeat": 1}
+    again |= {"resume": True, "on_event": said.append}
     if name == "study.db":
         state = {
             "removed": "study.db is missing",
