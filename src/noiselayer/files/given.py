@@ -28,7 +28,7 @@ def existing_file(path: Path, what: str = "file") -> None:
 
 
 def check_regular(folder: Path) -> None:
-    """Raise if a folder's file is none that can be read to its end, such as a pipe."""
+    """Raise if a file in a folder can't be read to its end, as a pipe can't."""
     for path in folder.iterdir() if os.path.isdir(folder) else ():  # noqa: PTH112
         if path.exists() and not path.is_dir():
             existing_file(path)

@@ -32,7 +32,7 @@ def from_datasets(
         label_column: The column with the noisy labels.
         input_column: A column of images, all of one size, or of vectors (embeddings). The other columns are
             taken as a table if None; text must become numbers first.
-        class_names: The K names, if the column is none of ``ClassLabel`` and numbers stand for them.
+        class_names: The K names, if the column is not a ``ClassLabel`` and numbers stand for them.
         **options: For tables: ``feature_columns``, ``categorical_columns``, ``impute_missing``.
 
     Raises:
@@ -71,7 +71,7 @@ def relabel_datasets(
         dataset: That had the labels.
         labels: Shape (N,), the class of every sample by name; see :func:`corrected_labels`.
         label_column: The column with the labels.
-        class_names: The K names, if the column is none of ``ClassLabel`` and numbers stand for them.
+        class_names: The K names, if the column is not a ``ClassLabel`` and numbers stand for them.
 
     Raises:
         ImportError: If ``datasets`` is not installed.

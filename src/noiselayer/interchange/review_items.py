@@ -22,7 +22,7 @@ class ReviewItem:
         given_label: The class that it carries, by name.
         suggested_label: The most probable class, by name.
         error_probability: That the given label is wrong.
-        image: Where its image lies, a path, an address or a data URI; None if it is none.
+        image: Where its image lies, a path, an address or a data URI; None if it is no image.
         text: The sample in words, a line per column of a table; None if it is an image.
     """
 

@@ -32,11 +32,11 @@ def judged_by_annotator(
     >>> from noiselayer import audit_labels
     >>> from noiselayer.data import from_arrays
     >>> truth = torch.arange(900) % 3
-    >>> who = torch.arange(900) % 2
-    >>> wrong = (torch.rand(900, generator=torch.Generator().manual_seed(0)) < 0.3) & (who == 1)
+    >>> annotators = torch.arange(900) % 2
+    >>> wrong = (torch.rand(900, generator=torch.Generator().manual_seed(0)) < 0.3) & (annotators == 1)
     >>> labels = torch.where(wrong, (truth + 1) % 3, truth)
     >>> probs = torch.nn.functional.one_hot(truth, 3) * 0.85 + 0.05
-    >>> data = from_arrays(torch.zeros(900, 1), labels).with_annotators(who, "a doctest")
+    >>> data = from_arrays(torch.zeros(900, 1), labels).with_annotators(annotators, "a doctest")
     >>> audit, found = judged_by_annotator(audit_labels(labels, probs, probs_predict="true"), data, probs)
     >>> bool((audit.is_error == wrong).all()), found.annotators.annotator_names
     (True, ('0', '1'))
@@ -76,10 +76,10 @@ def judged_by_annotator(
     return judged, found
 
 
-def whole_probs(probs: Any) -> Tensor:
+def annotatorsle_probs(probs: Any) -> Tensor:
     """All probabilities at once, wherever they come from: annotators are judged in memory.
 
-    >>> whole_probs(lambda: iter([([0], [[0.5, 0.5]]), ([1], [[0.25, 0.75]])]))
+    >>> annotatorsle_probs(lambda: iter([([0], [[0.5, 0.5]]), ([1], [[0.25, 0.75]])]))
     tensor([[0.5000, 0.5000],
             [0.2500, 0.7500]])
     """

@@ -195,7 +195,7 @@ class NoiseLayer(nn.Module):
             self.project_()
 
     def _save_to_state_dict(self, *args: Any) -> None:
-        self._project_if_changed()  # whatever changed the matrix, an optimizer that is none of torch's too
+        self._project_if_changed()  # whatever changed the matrix, an optimizer from outside torch too
         super()._save_to_state_dict(*args)
 
     def _before_use(self) -> None:

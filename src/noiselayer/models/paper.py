@@ -20,7 +20,7 @@ fc10     linear, then softmax (here in the loss)                              10
   an average divides by the number of pixels inside. In torch that is ``ceil_mode=True`` without padding.
 - *Response normalisation.* Both layers are ``rnorm``, over the pixels of one channel (``cmrnorm`` would be
   the one across channels), and cuda-convnet divides the scale by the window's nine pixels. Across channels is
-  here as an option, and so is none.
+  here as an option, and so is no normalisation.
 - *Training.* Gradient descent with momentum 0.9 on batches of 128; rates 0.001 (weights) and 0.002 (biases),
   divided by 10 after 120 epochs and by 10 again after 130; weight decay 0.004 on the filters, 1 on fc10, none
   on biases. cuda-convnet multiplies the decay by the rate, so it is the coefficient of ``torch.optim.SGD``:

@@ -91,7 +91,7 @@ class SparseNoiseMatrix(nn.Module):
             rest: Whether to keep a uniform rest.
 
         Raises:
-            ValueError: If ``noise_matrix`` is none or ``num_confusions`` is out of range.
+            ValueError: If ``noise_matrix`` is not a noise matrix or ``num_confusions`` is out of range.
 
         >>> from noiselayer.noise import symmetric
         >>> SparseNoiseMatrix.from_dense(symmetric(4, 0.3), 1).to_dense()[:, 0]

@@ -235,7 +235,7 @@ class LoadedRun:
         if self.encoder is not None and inputs.kind != kind:
             what = "rows of a table" if isinstance(self.encoder, TableEncoder) else self.encoder.takes
             raise InputError(
-                f"the run in {self.folder} was trained on {what}, and {origin} is none; its "
+                f"the run in {self.folder} was trained on {what}, which {origin} does not hold; its "
                 "features would not be encoded in the same way."
             )
         if tuple(inputs.shape) != self.input_shape:
