@@ -76,10 +76,10 @@ def judged_by_annotator(
     return judged, found
 
 
-def annotatorsle_probs(probs: Any) -> Tensor:
+def whole_probs(probs: Any) -> Tensor:
     """All probabilities at once, wherever they come from: annotators are judged in memory.
 
-    >>> annotatorsle_probs(lambda: iter([([0], [[0.5, 0.5]]), ([1], [[0.25, 0.75]])]))
+    >>> whole_probs(lambda: iter([([0], [[0.5, 0.5]]), ([1], [[0.25, 0.75]])]))
     tensor([[0.5000, 0.5000],
             [0.2500, 0.7500]])
     """

@@ -15,7 +15,7 @@ from torch import Tensor
 from noiselayer.annotators.gold_head import GoldHead
 from noiselayer.annotators.with_gold import FEWEST, fit_with_gold
 from noiselayer.data.inputs import Inputs, SubsetInputs
-from noiselayer.data.labeled import LabeledData, check_for_training
+from noiselayer.data.labeled import LabeledData
 from noiselayer.errors import InputError, argument, list_some
 from noiselayer.estimation.labeller import selected_by_label
 from noiselayer.estimation.noise_estimate import combine_estimates
@@ -29,9 +29,8 @@ from noiselayer.training.set_checks import (
     check_complete,
     check_known,
     check_learnable,
-    check_like,
     estimate_from_checked,
-    kept_rows,
+    trainable,
 )
 from noiselayer.training.trained import StageResult, TrainedClassifier
 
@@ -138,13 +137,7 @@ def fit_frozen_head(
     tensor([0, 1])
     """
     say = on_stage or (lambda message: None)
-    rows = torch.arange(len(data))
-    if clean is not None:
-        rows = kept_rows(data, clean, overlapping=overlapping)
-        data = data if len(rows) == len(data) else data.subset(rows)
-    if outside is not None:
-        check_like(data.inputs, outside, "outside")
-    check_for_training(data)
+    data, rows = trainable(data, clean, outside, overlapping=overlapping)
     assert data.labels is not None
     if options.method == "auto":
         weighted = outside is not None or options.noisy_weight != 1

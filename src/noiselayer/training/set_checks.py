@@ -10,13 +10,36 @@ from torch import Tensor
 
 from noiselayer.choices import Overlapping
 from noiselayer.data.inputs import Inputs
-from noiselayer.data.labeled import LabeledData
+from noiselayer.data.labeled import LabeledData, check_for_training
 from noiselayer.data.splits import overlap
 from noiselayer.errors import InputError, argument, as_input_errors, list_some
 from noiselayer.estimation.noise_estimate import NoiseEstimate
 from noiselayer.estimation.trusted_samples import estimate_from_pairs
 from noiselayer.noise.possible import check_possible
 from noiselayer.training.options import choose_method
+
+
+def trainable(
+    data: LabeledData,
+    clean: LabeledData | None,
+    outside: Inputs | None,
+    *,
+    overlapping: Overlapping = "error",
+) -> tuple[LabeledData, Tensor]:
+    """The noisy samples without those that are dropped for standing in the clean set, and their rows; else an error.
+
+    >>> from noiselayer.data.labeled import from_arrays
+    >>> trainable(from_arrays(torch.eye(3), [0, 1, 1]), None, None)[1]
+    tensor([0, 1, 2])
+    """
+    rows = torch.arange(len(data))
+    if clean is not None:
+        rows = kept_rows(data, clean, overlapping=overlapping)
+        data = data if len(rows) == len(data) else data.subset(rows)
+    if outside is not None:
+        check_like(data.inputs, outside, "outside")
+    check_for_training(data)
+    return data, rows
 
 
 def check_clean(data: LabeledData, clean: LabeledData, *, overlapping: Overlapping = "error") -> LabeledData:

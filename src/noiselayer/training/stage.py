@@ -18,6 +18,7 @@ from pytorch_lightning.callbacks import Callback, ModelCheckpoint
 from pytorch_lightning.strategies import DDPStrategy
 from pytorch_lightning.utilities.exceptions import SIGTERMException
 from torch import Tensor, nn
+from torch.utils.data import DataLoader
 
 from noiselayer.data.labeled import LabeledData
 from noiselayer.data.pieces import samples_at_a_time
@@ -85,23 +86,11 @@ class StageRunner:
             KeyboardInterrupt: If the user would not wait for the end of a batch and interrupted a second time.
             SystemExit: With code 143, if the process was told to terminate (SIGTERM).
         """
-        o, hardware = self.options, self.hardware
+        options, hardware = self.options, self.hardware
         trusts = {part.trust for part in train}
-        alternating = o.mixing == "alternating" and Trust.CLEAN in trusts and len(trusts) > 1
+        alternating = options.mixing == "alternating" and Trust.CLEAN in trusts and len(trusts) > 1
         with seeded(seed), _quiet():
-            module = NoisyLabelModule(
-                build_model(**self.trained.model_arguments),
-                noise_layer,
-                o.optimization,
-                # A weight against other samples means nothing where there are none, as in a warm-up.
-                noisy_weight=1.0 if trusts == {Trust.NOISY} else o.noisy_weight,
-                outside_weight=o.outside_weight,
-                alpha=alpha,
-                trust_scale=_shares(train) if alternating else (1.0, 1.0),
-                augmentation=o.augmentation,
-            )
-            module.skip_nonfinite = o.on_nonfinite == "skip"
-            module.all_noisy = all(part.trust == Trust.NOISY for part in (*train, *validation))
+            module = self._module(noise_layer, train, validation, alpha, alternating=alternating)
             where = checkpoint = None
             if self.folder is not None:
                 identity = stage_identity(
@@ -110,10 +99,10 @@ class StageRunner:
                     train,
                     validation,
                     max_epochs=max_epochs,
-                    batch_size=o.batch_size,
+                    batch_size=options.batch_size,
                     seed=seed,
                     alternating=alternating,
-                    augmentation=o.augmentation,
+                    augmentation=options.augmentation,
                 )
                 where = StageFolder(self.folder / name, identity)
                 record = where.record(module)
@@ -121,76 +110,41 @@ class StageRunner:
                     self.trained.stages.append(StageResult(**record))
                     return module
                 checkpoint = where.checkpoint()
-            best = KeepBest(patience=None if phases else o.patience, phases=phases)
-            recorder, stop, finite = CurveRecorder(), StopOnInterrupt(), FiniteLoss(train, o.on_nonfinite)
-            all_callbacks: list[Callback] = [
-                EpochSeed(seed),
-                finite,
-                *([phases] if phases else []),
-                *([best] if validation else []),
-                recorder,
-                *([NoiseLog()] if hardware.logger else []),
-                stop,
-                *callbacks,
-            ]
-            if where is not None:
-                # (Asked for save_last with save_top_k=0 it saves nothing at all.)
-                saver = ModelCheckpoint(
-                    where.path,
-                    filename="last",
-                    save_top_k=1,
-                    enable_version_counter=False,
-                    save_on_train_epoch_end=True,
-                )
-                all_callbacks.append(saver)
+            best = KeepBest(patience=None if phases else options.patience, phases=phases)
+            recorder, stop, finite = (
+                CurveRecorder(),
+                StopOnInterrupt(),
+                FiniteLoss(train, options.on_nonfinite),
+            )
             module.to(memory_format=torch.channels_last)
             warn_if_emulated(hardware.accelerator, hardware.precision)
-            logger = None
-            if hardware.logger is not None:
-                logger = make_logger(hardware.logger, hardware.log_folder, name)
-            trainer = pl.Trainer(
-                **{name: getattr(hardware, name) for name in _OF_TRAINER},
-                max_epochs=max_epochs,
-                callbacks=all_callbacks,
-                logger=False if logger is None else logger,
-                enable_checkpointing=where is not None,
-                plugins=None if where is None else WholeCheckpoints(where.identity),
-                enable_progress_bar=hardware.progress,
-                enable_model_summary=False,
-                num_sanity_val_steps=0,
-                log_every_n_steps=1,
+            trainer = self._trainer(
+                name,
+                max_epochs,
+                [
+                    EpochSeed(seed),
+                    finite,
+                    *([phases] if phases else []),
+                    *([best] if validation else []),
+                    recorder,
+                    *([NoiseLog()] if hardware.logger else []),
+                    stop,
+                    *callbacks,
+                ],
+                where,
             )
             if phases is not None and isinstance(trainer.strategy, DDPStrategy):
                 # Q has no gradient before it joins: DDP must look which parameters have one, or it waits for Q's.
                 trainer.strategy._ddp_kwargs["find_unused_parameters"] = True
-            workers = hardware.num_workers
-            training = make_loader(
-                train,
-                batch_size=o.batch_size,
-                shuffle_seed=seed,
-                num_workers=workers,
-                alternating=alternating,
-            )
+            loading: dict[str, Any] = {"num_workers": hardware.num_workers, "batch_size": options.batch_size}
+            training = make_loader(train, shuffle_seed=seed, alternating=alternating, **loading)
             validating = None
             if validation:
-                size = _evaluation_size(validation, o.batch_size, trainer.world_size)
-                validating = make_loader(validation, batch_size=size, num_workers=workers)
-            interrupted = False
-            try:
-                with stop:
-                    trainer.fit(module, training, validating, ckpt_path=checkpoint, **_NO_CODE)
-            except TrainingInterrupted as interruption:
-                if interruption.at_once:
-                    raise KeyboardInterrupt from interruption
-                interrupted = True
-                if best.best_weights is not None:
-                    module.load_state_dict(best.best_weights)
-            except SIGTERMException as terminated:
-                # Lightning leaves with code 0, as if all were done. The folder holds the last whole epoch.
-                raise SystemExit(128 + signal.SIGTERM) from terminated
-            finally:
-                if logger is not None:
-                    end_log(logger, failed=not (trainer.state.finished or interrupted))
+                loading["batch_size"] = _evaluation_size(validation, options.batch_size, trainer.world_size)
+                validating = make_loader(validation, **loading)
+            interrupted = _fit(trainer, module, training, validating, checkpoint, stop)
+            if interrupted and best.best_weights is not None:
+                module.load_state_dict(best.best_weights)
         result = StageResult(
             name=name,
             epochs=trainer.current_epoch,
@@ -216,6 +170,61 @@ class StageRunner:
             self.trained.interrupted = True
             self.trained.network = module.network.cpu().eval()
         return module
+
+    def _module(
+        self,
+        noise_layer: NoiseLayer,
+        train: Sequence[Part],
+        validation: Sequence[Part],
+        alpha: float | None,
+        *,
+        alternating: bool,
+    ) -> NoisyLabelModule:
+        o = self.options
+        only_noisy = all(part.trust == Trust.NOISY for part in train)
+        module = NoisyLabelModule(
+            build_model(**self.trained.model_arguments),
+            noise_layer,
+            o.optimization,
+            # A weight against other samples means nothing where there are none, as in a warm-up.
+            noisy_weight=1.0 if only_noisy else o.noisy_weight,
+            outside_weight=o.outside_weight,
+            alpha=alpha,
+            trust_scale=_shares(train) if alternating else (1.0, 1.0),
+            augmentation=o.augmentation,
+        )
+        module.skip_nonfinite = o.on_nonfinite == "skip"
+        module.all_noisy = only_noisy and all(part.trust == Trust.NOISY for part in validation)
+        return module
+
+    def _trainer(
+        self, name: str, max_epochs: int, callbacks: list[Callback], where: StageFolder | None
+    ) -> pl.Trainer:
+        hardware = self.hardware
+        if where is not None:
+            # (Asked for save_last with save_top_k=0 it saves nothing at all.)
+            saver = ModelCheckpoint(
+                where.path,
+                filename="last",
+                save_top_k=1,
+                enable_version_counter=False,
+                save_on_train_epoch_end=True,
+            )
+            callbacks = [*callbacks, saver]
+        return pl.Trainer(
+            **{name: getattr(hardware, name) for name in _OF_TRAINER},
+            max_epochs=max_epochs,
+            callbacks=callbacks,
+            logger=False
+            if hardware.logger is None
+            else make_logger(hardware.logger, hardware.log_folder, name),
+            enable_checkpointing=where is not None,
+            plugins=None if where is None else WholeCheckpoints(where.identity),
+            enable_progress_bar=hardware.progress,
+            enable_model_summary=False,
+            num_sanity_val_steps=0,
+            log_every_n_steps=1,
+        )
 
     def run_folds(
         self,
@@ -243,6 +252,32 @@ class StageRunner:
             if self.trained.interrupted:
                 return
             yield left_out, data.subset(left_out), module.network
+
+
+def _fit(
+    trainer: pl.Trainer,
+    module: NoisyLabelModule,
+    training: DataLoader[Any],
+    validating: DataLoader[Any] | None,
+    checkpoint: Path | None,
+    stop: StopOnInterrupt,
+) -> bool:
+    """Train, from the checkpoint if there is one; whether the user has stopped it."""
+    interrupted = False
+    try:
+        with stop:
+            trainer.fit(module, training, validating, ckpt_path=checkpoint, **_NO_CODE)
+    except TrainingInterrupted as interruption:
+        if interruption.at_once:
+            raise KeyboardInterrupt from interruption
+        interrupted = True
+    except SIGTERMException as terminated:
+        # Lightning leaves with code 0, as if all were done. The folder holds the last whole epoch.
+        raise SystemExit(128 + signal.SIGTERM) from terminated
+    finally:
+        if trainer.logger is not None:
+            end_log(trainer.logger, failed=not (trainer.state.finished or interrupted))
+    return interrupted
 
 
 def _shares(parts: Sequence[Part]) -> tuple[float, float]:

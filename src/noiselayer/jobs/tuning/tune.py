@@ -17,7 +17,7 @@ from torch import Tensor
 
 from noiselayer.choices import ObjectiveName
 from noiselayer.data.inputs import Inputs
-from noiselayer.data.labeled import LabeledData, check_for_training
+from noiselayer.data.labeled import LabeledData
 from noiselayer.errors import InputError, argument
 from noiselayer.files.whole_file import writing
 from noiselayer.jobs.tuning.criterion import Objective, ReportObjective, choose_objective
@@ -42,7 +42,7 @@ from noiselayer.training.effects import check_effects
 from noiselayer.training.frozen_head import HEAD
 from noiselayer.training.methods import fit_classifier
 from noiselayer.training.options import Hardware, TrainingOptions
-from noiselayer.training.set_checks import automatic_method, check_clean, check_like
+from noiselayer.training.set_checks import automatic_method, trainable
 from noiselayer.training.trained import TrainedClassifier
 
 _COMPARED = ("options", "data", "clean", "outside", "known_noise_matrix", "tuning")
@@ -98,11 +98,7 @@ def tune(
             "a search has nothing to find for the head on features: it chooses its penalty and its matrix itself, by "
             f"labels held out. Train it as it is, or take {argument('model', 'linear')} or another network."
         )
-    check_for_training(data)
-    if clean is not None:
-        data = check_clean(data, clean, overlapping=overlapping)
-    if outside is not None:
-        check_like(data.inputs, outside, "outside")
+    data, _ = trainable(data, clean, outside, overlapping=overlapping)
     if options.method == "auto":
         method, why = automatic_method(data, clean)
         say(f"Method {method}: {why}.")
