@@ -116,6 +116,23 @@ def test_damaged_files_are_named(here: Path, damaged: str, content: Any, words: 
         ("train x.npy --labels my:bug:/z.npy --out o", "my:bug:/z.npy"),
         ("train x.npy --labels a\x1b[31mb --out o", "a\\x1b[31mb"),
         ("predict run \udcff.npy", "\\udcff.npy"),
+        ("predict run a", "there is no file or folder a."),
+        *[
+            (
+                f"{line} --out o.csv",
+                f"{name} must be a path on this disk; got http://localhost/x.csv. Download",
+            )
+            for name, line in {
+                "DATA": "train http://localhost/x.csv",
+                "RUN": "predict http://localhost/x.csv x.npy",
+                "DECISIONS": "apply-review table.csv http://localhost/x.csv",
+                "TABLE": "combine http://localhost/x.csv",
+                "--probs": "audit y.npy --probs http://localhost/x.csv",
+                "--noise-matrix": "train x.npy --noise-matrix http://localhost/x.csv",
+                "FOLDER": "report http://localhost/x.csv",
+            }.items()
+        ],
+        ("train x.npy --out s3://box/run", "--out must be a path on this disk; got s3://box/run. Write"),
     ],
 )
 def test_odd_names_are_named(here: Path, words: str, message: str) -> None:

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 import typer
 
-from noiselayer.errors import InputError, worded
+from noiselayer.errors import InputError, argument, worded
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -101,7 +101,7 @@ def reports_errors(function: Function) -> Function:
     def wrapped(*args: Any, **kwargs: Any) -> Any:
         try:
             with _readable_warnings(options_of(function)):
-                return function(*args, **{name: _at_home(value) for name, value in kwargs.items()})
+                return function(*args, **{name: _on_disk(name, value) for name, value in kwargs.items()})
         except InputError as error:
             say_error(worded(error.args[0], options_of(function)))
             raise typer.Exit(2) from error
@@ -130,8 +130,22 @@ def _of_the_system(error: BaseException) -> str:
     return f"a file cannot be read or written: {error or type(error).__name__}."
 
 
-def _at_home(value: Any) -> Any:
-    """A path that begins with ~, which shells leave as it is in ``--out=~/run``."""
+_URL = re.compile(r"(https?|ftp|file|s3|gs|az|hf):/+(?=[^/])", re.IGNORECASE)
+
+
+def _on_disk(name: str, value: Any) -> Any:
+    """A path as the system knows it: with a home for ~, which shells leave in ``--out=~/run``; a URL is none.
+
+    >>> _on_disk("data", Path("http://localhost/x.csv"))
+    Traceback (most recent call last):
+    ...
+    noiselayer.errors.InputError: data must be a path on this disk; got http://localhost/x.csv. Download it first.
+    """
+    is_path = isinstance(value, str | Path) and "column" not in name and name != "media_prefix"
+    if is_path and (found := _URL.match(str(value))):
+        url = f"{found[1]}://{str(value)[found.end() :]}"  # a Path has one slash where a URL has two
+        advice = "Write to a folder here" if name == "out" else "Download it first"
+        raise InputError(f"{argument(name)} must be a path on this disk; got {url}. {advice}.")
     if isinstance(value, Path) and value.parts[:1] == ("~",):
         return value.expanduser()
     return os.path.expanduser(value) if isinstance(value, str) and value.startswith("~/") else value  # noqa: PTH111

@@ -42,7 +42,7 @@ def reading_folder(place: Path) -> Iterator[None]:
     ...     {}["model"]
     Traceback (most recent call last):
     ...
-    noiselayer.errors.InputError: run/config.json is damaged: KeyError 'model'. Put it back as it was written.
+    noiselayer.errors.InputError: run/config.json is damaged: 'model' is missing. Put it back as it was written.
     """
     try:
         yield
@@ -50,9 +50,11 @@ def reading_folder(place: Path) -> Iterator[None]:
         raise
     except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, csv.Error) as error:
         what = f"a file in {place}" if os.path.isdir(place) else place  # noqa: PTH112
-        raise InputError(
-            f"{what} is damaged: {type(error).__name__} {reason(error)}. Put it back as it was written."
-        ) from error
+        # Python's own words for a value of another type are about the code that met it.
+        problem = f"{error} is missing" if isinstance(error, KeyError) else reason(error)
+        if isinstance(error, TypeError | AttributeError | IndexError):
+            problem = "a value in it is not of the kind that was written there"
+        raise InputError(f"{what} is damaged: {problem}. Put it back as it was written.") from error
 
 
 def check_not_read(outputs: Iterable[Path], inputs: Iterable[str | Path | None]) -> None:

@@ -142,10 +142,10 @@ def reduce_loss(loss: Tensor, counts: Tensor | None, reduction: str, shape: torc
     >>> reduce_loss(torch.tensor([1.0, 4.0]), torch.tensor([1.0, 3.0]), "mean", torch.Size([2]))
     tensor(1.2500)
     """
+    if not isinstance(reduction, str) or reduction not in ("mean", "sum", "none"):
+        raise ValueError(f"reduction must be 'mean', 'sum' or 'none'; got {reduction!r}.")
     if reduction == "mean":
         return loss.mean() if counts is None else loss.sum() / counts.sum()
     if reduction == "sum":
         return loss.sum()
-    if reduction == "none":
-        return loss.reshape(shape)
-    raise ValueError(f"reduction must be 'mean', 'sum' or 'none'; got {reduction!r}.")
+    return loss.reshape(shape)
