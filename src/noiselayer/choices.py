@@ -77,5 +77,5 @@ def check_choice(name: str, value: object, choices: Any) -> None:
     ...
     ValueError: start must be one of features, confusion, identity, joint; got 'feature'.
     """
-    if value not in get_args(choices):
+    if not isinstance(value, str) or value not in get_args(choices):
         raise ValueError(f"{name} must be one of {', '.join(get_args(choices))}; got {value!r}.")

@@ -98,3 +98,9 @@ def test_an_estimator_without_an_objective_is_refused() -> None:
     X, _, noisy = blobs(60)
     with pytest.raises(ValueError, match=r"got LogisticRegression.*NoisyLabelMetaClassifier takes any"):
         NoisyLabelBoostingClassifier(LogisticRegression()).fit(X, noisy)
+
+
+def test_inputs_without_a_column_that_varies_are_named() -> None:
+    estimator = NoisyLabelBoostingClassifier(LIGHT, noise_matrix=np.eye(2))
+    with pytest.raises(ValueError, match="^X must have a column whose values differ; all 40 rows are alike"):
+        estimator.fit(np.zeros((40, 3)), np.arange(40) % 2)

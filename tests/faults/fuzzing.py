@@ -34,7 +34,10 @@ import noiselayer
 from noiselayer.cli.app import app
 
 BOUND = 30
-"""Seconds that a case may take, on a busy machine too: the inputs are of 45 samples."""
+"""Seconds of computing that a case may take: the inputs are of 45 samples."""
+
+PATIENCE = 10
+"""That many times as long may it wait, for a busy machine or for a pipe that nobody writes into."""
 
 INTERNAL = re.compile(
     r"Traceback|object has no attribute|out of bounds|out of range for|unpack|NoneType|invalid literal|unhashable"
@@ -101,7 +104,7 @@ def _try_command(seed: int, name: str, draw: np.random.Generator, folder: Path) 
     with bound() as late:
         result = run(case.words)
     if late:
-        return [Finding(seed, about, "hang", f"not ended after {BOUND} seconds")]
+        return [Finding(seed, about, "hang", late[0])]
     found = list(faults_of(case.words, result, folder))
     changed = [
         path for path, digest in contents(folder, case.read).items() if before.get(path, digest) != digest
@@ -176,7 +179,7 @@ def _try_function(seed: int, name: str, draw: np.random.Generator, template: Pat
         except Exception as raised:
             error = raised
     if late:
-        return [Finding(seed, about, "hang", f"not ended after {BOUND} seconds")]
+        return [Finding(seed, about, "hang", late[0])]
     if error is None:
         return [Finding(seed, about, "nonsense accepted", case.about)] if case.must_fail else []
     if case.must_work:
@@ -223,12 +226,13 @@ def _short(value: Any) -> str:
 
 
 @contextlib.contextmanager
-def bound() -> Iterator[list[bool]]:
-    """Stop what has not ended after :data:`BOUND` seconds, and say so in the list."""
-    late: list[bool] = []
+def bound() -> Iterator[list[str]]:
+    """Stop what has not ended within :data:`BOUND`, and say so in the list."""
+    late: list[str] = []
 
-    def stop(*_: Any) -> None:
-        late.append(True)
+    def stop(number: int, _: Any) -> None:
+        kind = "of computing" if number == signal.SIGPROF else "in all"
+        late.append(f"not ended after {BOUND * (1 if kind == 'of computing' else PATIENCE)} seconds {kind}")
         for path in Path.cwd().rglob(
             "*"
         ):  # a thread that waits for a pipe would keep the process from its end
@@ -237,15 +241,18 @@ def bound() -> Iterator[list[bool]]:
                     os.close(os.open(path, os.O_WRONLY | os.O_NONBLOCK))
         raise Hang
 
-    usual = signal.signal(signal.SIGALRM, stop)
-    signal.alarm(BOUND)
+    usual = {number: signal.signal(number, stop) for number in (signal.SIGALRM, signal.SIGPROF)}
+    signal.setitimer(signal.ITIMER_PROF, BOUND)
+    signal.alarm(BOUND * PATIENCE)
     try:
         yield late
     except Hang:
         pass
     finally:
         signal.alarm(0)
-        signal.signal(signal.SIGALRM, usual)
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        for number, handler in usual.items():
+            signal.signal(number, handler)
 
 
 @contextlib.contextmanager

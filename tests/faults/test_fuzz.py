@@ -65,6 +65,14 @@ NOT_UTF8 = "it is not in UTF-8 (byte 0xff); save it as UTF-8"
         ("review.csv", b"\xff", "report audit --reviewed review.csv --out o.html", NOT_UTF8),
         ("studio.json", b"\xff", "apply-review text.npy studio.json --out o.npy", NOT_UTF8),
         ("run/config.json", b"\xff", "report run --out o.html", NOT_UTF8),
+        ("run/splits.npz", b"", "report run --out o.html --data data.npz", "cannot read run/splits.npz"),
+        ("run/config.json", b'{"format": 1, "inputs": 3}', "predict run x.npy", "run/config.json is damaged"),
+        (
+            "review.csv",
+            b"sample,id,given_label,decision,new_label\n0," + b"9" * 5000 + b",no_class,exclude,\n",
+            "apply-review text.npy review.csv --out o.npy",
+            "sample 0 carries",
+        ),
         ("run/config.json", b"[" * 100_000, "report run --out o.html", "it is nested too deeply"),
         ("audit/noise_matrix.csv", None, "report audit --out o.html", "must be a regular file; it is a pipe"),
         ("run/weights.safetensors", None, "predict run x.npy", "must be a regular file; it is a pipe"),
@@ -165,8 +173,12 @@ NUMBERS_AND_NAMES = [
     ("NoisyLabelBoostingClassifier", "cv"),
     ("NoisyLabelMetaClassifier", "max_iter"),
     ("NoisyLabelClassifier", "alpha"),
+    ("NoisyLabelClassifier", "method"),
+    ("noisy_label_loss", "ignore_index"),
+    ("noisy_label_loss", "reduction"),
+    ("top_down_loss", "reduction"),
 ]
-VALUES = [(None, "class_names"), (10**30, "prior_strength")]  # no names at all, and a strong prior
+VALUES = [("None", "class_names"), (repr(10**30), "prior_strength")]  # no names at all, and a strong prior
 
 
 @pytest.mark.parametrize(
@@ -174,8 +186,8 @@ VALUES = [(None, "class_names"), (10**30, "prior_strength")]  # no names at all,
     [
         (name, argument, value)
         for name, argument in NUMBERS_AND_NAMES
-        for value in ("x", None, [1], 1j, 10**30)
-        if (value, argument) not in VALUES
+        for value in ("x", None, [1], 1j, 10**30, -(10**30), np.array([1, 2]))
+        if (repr(value), argument) not in VALUES
     ],
 )
 def test_a_value_of_another_type_is_named(name: str, argument: str, value: Any) -> None:

@@ -36,8 +36,9 @@ def check_count(value: Any, name: str) -> None:
         count = operator.index(value)
     except TypeError:
         raise TypeError(f"{name} must be a whole number; got {shown(value)}.") from None
-    if count > _MOST:
-        raise ValueError(f"{name} must be at most {_MOST:,}; got {shown(value)}.")
+    if abs(count) > _MOST:
+        bound = f"at most {_MOST:,}" if count > 0 else f"at least {-_MOST:,}"
+        raise ValueError(f"{name} must be {bound}; got {shown(value)}.")
 
 
 def check_confidence(value: Any, name: str = "confidence") -> None:

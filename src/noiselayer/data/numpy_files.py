@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 import sys
+import tokenize
 import zipfile
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
@@ -150,7 +151,8 @@ def _readable(what: str) -> Iterator[None]:
     except InputError:
         raise
     except Exception as error:  # damaged files make the readers of numpy and zipfile raise almost anything
-        text = str(error)
+        is_header = isinstance(error, SyntaxError | tokenize.TokenError)
+        text = "its header is no NumPy header" if is_header else str(error)
         if "pickle" in text or "Python objects" in text:
             raise InputError(
                 f"{what} holds Python objects, which are not read because loading them could run code. "

@@ -53,7 +53,9 @@ def read_folder(
         notes.append(f"{len(others):,} other files ignored: {list_some(names, 3)}")
     if repeated:
         names = (path.relative_to(folder).as_posix() for path in repeated)
-        notes.append(f"links to folders that are read already, not followed: {list_some(names, 3)}")
+        notes.append(
+            f"links to folders that are read already or hold this one, not followed: {list_some(names, 3)}"
+        )
     origin = f"folder {folder}" + (f" ({'; '.join(notes)})" if notes else "")
     if not with_labels:
         return LabeledData(inputs, None, tuple(class_names or ()), origin, skipped)
@@ -87,12 +89,14 @@ def read_image(
 def files_below(folder: Path) -> tuple[list[Path], list[Path], list[Path]]:
     """Images, sorted by path, other files, and links not followed under a folder, hidden ones left out.
 
-    Links to folders are followed, but no folder is read twice: a link to a parent would never come to an end.
+    Links to folders are followed, but no folder is read twice, and none that ``folder`` lies in: a link to a parent
+    would never come to an end, and would bring what is beside the data.
     """
     found: tuple[list[Path], list[Path], list[Path]] = ([], [], [])
     images, others, repeated = found
     unreadable: list[str] = []
-    seen: set[tuple[int, int]] = set()
+    above = (parent.stat() for parent in Path(os.path.realpath(folder)).parents)
+    seen = {(stat.st_dev, stat.st_ino) for stat in above}
     # Links wait until all folders have been seen where they really are.
     folders: list[Path] = [folder]
     links: list[Path] = []

@@ -107,7 +107,7 @@ def _row(decision: Decision, store: LabelStore) -> int:
     """The row that a decision is about: by its name, since samples may have been left out in between."""
     if store.ids is None:
         name = decision.id
-        row = int(name) if name.isascii() and name.isdigit() else decision.sample
+        row = int(name) if name.isascii() and name.isdigit() and len(name) < 19 else decision.sample
         if row >= len(store.names):
             raise InputError(
                 f"a decision is about sample {row}, but {store.origin} has {len(store.names):,} labels only: these are "

@@ -86,7 +86,7 @@ def noisy_label_loss(
     dtype, shape = result_dtype(logits), labels_shape(logits)
     logits, labels = flatten(logits, noisy_labels)
     K = logits.shape[1]
-    if not isinstance(ignore_index, int):
+    if not isinstance(ignore_index, int) or abs(ignore_index) >= 2**63:
         check_count(ignore_index, "ignore_index")
     _check_matrix(noise_matrix, K, annotators)
     if weight is not None:

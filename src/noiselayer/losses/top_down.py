@@ -178,7 +178,7 @@ def top_down_loss(
     dtype = result_dtype(logits)
     K = logits.shape[1]
     check_tensor(conversion_matrix, "conversion_matrix")
-    if not isinstance(ignore_index, int):
+    if not isinstance(ignore_index, int) or abs(ignore_index) >= 2**63:
         check_count(ignore_index, "ignore_index")
     check_square(conversion_matrix, K, name="conversion_matrix")
     if conversion_matrix.requires_grad:

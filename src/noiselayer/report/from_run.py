@@ -13,6 +13,7 @@ from torch import Tensor
 
 from noiselayer.checks import check_noise_model
 from noiselayer.data import LabeledData
+from noiselayer.data.numpy_files import read_npy, read_npz
 from noiselayer.data.reading import Reading, fingerprint
 from noiselayer.errors import InputError
 from noiselayer.report.annotator_facts import read_annotators
@@ -84,8 +85,7 @@ def read_run_data(run: LoadedRun, path: str | None = None) -> LabeledData:
     """The samples and noisy labels that a run was trained and validated on, read again; they must be the same."""
     reading = Reading.from_dict({**run.config["reading"], **({"path": path} if path else {})})
     data = reading.read(encoder=run.encoder)
-    with np.load(run.folder / "splits.npz") as splits:
-        rows = np.sort(np.concatenate([splits["train"], splits["validation"]]))
+    rows = _used_rows(run)
     same = len(rows) <= len(data) and (not len(rows) or int(rows[-1]) < len(data))
     if same and len(rows) != len(data):
         data = data.subset(rows)
@@ -165,7 +165,7 @@ def _judged(run: LoadedRun, data: LabeledData, device: torch.device | str | None
     path = run.folder / OUT_OF_FOLD
     if not path.is_file():
         return predict_logits(run.network, data.inputs, device=device).cpu(), _held_out(run, data)
-    logits = torch.from_numpy(np.load(path, allow_pickle=False))
+    logits = torch.from_numpy(read_npy(path))
     if len(logits) != len(data):
         raise InputError(f"{path} is damaged: it must hold a row for each of the {len(data):,} samples.")
     return logits, torch.arange(len(data))
@@ -173,9 +173,14 @@ def _judged(run: LoadedRun, data: LabeledData, device: torch.device | str | None
 
 def _held_out(run: LoadedRun, data: LabeledData) -> Tensor:
     """Places in ``data`` of the samples that were validated on."""
-    with np.load(run.folder / "splits.npz") as splits:
-        rows = np.sort(np.concatenate([splits["train"], splits["validation"]]))
-        return torch.from_numpy(np.searchsorted(rows, np.sort(splits["validation"])))
+    validation = np.sort(read_npz(run.folder / "splits.npz", "validation"))
+    return torch.from_numpy(np.searchsorted(_used_rows(run), validation))
+
+
+def _used_rows(run: LoadedRun) -> npt.NDArray[np.int64]:
+    """Rows that a run was trained or validated on, sorted."""
+    splits = [read_npz(run.folder / "splits.npz", key) for key in ("train", "validation")]
+    return np.sort(np.concatenate(splits))
 
 
 def _errors(data: LabeledData, Q: Tensor, shares: Tensor) -> list[ClassErrors]:

@@ -110,6 +110,8 @@ class NoisyLabelBoostingClassifier(NoisyLabelWrapper):
         if type(trees).__module__.startswith("lightgbm"):
             # Of few samples the filter leaves no column, and a custom objective then ends in a failed check.
             trees.set_params(feature_pre_filter=False)
+            if not (X[:1] != X).any():
+                raise InputError(f"X must have a column whose values differ; all {len(X):,} rows are alike.")
         return Boosted(trees.fit(X, codes))
 
     def _fit_all(
