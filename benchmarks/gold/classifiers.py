@@ -71,10 +71,13 @@ def hausa(data):
 
 
 def labelme(data):
-    """1,000 photographs labelled by 59 people, VGG features."""
+    """1,000 photographs labelled by 59 people, square roots of VGG features.
+
+    Without the roots, answers held out are explained less well, by the other answers and a classifier.
+    """
     with np.load(data / "crowd" / "labelme.npz") as d:
         arrays = {name: d[name] for name in d}
-    X, test = (arrays[f"x_{part}"].astype(np.float32) for part in ("train", "test"))
+    X, test = (np.sqrt(arrays[f"x_{part}"].astype(np.float32)) for part in ("train", "test"))
     true = arrays["y_train"].astype(int)
     gold = {n: drawn(true, n) for n in (0, 50)}
     return X, arrays["answers_train"].astype(int), test, arrays["y_test"].astype(int), gold
@@ -136,7 +139,9 @@ def main():
         X, labels, test, true, checks = globals()[name](args.data)
         embedded = args.embeddings is not None and (args.embeddings / f"{name}_train.npy").is_file()
         kinds = (
-            ["VGG"] if name == "labelme" else ["TF-IDF", "MiniLM", "TF-IDF + MiniLM"][: 3 if embedded else 1]
+            ["VGG, roots"]
+            if name == "labelme"
+            else ["TF-IDF", "MiniLM", "TF-IDF + MiniLM"][: 3 if embedded else 1]
         )
         for kind in kinds:
             K = int(true.max()) + 1
@@ -146,9 +151,7 @@ def main():
                     if (name, kind, n, seed) in done:
                         continue
                     start = time.process_time()
-                    head = fit_with_gold(
-                        pool, labels, gold(seed), K, standardize=name == "labelme", seed=seed
-                    )
+                    head = fit_with_gold(pool, labels, gold(seed), K, standardize=False, seed=seed)
                     seconds = time.process_time() - start
                     scores = {"auto": score(name, head.logits(unseen).argmax(dim=1).numpy(), true)}
                     for one in head.candidates:

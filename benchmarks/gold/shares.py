@@ -37,6 +37,7 @@ def main():
     )
     parser.add_argument("--draws", type=int, default=400)
     args = parser.parse_args()
+    before = json.loads(args.out.read_text()) if args.out.is_file() else []  # other tools' columns are kept
     found = []
     for name in SETS:
         labels, truth, K = read(args.data / "llm" / f"{name}.csv")
@@ -56,17 +57,22 @@ def main():
                 value, low, high = prediction_powered(labels, truth, rows, K)
                 theirs.append(value)
                 theirs_held.append((low <= shares) & (shares <= high))
-            errors = [float(np.sqrt(((np.array(one) - shares) ** 2).mean())) for one in (ours, theirs)]
+            squares = [((np.array(one) - shares) ** 2).mean(axis=1) for one in (ours, theirs)]
+            errors = [float(np.sqrt(one.mean())) for one in squares]
+            apart = (squares[0] - squares[1]) / squares[1].mean() / 2  # of the errors, to first order
             row = {
                 "set": name,
                 "checked": n,
                 "error": errors[0],
                 "error_ppi++": errors[1],
+                "apart": float(apart.mean()),
+                "apart_error": float(apart.std() / np.sqrt(len(apart))),
                 "coverage": float(np.mean(held)),
                 "coverage_ppi++": float(np.mean(theirs_held)),
             }
             print({key: round(value, 4) if isinstance(value, float) else value for key, value in row.items()})
-            found.append(row)
+            others = next((r for r in before if (r["set"], r["checked"]) == (name, n)), {})
+            found.append({**others, **row})
     args.out.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
 
 

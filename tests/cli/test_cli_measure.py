@@ -77,6 +77,26 @@ def test_another_spelling_of_a_class_is_taken_for_it_and_said(
     assert "'CAT' was taken for 'cat'" in done.stderr
 
 
+def test_people_it_may_stand_in_for(run: Any, frame: pd.DataFrame, tmp_path: Path) -> None:
+    generator = np.random.default_rng(1)
+    for name in ("ann", "bob"):
+        guess = generator.choice(["cat", "dog", "owl"], 600)
+        frame[name] = np.where(generator.random(600) < 0.3, guess, frame["truth"])
+    frame.drop(columns="truth").to_csv(tmp_path / "said.csv", index=False)
+    words = ("--label-column", "llm", "--checked-column", "human", "--out", tmp_path / "m")
+    done = run("measure", tmp_path / "said.csv", *words, "--people", "ann,bob", "--epsilon", "0.2")
+    assert done.exit_code == 0, done.stderr
+    assert "may stand in for people: compared with 2 of 2" in " ".join(done.stderr.split())
+    content = json.loads((tmp_path / "m" / "measure.json").read_text())
+    assert [duel["num_samples"] for duel in content["stand_in"]["duels"]] == [600, 600]
+    page = (tmp_path / "m" / "measure.html").read_text()
+    assert "May it stand in for people?" in page
+    assert ">bob<" in page
+    done = run("measure", tmp_path / "said.csv", *words, "--people", "ann", "--force")
+    assert done.exit_code == 2
+    assert "--people must hold the labels of two or more, a column each; got 1" in " ".join(done.stderr.split())
+
+
 @pytest.mark.parametrize(
     ("change", "words", "message"),
     [

@@ -44,6 +44,7 @@ _RIDGES = (0.3, 0.03, 3e-3, 3e-4)  # of soft labels
 _DEALT = 3  # folds of the soft labels
 _STEPS = 20  # of L-BFGS from one ridge to the next
 _LOUD = 10.0  # what labels are multiplied by, so that the ridge, which is for the features, leaves them alone
+_ROUNDS = 6  # through matrices and classifier, where several labellers have labelled the same samples
 _RISES = 2  # in a row, and a path of ridges ends
 
 
@@ -130,7 +131,11 @@ class _Fit:
         self.ridges: dict[str, float] = {}
         self.scales: dict[str, float] = {}
         self.annotators: AnnotatorEstimate | None = None
-        self.weak = self._of_labels()
+        self.known = torch.full_like(gold, -1)
+        self.plain_held = torch.zeros(len(Z), K, dtype=torch.float64)
+        if bool(self.voted.any()):
+            self.ridges["plain"], self.plain_held = self._path(self.shares, self.voted)
+        self.weak = self._together() if bool((count.sum(dim=1) > 1).any()) else self.plain_held
         loud = (one_hot * certainty[:, :, None]).sum(dim=1) - count / 2  # 0 where a half is all that is known
         extra = (
             [self.shares, loud / count.sum(dim=1, keepdim=True).clamp_min(1)]
@@ -186,11 +191,8 @@ class _Fit:
         return scales[taken], taken, tuple(candidates)
 
     def unjudged(self) -> tuple[float, str, tuple[Candidate, ...]]:
-        """No label was checked: what the labellers and a classifier of their labels say together, twice."""
-        self.held = self.weak
-        for _ in range(2):
-            self.ridges.pop("matrices", None)
-            W = self._student("matrices", self._combined(self.held.softmax(dim=1), None))
+        """No label was checked: what the labellers and a classifier of their labels say together."""
+        W = self._student("matrices", self._combined(self.weak.softmax(dim=1)))
         nothing = float("nan")
         linear = self.projection.weights_of_features(W)
         return 1.0, "matrices", (Candidate("matrices", nothing, nothing, nothing, nothing, *linear),)
@@ -209,7 +211,7 @@ class _Fit:
     def matrices(self) -> Tensor:
         """W of the posterior through the labellers' matrices; beside them stands what x says of the class."""
         z = linear_logits(self.E, self._supervised("evidence", self.E)) * self.scales["evidence"]
-        return self._student("matrices", self._combined(z.softmax(dim=1), False))
+        return self._student("matrices", self._combined(z.softmax(dim=1)))
 
     def taught(self) -> Tensor:
         """W of what a regression of the checked labels on features and labels says of all samples."""
@@ -222,20 +224,24 @@ class _Fit:
             labels, folds, lambda rows: rows[torch.randperm(len(rows), generator=self.generator)]
         )
 
-    def _combined(self, probs: Tensor, calibrate: bool | None) -> Tensor:
+    def _combined(self, probs: Tensor) -> Tensor:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of annotators that are not independent: gold judges that
             found = combine_labels(
-                self.votes, probs=probs, true_labels=self.known, num_classes=self.K, calibrate=calibrate
+                self.votes, probs=probs, true_labels=self.known, num_classes=self.K, calibrate=False
             )
         self.annotators = found.annotators
         return as_tensor(found.posterior).double()
 
-    def _of_labels(self) -> Tensor:
-        """Logits of a classifier of the labels as they are, out of fold."""
-        if not bool(self.voted.any()):
-            return torch.zeros(len(self.Z), self.K, dtype=torch.float64)
-        self.ridges["plain"], z = self._path(self.shares, self.voted)
+    def _together(self) -> Tensor:
+        """Logits, out of fold, of a classifier and the labellers' matrices that have learned from each other.
+
+        Expectation-maximisation of both: what x and the labels say of the class together is what the classifier is
+        fitted to next. It is out of fold in every round, or it would repeat the labels that it has learned.
+        """
+        z = self.plain_held
+        for _ in range(_ROUNDS):
+            _, z = self._path(self._combined(z.softmax(dim=1)), torch.ones_like(self.voted))
         return z
 
     def _student(self, name: str, targets: Tensor, used: Tensor | None = None) -> Tensor:
@@ -248,7 +254,7 @@ class _Fit:
         if name not in self.ridges:
             self.ridges[name], self.held = self._path(T, used)
         elif name == "plain":
-            self.held = self.weak
+            self.held = self.plain_held
         self.targets = T
         return fit_soft_targets(
             [(self.Z[used], T[used].float())], self.variances, self.ridges[name], iterations=2 * _STEPS

@@ -35,6 +35,12 @@ def measure(job: MeasureJob) -> None:
         )
         less = "" if group.apart is None else f"; against the others {group.apart}"
         say(f"  {job.group_column} {group.name}: {few}{less}")
+    if (test := found.stand_in) is not None:
+        say(
+            f"The labeller may {'' if test.passed else 'not '}stand in for people: compared with "
+            f"{sum(duel.beaten for duel in test.duels)} of {len(test.duels)} of them it agrees with the others as "
+            f"well, less {test.epsilon:g} (alternative annotator test; half are needed)."
+        )
     if more := checks_for(figures):
         say(f"Some {more:,} more checks drawn at random would tell the share of right labels to 2 points.")
     if job.suggest is not None:

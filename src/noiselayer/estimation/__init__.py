@@ -13,12 +13,15 @@ from noiselayer.estimation.from_confusions import estimate_from_predictions, est
 from noiselayer.estimation.inverse import inverse_noise_matrix, noise_matrix_from_inverse
 from noiselayer.estimation.noise_estimate import NoiseEstimate, combine_estimates, relative_l1_error
 from noiselayer.estimation.sparse_inverse import sparse_inverse_noise_matrix
+from noiselayer.estimation.stand_in import StandIn, alternative_annotator_test
 from noiselayer.estimation.trusted_samples import estimate_from_pairs, gold_loss_correction
 
 __all__ = [
     "ConfusionCounts",
     "NoiseEstimate",
     "SparsityPath",
+    "StandIn",
+    "alternative_annotator_test",
     "combine_estimates",
     "confusion_matrix",
     "estimate_from_pairs",

@@ -16,6 +16,7 @@ from noiselayer.data.label_files import find_labels, labels_of_column
 from noiselayer.data.labels import encode_labels
 from noiselayer.errors import InputError, argument, as_input_errors, list_some
 from noiselayer.estimation.labeller import Figure, LabellerFigures, measure_labels
+from noiselayer.estimation.stand_in import StandIn, alternative_annotator_test
 from noiselayer.files.given import check_not_read, check_target
 from noiselayer.files.whole_file import whole_files, write_json, write_rows, writing
 from noiselayer.jobs.measure_next import write_next
@@ -41,6 +42,7 @@ class Measured:
     figures: LabellerFigures
     class_names: tuple[str, ...]
     groups: tuple[Group, ...]
+    stand_in: StandIn | None
 
 
 def measure_table(job: MeasureJob) -> Measured:
@@ -80,19 +82,32 @@ def measure_table(job: MeasureJob) -> Measured:
         )
     given, checked, weights = _columns(job)
     given = _without(given, ("-1",) if job.abstention is None else job.abstention)
-    labels, gold, names, respelled = _encoded(given, checked, job)
+    people = [_column(job.table, name) for name in job.people or ()]
+    (labels, gold, *of_people), names, respelled = _encoded([given, checked, *people], job)
     certainty = None if job.confidence_column is None else _numbers(job.table, job.confidence_column)
     with as_input_errors(_in_words):
         figures = _measure(labels, gold, names, certainty, weights, job)
     if respelled:
         figures = replace(figures, notes=(f"{respelled}.", *figures.notes))
     groups = () if job.group_column is None else _groups(job, labels, gold, names, certainty, weights)
-    found = Measured(figures, names, groups)
+    stand_in = None
+    if job.people is not None:
+        with as_input_errors(lambda message: message.replace("people", "--people", 1)):
+            stand_in = alternative_annotator_test(labels, np.stack(of_people, axis=1), epsilon=job.epsilon)
+    found = Measured(figures, names, groups, stand_in)
     job.out.mkdir(parents=True, exist_ok=True)
     with writing(str(job.out), "Nothing was written."), whole_files(job.out, files[0].name) as beside:
         write_rows(beside / files[1].name, ["figure", "class", "group", "value", "low", "high"], _rows(found))
         (beside / files[2].name).write_text(
-            render_measure(figures, names, groups, title=job.table.name, group_column=job.group_column),
+            render_measure(
+                figures,
+                names,
+                groups,
+                title=job.table.name,
+                group_column=job.group_column,
+                stand_in=stand_in,
+                people=job.people or (),
+            ),
             encoding="utf-8",
         )
         if job.suggest is not None:
@@ -188,9 +203,10 @@ def _without(given: Column, abstention: tuple[str, ...]) -> Column:
     return np.array([None if str(value).strip() in texts else value for value in given], dtype=object)
 
 
-def _encoded(given: Column, checked: Column, job: MeasureJob) -> tuple[Column, Column, tuple[str, ...], str]:
-    """Labels and checked labels by class number, the classes, and what was taken for the same, in words."""
-    truths = {str(value).strip() for value in checked if not _missing(value)}
+def _encoded(columns: list[Column], job: MeasureJob) -> tuple[list[Column], tuple[str, ...], str]:
+    """The labeller's, checked and people's labels by class number, the classes, and what was taken for the same."""
+    given, *by_people = columns
+    truths = {str(value).strip() for column in by_people for value in column if not _missing(value)}
     spelled = {truth.casefold(): truth for truth in truths}
     same = {
         str(value): spelled[str(value).strip().casefold()]
@@ -200,10 +216,10 @@ def _encoded(given: Column, checked: Column, job: MeasureJob) -> tuple[Column, C
         and str(value).strip().casefold() in spelled
     }
     # As text, whatever the table's columns are of: empty where there is none.
-    texts = ["" if _missing(value) else same.get(str(value), str(value)) for value in (*given, *checked)]
-    both, names = encode_labels(np.array(texts), job.class_names, name="labels", allow_missing=True)
+    texts = ["" if _missing(value) else same.get(str(value), str(value)) for value in np.concatenate(columns)]
+    codes, names = encode_labels(np.array(texts), job.class_names, name="labels", allow_missing=True)
     note = ", ".join(f"{label!r} was taken for {truth!r}" for label, truth in sorted(same.items()))
-    return both[: len(given)].numpy(), both[len(given) :].numpy(), names, note
+    return list(codes.numpy().reshape(len(columns), -1)), names, note
 
 
 def _missing(value: Any) -> bool:

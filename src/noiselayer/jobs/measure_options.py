@@ -26,6 +26,13 @@ class MeasureJob:
     group_column: str | None = option(
         None, "Column whose values are compared: time, origin, version of a model."
     )
+    people: tuple[str, ...] | None = option(
+        None, "Columns of two or more people's labels: may the labeller stand in for them? a,b,c."
+    )
+    epsilon: float = option(
+        0.1,
+        "By how much the labeller may agree less with people than they with each other, for what they cost.",
+    )
     gold: Path | None = option(None, "Table with checked samples.", _GOLD)
     checked_column: str | None = option(
         None, "Column with the true class, empty where nobody has looked.", _GOLD, shown="label, in --gold"

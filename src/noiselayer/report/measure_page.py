@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from noiselayer.estimation.labeller import LabellerFigures
+from noiselayer.estimation.stand_in import StandIn
 from noiselayer.report.page import render_page
 
 
@@ -16,6 +17,8 @@ def render_measure(
     *,
     title: str,
     group_column: str | None = None,
+    stand_in: StandIn | None = None,
+    people: Sequence[str] = (),
 ) -> str:
     """The page, as text; names are escaped and clipped, and its policy allows its own style alone."""
     by_class = (figures.shares, figures.label_shares.tolist(), figures.precision, figures.recall)
@@ -27,4 +30,6 @@ def render_measure(
         classes=list(zip(class_names, *by_class, strict=True)),
         groups=groups,
         group_column=group_column,
+        stand_in=stand_in,
+        people=people,
     )
