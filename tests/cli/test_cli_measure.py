@@ -94,7 +94,9 @@ def test_people_it_may_stand_in_for(run: Any, frame: pd.DataFrame, tmp_path: Pat
     assert ">bob<" in page
     done = run("measure", tmp_path / "said.csv", *words, "--people", "ann", "--force")
     assert done.exit_code == 2
-    assert "--people must hold the labels of two or more, a column each; got 1" in " ".join(done.stderr.split())
+    assert "--people must hold the labels of two or more, a column each; got 1" in " ".join(
+        done.stderr.split()
+    )
 
 
 @pytest.mark.parametrize(

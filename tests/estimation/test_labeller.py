@@ -117,6 +117,17 @@ def test_gold_chosen_by_its_label_is_weighted_and_said() -> None:
         assert weighted.shares[k].low <= (truth == k).mean() <= weighted.shares[k].high
 
 
+def test_a_label_that_is_always_right_has_an_interval_with_weights_of_any_size() -> None:
+    _, truth = world(600, right=1.0)
+    for seed in range(20):
+        weights = np.random.default_rng(seed).uniform(1, 30, size=600)
+        found = measure_labels(truth, gold_of(truth, np.arange(150)), 4, weights=weights)
+        for figure in found.precision:
+            assert figure is not None
+            assert 0.8 < figure.low < figure.value <= figure.high <= 1
+            assert figure.high == pytest.approx(1)
+
+
 def test_a_stated_confidence_that_means_something_makes_intervals_narrower() -> None:
     labels, truth = world(4000, right=0.5)
     surely = np.where(labels == truth, 0.9, 0.3)

@@ -1,6 +1,8 @@
 """What `measure --suggest` draws: by chance, more where labels are unsure, and with weights that hold."""
 
 import csv
+import json
+import re
 
 import numpy as np
 import pytest
@@ -78,3 +80,73 @@ def test_what_cannot_be_drawn_is_named_and_nothing_is_left(tmp_path) -> None:
     assert (tmp_path / "out" / "next.csv").read_text().startswith("number,label,checked,weight")
     with pytest.raises(InputError, match="cannot weigh on after"):
         measure_table(job(tmp_path, suggest=5, weight_column="w"))
+
+
+def test_decisions_of_the_page_are_the_table_filled_in(tmp_path) -> None:
+    truth, said, _ = labelled(tmp_path, seed=1)
+    with (tmp_path / "said.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    for row in rows[::40]:
+        row["said"] = "-1"  # no answer
+    rows = [{**row, "text": f"<b>{row['id']}</b>"} for row in rows]
+    with (tmp_path / "said.csv").open("w", newline="") as file:
+        table = csv.DictWriter(file, list(rows[0]))
+        table.writeheader()
+        table.writerows(rows)
+    measure_table(job(tmp_path, suggest=150))
+    page = (tmp_path / "out" / "next.html").read_text()
+    assert "&lt;b&gt;t" in page
+    state = json.loads(re.search(r'<script type="application/json" id="state">(.*?)</script>', page)[1])
+    assert state["classNames"] == ["no", "yes", "-1"]
+    with (tmp_path / "out" / "next.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    place = {row["id"]: row for row in rows}
+    decided = []
+    for k, (sample, name, given, suggested, p, chance) in enumerate(state["suspects"]):
+        assert name == f"t{sample}"
+        assert chance == pytest.approx(1 / float(place[name]["weight"]))
+        assert 0 <= p <= 1
+        assert suggested < 2
+        if k % 10 == 9:  # nobody knows
+            decided.append((sample, name, state["classNames"][given], "unsure", "", chance))
+            continue
+        new = NAMES[truth[sample]]
+        place[name]["checked"] = new
+        kind = "reject" if state["classNames"][given] == new else "pick"
+        decided.append((sample, name, state["classNames"][given], kind, new, chance))
+    header = ["sample", "id", "given_label", "decision", "new_label", "inclusion_probability"]
+    for path, lines in (
+        ("decisions.csv", [header, *decided]),
+        ("filled.csv", [list(rows[0]), *[list(row.values()) for row in rows]]),
+    ):
+        with (tmp_path / path).open("w", newline="") as file:
+            csv.writer(file).writerows(lines)
+
+    def again(gold, out, **more):
+        return measure_table(
+            MeasureJob(
+                table=tmp_path / "said.csv",
+                label_column="said",
+                gold=gold,
+                checked_column="checked",
+                weight_column="weight",
+                out=tmp_path / out,
+                **more,
+            )
+        ).figures
+
+    reviewed = again(tmp_path / "out" / "next.csv", "one", reviewed=tmp_path / "decisions.csv")
+    filled = again(tmp_path / "filled.csv", "two")
+    assert reviewed.num_checked == filled.num_checked == 120 + 135
+    assert reviewed.accuracy.value == pytest.approx(filled.accuracy.value, abs=0.01)
+    right = np.where(np.arange(len(truth)) % 40 == 0, False, truth == said).mean()
+    assert reviewed.accuracy.low < right < reviewed.accuracy.high
+    assert reviewed.shares[1].low < (truth == 1).mean() < reviewed.shares[1].high
+    with pytest.raises(
+        InputError, match="decisions about the samples of next.csv: give that table with gold"
+    ):
+        measure_table(job(tmp_path, reviewed=tmp_path / "decisions.csv", force=True))
+    text = (tmp_path / "decisions.csv").read_text()
+    (tmp_path / "decisions.csv").write_text(text.replace(f"{decided[0][0]},", "1,", 1))
+    with pytest.raises(InputError, match="is about sample 1 .* Give the decisions that were exported"):
+        again(tmp_path / "out" / "next.csv", "three", reviewed=tmp_path / "decisions.csv")

@@ -46,7 +46,8 @@ def measure(job: MeasureJob) -> None:
     if job.suggest is not None:
         table = job.out / "next.csv"
         say(
-            f"{job.suggest:,} samples to check are in {table}: fill in the column checked, then measure again with "
-            f"--gold {table} --checked-column checked --weight-column weight."
+            f"{job.suggest:,} samples to check are in {table}: fill in the column checked, or decide on the page "
+            f"next.html beside it and export. Then measure again with --gold {table} --checked-column checked "
+            "--weight-column weight, and --reviewed with what the page exported."
         )
     say(f"Written to {job.out}.")

@@ -282,7 +282,8 @@ class _Design:
             rows = label[self.checked] == j
             if rows.any():
                 w = self.weight[rows]
-                R[:, j] = (w[:, None] * of_class[rows]).sum(axis=0) / w.sum()
+                parts = (w[:, None] * of_class[rows]).sum(axis=0)
+                R[:, j] = parts / parts.sum()  # not above 1, as parts / w.sum() may be by a digit
             if j < K:
                 left = 1 - rows.sum() / max(1, (label == j).sum())
                 error = np.sqrt(R[j, j] * (1 - R[j, j]) / max(1, rows.sum()) * left) if rows.any() else 0.0

@@ -19,7 +19,8 @@ from noiselayer.estimation.labeller import Figure, LabellerFigures, measure_labe
 from noiselayer.estimation.stand_in import StandIn, alternative_annotator_test
 from noiselayer.files.given import check_not_read, check_target
 from noiselayer.files.whole_file import whole_files, write_json, write_rows, writing
-from noiselayer.jobs.measure_next import write_next
+from noiselayer.interchange.read_review import read_review
+from noiselayer.jobs.measure_next import missing, take_reviewed, write_next
 from noiselayer.jobs.measure_options import MeasureJob
 from noiselayer.report.measure_page import render_measure
 
@@ -70,8 +71,8 @@ def measure_table(job: MeasureJob) -> Measured:
                 f"{argument('suggest')} adds to checked samples that were drawn at random; it cannot weigh on after "
                 f"{argument('weight_column')}. Leave one of them out."
             )
-        files.append(job.out / "next.csv")
-    check_not_read(files, [job.table, job.gold])
+        files += [job.out / "next.csv", job.out / "next.html"]
+    check_not_read(files, [job.table, job.gold, job.reviewed])
     if job.out.is_dir():
         check_target(*files, force=job.force)
     else:
@@ -82,6 +83,13 @@ def measure_table(job: MeasureJob) -> Measured:
         )
     given, checked, weights = _columns(job)
     given = _without(given, ("-1",) if job.abstention is None else job.abstention)
+    if job.reviewed is not None:
+        if weights is None or job.gold is None:
+            raise InputError(
+                f"{argument('reviewed')} are decisions about the samples of next.csv: give that table with "
+                f"{argument('gold')}, and {argument('weight_column')} weight."
+            )
+        checked, weights = take_reviewed(read_review(job.reviewed), given, checked, weights, job)
     people = [_column(job.table, name) for name in job.people or ()]
     (labels, gold, *of_people), names, respelled = _encoded([given, checked, *people], job)
     certainty = None if job.confidence_column is None else _numbers(job.table, job.confidence_column)
@@ -111,7 +119,7 @@ def measure_table(job: MeasureJob) -> Measured:
             encoding="utf-8",
         )
         if job.suggest is not None:
-            write_next(beside / "next.csv", job.suggest, figures, labels, gold, _ids(job), names)
+            write_next(beside, job, figures, labels, gold, _ids(job), names)
         write_json(beside / files[0].name, _plain(found))
     return found
 
@@ -151,7 +159,7 @@ def _columns(job: MeasureJob) -> tuple[Column, Column, Column | None]:
     checked[rows] = place.read()
     weights = None
     if job.weight_column is not None:
-        weights = np.ones(len(ids))
+        weights = np.full(len(ids), np.nan)
         weights[rows] = _numbers(job.gold, job.weight_column)
     return given, checked, weights
 
@@ -206,24 +214,20 @@ def _without(given: Column, abstention: tuple[str, ...]) -> Column:
 def _encoded(columns: list[Column], job: MeasureJob) -> tuple[list[Column], tuple[str, ...], str]:
     """The labeller's, checked and people's labels by class number, the classes, and what was taken for the same."""
     given, *by_people = columns
-    truths = {str(value).strip() for column in by_people for value in column if not _missing(value)}
+    truths = {str(value).strip() for column in by_people for value in column if not missing(value)}
     spelled = {truth.casefold(): truth for truth in truths}
     same = {
         str(value): spelled[str(value).strip().casefold()]
         for value in given
-        if not _missing(value)
+        if not missing(value)
         and str(value).strip() not in truths
         and str(value).strip().casefold() in spelled
     }
     # As text, whatever the table's columns are of: empty where there is none.
-    texts = ["" if _missing(value) else same.get(str(value), str(value)) for value in np.concatenate(columns)]
+    texts = ["" if missing(value) else same.get(str(value), str(value)) for value in np.concatenate(columns)]
     codes, names = encode_labels(np.array(texts), job.class_names, name="labels", allow_missing=True)
     note = ", ".join(f"{label!r} was taken for {truth!r}" for label, truth in sorted(same.items()))
     return list(codes.numpy().reshape(len(columns), -1)), names, note
-
-
-def _missing(value: Any) -> bool:
-    return value is None or value != value or not str(value).strip()
 
 
 def _measure(

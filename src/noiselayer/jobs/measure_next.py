@@ -1,4 +1,4 @@
-"""What to check next: more samples of the labels that are least sure, drawn by chance, with their weights."""
+"""What to check next: more samples of the labels that are least sure, drawn by chance, with their weights; and back."""
 
 from __future__ import annotations
 
@@ -11,9 +11,16 @@ import numpy.typing as npt
 import torch
 
 from noiselayer.audit.checked_labels import STRATA, draw_checks
+from noiselayer.data.frames import read_columns
+from noiselayer.data.reading import Reading
 from noiselayer.errors import InputError, argument
 from noiselayer.estimation.labeller import LabellerFigures
 from noiselayer.files.whole_file import for_spreadsheet, write_rows
+from noiselayer.jobs.measure_options import MeasureJob
+from noiselayer.report.content import Note, ReportContent, Suspect
+from noiselayer.report.page import save_report
+from noiselayer.report.samples import look_at
+from noiselayer.storage.review.decisions import WITHOUT_LABEL, Decision
 
 Column = npt.NDArray[Any]
 COLUMNS = ("label", "checked", "weight")
@@ -38,15 +45,15 @@ def checks_for(figures: LabellerFigures, half_width: float = 0.02) -> int:
 
 
 def write_next(
-    path: Path,
-    number: int,
+    folder: Path,
+    job: MeasureJob,
     figures: LabellerFigures,
     labels: Column,
     gold: Column,
     ids: tuple[str, Sequence[str]],
     names: tuple[str, ...],
 ) -> None:
-    """A table to fill in: ``number`` samples drawn for checking, below those that were checked already.
+    """Samples drawn for checking, as a table to fill in, below those that were checked already, and as a review page.
 
     Samples are drawn within strata of the probability that their label is wrong, as its precision has it, with
     Neyman's shares. ``weight`` is the number of samples of a stratum divided by that of its checked ones, old and new,
@@ -55,6 +62,7 @@ def write_next(
     Raises:
         InputError: If there are not so many samples that nobody has checked.
     """
+    number = job.suggest or 0
     wrong = np.array([_UNKNOWN if p is None else 1 - p.value for p in figures.precision] + [_UNKNOWN])
     e = torch.from_numpy(wrong[labels])  # -1, no answer, is the last
     left = np.flatnonzero(gold < 0)
@@ -67,13 +75,110 @@ def write_next(
     rows = np.concatenate([np.flatnonzero(gold >= 0), drawn])
     stratum = torch.bucketize(e, torch.tensor(STRATA, dtype=e.dtype)).numpy()
     sizes, chosen = (np.bincount(s, minlength=len(STRATA) + 1) for s in (stratum, stratum[rows]))
+    weight = np.round((sizes / np.maximum(chosen, 1))[stratum], 6)
+    said = [*names, no_answer(job)]
     cells = [
         (
             ids[1][row],
             "" if labels[row] < 0 else names[labels[row]],
             "" if gold[row] < 0 else names[gold[row]],
-            round(float(sizes[stratum[row]] / chosen[stratum[row]]), 6),
+            float(weight[row]),
         )
         for row in rows.tolist()
     ]
-    write_rows(path, (ids[0], *COLUMNS), [[for_spreadsheet(cell) for cell in row] for row in cells])
+    table = [[for_spreadsheet(cell) for cell in row] for row in cells]
+    write_rows(folder / "next.csv", (ids[0], *COLUMNS), table)
+    usual = [
+        int(np.nan_to_num(R, nan=-1).argmax()) for R in figures.inverse_noise_matrix.T
+    ]  # behind each label
+    looks, notes = _looks(job, drawn.tolist(), ids[0])
+    suspects = [
+        Suspect(
+            row,
+            ids[1][row],
+            int(labels[row]) % len(said),
+            usual[labels[row]],
+            float(e[row]),
+            inclusion_probability=1 / float(weight[row]),
+            **look,
+        )
+        for row, look in zip(drawn.tolist(), looks, strict=True)
+    ]
+    content = ReportContent(
+        f"{job.table.name}: {number:,} labels to check",
+        [
+            f"These {number:,} labels were drawn by chance from {len(labels):,}, more of those that are right less "
+            "often. Decide about every one, also where it seems plainly right."
+        ],
+        said if (labels < 0).any() else names,
+        notes=notes,
+        suspects=suspects,
+        suspects_note="Export the decisions as a file, and measure again with --gold next.csv --checked-column checked "
+        "--weight-column weight --reviewed decisions.csv. Whoever leaves some out makes the others stand for them.",
+    )
+    save_report(folder / "next.html", content)
+
+
+def no_answer(job: MeasureJob) -> str:
+    """What stands for no answer on the page."""
+    return (job.abstention or ("-1",))[0]
+
+
+def _looks(job: MeasureJob, rows: list[int], id_column: str) -> tuple[list[dict[str, Any]], list[Note]]:
+    """What the page shows of samples: their text, or the columns that are no labels."""
+    labels = {
+        job.label_column,
+        job.checked_column,
+        job.weight_column,
+        job.confidence_column,
+        *(job.people or ()),
+    }
+    columns = [name for name in read_columns(job.table) if name not in labels]
+    texts = [name for name in columns if name == "text"] or (columns if len(columns) == 1 else [])
+    shown = texts or [name for name in columns if name != id_column] or columns
+    reading = Reading(str(job.table), label_column=job.label_column, show_columns=tuple(shown))
+    looks, notes = look_at(reading, rows, [str(row) for row in rows])
+    return [
+        {"text": look.cells[0][1]} if texts and look.cells else {"cells": look.cells} for look in looks
+    ], notes
+
+
+def take_reviewed(
+    decisions: Sequence[Decision], given: Column, checked: Column, weights: Column, job: MeasureJob
+) -> tuple[Column, Column]:
+    """Checked labels with those that were decided on the page, and weights for rows that nobody decided about, too.
+
+    Rows of one weight were drawn with one probability: those that were checked stand for the others.
+
+    Raises:
+        InputError: If a decision is about a sample that was not to be checked, or about another label.
+    """
+    listed = np.isfinite(weights)
+    checked, none = checked.copy(), no_answer(job)
+    for decision in decisions:
+        row = decision.sample
+        label = (
+            str(none if missing(given[row]) else given[row]).strip().casefold()
+            if 0 <= row < len(given) and listed[row]
+            else None
+        )
+        if label != decision.given_label.strip().casefold():
+            raise InputError(
+                f"a decision of {job.reviewed} is about sample {row} ({decision.id}) with label "
+                f"{decision.given_label!r}; "
+                + (f"it is not in {job.gold}." if label is None else f"{job.table} has {label!r} there.")
+                + " Give the decisions that were exported from the page beside that table."
+            )
+        if decision.kind not in WITHOUT_LABEL and decision.new_label != none:
+            checked[row] = decision.new_label
+    known = np.array([not missing(value) for value in checked])
+    result = weights.copy()
+    for weight in np.unique(weights[listed]):
+        rows = listed & (weights == weight)
+        result[rows] = weight * rows.sum() / max(1, (rows & known).sum())
+    return checked, result
+
+
+def missing(value: Any) -> bool:
+    """Whether a cell says nothing."""
+    return value is None or value != value or not str(value).strip()

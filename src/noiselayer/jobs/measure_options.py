@@ -44,7 +44,11 @@ class MeasureJob:
         None, "Column with one divided by the probability that a sample was chosen to be checked.", _GOLD
     )
     suggest: int | None = option(
-        None, "Draw so many more samples to check, into next.csv: a table to fill in and give as --gold."
+        None,
+        "Draw so many more samples to check, into next.csv, to fill in and give as --gold, and next.html, a page.",
+    )
+    reviewed: Path | None = option(
+        None, "Decisions that were exported from next.html, about the samples of next.csv.", _GOLD
     )
     class_names: tuple[str, ...] | None = option(None, "The classes: a,b,c.", shown="those seen")
     confidence: float = option(0.95, "Of the intervals.")
