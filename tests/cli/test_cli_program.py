@@ -145,3 +145,19 @@ def test_ctrl_c_and_resume(tmp_path: Path) -> None:
     assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
     assert json.loads((stopped / "metrics.json").read_text())["finished"]
     assert not (stopped / "stages").exists()
+
+
+def test_a_closed_pipe_ends_the_program_in_silence() -> None:
+    code = """
+import os, typer
+from noiselayer.cli._errors import reports_errors
+reading, writing = os.pipe()
+os.close(reading)
+os.dup2(writing, 1)
+try:
+    reports_errors(lambda: print("x", flush=True))()
+except typer.Exit as end:
+    raise SystemExit(end.exit_code)
+"""
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stderr) == (141, "")

@@ -18,6 +18,8 @@ from noiselayer.jobs.audit import audit_files
 from noiselayer.jobs.audit_options import AuditJob
 from noiselayer.jobs.estimate import estimate_files
 from noiselayer.jobs.estimate_options import EstimateJob
+from noiselayer.jobs.measure import measure_table
+from noiselayer.jobs.measure_options import MeasureJob
 from noiselayer.jobs.train_options import TrainJob
 from noiselayer.jobs.train_prepare import prepare_run
 from noiselayer.storage.run_sets import read_sets
@@ -253,11 +255,84 @@ def test_other_labels_are_no_feature_unless_somebody_says_so(tmp_path: Path) -> 
     assert read_data(path, label_column="llm_label", ignore_columns=["human_label"]).inputs.shape == (2,)
 
 
-def test_rows_that_have_only_a_checked_label_are_named(tmp_path: Path) -> None:
-    table = frame()
-    table.loc[0, "llm_label"] = None
+def gaps(table: pd.DataFrame) -> pd.DataFrame:
+    """Rows 0, 7 and 8 have a checked label alone, 100 has none at all."""
+    return table.assign(llm_label=table["llm_label"].mask(table.index.isin([0, 7, 8, 100])))
+
+
+ALONE = 3
+
+
+@pytest.mark.parametrize("suffix", TABLE_SUFFIXES)
+def test_a_checked_label_alone_is_a_clean_sample_without_a_pair(tmp_path: Path, suffix: str) -> None:
+    path = write_table(gaps(frame()), tmp_path / f"data{suffix}")
+    with pytest.warns(
+        UserWarning, match="^1 of 300 samples have no label in column 'llm_label' and are left"
+    ):
+        sets = read_sets(Reading(str(path), label_column="llm_label", checked_column="human_label"))
+    assert sets.clean is not None
+    assert sets.clean_given is not None
+    assert sets.clean.given.tolist() == truth()[:CHECKED].tolist()
+    expected = given()[:CHECKED].copy()
+    expected[[0, 7, 8]] = -1
+    assert sets.clean_given.tolist() == expected.tolist()
+    assert sets.noisy.given.tolist() == np.delete(given(), 100)[CHECKED:].tolist()
+    wrong = int((given() != truth())[:CHECKED].sum()) - 1  # row 0 was one of the wrong ones
+    assert (
+        f"Of {CHECKED - ALONE} labels that have been checked, {wrong} were wrong. 3 clean" in sets.summary()
+    )
+
+
+def test_an_audit_counts_pairs_and_judges_none_of_the_checked(tmp_path: Path) -> None:
+    path = write_table(gaps(frame()), tmp_path / "data.csv")
+    np.save(tmp_path / "probs.npy", np.eye(3)[truth()] * 0.94 + 0.02)
+    named = {"label_column": "llm_label", "checked_column": "human_label", "class_names": tuple(NAMES)}
+    job = AuditJob(
+        data=str(path),
+        probs=f"{tmp_path}/probs.npy",
+        probs_predict="true",
+        out=tmp_path / "audit",
+        **named,  # type: ignore[arg-type]
+    )
+    with pytest.warns(UserWarning, match="1 of 300 samples have no label"):
+        saved = audit_files(job)
+    assert saved is not None
+    assert saved.counts["checked"] == {"labels": CHECKED - ALONE, "wrong": 5}
+    assert sorted(map(int, saved.labels["id"])) == [row for row in range(CHECKED, N) if row != 100]
+
+
+def test_an_estimate_and_a_measurement_say_what_has_no_pair(tmp_path: Path) -> None:
+    path = write_table(gaps(frame()), tmp_path / "data.csv")
+    job = EstimateJob(out=tmp_path / "noise", given_labels=f"{path}:llm_label", checked_column="human_label")
+    with pytest.warns(
+        UserWarning, match="3 checked samples have no noisy label; pairs alone are counted, 87 h"
+    ):
+        assert estimate_files(job).samples == {"pairs": CHECKED - ALONE}
+    measured = measure_table(
+        MeasureJob(
+            table=path, label_column="llm_label", checked_column="human_label", out=tmp_path / "measured"
+        )
+    )
+    assert measured.figures.notes[0] == (
+        "4 of 300 samples have no label, 3 of the checked ones among them; they count as not right."
+    )
+
+
+def test_a_checked_label_alone_has_no_annotator(tmp_path: Path) -> None:
+    table = gaps(frame()).assign(who="ann")
+    table.loc[[0, 7, 8, 100], "who"] = None
     path = write_table(table, tmp_path / "data.csv")
-    with pytest.warns(UserWarning, match="1 of them have been checked: give those as clean data"):
-        data = read_data(path, label_column="llm_label", checked_column="human_label")
-    assert data.checked is not None
-    assert int((data.checked >= 0).sum()) == CHECKED - 1
+    named = {"label_column": "llm_label", "checked_column": "human_label", "annotator_column": "who"}
+    with pytest.warns(UserWarning, match="3 of them have been checked, but have no annotator"):
+        data = read_data(path, **named)
+    assert len(data) == N - 4
+
+
+def test_all_that_has_been_checked_may_be_without_another_label(tmp_path: Path) -> None:
+    table = frame()
+    table.loc[: CHECKED - 1, "llm_label"] = None
+    path = write_table(table, tmp_path / "data.csv")
+    sets = read_sets(Reading(str(path), label_column="llm_label", checked_column="human_label"))
+    assert (len(sets.noisy), sets.clean is not None and len(sets.clean)) == (N - CHECKED, CHECKED)
+    assert f"{CHECKED} clean samples have no noisy label." in sets.summary()
+    assert train(path, max_epochs=2, warm_up_epochs=2)["estimate"]["method"] != "combined"

@@ -50,7 +50,7 @@ class Options:
     accuracy: float | None = None
 
     def __post_init__(self) -> None:
-        if self.probs_predict not in ("given", "true"):
+        if not isinstance(self.probs_predict, str) or self.probs_predict not in ("given", "true"):
             raise ValueError(
                 "probs_predict must say which label the probabilities are of: 'given' for a model trained on noisy "
                 "labels as usual, which predicts the label that a sample would be given; 'true' for one that predicts "

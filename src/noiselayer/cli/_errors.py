@@ -7,6 +7,7 @@ import inspect
 import os
 import re
 import shlex
+import sys
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -21,6 +22,9 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 INTERRUPTED = 130
 """The exit code of a program that Ctrl-C has ended, as shells count."""
+
+BROKEN_PIPE = 141
+"""The exit code of a program whose output nobody reads on, as shells count."""
 
 
 def options_of(command: Function) -> Callable[[str, Any], str]:
@@ -105,6 +109,9 @@ def reports_errors(function: Function) -> Function:
         except InputError as error:
             say_error(worded(error.args[0], options_of(function)))
             raise typer.Exit(2) from error
+        except BrokenPipeError as error:  # whoever reads, such as head, has enough
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise typer.Exit(BROKEN_PIPE) from error
         except (OSError, MemoryError, EOFError, RecursionError, UnicodeError) as error:
             say_error(_of_the_system(error))
             raise typer.Exit(2) from error

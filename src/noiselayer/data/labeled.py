@@ -20,6 +20,7 @@ from noiselayer.data.labels import check_class_names, encode_labels, rename_labe
 from noiselayer.errors import InputError, argument, list_some
 
 _LISTED_CLASSES = 20
+_PER_SAMPLE = ("labels", "annotators", "checked", "only_checked", "of_test")
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,6 +39,8 @@ class LabeledData:
         unlabelled: How many samples were left out because they have no label.
         checked: Shape (N,), int64, the class that somebody who is trusted has found, -1 where nobody has looked; None
             if nobody has looked at any.
+        only_checked: Shape (N,), bool, the samples that have no label but the checked one, which ``labels`` then holds;
+            None if there are none.
         of_test: Shape (N,), bool, the samples that a column of the data has set apart for the test; None without one.
 
     Raises:
@@ -58,6 +61,7 @@ class LabeledData:
     annotator_names: tuple[str, ...] = ()
     unlabelled: int = 0
     checked: Tensor | None = None
+    only_checked: Tensor | None = None
     of_test: Tensor | None = None
 
     def __post_init__(self) -> None:
@@ -110,12 +114,11 @@ class LabeledData:
         """
         inputs = SubsetInputs(self.inputs, indices)
         at = torch.as_tensor(np.asarray(indices, dtype=np.int64))
-        labels = None if self.labels is None else self.labels[at]
-        annotators = None if self.annotators is None else self.annotators[at]
-        checked = None if self.checked is None else self.checked[at]
-        of_test = None if self.of_test is None else self.of_test[at]
+        whole = {name: getattr(self, name) for name in _PER_SAMPLE}
         return replace(
-            self, inputs=inputs, labels=labels, annotators=annotators, checked=checked, of_test=of_test
+            self,
+            inputs=inputs,
+            **{name: None if values is None else values[at] for name, values in whole.items()},
         )
 
     def with_annotators(
@@ -172,7 +175,9 @@ class LabeledData:
         if self.unlabelled:
             skipped += f" {self.unlabelled:,} without a label left out."
         if self.checked is not None:
-            skipped += f" {int((self.checked >= 0).sum()):,} of them have been checked."
+            alone = 0 if self.only_checked is None else int(self.only_checked.sum())
+            skipped += f" {int((self.checked >= 0).sum()):,} of them have been checked"
+            skipped += f", {alone:,} of these have no other label." if alone else "."
         return f"{size} from {self.origin}.{skipped} {self._classes()}{self._annotators()}"
 
     def _annotators(self) -> str:
@@ -245,6 +250,7 @@ def label_inputs(
 ) -> LabeledData:
     """Inputs with the labels that were read for them; samples without a label are left out, with a warning.
 
+    Those that have a checked label alone stay, but for data with annotators: nobody has given them a label.
     ``own_names`` are what the file has for its labels, ``class_names`` what the caller wants; ``annotators`` says
     who gave each label, ``checked`` what it was found to be, and where that was read; ``of_test`` what is set apart.
     """
@@ -267,17 +273,21 @@ def label_inputs(
         labels = rename_labels(labels, known, class_names)
         found = None if found is None else rename_labels(found, known, class_names)
         known = tuple(class_names)
+    alone = torch.zeros(len(labels), dtype=torch.bool)
+    if found is not None and annotators is None:
+        alone = (labels < 0) & (found >= 0)
+        labels = torch.where(alone, found, labels)
     rows = (labels >= 0).nonzero().flatten()
     unlabelled = len(labels) - len(rows)
     if unlabelled:
         lost = 0 if found is None else int((found[labels < 0] >= 0).sum())
-        more = f"; {lost:,} of them have been checked: give those as clean data" if lost else ""
+        more = f"; {lost:,} of them have been checked, but have no annotator" if lost else ""
         warnings.warn(
             f"{unlabelled:,} of {len(labels):,} samples have no label in {where} and are left out{more}.",
             stacklevel=2,
         )
         inputs, labels = SubsetInputs(inputs, rows), labels[rows]
-        found = None if found is None else found[rows]
+        found, alone = None if found is None else found[rows], alone[rows]
     data = LabeledData(
         inputs,
         labels,
@@ -286,6 +296,7 @@ def label_inputs(
         skipped,
         unlabelled=unlabelled,
         checked=found,
+        only_checked=alone if bool(alone.any()) else None,
         of_test=None if of_test is None else torch.from_numpy(of_test)[rows],
     )
     return data if annotators is None else data.with_annotators(annotators[0][rows.numpy()], annotators[1])

@@ -144,7 +144,7 @@ def listing(classes: list[int]) -> str:
 
 def check_options(method: str, sparsity: float | None, num_bootstrap: int, confidence: float) -> None:
     """Raise on options that mean nothing, before any work is done."""
-    if method not in _METHODS:
+    if not isinstance(method, str) or method not in _METHODS:
         raise ValueError(f"method must be 'inverse', 'sparse' or 'auto'; got {method!r}.")
     if sparsity is not None and method != "sparse":
         raise InputError(

@@ -179,7 +179,8 @@ def _read(job: AuditJob, reading: Reading) -> tuple[LabeledData, LabeledData | N
         return data, clean, None
     known = data.checked >= 0
     wrong = known & (data.checked != data.given)
-    counts = {"labels": int(known.sum()), "wrong": int(wrong.sum())}
+    judged = known if data.only_checked is None else known & ~data.only_checked
+    counts = {"labels": int(judged.sum()), "wrong": int(wrong.sum())}
     return replace(data, labels=torch.where(known, data.checked, data.given)), clean, counts
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -115,6 +116,12 @@ def _read(
         whole = _present(pair[0]) & _present(pair[1])
         if not whole.any():
             raise InputError(f"{given['true_labels']} is empty: no label has been checked.")
+        alone = int((_present(pair[0]) & ~_present(pair[1])).sum())
+        if alone:
+            warnings.warn(
+                f"{alone:,} checked samples have no noisy label; pairs alone are counted, {whole.sum():,} here.",
+                stacklevel=2,
+            )
         written |= {"true_labels": pair[0][whole], "given_labels": pair[1][whole]}
     known = [table.class_names for table in tables.values() if table.class_names is not None]
     if class_names is None and known:

@@ -95,6 +95,13 @@ def measure_table(job: MeasureJob) -> Measured:
     certainty = None if job.confidence_column is None else _numbers(job.table, job.confidence_column)
     with as_input_errors(_in_words):
         figures = _measure(labels, gold, names, certainty, weights, job)
+    without = labels < 0
+    if without.any():
+        note = (
+            f"{without.sum():,} of {len(labels):,} samples have no label, {(without & (gold >= 0)).sum():,} of the "
+            "checked ones among them; they count as not right."
+        )
+        figures = replace(figures, notes=(note, *figures.notes))
     if respelled:
         figures = replace(figures, notes=(f"{respelled}.", *figures.notes))
     groups = () if job.group_column is None else _groups(job, labels, gold, names, certainty, weights)

@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 
 from noiselayer.data.numpy_files import split_address
-from noiselayer.errors import InputError
+from noiselayer.errors import InputError, argument
 from noiselayer.files.given import reading_folder
 from noiselayer.files.whole_file import read_json
 from noiselayer.report.content import Note, ReportContent
@@ -62,7 +62,7 @@ def _content(
         data = read_run_data(run, data_path)
     except InputError as error:
         if data_path is not None:
-            raise
+            raise InputError(f"{argument('data')} must be the data of the run: {error.args[0]}") from error
         # The rest of the report needs no data, and a run outlives them.
         content = content_from_run(run, None, limit=limit, device=device)
         return replace(content, notes=[*content.notes, Note("Data not at hand", str(error))])
@@ -73,6 +73,7 @@ def data_of_folder(folder: Path) -> Path | None:
     """The file or folder of the data that a run or an audit was made from; None if nobody wrote it down."""
     for name, place in (("audit.json", "source"), ("config.json", "reading")):
         if (folder / name).is_file():
-            path = (read_json(folder / name).get(place) or {}).get("path")
-            return None if path is None else split_address(path)[0]
+            with reading_folder(folder / name):
+                path = (read_json(folder / name).get(place) or {}).get("path")
+                return None if path is None else split_address(path)[0]
     return None

@@ -14,7 +14,7 @@ from noiselayer._version import __version__
 from noiselayer.checks import Finding
 from noiselayer.errors import InputError, list_some, reason
 from noiselayer.estimation.in_words import finite
-from noiselayer.files.given import check_regular
+from noiselayer.files.given import check_regular, reading_folder
 from noiselayer.files.whole_file import read_json, whole_file, write_json
 from noiselayer.storage.annotators_file import read_annotator_figures, write_annotator_figures
 from noiselayer.storage.matrix_file import (
@@ -119,7 +119,7 @@ class SavedAudit:
                 f"({before['low']:,.0f} to {before['high']:,.0f})."
             ]
         checked = self.counts.get("checked")
-        if checked is None:
+        if checked is None or not checked["labels"]:  # no label but the checked one is no pair
             return []
         labels, wrong = checked["labels"], checked["wrong"]
         return [
@@ -186,7 +186,7 @@ def load_audit(folder: str | Path) -> SavedAudit:
     missing = [name for name in needed if name not in labels.columns]
     if missing:
         raise InputError(f"{folder / 'labels.parquet'} is damaged: it lacks {list_some(missing)}.")
-    try:
+    with reading_folder(folder / "audit.json"):
         class_names = tuple(content["class_names"])
         findings = tuple(
             Finding(
@@ -200,8 +200,6 @@ def load_audit(folder: str | Path) -> SavedAudit:
         plain = {name: content[name] for name in (*_AS_THEY_ARE, "made_by")}
         probs_predict = content.get("probs_predict") or _BEFORE[content["probs_of"]]
         origin, warnings = content["source"], tuple(content["warnings"])
-    except (KeyError, TypeError) as error:
-        raise InputError(f"{folder / 'audit.json'} is damaged: {error!r}.") from error
     standard_error = read_standard_error(folder, len(class_names))
     return SavedAudit(
         **plain,

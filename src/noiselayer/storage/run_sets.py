@@ -52,7 +52,10 @@ class RunSets:
         if self.clean is not None and self.clean_given is not None:
             labelled = self.clean_given >= 0
             wrong = int((self.clean_given != self.clean.given)[labelled].sum())
-            lines.append(f"Of {int(labelled.sum()):,} labels that have been checked, {wrong:,} were wrong.")
+            pairs, alone = int(labelled.sum()), int((~labelled).sum())
+            texts = [f"Of {pairs:,} labels that have been checked, {wrong:,} were wrong."] if pairs else []
+            texts += [f"{alone:,} clean samples have no noisy label."] if alone else []
+            lines.append(" ".join(texts))
         if self.outside is not None:
             lines.append(f"Outside the classes: {self.outside.summary()}")
         return "\n".join(lines)
@@ -150,6 +153,7 @@ def take_test(data: LabeledData) -> tuple[LabeledData, LabeledData]:
     return replace(rest, of_test=None), replace(
         test,
         checked=None,
+        only_checked=None,
         of_test=None,
         annotators=None,
         annotator_names=(),
@@ -160,6 +164,8 @@ def take_test(data: LabeledData) -> tuple[LabeledData, LabeledData]:
 def take_checked(data: LabeledData) -> tuple[LabeledData, LabeledData, Tensor]:
     """The samples that nobody has checked, those that have been with what was found, and these ones' noisy labels.
 
+    The noisy label of a sample that has none is -1.
+
     >>> import torch
     >>> from noiselayer.data import from_arrays
     >>> data = replace(from_arrays(np.eye(3), [0, 1, 1]), checked=torch.tensor([-1, 0, 1]))
@@ -169,12 +175,15 @@ def take_checked(data: LabeledData) -> tuple[LabeledData, LabeledData, Tensor]:
     """
     assert data.checked is not None
     known = data.checked >= 0
+    given = data.given if data.only_checked is None else data.given.masked_fill(data.only_checked, -1)
     clean = data.subset(known.nonzero().flatten())
-    clean = replace(clean, labels=clean.checked, checked=None, annotators=None, annotator_names=())
+    clean = replace(
+        clean, labels=clean.checked, checked=None, only_checked=None, annotators=None, annotator_names=()
+    )
     return (
-        replace(data.subset((~known).nonzero().flatten()), checked=None),
+        replace(data.subset((~known).nonzero().flatten()), checked=None, only_checked=None),
         replace(clean, origin=f"the checked rows of {data.origin}"),
-        data.given[known],
+        given[known],
     )
 
 
