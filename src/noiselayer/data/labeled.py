@@ -115,11 +115,8 @@ class LabeledData:
         inputs = SubsetInputs(self.inputs, indices)
         at = torch.as_tensor(np.asarray(indices, dtype=np.int64))
         whole = {name: getattr(self, name) for name in _PER_SAMPLE}
-        return replace(
-            self,
-            inputs=inputs,
-            **{name: None if values is None else values[at] for name, values in whole.items()},
-        )
+        chosen: dict[str, Any] = {k: None if values is None else values[at] for k, values in whole.items()}
+        return replace(self, inputs=inputs, **chosen)
 
     def with_annotators(
         self, annotators: npt.NDArray[Any] | Tensor | Sequence[Any], where: str
