@@ -45,8 +45,8 @@ def out_of_fold(model: Callable[[], Any], X: Any, y: np.ndarray, K: int, seed: i
     return probs
 
 
-def text_sets(data: Path) -> Iterator[Set]:
-    """Labels by language models, keyword lists and rules."""
+def texts(data: Path) -> Iterator[tuple[str, list[tuple[str, str, str]]]]:
+    """Name, and rows of text, given label and truth: labels by language models, rules and keyword lists."""
     found = {}
     for name in ("semeval", "trec"):
         rows = [row for part in ("train", "valid", "test") for row in _rows(data / f"{name}_{part}.csv")]
@@ -61,7 +61,12 @@ def text_sets(data: Path) -> Iterator[Set]:
     text, label = list(true[0])[:2]
     found["hausa"] = [(a[text], b[label], a[label]) for a, b in zip(true, noisy, strict=True)]
     for name, rows in found.items():
-        kept = [row for row in rows if row[0] and row[1] not in ("", "-1", None)]
+        yield name, [row for row in rows if row[0] and row[1] not in ("", "-1", None)]
+
+
+def text_sets(data: Path) -> Iterator[Set]:
+    """The texts, of which two linear models learned the labels."""
+    for name, kept in texts(data):
         names = sorted({row[2] for row in kept} | {row[1] for row in kept})
         y, truth = (np.array([names.index(row[k]) for row in kept]) for k in (1, 2))
         for model, make in (

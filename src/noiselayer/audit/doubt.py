@@ -14,7 +14,7 @@ from noiselayer.audit.noise_model import NoiseModel
 from noiselayer.checks.matrix_checks import without_dominance
 
 # Set with the data of docs/evidence/audit.md in view, which are therefore no test of them.
-_WEAK = 0.7  # a model that is right on fewer samples, by the fit itself, tells nothing of who is in doubt
+_WEAK = 0.7  # a model that is right on no more samples, by the fit itself, tells nothing of who is in doubt
 _CLOSE = (
     2 / 3
 )  # of the labels that differ from the prediction, what the fit must call wrong for the ends to be near
@@ -41,11 +41,10 @@ class Doubt:
     Attributes:
         sample_end: Shape (K,), shares of wrong labels by given label if the doubt is the sample's.
         label_end: Shape (K,), the same if it is the labels'.
-        accuracy: How often the model is right by the class-conditional fit: the least that is plausible.
-        weak: The fit has the model right on fewer than 70 %, or its matrix lets some class carry another label
-            at least as often as its own.
-        settled: The class-conditional fit explains most of the disagreement, so that the ends are near each other, and
-            the labels better than no noise at all does.
+        accuracy: How often the model is right by the class-conditional fit: the least that is plausible. No more than
+            70 % where its matrix lets some class carry another label at least as often as its own.
+        settled: The model is right on 85 % by the fit, which explains most of the disagreement, so that the ends are
+            near each other, and the labels better than no noise at all does.
         by_sample: The noise depends on the sample: it does not vanish among the surest, and is more than the fit
             explains, or falls as the confidence rises.
     """
@@ -53,9 +52,13 @@ class Doubt:
     sample_end: Tensor
     label_end: Tensor
     accuracy: float
-    weak: bool
     settled: bool
     by_sample: bool
+
+    @property
+    def weak(self) -> bool:
+        """Whether the model is right on 70 % at most, by the fit."""
+        return self.accuracy <= _WEAK
 
 
 def whose_doubt(samples: Candidates, model: NoiseModel) -> Doubt:
@@ -64,7 +67,9 @@ def whose_doubt(samples: Candidates, model: NoiseModel) -> Doubt:
     *If the doubt is the sample's*, noise is the same for sure and unsure samples of a class. It then shows among the
     samples that the model is surest of: with T[j, i] the share of label j among the surest tenth of those predicted
     as i, T[j, i] of all of them are wrong with label j. The class-conditional fit is another such answer; the smaller
-    number counts. Of a weak model's samples all may be in doubt, and the end is 0.
+    number counts. A model that errs is sure of some of its mistakes: of one that is right on a share a of the samples
+    by the fit, the part (a - 0.7) / 0.3 of the number is taken, none of it from 70 % down, unless the noise depends on
+    the sample.
 
     *If the doubt is the labels'*, the model is right and every label that differs from its prediction is wrong.
 
@@ -83,7 +88,7 @@ def whose_doubt(samples: Candidates, model: NoiseModel) -> Doubt:
     K, n = len(model.noise_matrix), len(samples)
     if not n:
         none = torch.zeros(K, dtype=torch.float64)
-        return Doubt(none, none, 1.0, False, True, False)
+        return Doubt(none, none, 1.0, True, False)
     confidence, column = samples.probs[:, : samples.num_candidates].max(dim=1)
     predicted, labels = samples.classes(column), samples.labels
     differs = (predicted != labels).double()
@@ -91,26 +96,27 @@ def whose_doubt(samples: Candidates, model: NoiseModel) -> Doubt:
     samples = samples.to(model.noise_matrix.dtype)
     e = model.score(samples).error_probability.double()
     accuracy = float(model.true_probs(samples)[:, : samples.num_candidates].amax(dim=1).mean())
-    weak = accuracy < _WEAK or without_dominance(model.noise_matrix) > 0
+    if without_dominance(model.noise_matrix):
+        accuracy = min(accuracy, _WEAK)
     share, sure = float(differs.mean()), float(differs[sureness >= 0.75].mean())
     explained = float(e.mean())
     near = explained >= _CLOSE * share
     by_sample = (
         share > 0
-        and not weak
+        and accuracy > _WEAK
         and not near
         and _by_sample(share, sure, explained, accuracy, _falls(sureness, differs))
     )
 
-    settled = near and not weak and _gain(samples, model) >= _LEAST_GAIN
+    settled = near and accuracy >= _GOOD and _gain(samples, model) >= _LEAST_GAIN
 
     fitted, anchored = _by_label(e, labels, K), _anchored(predicted, labels, sureness, K)
-    sample_end = (
-        torch.zeros_like(fitted) if weak else min(fitted, anchored, key=lambda ends: float(ends.sum()))
-    )
+    sample_end = min(fitted, anchored, key=lambda ends: float(ends.sum()))
     label_end = _by_label(differs, labels, K)
+    if not by_sample:
+        sample_end = sample_end * max(0.0, (accuracy - _WEAK) / (1 - _WEAK))
     carried = torch.bincount(labels, minlength=K).clamp_min(1)
-    return Doubt(sample_end / carried, label_end / carried, accuracy, weak, settled, by_sample)
+    return Doubt(sample_end / carried, label_end / carried, accuracy, settled, by_sample)
 
 
 def _by_sample(share: float, sure: float, explained: float, accuracy: float, trend: float) -> bool:

@@ -17,7 +17,7 @@ _MANY_CLASSES = 64
 _MOST_ROWS = 2**12
 # How far the expected number is off for another reason than chance, relative to it, where the noise model was
 # fitted: noise that depends on the sample, probabilities that no temperature mends. See docs/evidence/audit.md.
-_FORM, _FORM_OF_CLASS = 0.05, 0.15
+FORM, _FORM_OF_CLASS = 0.05, 0.15
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,7 +64,7 @@ class Ends:
     sample_end: Tensor
     label_end: Tensor
     settled: bool
-    form: float = _FORM
+    form: float = FORM
 
 
 @dataclass(frozen=True, eq=False)
@@ -181,7 +181,7 @@ def wrong_labels(
         labels * draws.of_class, torch.where(draws.of_class > 0, 0.0, expected * relative)
     )
     form, form_of_class = (
-        (_FORM if ends is None else ends.form, _FORM_OF_CLASS) if draws.fitted else (0.0, 0.0)
+        (FORM if ends is None else ends.form, _FORM_OF_CLASS) if draws.fitted else (0.0, 0.0)
     )
     low = high = expected
     if ends is not None and not ends.settled:

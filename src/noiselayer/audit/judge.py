@@ -62,14 +62,18 @@ def judging_model(samples: Candidates, model: NoiseModel, confusion: Tensor | No
         judging = (rho * Q).add_((1 - rho) * (1 - own) / (K - 1))
         judging.diagonal().copy_(own)
         drawn = replace(model, noise_matrix=judging)
-    wanted = float(model.score(samples).error_probability.double().sum())
-    log_odds = drawn.score(samples).log_odds.double()
+    return as_many_wrong(samples, drawn, float(model.score(samples).error_probability.double().sum()))
+
+
+def as_many_wrong(samples: Candidates, model: NoiseModel, wanted: float) -> NoiseModel:
+    """The model with the log odds shifted by one number, so that ``wanted`` labels are expected to be wrong."""
+    log_odds = replace(model, shift=0.0).score(samples).log_odds.double()
     low, high = -_WIDEST, _WIDEST
     for _ in range(40):  # the sum grows with the shift
         shift = (low + high) / 2
         few = float((log_odds + shift).sigmoid().sum()) < wanted
         low, high = (shift, high) if few else (low, shift)
-    return replace(drawn, shift=(low + high) / 2)
+    return replace(model, shift=(low + high) / 2)
 
 
 def even_noise(samples: Candidates, like: Tensor) -> NoiseModel:

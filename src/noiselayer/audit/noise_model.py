@@ -12,6 +12,7 @@ from noiselayer.audit.candidates import Candidates
 
 _FLOOR = 1e-30
 _FEWEST = 1e-3  # the share that unmixed probabilities give to all candidates alike: none is impossible
+_ODDS = (-15.0, 15.0)  # of a blend: beyond it, the logarithm of next to nothing says nothing
 _UNMIX_STEPS = 15
 _UNMIX_ROWS = 2**11  # at a time, of those with few candidates among many classes: what a cache holds
 
@@ -75,6 +76,8 @@ class NoiseModel:
             temperature) to 1 (they are of the noisy label).
         shift: Added to the log odds that a label is wrong, see :func:`noiselayer.audit.judge.judging_model`.
         by_confidence: How the noise depends on the model's confidence; None if on the class alone.
+        blend: Factors of the log odds that a label is wrong and of the margin by which another class is ahead of it,
+            see :func:`noiselayer.audit.changed_labels.blended`; None for the log odds alone.
     """
 
     noise_matrix: Tensor
@@ -82,6 +85,7 @@ class NoiseModel:
     learned_share: float = 0.0
     shift: float = 0.0
     by_confidence: NoiseByConfidence | None = None
+    blend: tuple[float, float] | None = None
 
     @cached_property
     def _row_sums(self) -> Tensor:
@@ -104,16 +108,22 @@ class NoiseModel:
         if self.by_confidence is not None:
             rows = self.by_confidence.row_of_label(rows, samples)
         z = z.add_(rows.log_())
-        return z.sub_(samples.own().to(z.dtype), alpha=self.shift) if self.shift else z
+        own = samples.own()
+        if self.blend is not None:
+            a, b = self.blend
+            others = z.masked_fill(own, -torch.inf).logsumexp(dim=1, keepdim=True)
+            odds = (others - z.masked_fill(~own, -torch.inf).amax(dim=1, keepdim=True)).clamp_(*_ODDS)
+            z = torch.where(own, others - a * odds - b * margin(samples).unsqueeze(1).to(z.dtype), z)
+        return z.sub_(own.to(z.dtype), alpha=self.shift) if self.shift else z
 
     def true_probs(self, samples: Candidates) -> Tensor:
         """Probabilities of the true class before the label is looked at, shape as ``samples.probs``."""
         return samples.together(self.log_true(samples).mul_(self.sharpness)).softmax(dim=1)
 
     def log_likelihood(self, samples: Candidates) -> Tensor:
-        """The logarithm of p(label | x), shape (n,); what a shift adds is left out."""
+        """The logarithm of p(label | x), shape (n,); what a shift and a blend add is left out."""
         prior = samples.together(self.log_true(samples).mul_(self.sharpness)).logsumexp(dim=1)
-        return replace(self, shift=0.0).log_joint(samples).logsumexp(dim=1) - prior
+        return replace(self, shift=0.0, blend=None).log_joint(samples).logsumexp(dim=1) - prior
 
     def score(self, samples: Candidates) -> Scores:
         """The posterior's verdict on every label; one that is verified is right."""
@@ -131,6 +141,12 @@ class NoiseModel:
         if samples.verified is not None:
             suggested = torch.where(samples.verified, samples.labels, suggested)
         return Scores(log_odds, suggested, other)
+
+
+def margin(samples: Candidates) -> Tensor:
+    """By how much the likeliest other class is ahead of the given label, shape (n,), from -1 to 1."""
+    p, own = samples.probs[:, : samples.num_candidates], samples.own()[:, : samples.num_candidates]
+    return p.masked_fill(own, -1.0).amax(dim=1) - p.masked_fill(~own, 0.0).sum(dim=1)
 
 
 def unmix(

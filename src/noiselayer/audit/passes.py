@@ -11,19 +11,20 @@ from torch import Tensor
 from noiselayer.arrays.kinds import check_count, check_number
 from noiselayer.audit.audit_result import AuditResult
 from noiselayer.audit.candidates import Candidates, candidates_of
+from noiselayer.audit.changed_labels import blended
 from noiselayer.audit.checked_batches import Batches, checked_batches
 from noiselayer.audit.column_order import column_order, totals
 from noiselayer.audit.confidence_noise import fit_noise_by_confidence
 from noiselayer.audit.doubt import Doubt, whose_doubt
 from noiselayer.audit.fit_noise_model import LEARNED_SHARES, fit_noise_model, shrunk_confusion
-from noiselayer.audit.intervals import Draws, Ends, WrongLabels, draw_models, wrong_labels
+from noiselayer.audit.intervals import FORM, Draws, Ends, WrongLabels, draw_models, wrong_labels
 from noiselayer.audit.judge import judging_model
 from noiselayer.audit.noise_model import NoiseModel
 from noiselayer.audit.notes import what_to_doubt, what_to_know
 from noiselayer.audit.subsample import VAST, first_pass
 from noiselayer.audit.verdict import best_threshold
 from noiselayer.checks import Finding, check_noise_model
-from noiselayer.checks.matrix_checks import about_dominance
+from noiselayer.checks.matrix_checks import about_dominance, without_dominance
 from noiselayer.estimation.confusion import confusion_by_prediction
 from noiselayer.estimation.in_words import name_classes
 from noiselayer.noise.matrices import check
@@ -32,6 +33,7 @@ _CHECKED = 2**21  # entries of probabilities that the noise model is checked on
 # Of what may be the sample's doubt or the labels', this part is taken to be the sample's: Theorem 1 says the smallest
 # trace, which is none of it, but models make some mistakes. Set with the data of docs/evidence/audit.md in view.
 _SAMPLES_PART = 0.25
+_FORM_OF_MISTAKES = 0.5  # more of the expected number for each of a model's mistakes
 _FORM_OF_ACCURACY = 0.09  # of the expected number, where two models' agreement says how often one is right
 
 
@@ -263,7 +265,11 @@ def _judging(
         accuracy = 1 - _SAMPLES_PART * (1 - doubt.accuracy)
         return fit_noise_by_confidence(samples, model, accuracy, falling=True)
     assert confusion is not None
-    return judging_model(samples, model, None if len(confusion) > VAST else confusion)
+    judging = judging_model(samples, model, None if len(confusion) > VAST else confusion)
+    K, Q = len(confusion), model.noise_matrix
+    if doubt.settled or not 2 < K <= VAST or (model.learned_share and not without_dominance(Q)):
+        return judging
+    return blended(samples, judging, Q)
 
 
 def _ends(
@@ -274,7 +280,12 @@ def _ends(
     doubt: Doubt,
     options: Options,
 ) -> Ends:
-    """In numbers of labels. What agrees with a prediction that is itself wrong belongs to the labels' end too."""
+    """In numbers of labels.
+
+    To the labels' end belongs what agrees with a prediction that is itself wrong, by the judgement. A model may have
+    learned mistakes of the labels, and the fit, which sees them agree, then has it right too often: of what agrees with
+    a model that is right on a share a by the fit, twice 1 - a may be wrong, unless noise depends on the sample.
+    """
     labels, K = carried.double(), len(carried)
     if samples.verified is not None:
         samples = samples.take(~samples.verified)
@@ -282,14 +293,15 @@ def _ends(
     predicted = samples.classes(samples.probs[:, : samples.num_candidates].argmax(dim=1))
     too = torch.where(predicted == samples.labels, e, 0.0)
     fitted_to = torch.bincount(samples.labels, minlength=K).clamp_min(1)
-    wrong = torch.zeros(K, dtype=torch.float64).index_add_(0, samples.labels, too) / fitted_to
-    label_end = labels - agreeing + labels * wrong
+    wrong = labels * torch.zeros(K, dtype=torch.float64).index_add_(0, samples.labels, too) / fitted_to
     known = options.accuracy is not None
+    if not (known or doubt.settled or doubt.by_sample):
+        wrong = torch.maximum(wrong, min(1.0, 2 * (1 - doubt.accuracy)) * agreeing)
     return Ends(
         labels * doubt.sample_end,
-        label_end,
+        labels - agreeing + wrong,
         known or doubt.settled,
-        **({"form": _FORM_OF_ACCURACY} if known else {}),
+        _FORM_OF_ACCURACY if known else FORM + _FORM_OF_MISTAKES * (1 - doubt.accuracy),
     )
 
 

@@ -198,7 +198,10 @@ def _answers(audit: SavedAudit) -> tuple[list[Answer], str]:
         Answer(
             "If samples that puzzle the model are just hard, and their labels right", counts["sample_end"]
         ),
-        Answer("If the model is right, and labels that it contradicts are wrong", counts["label_end"]),
+        Answer(
+            "If labels that the model contradicts are wrong, and those whose mistakes it may have learned",
+            counts["label_end"],
+        ),
     ]
     ends.sort(key=lambda one: one.wrong)
     now = f"{counts['low']:,.0f} and {counts['high']:,.0f}"
