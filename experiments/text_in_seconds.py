@@ -1,6 +1,7 @@
 """20,000 sentences with wrong labels, from the shell: a classifier and an audit, TF-IDF included.
 
     python experiments/text_in_seconds.py --data vaderSentiment-2.5.tar.gz [--sentences 20000]
+        [--embed package:all-minilm-l6-v2]
 
 The sentences are those of ``text_gold_set.py``: reviews of goods, of films, newspaper editorials and tweets, and
 which of the four each is from is to be told. A third of the labels is wrong, each kind in its own way (MATRIX); 2,000
@@ -9,7 +10,10 @@ their own on one thread each, and what is reported of them is processor time (us
 included, which other programs on the machine do not change much. Beside them: scikit-learn's logistic regression
 (C = 10) on the same words and pairs of words, without a noise model.
 
-Writes ``results/text_in_seconds.json``.
+With ``--embed`` both commands take that sentence model's embeddings; the folder of caches is a new one, so ``train``
+computes them and ``audit`` finds them there.
+
+Writes ``results/text_in_seconds.json``, or ``results/text_in_seconds_embedded.json``.
 """
 
 from __future__ import annotations
@@ -55,7 +59,7 @@ def command(*words: str) -> float:
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
-def measure(texts: list[str], truth: np.ndarray, folder: Path) -> dict[str, Any]:
+def measure(texts: list[str], truth: np.ndarray, folder: Path, embed: str | None) -> dict[str, Any]:
     """Both commands on files in a folder, and what came of them."""
     noisy = corrupt_labels(
         torch.from_numpy(truth), MATRIX, generator=torch.Generator().manual_seed(1)
@@ -64,6 +68,9 @@ def measure(texts: list[str], truth: np.ndarray, folder: Path) -> dict[str, Any]
     table[:-TEST].to_csv(folder / "comments.csv", index=False)
     table[-TEST:].assign(label=NAMES[truth[-TEST:]]).to_csv(folder / "test.csv", index=False)
     said = [str(folder / "comments.csv"), "--text-column", "text", "--label-column", "label"]
+    if embed is not None:
+        os.environ["NOISELAYER_CACHE"] = str(folder / "cache")
+        said += ["--embed", embed]
     seconds = {
         "train": command("train", *said, "--out", str(folder / "run")),
         "audit": command("audit", *said, "--out", str(folder / "audit")),
@@ -104,20 +111,23 @@ def main() -> None:
     )
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--sentences", type=int, default=20_000)
+    parser.add_argument("--embed")
     given = parser.parse_args()
     sentences = read(given.data)
     chosen = np.random.default_rng(0).permutation(len(sentences.texts))[: given.sentences + TEST]
     texts = [sentences.texts[n] for n in chosen]
     with tempfile.TemporaryDirectory() as folder:
-        result = measure(texts, sentences.domain[chosen], Path(folder))
+        result = measure(texts, sentences.domain[chosen], Path(folder), given.embed)
     result |= {
+        "features": given.embed or "tfidf",
         "sentences": len(texts) - TEST,
         "torch": torch.__version__,
         "noiselayer": noiselayer.__version__,
     }
     print(json.dumps(result, indent=1))
     if given.sentences == 20_000:
-        path = Path(__file__).parent / "results" / "text_in_seconds.json"
+        name = "text_in_seconds.json" if given.embed is None else "text_in_seconds_embedded.json"
+        path = Path(__file__).parent / "results" / name
         path.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
 
 

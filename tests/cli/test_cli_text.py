@@ -172,7 +172,10 @@ def test_what_does_not_suit_texts_is_said(
     path, _ = comments
     out = ("--out", tmp_path / "x")
     for words, message in {
-        ("--epochs", "3"): "--epochs is for networks; the head is fitted to all samples at once",
+        (
+            "--epochs",
+            "3",
+        ): "--epochs is for networks; the head, which texts, sparse matrices and embeddings get, is fitted",
         ("--method", "refined"): "--method refined lets a network and the matrix learn on together",
         ("--features", "text"): "--text-column excludes --features",
         ("--embed", "tfid"): "there are no features 'tfid'. Did you mean 'tfidf'?",

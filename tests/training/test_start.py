@@ -4,8 +4,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from noiselayer.arrays.folds import shuffled_folds
 from noiselayer.estimation.confusion import confusion_of_predictions
-from noiselayer.training.start import _looked_at_again, _View, shuffled_folds
+from noiselayer.training.start import _looked_at_again, _View
 
 LABELS = st.lists(st.integers(0, 3), min_size=1, max_size=40)
 

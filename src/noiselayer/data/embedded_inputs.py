@@ -44,6 +44,7 @@ class EmbeddedInputs(ArrayInputs):
         samples: What the source takes: texts, paths of images, or images of shape (H, W, 3).
         encoder: The source.
         ids: A name per sample; row numbers counted from 0 if None.
+        features: Theirs, where they have been made already.
 
     >>> texts = ["a red apple", "a green apple", "a red pear"]
     >>> EmbeddedInputs(texts, make_source("tfidf", texts)).shape
@@ -51,9 +52,15 @@ class EmbeddedInputs(ArrayInputs):
     """
 
     def __init__(
-        self, samples: Sequence[Any], encoder: FeatureSource, *, ids: Sequence[str] | None = None
+        self,
+        samples: Any,
+        encoder: FeatureSource,
+        *,
+        ids: Sequence[str] | None = None,
+        features: Any = None,
     ) -> None:
-        super().__init__(encoder.transform(samples), ids=ids, name=f"features {encoder.name}")
+        features = encoder.transform(samples) if features is None else features
+        super().__init__(features, ids=ids, name=f"features {encoder.name}")
         self.kind = "embedded"
         self.samples = samples
         self.encoder = encoder

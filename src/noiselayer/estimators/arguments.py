@@ -16,13 +16,16 @@ from torch import Tensor
 from noiselayer.arrays.kinds import check_count
 from noiselayer.data.inputs import Kind
 from noiselayer.errors import InputError, list_some, nearest
+from noiselayer.training.frozen_head import OF_NETWORKS
 from noiselayer.training.options import Optimization, TrainingOptions, default_options
 
 DTYPES: Sequence[Any] = (np.float32, np.uint8)
 """What networks are fed; anything else becomes the first."""
 
 
-BESIDE_TRAINING: dict[str, Any] = {"layout": "auto", "overlapping": "error", "precision": "32-true"}
+BESIDE_TRAINING: dict[str, Any] = {
+    **{"embed": None, "layout": "auto", "overlapping": "error", "precision": "32-true"}
+}
 """What an estimator's ``options`` may say beside the options of training, with the defaults."""
 
 RENAMED = {"max_epochs", "optimization", "patience", "seed"}
@@ -103,6 +106,18 @@ def prediction_device(accelerator: str) -> str:
     if accelerator in ("auto", "gpu", "mps") and torch.backends.mps.is_available():
         return "mps"
     return "cpu"
+
+
+def for_networks(estimator: Any) -> list[str]:
+    """What somebody has chosen that means nothing to the head on features.
+
+    >>> from noiselayer import NoisyLabelClassifier
+    >>> for_networks(NoisyLabelClassifier(max_iter=7, alpha=0.2, options={"start": "identity"}))
+    ['max_iter', 'start']
+    """
+    usual = type(estimator)().get_params()
+    chosen = [name for name in OF_NETWORKS if usual.get(name) != getattr(estimator, name, None)]
+    return [*chosen, *(name for name in estimator.options or {} if name in OF_NETWORKS)]
 
 
 def options_of(estimator: Any, kind: Kind, num_samples: int) -> TrainingOptions:

@@ -1,4 +1,4 @@
-"""What the classifier of features takes beside an array of numbers: texts, sparse matrices, columns of embeddings."""
+"""What estimators take beside an array of numbers: texts, sparse matrices, columns of embeddings."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def features_of(
         return features, y
     if samples is not None:
         raise InputError("X must hold numbers, as in fit; got texts.")
-    checked = validate_data(estimator, _stacked(X), y, reset=reset, dtype=DTYPES, accept_sparse="csr")
+    checked = validate_data(estimator, stacked(X), y, reset=reset, dtype=DTYPES, accept_sparse="csr")
     X, y = checked if isinstance(checked, tuple) else (checked, None)
     if hasattr(X, "tocsr") and reset:
         source = estimator.source_ = SparseFeatures.fit(X)
@@ -54,20 +54,13 @@ def features_of(
     return X if y is None else (X, y)
 
 
-def refuse_texts(X: Any) -> None:
-    """Raise an error that names the classifier for texts.
+def are_features_made(X: Any) -> bool:
+    """Whether X are texts or a sparse matrix, of which features are made first.
 
-    >>> refuse_texts(["good", "bad"])
-    Traceback (most recent call last):
-    ...
-    noiselayer.errors.InputError: X holds texts, and this estimator trains a network on numbers. Take
-    NoisyLabelFeaturesClassifier, whose fit, predict and audit take texts as they are.
+    >>> are_features_made(["good", "bad"]), are_features_made(np.eye(2))
+    (True, False)
     """
-    if texts_of(X) is not None:
-        raise InputError(
-            "X holds texts, and this estimator trains a network on numbers. Take NoisyLabelFeaturesClassifier, whose "
-            "fit, predict and audit take texts as they are."
-        )
+    return hasattr(X, "tocsr") or texts_of(X) is not None
 
 
 def texts_of(X: Any) -> list[str] | None:
@@ -102,7 +95,7 @@ def samples_of(X: Any) -> list[Any] | None:
     return list(X)
 
 
-def _stacked(X: Any) -> Any:
+def stacked(X: Any) -> Any:
     """A column of embeddings as the array that it is; anything else as it is."""
     values = None if isinstance(X, list | tuple) else samples_of(X)
     if not values or not isinstance(values[0], Sequence | np.ndarray) or isinstance(values[0], str):

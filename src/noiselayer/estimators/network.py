@@ -16,6 +16,7 @@ from torch import Tensor
 
 from noiselayer.audit import AuditResult, audit_labels
 from noiselayer.data.array_inputs import ArrayInputs
+from noiselayer.data.embedded_inputs import EmbeddedInputs
 from noiselayer.data.labeled import LabeledData
 from noiselayer.errors import InputError
 from noiselayer.estimators.arguments import (
@@ -24,35 +25,38 @@ from noiselayer.estimators.arguments import (
     REFUSED,
     as_matrix,
     codes_of,
+    for_networks,
     options_of,
     prediction_device,
 )
-from noiselayer.estimators.feature_inputs import refuse_texts
+from noiselayer.estimators.feature_inputs import are_features_made, features_of, stacked
 from noiselayer.estimators.true_classes import TrueClassesMixin, check_pair
 from noiselayer.training.cross_fit import cross_fit
 from noiselayer.training.effects import check_effects
+from noiselayer.training.frozen_head import HEAD, automatic_head_method, check_head, fit_frozen_head
 from noiselayer.training.logits import predict_logits
-from noiselayer.training.methods import fit_classifier
 from noiselayer.training.options import Hardware, TrainingOptions
 from noiselayer.training.set_checks import automatic_method
 from noiselayer.training.trained import TrainedClassifier
 
 
 class NoisyLabelClassifier(TrueClassesMixin):
-    """A neural network that learns from wrong labels, with scikit-learn's interface.
+    """A classifier that learns from wrong labels, with scikit-learn's interface: a network, or a head on features.
 
     ``fit`` takes labels of which many may be wrong, and trusted ones where there are some; ``predict`` gives
-    true classes. The noise matrix is found on the way and stands in ``noise_matrix_``.
+    true classes. The noise matrix is found on the way and stands in ``noise_matrix_``. Numbers and images train a
+    network; texts and sparse matrices become features, and a linear head is fitted to these, as the command line does.
 
     Whatever weighs, mixes or penalises something raises an error where it would change nothing.
 
     Args:
-        method: "auto" ("estimated" with enough clean samples, else "learned"), "learned" (from noisy labels
-            alone), "estimated" (measured with clean samples), "refined" (then learned further), "known" (the
-            matrix is given), "top-down" (labels are softened) or "normal" (ordinary training, which takes
-            every label as right). All train on the clean samples too, if there are any.
-        model: A name that :func:`noiselayer.models.build_model` knows; None takes "mlp" for two-dimensional X
-            and "small" for images.
+        method: "auto" ("estimated" with enough clean samples, else "learned"; with the head, ten clean ones choose
+            between classifiers, "gold"), "learned" (from noisy labels alone), "estimated" (measured with clean
+            samples), "refined" (then learned further), "known" (the matrix is given), "top-down" (labels are
+            softened) or "normal" (ordinary training, which takes every label as right). All train on the clean
+            samples too, if there are any.
+        model: A name that :func:`noiselayer.models.build_model` knows; None takes "mlp" for two-dimensional X,
+            "small" for images and "head" for texts and sparse matrices. "head" suits embeddings too, in seconds.
         noise_matrix: Shape (K, K), array or tensor, ``noise_matrix[j, i] = p(noisy = j | true = i)``: columns
             are true classes and sum to 1; rows and columns in the order of ``classes_``, sorted labels. For
             ``method="known"``, and only for it. If ``fit`` is told who gave each label, shape (S, K, K), a matrix
@@ -69,7 +73,8 @@ class NoisyLabelClassifier(TrueClassesMixin):
         alpha: For "top-down", how much of a label is believed, 0 to 1.
         options: What is rarely changed, by the names of :class:`~noiselayer.training.options.TrainingOptions` and
             :class:`~noiselayer.training.options.Optimization`, such as ``{"start": "identity", "trace_penalty": 0.1}``
-            or ``{"augmentation": "flip-shift"}``; also ``model_options``, the model's own, such as
+            or ``{"augmentation": "flip-shift"}``; also ``embed``, what makes features of texts and of other samples
+            (:class:`~noiselayer.NoisyLabelFeaturesClassifier`); ``model_options``, the model's own, such as
             ``{"hidden": (256, 256)}`` for the mlp; ``precision``, Lightning's; ``layout`` of 4-dimensional X,
             "NHWC", "NCHW" or "auto", which does not guess when both are possible; and ``overlapping``, what
             to do with samples that stand in X and in ``X_clean``: "error", or "drop" them from X.
@@ -90,7 +95,10 @@ class NoisyLabelClassifier(TrueClassesMixin):
         estimate_: A :class:`~noiselayer.estimation.NoiseEstimate` with the standard errors of the matrix as it
             was measured, and warnings; None for methods that do not measure it.
         start_matrix_: Where the learned matrix started, shape (K, K); None for other methods and starts.
-        network_: A ``torch.nn.Module``: raw inputs to logits of the true class.
+        network_: A ``torch.nn.Module``: raw inputs, or features of texts, to logits of the true class.
+        source_: What made features of texts, of a sparse matrix or of other samples; None if X were numbers.
+        head_: The :class:`~noiselayer.features.FeatureHead` of the model "head" (a
+            :class:`~noiselayer.annotators.GoldHead` with method "gold"), with ``summary()``; None for a network.
         n_iter_: Epochs of the main stage.
         history_: A dict for every epoch of every stage: its stage, losses, tr(Q) / K, rate, seconds.
         n_features_in_: ``X.shape[1]``.
@@ -105,6 +113,8 @@ class NoisyLabelClassifier(TrueClassesMixin):
     >>> model.noise_matrix_.shape, bool(np.allclose(model.noise_matrix_.sum(axis=0), 1))
     ((2, 2), True)
     """
+
+    source_: Any
 
     def __init__(
         self,
@@ -155,7 +165,8 @@ class NoisyLabelClassifier(TrueClassesMixin):
 
         Args:
             X: Shape (N, D): an array, a DataFrame of numbers, nested lists. Or images: (N, H, W),
-                (N, H, W, C) or (N, C, H, W), bytes or floats, taken in the units they come in.
+                (N, H, W, C) or (N, C, H, W), bytes or floats, taken in the units they come in. Or N texts: a list, an
+                array, a column of pandas or polars. Or a sparse matrix, which is never made dense.
             y: Shape (N,), the noisy labels, of any type that sorts.
             annotators: Shape (N,), who gave each label (annotator, prompt or model version, web site, rule), of any
                 type that sorts. Each gets a noise matrix of its own, drawn to the common one by how little it has
@@ -173,12 +184,11 @@ class NoisyLabelClassifier(TrueClassesMixin):
                 of range or would change nothing, or ``noise_matrix`` does not suit the method or the classes.
         """
         data = self._labeled(X, y, annotators)
-        clean, outside = self._clean(X_clean, y_clean, data), None
-        if X_outside is not None:
-            outside, _ = self._like(X_outside, "X_outside")
+        clean = self._clean(X_clean, y_clean, data)
+        outside = None if X_outside is None else self._inputs(X_outside, "X_outside")[0]
         trained = self._train(data, clean, outside)
         self.method_ = trained.options.method
-        self.network_ = trained.network
+        self.network_, self.head_ = trained.network, trained.head
         self.noise_matrix_ = trained.noise_matrix.double().numpy()
         self.estimate_ = trained.estimate
         self.annotator_estimate_ = None if trained.by_annotator is None else trained.by_annotator.annotators
@@ -259,15 +269,12 @@ class NoisyLabelClassifier(TrueClassesMixin):
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = True  # and four: there is no tag for it
+        tags.input_tags.sparse = not (self.model in (None, HEAD) and for_networks(self))
         return tags
 
     def _labeled(self, X: Any, y: Any, annotators: Any = None) -> LabeledData:
-        if not isinstance(X, np.ndarray) or X.dtype.kind in "OU":
-            refuse_texts(X)
-        with np.errstate(over="ignore"):  # too large for single precision: refused in words, as infinity is
-            X, y = validate_data(self, X, y, dtype=DTYPES, allow_nd=True)
+        inputs, y = self._inputs(X, "X", y, reset=True)
         codes = self._codes(y)
-        inputs = ArrayInputs(X, layout=self._setting("layout"), name="X")
         self.input_shape_ = inputs.shape
         data = LabeledData(inputs, torch.from_numpy(codes), self._class_names(), "X and y")
         self.annotators_ = None
@@ -288,7 +295,7 @@ class NoisyLabelClassifier(TrueClassesMixin):
         check_pair(X_clean, y_clean)
         if X_clean is None:
             return None
-        inputs, y_clean = self._like(X_clean, "X_clean", y_clean)
+        inputs, y_clean = self._inputs(X_clean, "X_clean", y_clean)
         return LabeledData(inputs, codes_of(y_clean, self.classes_), data.class_names, "X_clean and y_clean")
 
     def _setting(self, name: str, default: Any = None) -> Any:
@@ -297,27 +304,39 @@ class NoisyLabelClassifier(TrueClassesMixin):
             return getattr(self, name)
         return (self.options or {}).get(name, BESIDE_TRAINING.get(name, default))
 
-    def _like(self, X: Any, name: str, y: Any = "no_validation") -> tuple[ArrayInputs, Any]:
-        """More samples of the form of the X that is fitted, and their labels if they have any."""
-        with np.errstate(over="ignore"):
-            checked = validate_data(self, X, y, reset=False, dtype=DTYPES, allow_nd=True)
-        X, y = checked if isinstance(checked, tuple) else (checked, None)
-        return ArrayInputs(X, layout=self._setting("layout"), name=name), y
+    def _inputs(
+        self, X: Any, name: str, y: Any = "no_validation", *, reset: bool = False
+    ) -> tuple[ArrayInputs, Any]:
+        """Samples of the form of the X that is fitted, which ``reset`` sets, and their labels if they have any."""
+        if reset:
+            self.source_ = None
+        embed = self._setting("embed") if reset else None
+        with np.errstate(over="ignore"):  # too large for single precision: refused in words, as infinity is
+            if embed is not None or self.source_ is not None or are_features_made(X):
+                checked = features_of(self, X, y, embed=embed, reset=reset)
+            else:
+                checked = validate_data(self, stacked(X), y, reset=reset, dtype=DTYPES, allow_nd=True)
+        numbers, y = checked if isinstance(checked, tuple) else (checked, None)
+        if self.source_ is not None:
+            return EmbeddedInputs(X, self.source_, features=numbers), y
+        return ArrayInputs(numbers, layout=self._setting("layout"), name=name), y
 
     def _train(
         self, data: LabeledData, clean: LabeledData | None, outside: ArrayInputs | None
     ) -> TrainedClassifier:
         options = self._options(data, clean, outside)
-        trained = fit_classifier(
-            data,
-            options,
-            clean=clean,
-            outside=outside,
-            overlapping=self._setting("overlapping"),
-            noise_matrix=as_matrix(self.noise_matrix),
-            hardware=self._hardware(),
-            on_stage=print if self.verbose else None,
-        )
+        shared: dict[str, Any] = {
+            "clean": clean,
+            "outside": outside,
+            "overlapping": self._setting("overlapping"),
+            "noise_matrix": as_matrix(self.noise_matrix),
+            "on_stage": print if self.verbose else None,
+        }
+        if options.model == HEAD:
+            return fit_frozen_head(data, options, **shared)
+        from noiselayer.training.methods import fit_classifier  # brings Lightning; the head does without
+
+        trained = fit_classifier(data, options, hardware=self._hardware(), **shared)
         if trained.interrupted:
             raise KeyboardInterrupt("fit was interrupted; the estimator is not fitted.")
         return trained
@@ -326,12 +345,17 @@ class NoisyLabelClassifier(TrueClassesMixin):
         self, data: LabeledData, clean: LabeledData | None, outside: ArrayInputs | None
     ) -> TrainingOptions:
         options = options_of(self, data.inputs.kind, len(data))
-        if options.method == "auto":
+        if options.method == "auto" and options.model == HEAD:
+            weighted = outside is not None or options.noisy_weight != 1
+            options = replace(options, method=automatic_head_method(data, clean, weighted=weighted)[0])
+        elif options.method == "auto":
             method, why = automatic_method(data, clean)
             options = replace(options, method=method)
             if self.verbose:
                 print(f"Method {method}: {why}.")  # noqa: T201
         given = [name for name, default in REFUSED.items() if self._setting(name, default) != default]
+        if options.model == HEAD:
+            check_head(options.method, data, for_networks(self))
         check_effects(options, given, clean=clean is not None, outside=outside is not None)
         return options
 
@@ -347,15 +371,13 @@ class NoisyLabelClassifier(TrueClassesMixin):
     def _log_proba(self, X: Any) -> Tensor:
         """Log-probabilities of the true class, shape (N, K), double precision, on the CPU."""
         check_is_fitted(self)
-        with np.errstate(over="ignore"):
-            X = validate_data(self, X, reset=False, dtype=DTYPES, allow_nd=True)
-        inputs = ArrayInputs(X, layout=self._setting("layout"), name="X")
+        inputs, _ = self._inputs(X, "X")
         if inputs.shape != self.input_shape_:
             raise InputError(
                 f"X must hold samples of shape {self.input_shape_}, as in fit; got samples of shape "
                 f"{inputs.shape}."
             )
-        if inputs.kind == "vector":
+        if inputs.kind != "image":
             # Single precision would round differently in batches of other sizes; a small network can afford
             # double, which also leaves nothing for an accelerator to win.
             logits = predict_logits(copy.deepcopy(self.network_).double(), inputs)

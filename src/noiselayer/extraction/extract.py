@@ -92,7 +92,8 @@ def extract_features(
     keys = _keys(inputs, network.takes)
     missing = cache.missing(keys)
     if say is not None:
-        say(_in_words(network.name, len(keys), len(missing), cache.folder))
+        known = len(np.unique(keys)) - len(missing)  # some samples may be the same
+        say(_in_words(network.name, len(keys), len(missing), known, cache.folder))
     rank, world = _process()
     if world > 1:
         torch.distributed.barrier()  # all have seen the same rows missing
@@ -225,10 +226,10 @@ def _folder_of(
     return folder
 
 
-def _in_words(name: str, count: int, missing: int, folder: Path) -> str:
+def _in_words(name: str, count: int, missing: int, known: int, folder: Path) -> str:
     if not missing:
         return f"Features of {count:,} samples by {name}: all are in {folder}."
-    kept = f" {count - missing:,} are there already." if missing < count else ""
+    kept = f" {known:,} are there already." if known else ""
     return f"Features by {name}: {missing:,} of {count:,} samples are computed, into {folder}.{kept}"
 
 

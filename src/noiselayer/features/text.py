@@ -40,6 +40,7 @@ class SparseFeatures:
     (4, 4)
     """
 
+    name = "sparse"
     standardize = False  # the variance of a direction says how much it matters
 
     def __init__(self, components: npt.NDArray[np.float32]) -> None:

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from noiselayer.annotators.describe import describe_annotators
 from noiselayer.annotators.estimates import CombinedLabels
+from noiselayer.arrays.folds import check_folds
 from noiselayer.audit import AuditResult
 from noiselayer.audit.stream import audit_stream
 from noiselayer.data import LabeledData, check_for_training
@@ -55,7 +56,6 @@ from noiselayer.training.cross_fit import cross_fit
 from noiselayer.training.frozen_head import HEAD, check_head
 from noiselayer.training.options import THROUGH_Q, Hardware, Optimization, TrainingOptions
 from noiselayer.training.set_checks import automatic_method
-from noiselayer.training.start import check_folds
 
 _LISTED = 200  # suspects on the page
 _IN_SAMPLE = (
@@ -115,7 +115,8 @@ def audit_files(job: AuditJob, *, on_stage: Callable[[str], None] | None = None)
         return saved
     say(data.summary())
     if evidence is None and options.model == HEAD:
-        say(" ".join(filter(None, [choice, about_head(data, options.method)])))
+        method = "normal" if job.method == "auto" and clean is None else options.method
+        say(" ".join(filter(None, [choice, about_head(data, method)])))
     if evidence is None:
         try:
             evidence = _trained(job, options, data, clean, hardware, folder.stages, say)

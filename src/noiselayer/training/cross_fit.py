@@ -10,14 +10,13 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from noiselayer.arrays.folds import check_folds, shuffled_folds
 from noiselayer.data import LabeledData, check_for_training
 from noiselayer.errors import InputError, list_some
 from noiselayer.noise.simplex import project
 from noiselayer.training.frozen_head import HEAD, fit_frozen_head
 from noiselayer.training.logits import predict_logits
-from noiselayer.training.methods import fit_classifier
 from noiselayer.training.options import THROUGH_Q, Hardware, TrainingOptions
-from noiselayer.training.start import check_folds, shuffled_folds
 from noiselayer.training.trained import TrainedClassifier
 
 
@@ -84,6 +83,8 @@ def cross_fit(
             data, options, clean=clean, noise_matrix=noise_matrix, folds=folds, on_stage=on_stage
         )
         return _of_head(fitted)
+    from noiselayer.training.methods import fit_classifier  # brings Lightning, which the head does without
+
     say = on_stage or (lambda message: None)
     N, K = len(data), data.num_classes
     fold_of = shuffled_folds(data.given, folds, options.seed)

@@ -50,7 +50,7 @@ OF_NETWORKS = (
     ),
     *("validation_fraction", "on_nonfinite", "mixing", "measure_with", "train_on_clean", "start", "rule"),
     *("fresh_network", "noise_trainable", "noise_learning_rate", "trace_penalty", "noise_weight_decay"),
-    *("volume_penalty", "logger", "keep_checkpoints"),
+    *("volume_penalty", "logger", "keep_checkpoints", "max_iter", "n_iter_no_change"),
 )
 """Options that mean nothing to the head."""
 
@@ -65,15 +65,16 @@ def check_head(method: str, data: LabeledData, given: Collection[str] = ()) -> N
     >>> check_head("normal", from_arrays(np.eye(3), [0, 1, 1]), ["batch_size"])
     Traceback (most recent call last):
     ...
-    noiselayer.errors.InputError: batch_size is for networks; the head is fitted to all samples at once. Leave it out,
-    or take model='linear' or another network.
+    noiselayer.errors.InputError: batch_size is for networks; the head, which texts, sparse matrices and embeddings get,
+    is fitted to all samples at once. Leave it out, or take model='linear' or another network.
     """
     network = f"{argument('model', 'linear')} or another network"
     unused = [argument(name) for name in given if name in OF_NETWORKS]
     if unused:
         raise InputError(
-            f"{list_some(unused)} {'is' if len(unused) == 1 else 'are'} for networks; the head is fitted to all "
-            f"samples at once. Leave {'it' if len(unused) == 1 else 'them'} out, or take {network}."
+            f"{list_some(unused)} {'is' if len(unused) == 1 else 'are'} for networks; the head, which texts, sparse "
+            "matrices and embeddings get, is fitted to all samples at once. "
+            f"Leave {'it' if len(unused) == 1 else 'them'} out, or take {network}."
         )
     if method == "refined":
         raise InputError(
@@ -82,8 +83,8 @@ def check_head(method: str, data: LabeledData, given: Collection[str] = ()) -> N
         )
     if data.annotators is not None:
         raise InputError(
-            "the head has no noise matrix of its own for each annotator: leave out "
-            f"{argument('annotator_column')}, make one label of many first (noiselayer combine), or take {network}."
+            "the head has no noise matrix of its own for each annotator: leave them out "
+            f"({argument('annotator_column')}), make one label of many first (noiselayer combine), or take {network}."
         )
     if len(data.inputs.shape) != 1:
         raise InputError(

@@ -8,6 +8,7 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor
 
+from noiselayer.arrays.folds import shuffled_folds
 from noiselayer.data.labeled import LabeledData
 from noiselayer.estimation.from_confusions import estimate_from_predictions
 from noiselayer.estimation.noise_estimate import NoiseEstimate
@@ -16,7 +17,6 @@ from noiselayer.training.batches import clean_part, noisy_part
 from noiselayer.training.logits import predict_logits
 from noiselayer.training.options import TrainingOptions
 from noiselayer.training.stage import StageRunner
-from noiselayer.training.start import shuffled_folds
 
 
 class Measured(NamedTuple):

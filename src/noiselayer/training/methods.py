@@ -12,6 +12,7 @@ import torch
 from pytorch_lightning.callbacks import Callback
 from torch import Tensor, nn
 
+from noiselayer.arrays.folds import check_folds
 from noiselayer.data.inputs import Inputs
 from noiselayer.data.labeled import LabeledData
 from noiselayer.errors import InputError
@@ -36,7 +37,7 @@ from noiselayer.training.set_checks import (
     trainable,
 )
 from noiselayer.training.stage import StageRunner
-from noiselayer.training.start import check_folds, starting_matrix
+from noiselayer.training.start import starting_matrix
 from noiselayer.training.trained import TrainedClassifier
 
 

@@ -10,9 +10,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from noiselayer.arrays.folds import stratified_folds
+from noiselayer.arrays.folds import shuffled_folds
 from noiselayer.data.labeled import LabeledData
-from noiselayer.errors import InputError, argument
 from noiselayer.estimation.confusion import confusion_of_predictions
 from noiselayer.joint.alternating import alternate, fixed_matrix_losses, renamed_classes
 from noiselayer.joint.from_features import FeatureEstimate, estimate_from_features
@@ -200,23 +199,3 @@ _FEWEST_IN_TURNS = 100  # samples of a fold; with fewer, parts of it teach nothi
 
 def _raw(data: LabeledData) -> Tensor:
     return data.inputs.__getitems__(range(len(data))).float()
-
-
-def check_folds(folds: int, num_samples: int) -> None:
-    """Raise an error if there are more folds than samples to leave out.
-
-    >>> check_folds(61, 60)
-    Traceback (most recent call last):
-    ...
-    noiselayer.errors.InputError: folds must be at most 60, the number of samples; got 61.
-    """
-    if folds > num_samples:
-        raise InputError(
-            f"{argument('folds')} must be at most {num_samples:,}, the number of samples; got {folds:,}."
-        )
-
-
-def shuffled_folds(labels: Tensor, folds: int, seed: int) -> Tensor:
-    """A fold number for every sample, every class dealt out evenly, shape (N,)."""
-    place = torch.randperm(len(labels), generator=torch.Generator().manual_seed(seed)).argsort()
-    return stratified_folds(labels, folds, lambda rows: rows[place[rows].argsort()])
