@@ -3,12 +3,14 @@
     python experiments/no_harm.py --data DIR [--seeds N] [--sets NAME ...] [--noise NAME ...]
 
 DIR may hold the tables of R's package mlbench 2.1 (its ``data/*.rda``; they are UCI's, and need Python's ``rdata`` to
-be read), TREC's questions (``trec_*.csv`` with columns text and true_label) and ``vaderSentiment-2.5.tar.gz`` (see
+be read), TREC's questions (``trec_*.csv`` with columns text and true_label), titles of Hausa news (``hausa_*.tsv``
+with news_title and label) and ``vaderSentiment-2.5.tar.gz`` (see
 ``text_gold_set.py``); a set whose file is not there is left out, as are cells that have a result. Estimators are called
 as their users call them, :class:`NoisyLabelClassifier` for tables and :class:`NoisyLabelFeaturesClassifier` for texts,
-with nothing chosen but the seed, which also draws the samples and their wrong labels. 1,000 samples have 50 % of wrong labels
-or none, 5,000 (or as many as there are) have 70 %; 2,000 others at most are the test. "true" is the same estimator
-with the true matrix. Rules of the library were changed with the sets marked "design" in view; the others report.
+with nothing chosen but the seed, which also draws the samples and their wrong labels. 1,000 samples have 50 % of wrong
+labels or none, 5,000 (or as many as there are) have 70 %; 2,000 others at most are the test. "true" is the same
+estimator with the true matrix. Rules of the library were changed with the sets marked "design" in view; the others
+report.
 """
 
 from __future__ import annotations
@@ -100,6 +102,16 @@ def questions(folder: Path) -> tuple[np.ndarray, np.ndarray]:
     return np.array([row["text"] for row in rows], object), np.array([int(row["true_label"]) for row in rows])
 
 
+def titles(folder: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Hausa news, and what each is about."""
+    rows: list[dict[str, str]] = []
+    for part in ("train_clean", "dev", "test"):
+        with (folder / f"hausa_{part}.tsv").open(encoding="utf-8", newline="") as file:
+            rows += csv.DictReader(file, delimiter="\t")
+    labels = np.unique([row["label"] for row in rows], return_inverse=True)[1]
+    return np.array([row["news_title"] for row in rows], object), labels
+
+
 def sentences(folder: Path) -> tuple[np.ndarray, np.ndarray]:
     """Which of four kinds of source a sentence is from."""
     path = folder / "vaderSentiment-2.5.tar.gz"
@@ -120,7 +132,8 @@ SETS = {
     "DNA": Set(table("DNA", "Class")),
     "vehicle": Set(table("Vehicle", "Class")),
     "sentences": Set(sentences, texts=True),
-    "TREC": Set(questions, texts=True),
+    "Hausa": Set(titles, texts=True),
+    "TREC": Set(questions, design=True, texts=True),
 }
 
 
@@ -194,7 +207,16 @@ def by_setting() -> str:
                 f"{np.mean([row['cpu_seconds'] for row in of_setting]):.0f}",
             ]
         )
-    header = ["set", "wrong labels", "samples", "normal", "learned", "true Q", "gap closed", "worse by 1 point"]
+    header = [
+        "set",
+        "wrong labels",
+        "samples",
+        "normal",
+        "learned",
+        "true Q",
+        "gap closed",
+        "worse by 1 point",
+    ]
     return markdown([*header, "L1 of Q", "CPU s"], lines)
 
 
@@ -228,7 +250,9 @@ def main() -> None:
                     if not path.exists():
                         row = run(name, X, y, kind, method, seed)
                         write_json(path, row)
-                        print(cell, row["test_error"], row["noise_matrix_error"], row["cpu_seconds"], flush=True)
+                        print(
+                            cell, row["test_error"], row["noise_matrix_error"], row["cpu_seconds"], flush=True
+                        )
 
 
 if __name__ == "__main__":

@@ -6,7 +6,8 @@ comes first; its logits out of fold give the matrix, the scale that the ridge ha
 and a second path is fitted to that. From there the likelihood is climbed, as long as that gains more than one standard
 error. Everything is chosen by the likelihood of noisy labels held out, those of the second path held out from the first
 as well. The plain classifier stays in the running, and is taken unless the noise matrix gains more than one standard
-error. The classifiers of all folds are fitted at once.
+error; both with the factor and the biases that suit labels held out (:mod:`noiselayer.features.calibration`), or the
+matrix would be praised for mending what the ridge has done. The classifiers of all folds are fitted at once.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from noiselayer.arrays.folds import stratified_folds
 from noiselayer.arrays.tensors import as_tensor
 from noiselayer.estimation.from_confusions import estimate_from_predictions
 from noiselayer.estimation.noise_estimate import NoiseEstimate
+from noiselayer.features.calibration import fit_scale_and_shifts
 from noiselayer.features.cross_fitted import RIDGES, Folds, Step, best_step
 from noiselayer.features.feature_head import FeatureHead, Taken
 from noiselayer.features.matrix_choice import (
@@ -200,13 +202,14 @@ class _Fit:
             step, judged, climbed = higher, again, True
         found = judged.found
         self.found = found.noise_matrix
-        before = self._scaled_losses(plain.logits, self.identity)
-        difference = before - judged.losses
+        before = self._calibrated_losses(plain.logits, [self.identity] * len(self.data))
+        after = self._calibrated_losses(step.logits, [other.noise_matrix for other in judged.of_others])
+        difference = before - after
         self.gain, self.gain_error = float(difference.mean()), standard_error(difference)
-        if within_one_error(before, judged.losses):
+        if within_one_error(before, after):
             return
         self.taken, self.Q, self.step, self.scale = "noise matrix", found.noise_matrix, step, found.scale
-        self.targets = self._posterior(step.logits * found.scale, found.noise_matrix)
+        self.targets = self._posterior(self._calibrated(step.logits), found.noise_matrix)
         if climbed:
             self.targets, self.climbing = found.noise_matrix[self.labels].to(data.dtype), self.noisy_weight
 
@@ -245,9 +248,12 @@ class _Fit:
         """The last fit, to all folds."""
         start = self.step.weights[:1]
         [W] = self.data.fit(self.targets, self.step.ridge, start, [()], noisy_weight=self.climbing)
-        weight, bias = projection.weights_of_features(W * self.scale)
+        scale, shifts = fit_scale_and_shifts(self.step.logits, self.labels, self.Q, scale=self.scale)
+        W = W.double() * scale
+        W[:, -1] += shifts
+        weight, bias = projection.weights_of_features(W.to(self.data.dtype))
         out_of_fold = torch.empty_like(self.step.logits)
-        out_of_fold[order] = (self.step.logits * self.scale).log_softmax(dim=1)
+        out_of_fold[order] = (self.step.logits * scale + shifts).log_softmax(dim=1)
         return FeatureHead(
             weight,
             bias,
@@ -301,6 +307,20 @@ class _Fit:
             held = self.fold_of == fold
             scale = fit_scale(logits[~held], self.labels[~held], Q)
             losses[held] = noisy_nll(logits[held] * scale, self.labels[held], Q)
+        return losses
+
+    def _calibrated(self, logits: Tensor) -> Tensor:
+        """With the scale and the shifts that suit the matrix taken."""
+        scale, shifts = fit_scale_and_shifts(logits, self.labels, self.Q, scale=self.scale)
+        return logits * scale + shifts
+
+    def _calibrated_losses(self, logits: Tensor, matrices: Sequence[Tensor]) -> Tensor:
+        """Of every label, the matrix of its fold, scale and shifts fitted to the other folds."""
+        losses = torch.empty(len(logits), dtype=torch.float64)
+        for fold, Q in enumerate(matrices):
+            held = self.fold_of == fold
+            scale, shifts = fit_scale_and_shifts(logits[~held], self.labels[~held], Q, scale=self.scale)
+            losses[held] = noisy_nll(logits[held] * scale + shifts, self.labels[held], Q)
         return losses
 
     def _measured(self) -> Tensor:
