@@ -107,7 +107,11 @@ def test_people_it_may_stand_in_for(run: Any, frame: pd.DataFrame, tmp_path: Pat
         ({"human": None}, ("--checked-column", "human"), "at least 10 checked labels"),
         ({"sure": 87}, ("--checked-column", "human", "--confidence-column", "sure"), "between 0 and 1"),
         ({}, ("--gold", "GOLD", "--checked-column", "truth"), "are not in"),
-        ({"id": "s1"}, ("--gold", "GOLD", "--checked-column", "truth"), "says the same of 599 rows"),
+        (
+            {"id": [f"s{k // 2}" for k in range(600)]},
+            ("--gold", "GOLD", "--checked-column", "truth"),
+            "20 of the checked samples stand in",
+        ),
     ],
 )
 def test_refusals(

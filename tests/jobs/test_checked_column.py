@@ -336,3 +336,12 @@ def test_all_that_has_been_checked_may_be_without_another_label(tmp_path: Path) 
     assert (len(sets.noisy), sets.clean is not None and len(sets.clean)) == (N - CHECKED, CHECKED)
     assert f"{CHECKED} clean samples have no noisy label." in sets.summary()
     assert train(path, max_epochs=2, warm_up_epochs=2)["estimate"]["method"] != "combined"
+
+
+def test_a_clean_table_whose_labels_have_another_name_is_told_how_to_name_them(tmp_path: Path) -> None:
+    (tmp_path / "said.csv").write_text("a,llm\n" + "1.5,no\n2.5,yes\n" * 20)
+    (tmp_path / "checked.csv").write_text("a,truth\n" + "1.5,no\n2.5,yes\n" * 5)
+    with pytest.raises(InputError, match="no column 'llm'.*labels' own column is named with --clean-labels"):
+        read_sets(
+            Reading(str(tmp_path / "said.csv"), label_column="llm"), clean=str(tmp_path / "checked.csv")
+        )

@@ -106,6 +106,22 @@ def test_labels_that_say_nothing_leave_the_checked_ones_alone() -> None:
     assert trained.options.method == "estimated"
 
 
+def test_gold_chosen_by_its_label_or_without_a_class_is_said_with_the_name() -> None:
+    X, truth, noisy = blobs(300)
+    names = ["cat", "dog"]
+    data = from_arrays(X[60:], noisy[60:], class_names=names)
+    clean = from_arrays(X[:60], truth[:60], class_names=names)
+    with pytest.warns(UserWarning, match=r"0 of 60 carry label 'cat', where \d+ are expected. Draw them"):
+        fit_frozen_head(
+            data, default_options("embedded", method="gold"), clean=clean, clean_given=torch.ones(60).long()
+        )
+    cats = clean.subset((truth[:60] == 0).nonzero().flatten())
+    with pytest.warns(
+        UserWarning, match="no checked sample is of 'dog': only the labels speak for such a class"
+    ):
+        fit_frozen_head(data, default_options("embedded", method="gold"), clean=cats)
+
+
 def test_few_checked_labels_judge_nothing() -> None:
     X, truth, noisy = blobs(300)
     clean, data = from_arrays(X[:8], truth[:8]), from_arrays(X[8:], noisy[8:])

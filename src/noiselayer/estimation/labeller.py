@@ -16,6 +16,7 @@ towards the mean of all, or towards the label being right, by as many imagined s
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import Any
@@ -326,7 +327,9 @@ def _with_confidence(strata: Array, stated_confidence: Any, N: int, num_labels: 
     return result
 
 
-def selected_by_label(strata: Array, checked: Array, num_labels: int) -> str | None:
+def selected_by_label(
+    strata: Array, checked: Array, num_labels: int, names: Sequence[Any] | None = None
+) -> str | None:
     """A sentence if the labels of the checked samples are not those of a random draw (chi-squared, six sigma)."""
     pool = np.bincount(strata, minlength=num_labels)
     expected = pool / len(strata) * len(checked)
@@ -337,9 +340,12 @@ def selected_by_label(strata: Array, checked: Array, num_labels: int) -> str | N
     if distance <= freedom + 6 * np.sqrt(2 * freedom):
         return None
     worst = int(np.argmax(np.abs(seen - expected)))
+    which = (
+        f"label {worst if names is None else repr(names[worst])}" if worst < num_labels - 1 else "no label"
+    )
     return (
-        f"the checked samples were not drawn at random from all: {seen[worst]} of {len(checked)} carry "
-        f"{'no label' if worst == num_labels - 1 else f'label {worst}'}, where {expected[worst]:.0f} are expected. "
+        f"the checked samples were not drawn at random from all: {seen[worst]} of {len(checked)} carry {which}, where "
+        f"{expected[worst]:.0f} are expected. "
         "Each label's samples are weighted as they stand among all; that is right if they were chosen by their "
         "labels. If they were chosen by something else, give weights."
     )

@@ -92,7 +92,9 @@ class GoldLabels:
         own = self.given[: len(self.given) - self.added]
         checked = np.flatnonzero(self.gold[: len(own)] >= 0)
         if own.shape[1] == 1 and len(checked):
-            odd = selected_by_label(np.where(own[:, 0] < 0, K, own[:, 0]), checked, K + 1)
+            odd = selected_by_label(
+                np.where(own[:, 0] < 0, K, own[:, 0]), checked, K + 1, self.classes.tolist()
+            )
             if odd is not None:
                 notes.append(
                     odd.split(". Each")[0]

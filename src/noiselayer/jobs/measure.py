@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import warnings
+from collections import Counter
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -147,17 +148,19 @@ def _columns(job: MeasureJob) -> tuple[Column, Column, Column | None]:
     place = find_labels(job.gold, None, job.checked_column)
     ids, of_gold = _column(job.table, key), _column(job.gold, key)
     row_of = {value: row for row, value in enumerate(map(str, ids))}
-    if len(row_of) < len(ids):
-        raise InputError(
-            f"column {key!r} of {job.table} says the same of {len(ids) - len(row_of):,} rows as of others, so a "
-            f"checked label has no one place. Name another with {argument('id_column')}."
-        )
     unknown = [value for value in map(str, of_gold) if value not in row_of]
     if unknown:
         raise InputError(
             f"{len(unknown):,} of {len(of_gold):,} rows of {job.gold} are not in {job.table} by column {key!r}: "
             f"{list_some(unknown, 3)}. Gold must be part of what was labelled; name the column that says who is "
             f"who with {argument('id_column')}."
+        )
+    times = Counter(map(str, ids))
+    if twice := sorted({value for value in map(str, of_gold) if times[value] > 1}):
+        raise InputError(
+            f"{len(twice):,} of the checked samples stand in {job.table} more than once by column {key!r}: "
+            f"{list_some(twice, 3)}. A checked label has no one place then; keep one row of each, or name another "
+            f"column with {argument('id_column')}."
         )
     rows = np.array([row_of[str(value)] for value in of_gold], dtype=np.int64)
     if len(set(rows.tolist())) < len(rows):

@@ -207,7 +207,11 @@ def _read_like(
     try:
         data = other.read(encoder=encoder_of(noisy.inputs), with_labels=with_labels)
     except InputError as error:
-        raise InputError(f"the {name} set {path}: {error}") from error
+        other_name = with_labels and labels is None and f"no column {reading.label_column!r}" in str(error)
+        hint = f" Its labels' own column is named with --{name}-labels." if other_name else ""
+        if "is not one of the" in str(error) and name == "clean":
+            hint = " If it is a class that the labels never name, leave its samples out, or add some with this label."
+        raise InputError(f"the {name} set {path}: {error}{hint}") from error
     check_like(noisy.inputs, data.inputs, name)
     return data
 

@@ -200,9 +200,15 @@ def _fit_with_gold(
     unseen = torch.full((len(clean),), -1)
     labels = torch.cat([data.given, unseen if clean_given is None else clean_given])
     if clean_given is not None and bool((clean_given >= 0).all()):
-        odd = selected_by_label(labels.numpy(), np.arange(N, len(labels)), K + 1)
+        odd = selected_by_label(labels.numpy(), np.arange(N, len(labels)), K + 1, data.class_names)
         if odd is not None:
             warnings.warn(odd.split(". Each")[0] + ". Draw them at random.", stacklevel=2)
+    if absent := [name for name, n in zip(clean.class_names, clean.counts().tolist(), strict=True) if n == 0]:
+        warnings.warn(
+            f"no checked sample is of {list_some(map(repr, absent))}: only the labels speak for such a class. Check "
+            "samples that carry this label.",
+            stacklevel=2,
+        )
     head = fit_with_gold(
         _Rows(data.inputs, clean.inputs),
         labels,
