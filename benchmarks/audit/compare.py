@@ -31,19 +31,37 @@ from noiselayer.files.whole_file import whole_file, write_json
 from noiselayer.storage.environment import versions
 
 BOOTSTRAP = 200
+BEST = ("self_confidence", "normalized_margin", "confidence_weighted_entropy")
 FIGURES = ("ap", "auroc", "p100", "p1000", "f1", "brier", "ece", "count")
 HEADS = ("AP", "AUROC", "P@100", "P@1000", "F1", "Brier", "ECE", "count / truth")
 
 
-def ask_cleanlab(labels: np.ndarray, probs: np.ndarray, python: str) -> dict[str, np.ndarray]:
-    """What ``cleanlab_side.py`` finds, run by the interpreter of cleanlab's environment."""
+def ask_cleanlab(
+    sets: dict[str, tuple[np.ndarray, np.ndarray]], python: str
+) -> dict[str, dict[str, np.ndarray]]:
+    """What ``cleanlab_side.py`` finds of every set's labels and probabilities, run in cleanlab's environment."""
     with tempfile.TemporaryDirectory() as folder:
-        given, out = Path(folder) / "in.npz", Path(folder) / "out.npz"
-        np.savez(given, labels=labels, probs=probs)
-        side = Path(__file__).parent / "cleanlab_side.py"
-        subprocess.run([python, str(side), str(given), str(out)], check=True)
-        with np.load(out) as found:
-            return dict(found)
+        for name, (labels, probs) in sets.items():
+            np.savez(Path(folder) / name, labels=labels, probs=probs)
+        subprocess.run([python, str(Path(__file__).parent / "cleanlab_side.py"), folder], check=True)
+        found = {}
+        for name in sets:
+            with np.load(Path(folder) / f"OUT_{name}.npz") as file:
+                found[name] = dict(file)
+        return found
+
+
+def f1(flags: np.ndarray, wrong: np.ndarray) -> float:
+    """Of a verdict."""
+    return float(2 * (flags & wrong).sum() / max(1, flags.sum() + wrong.sum()))
+
+
+def cleanlab_of(theirs: dict[str, np.ndarray], wrong: np.ndarray) -> dict[str, float]:
+    """F1 of cleanlab's default filter, and the best average precision of its three scores."""
+    return {
+        "f1": f1(theirs["filter prune_by_noise_rate"].astype(bool), wrong),
+        "ap": max(float(average_precision_score(wrong, -theirs[f"score {name}"])) for name in BEST),
+    }
 
 
 def ece(e: np.ndarray, wrong: np.ndarray, bins: int = 15) -> float:
@@ -103,7 +121,7 @@ def methods_of(file: Any, cleanlab_python: str) -> dict[str, dict[str, Any]]:
     }
     entropy = -(probs * np.log(np.maximum(probs, 1e-30))).sum(axis=1)
     found["FiftyOne mistakenness"] = {"score": (np.where(differs, 1, -1) * np.exp(-entropy) + 1) / 2}
-    theirs = ask_cleanlab(labels, probs, cleanlab_python)
+    theirs = ask_cleanlab({"one": (labels, probs)}, cleanlab_python)["one"]
     for name, values in theirs.items():
         kind, _, what = name.partition(" ")
         if kind == "score":

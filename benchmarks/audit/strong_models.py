@@ -10,34 +10,21 @@ for the figures and the checks alone. ``--repetitions 0`` leaves the checks out.
 from __future__ import annotations
 
 import argparse
+import json
+import subprocess
+import tempfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from compare import ask_cleanlab, ece
+from compare import ask_cleanlab, cleanlab_of, ece, f1
 from sklearn.metrics import average_precision_score
 
 from noiselayer import audit_labels
 from noiselayer.audit import count_with_checks, suggest_checks
 from noiselayer.files.whole_file import whole_file, write_json
 from noiselayer.storage.environment import versions
-
-BEST = ("self_confidence", "normalized_margin", "confidence_weighted_entropy")
-
-
-def f1(flags: np.ndarray, wrong: np.ndarray) -> float:
-    """Of a verdict."""
-    return float(2 * (flags & wrong).sum() / max(1, flags.sum() + wrong.sum()))
-
-
-def cleanlab_of(labels: np.ndarray, probs: np.ndarray, wrong: np.ndarray, python: str) -> dict[str, float]:
-    """F1 of its default filter, and the best average precision of its three scores."""
-    theirs = ask_cleanlab(labels, probs, python)
-    return {
-        "f1": f1(theirs["filter prune_by_noise_rate"].astype(bool), wrong),
-        "ap": max(float(average_precision_score(wrong, -theirs[f"score {name}"])) for name in BEST),
-    }
 
 
 def figures(audit: Any, wrong: np.ndarray) -> dict[str, Any]:
@@ -55,13 +42,25 @@ def figures(audit: Any, wrong: np.ndarray) -> dict[str, Any]:
     }
 
 
-def checks_of(audit: Any, truth: np.ndarray, repetitions: int) -> dict[str, Any]:
-    """How often the interval of checked labels covers, and how wide it is."""
+def ask_ppi(
+    e: np.ndarray, wrong: np.ndarray, draws: np.ndarray, python: str
+) -> tuple[np.ndarray, np.ndarray]:
+    """Ends of the intervals that ``ppi_side.py`` finds for the number of wrong labels, one per draw of checked ones."""
+    with tempfile.TemporaryDirectory() as folder:
+        given, out = Path(folder) / "in.npz", Path(folder) / "out.npz"
+        np.savez(given, e=e, wrong=wrong, draws=draws)
+        subprocess.run([python, str(Path(__file__).parent / "ppi_side.py"), str(given), str(out)], check=True)
+        with np.load(out) as found:
+            return found["low"], found["high"]
+
+
+def checks_of(audit: Any, truth: np.ndarray, repetitions: int, ppi_python: str | None) -> dict[str, Any]:
+    """How often the interval of checked labels covers, and how wide it is; of random ones beside ppi-python's."""
     wrong, found = int((audit.labels != truth).sum()), {}
     generator = np.random.default_rng(0)
     for number in (100, 300):
         for drawn in ("random", "suggested"):
-            covered, widths = 0, []
+            covered, widths, draws = 0, [], []
             for seed in range(repetitions):
                 chances = None
                 if drawn == "random":
@@ -70,16 +69,26 @@ def checks_of(audit: Any, truth: np.ndarray, repetitions: int) -> dict[str, Any]
                     checks = suggest_checks(audit, number, seed=seed)
                     samples, chances = checks.samples.numpy(), checks.inclusion_probability
                 one = count_with_checks(audit, samples, truth[samples], inclusion_probability=chances)
+                draws.append(samples)
                 covered += one.low <= wrong <= one.high
                 widths.append(one.high - one.low)
             found[f"{number} {drawn}"] = {
                 "coverage": covered / repetitions,
                 "width": float(np.mean(widths)),
             }
+            if drawn == "random" and ppi_python is not None:
+                e = audit.error_probability.astype(float)
+                low, high = ask_ppi(e, audit.labels != truth, np.array(draws), ppi_python)
+                found[f"{number} ppi-python"] = {
+                    "coverage": float(((low <= wrong) & (wrong <= high)).mean()),
+                    "width": float((high - low).mean()),
+                }
     return found
 
 
-def measured(sets: dict[str, Any], name: str, python: str, repetitions: int) -> dict[str, Any]:
+def measured(
+    sets: dict[str, Any], name: str, theirs: dict[str, np.ndarray], args: argparse.Namespace
+) -> dict[str, Any]:
     """Everything of one set."""
     probs, labels, truth = sets[name]
     wrong = labels != truth
@@ -92,15 +101,15 @@ def measured(sets: dict[str, Any], name: str, python: str, repetitions: int) -> 
         "accuracy": float((probs.argmax(axis=1) == truth).mean()),
         "argmax_f1": f1(probs.argmax(axis=1) != labels, wrong),
         "noiselayer": figures(audit, wrong),
-        "cleanlab": cleanlab_of(labels, probs, wrong, python),
+        "cleanlab": cleanlab_of(theirs, wrong),
     }
     if others:
         second = audit_labels(
             labels, probs, probs_predict="given", second_probs=sets[others[0]][0], check_model=False
         )
         row["second_look"] = figures(second, wrong)
-    if repetitions:
-        row["checks"] = checks_of(audit, truth, repetitions)
+    if args.repetitions:
+        row["checks"] = checks_of(audit, truth, args.repetitions, args.ppi_python)
     return row
 
 
@@ -140,6 +149,10 @@ def main() -> None:
     parser.add_argument("--probs", type=Path, required=True)
     parser.add_argument("--cleanlab-python", required=True)
     parser.add_argument("--repetitions", type=int, default=500)
+    parser.add_argument(
+        "--ppi-python", help="of an environment with ppi-python, for its intervals of the same checks"
+    )
+    parser.add_argument("--go-on", action="store_true", help="keep the sets that the results hold")
     parser.add_argument("--name", default="audit_strong", help="of the results' files")
     parser.add_argument("--out", type=Path, default=Path(__file__).parent.parent / "results")
     args = parser.parse_args()
@@ -153,16 +166,21 @@ def main() -> None:
                 file["noisy_labels"].astype(np.int64),
                 file["true_labels"].astype(np.int64),
             )
-    rows = {}
-    for name in sets:
-        rows[name] = measured(sets, name, args.cleanlab_python, args.repetitions)
+    args.out.mkdir(parents=True, exist_ok=True)
+    stored = args.out / f"{args.name}.json"
+    rows = json.loads(stored.read_text())["sets"] if args.go_on and stored.exists() else {}
+    todo = [name for name in sets if name not in rows]
+    theirs = (
+        ask_cleanlab({name: (sets[name][1], sets[name][0]) for name in todo}, args.cleanlab_python)
+        if todo
+        else {}
+    )
+    for name in todo:
+        rows[name] = measured(sets, name, theirs[name], args)
         print(name, rows[name], flush=True)
+        write_json(stored, {"versions": {**versions(), "cleanlab": "2.9.0"}, "sets": rows})
     title = "Strong models" if args.name == "audit_strong" else "Sets that the rules were not set with"
     lines = [f"# {title}", "", "`python benchmarks/audit/strong_models.py`", "", *in_a_table(rows), ""]
-    args.out.mkdir(parents=True, exist_ok=True)
-    write_json(
-        args.out / f"{args.name}.json", {"versions": {**versions(), "cleanlab": "2.9.0"}, "sets": rows}
-    )
     with whole_file(args.out / f"{args.name}.md") as beside:
         beside.write_text("\n".join(lines), encoding="utf-8")
     print("\n".join(lines))

@@ -1,10 +1,11 @@
 """The audit on small tables, weak models and rare classes: its ranking beside the label's own probability.
 
-    python benchmarks/audit/tables.py [--out benchmarks/results]
+    python benchmarks/audit/tables.py --cleanlab-python VENV/bin/python [--out benchmarks/results]
 
 Eight tables of scikit-learn, two models each, whose probabilities are cross-validated (five folds); pair, symmetric and
 random noise, and noise on the samples that a linear model finds hard. The rules of the audit were set with tables like
-these in view. Some minutes.
+these in view. Beside it are cleanlab, and neighbours on the features: the share of a sample's ten nearest ones with
+another label, as in SimiFeat. Some minutes.
 """
 
 from __future__ import annotations
@@ -17,12 +18,14 @@ from typing import Any
 
 import numpy as np
 import torch
+from compare import ask_cleanlab, cleanlab_of, f1
 from sklearn.datasets import load_breast_cancer, load_digits, load_wine, make_classification
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import average_precision_score
 from sklearn.model_selection import StratifiedKFold
+from sklearn.neighbors import NearestNeighbors
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -102,18 +105,27 @@ def out_of_fold(model: str, X: Any, y: Any, K: int) -> np.ndarray:
     return probs
 
 
+def unlike_neighbours(X: Any, y: np.ndarray) -> np.ndarray:
+    """The share of the ten nearest samples that carry another label."""
+    scaled = StandardScaler().fit_transform(X)
+    near = NearestNeighbors(n_neighbors=11).fit(scaled).kneighbors(scaled, return_distance=False)[:, 1:]
+    return (y[near] != y[:, None]).mean(axis=1)
+
+
 def main() -> None:
     """One row per table, noise and model."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--cleanlab-python", required=True)
     parser.add_argument("--out", type=Path, default=Path(__file__).parent.parent / "results")
     args = parser.parse_args()
     torch.set_num_threads(1)
     warnings.simplefilter("ignore", ConvergenceWarning)
     warnings.filterwarnings("ignore", message="The least populated class")
-    rows = []
+    rows, given = [], {}
     for seed, (name, X, true, models) in enumerate(tables()):
         for kind, rate in NOISE:
             y = corrupted(X, true, kind, rate, seed)
+            unlike = unlike_neighbours(X, y)
             for model in models:
                 probs = out_of_fold(model, X, y, int(true.max()) + 1)
                 audit, wrong = audit_labels(y, probs, probs_predict="given", check_model=False), y != true
@@ -124,13 +136,24 @@ def main() -> None:
                         "right": float((probs.argmax(axis=1) == true).mean()),
                         "ap": float(average_precision_score(wrong, -audit.rank)),
                         "own": float(average_precision_score(wrong, -own)),
+                        "neighbours": float(average_precision_score(wrong, unlike)),
+                        "f1": f1(audit.is_error, wrong),
+                        "argmax_f1": f1(probs.argmax(axis=1) != y, wrong),
                         "wrong": int(wrong.sum()),
                         "expected": count.total,
                         "interval": [count.total_low, count.total_high],
                         "settled": count.settled,
                     }
                 )
+                given[f"{len(rows) - 1:03d}"] = (y, probs, wrong)
                 print(rows[-1], flush=True)
+    theirs = ask_cleanlab({name: (y, probs) for name, (y, probs, _) in given.items()}, args.cleanlab_python)
+    for row, (name, (_, _, wrong)) in zip(rows, given.items(), strict=True):
+        row["cleanlab"] = cleanlab_of(theirs[name], wrong)
+    ap, own_ap, near, score, argmax = (
+        np.mean([row[k] for row in rows]) for k in ("ap", "own", "neighbours", "f1", "argmax_f1")
+    )
+    best, default = (np.mean([row["cleanlab"][k] for row in rows]) for k in ("ap", "f1"))
     gain = [row["ap"] - row["own"] for row in rows]
     covered = [row["interval"][0] <= row["wrong"] <= row["interval"][1] for row in rows]
     lines = [
@@ -140,11 +163,16 @@ def main() -> None:
         f"label's own probability in the mean, more than 0.01 below it on {sum(g < -0.01 for g in gain)}, at worst "
         f"{min(gain):+.3f}; the interval covers {sum(covered)} of {len(rows)}.",
         "",
-        "| table | noise | model | right | AP | own probability | wrong | expected (interval) | settled | covered |",
-        "|---|---|---|---|---|---|---|---|---|---|",
+        f"Means: average precision {ap:.3f}, cleanlab's best score {best:.3f}, own probability {own_ap:.3f}, "
+        f"neighbours {near:.3f}; F1 {score:.3f}, cleanlab's default {default:.3f}, argmax differs {argmax:.3f}.",
+        "",
+        "| table | noise | model | right | AP | own probability | neighbours | cleanlab's best "
+        "| F1 | cleanlab's default | wrong | expected (interval) | settled | covered |",
+        "|---|---|---|---|---|---|---|---|---|---|---|---|---|---|",
         *(
             f"| {row['table']} | {row['noise']} | {row['model']} | {row['right']:.0%} | {row['ap']:.3f} "
-            f"| {row['own']:.3f} | {row['wrong']:,} | {row['expected']:,.0f} ({row['interval'][0]:,.0f} to "
+            f"| {row['own']:.3f} | {row['neighbours']:.3f} | {row['cleanlab']['ap']:.3f} | {row['f1']:.3f} "
+            f"| {row['cleanlab']['f1']:.3f} | {row['wrong']:,} | {row['expected']:,.0f} ({row['interval'][0]:,.0f} to "
             f"{row['interval'][1]:,.0f}) | {'yes' if row['settled'] else 'no'} | {'yes' if one else 'no'} |"
             for row, one in zip(rows, covered, strict=True)
         ),

@@ -267,7 +267,7 @@ def _judging(
     assert confusion is not None
     judging = judging_model(samples, model, None if len(confusion) > VAST else confusion)
     K, Q = len(confusion), model.noise_matrix
-    if doubt.settled or not 2 < K <= VAST or (model.learned_share and not without_dominance(Q)):
+    if doubt.settled or not 2 < K <= VAST or model.learned_share or without_dominance(Q):
         return judging
     return blended(samples, judging, Q)
 
