@@ -14,6 +14,12 @@ class DemoJob:
 
     out: Path = option(Path("noiselayer-demo"), "Folder for what it finds.", names=("--out", "-o"))
     seed: int = option(0, "Of everything random.", least=0, most=2**32 - 1)
+    photos: bool = option(False, "Photographs that people labelled, on features of a network at hand.")
+    data: Path | None = option(
+        None,
+        "Of --photos: folder of cifar10.npz with people's labels, as docs/datasets.md says.",
+        variable="NOISELAYER_DATA",
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

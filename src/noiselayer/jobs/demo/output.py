@@ -24,7 +24,7 @@ from noiselayer.report.stages import losses_of
 from noiselayer.storage.environment import versions
 from noiselayer.storage.review.decisions import review_command
 
-_MARK = "noiselayer demo"
+MARK = "noiselayer demo"
 _NAMES = [str(digit) for digit in range(10)]
 
 
@@ -50,7 +50,7 @@ class DemoFolder:
 
     def _is_a_demo(self) -> bool:
         with suppress(InputError):
-            return read_json(self.path / "metrics.json").get("made_by") == _MARK
+            return read_json(self.path / "metrics.json").get("made_by") == MARK
         return False
 
     def remove_if_empty(self) -> None:
@@ -170,5 +170,5 @@ def _metrics(demo: Demo, suspects: list[Suspect]) -> dict[str, Any]:
         },
         "seed": demo.seed,
         "versions": versions(),
-        "made_by": _MARK,
+        "made_by": MARK,
     }
