@@ -95,7 +95,9 @@ def write_next(
     suspects = [
         Suspect(
             row,
-            ids[1][row],
+            str(row)
+            if look.get("text") == ids[1][row]
+            else ids[1][row],  # one and the same text is shown once
             int(labels[row]) % len(said),
             usual[labels[row]],
             float(e[row]),
