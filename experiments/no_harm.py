@@ -220,6 +220,33 @@ def by_setting() -> str:
     return markdown([*header, "L1 of Q", "CPU s"], lines)
 
 
+def summary() -> str:
+    """What was asked of the rules, over the sets that they were not made with, and over those that they were."""
+    lines = []
+    for (design, texts), of_sets in sorted(
+        grouped(runs(), lambda row: (SETS[row["set"]].design, SETS[row["set"]].texts)).items()
+    ):
+        wrong = [row for row in of_sets if NOISE[row["noise"]].wrong]
+        clean = [row for row in of_sets if not NOISE[row["noise"]].wrong]
+        full = [row for row in wrong if "true" in row]
+        gap = sum(row["normal"] - row["true"] for row in full)
+        gained = sum(row["normal"] - row["learned"] for row in full)
+        worse = sum(row["learned"] > row["normal"] + HARM for row in wrong)
+        near = sum(abs(row["learned"] - row["normal"]) <= 0.5 for row in clean)
+        exact = sum(row["noise_matrix_error"] <= 0.03 for row in clean)
+        lines.append(
+            [
+                ("texts" if texts else "tables") + (" (design)" if design else ""),
+                f"{worse} of {len(wrong)}",
+                f"{100 * gained / gap:.0f} %" if gap > 0 else "–",
+                f"{near} of {len(clean)}",
+                f"{exact} of {len(clean)}",
+            ]
+        )
+    header = ["sets", "worse than normal by more than a point", "of the gap to the true Q closed"]
+    return markdown([*header, "clean: within .5 points", "clean: Q within .03"], lines)
+
+
 def main() -> None:
     """Run the cells that have no result yet."""
     parser = new_parser(__doc__)

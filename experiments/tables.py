@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from cells import RESULTS, new_parser
+from no_harm import by_setting, summary
 
 from noiselayer.paper import EXPERIMENTS
 from noiselayer.paper.markdown import grouped, markdown, spread
@@ -94,6 +95,8 @@ TABLES = {
     "small-data": partial(written, "small_data"),
     "small-images": partial(written, "small_images"),
     "joint-learning": partial(written, "joint_learning"),
+    "no-harm": by_setting,
+    "no-harm-summary": summary,
     "small-network-choices": small_network_choices,
     **{name: partial(of_experiment, name) for name in EXPERIMENTS},
 }

@@ -55,6 +55,7 @@ class Alternation:
     """What taking turns has found."""
 
     noise_matrix: Tensor
+    start: Tensor  # that led there
     ridge: float  # times N
     scale: float  # by how much the classifiers were too unsure
     loss: float  # of samples that the classifiers have not seen; Q and the scale have
@@ -107,7 +108,7 @@ def alternate(
         for _ in range(rounds):
             best.take()
     best = _without_swallowed(best, rounds)
-    return Alternation(best.noise_matrix, best.ridge, best.scale, best.loss)
+    return Alternation(best.noise_matrix, best.start, best.ridge, best.scale, best.loss)
 
 
 def renamed_classes(noise_matrix: Tensor) -> list[int]:

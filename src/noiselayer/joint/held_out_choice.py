@@ -105,10 +105,14 @@ def _best_turns(
     """How many made-up samples the labels of other parts prefer, and their losses; None if classes are renamed."""
     best: tuple[float, Tensor] | None = None
     few = min(len(y) for _, y in parts) < _MANY
+    found = [alternate([part], num_classes, starts=starts) for part in parts]
     for counts in (0.0, *PSEUDO_COUNTS) if few else (0.0,):
-        by_part = [
-            alternate([part], num_classes, starts=starts, counts=counts).noise_matrix for part in parts
-        ]
+        if counts:  # from the same start, with the same ridge
+            found = [
+                alternate([part], num_classes, starts=[of.start], ridges=[of.ridge], counts=counts)
+                for part, of in zip(parts, found, strict=True)
+            ]
+        by_part = [of.noise_matrix for of in found]
         if any(renamed_classes(Q) for Q in by_part):
             continue
         losses = _losses_elsewhere(by_part, parts)

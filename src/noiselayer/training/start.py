@@ -80,7 +80,7 @@ def starting_matrix(
     chosen = _choice(folds, confusion, estimates, together, validation.given)
     if chosen.way == "identity":
         note = (
-            "Labels of samples held out are explained worse through a noise matrix than without, by more than chance "
+            "Labels of samples held out are not explained better through a noise matrix than without "
             f"({chosen.gain:+.4f} nats a label, standard error {chosen.gain_error:.4f}): they are taken as they are."
         )
         return Found(torch.eye(K), estimates, logits, note)
