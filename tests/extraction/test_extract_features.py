@@ -87,7 +87,42 @@ def test_a_changed_image_is_computed_again_whatever_it_is_called(tmp_path) -> No
     assert not np.array_equal(after[1], before[1])
 
 
-def of_colours() -> Pretrained:
+def test_another_version_of_the_library_computes_everything_again_and_says_so(tmp_path) -> None:
+    paths, said = photos(tmp_path / "photos"), []
+    for recipe in ("timm 1.0", "timm 1.1", "timm 1.0"):
+        extract_features(paths, of_colours(recipe), cache_dir=tmp_path / "cache", say=said.append)
+    assert "4 of 4 samples are computed" in said[0]
+    assert (
+        "colours is not what it was (its weights, its library's version or its preprocessing have" in said[1]
+    )
+    assert "4 of 4 samples are computed" in said[2]
+    assert "all are in" in said[3]  # those of the first are still there
+
+
+@pytest.mark.parametrize("which", ["rows", "keys", "no keys"])
+def test_a_damaged_cache_is_named_and_mended_by_what_the_message_says(which, tmp_path) -> None:
+    expected = np.array(extract_features(inputs(), Counting(), cache_dir=tmp_path))
+    [rows] = [file for file in tmp_path.rglob("*.npy") if ".keys" not in file.name]
+    keys = rows.with_suffix(".keys.npy")
+    if which == "no keys":
+        keys.unlink()
+    else:
+        damaged = rows if which == "rows" else keys
+        damaged.write_bytes(damaged.read_bytes()[:-7])
+    with pytest.raises(InputError, match=rf"cannot read the features in .*Remove {rows}; what it held is"):
+        extract_features(inputs(), Counting(), cache_dir=tmp_path)
+    rows.unlink()
+    np.testing.assert_array_equal(extract_features(inputs(), Counting(), cache_dir=tmp_path), expected)
+
+
+def test_samples_that_are_the_same_are_not_said_to_be_there_already(tmp_path) -> None:
+    said: list[str] = []
+    extract_features(inputs()[[0, 0, 1]], Counting(), cache_dir=tmp_path, say=said.append)
+    assert "2 of 3 samples are computed" in said[0]
+    assert "already" not in said[0]
+
+
+def of_colours(recipe: str = "1") -> Pretrained:
     """The mean of every colour."""
     return Pretrained(
         "colours",
@@ -95,7 +130,7 @@ def of_colours() -> Pretrained:
         None,
         lambda samples, device: torch.stack(list(samples)),
         lambda image: torch.tensor(np.asarray(image), dtype=torch.float32).mean((0, 1)),
-        "1",
+        recipe,
     )
 
 

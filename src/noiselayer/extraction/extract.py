@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import time
 from collections.abc import Callable, Sequence
@@ -20,7 +19,7 @@ from noiselayer.data.image_index import cache_folder
 from noiselayer.errors import InputError, argument
 from noiselayer.extraction.feature_cache import FeatureCache, Keys, keys_of
 from noiselayer.extraction.pretrained import Pretrained, load_pretrained
-from noiselayer.files.whole_file import read_json, writing
+from noiselayer.files.whole_file import read_json, write_json, writing
 
 _FORMAT = 1
 _ROWS, _SECONDS = 2048, 60.0
@@ -220,7 +219,7 @@ def _folder_of(
             )
         with writing(str(folder), f"Name another folder with {argument('cache_dir')}."):
             folder.mkdir(parents=True, exist_ok=True)
-            about.write_text(json.dumps({"name": name, **recipe}), encoding="utf-8")
+            write_json(about, {"name": name, **recipe})
     elif read_json(about).get("format") != _FORMAT:
         raise InputError(f"{folder} was written by another version of noiselayer; remove it.")
     return folder

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from noiselayer.errors import InputError, argument
-from noiselayer.files.whole_file import whole_file, writing
+from noiselayer.errors import InputError, argument, reason
+from noiselayer.files.whole_file import is_unfinished, whole_file, writing
 
 Keys = npt.NDArray[np.bytes_]
 Rows = npt.NDArray[np.float16]
 _BLOCK = 8192  # rows, copied at a time
+_DEAD = 3600.0  # seconds since somebody wrote to a file that is not finished
 
 
 class FeatureCache:
@@ -38,10 +41,14 @@ class FeatureCache:
         self.folder = folder
         with writing(str(folder), "Name another folder for features."):
             folder.mkdir(parents=True, exist_ok=True)
+        for file in folder.iterdir():  # of processes that were killed; others may be writing now
+            with suppress(OSError):
+                if is_unfinished(file.name) and time.time() - file.stat().st_mtime > _DEAD:
+                    file.unlink()
 
     def missing(self, keys: Keys) -> npt.NDArray[np.int64]:
         """Positions of the keys, each key once, that no piece holds."""
-        known = [np.load(file) for file, _ in self._pieces()]
+        known = [_load(file) for file, _ in self._pieces()]
         first = np.sort(np.unique(keys, return_index=True)[1])
         return first[~np.isin(keys[first], np.concatenate(known))] if known else first
 
@@ -70,7 +77,7 @@ class FeatureCache:
         """
         whole = self.folder / f"{_name(keys)}.npy"
         if not whole.exists():
-            pieces = [(np.load(ids), np.load(rows, mmap_mode="r")) for ids, rows in self._pieces()]
+            pieces = [(_load(ids), _load(rows)) for ids, rows in self._pieces()]
             held = np.concatenate([ids for ids, _ in pieces])
             origin = np.repeat(np.arange(len(pieces)), [len(ids) for ids, _ in pieces])
             within = np.concatenate([np.arange(len(ids)) for ids, _ in pieces])
@@ -88,7 +95,7 @@ class FeatureCache:
             width = pieces[0][1].shape[1]
             self._write(keys, width, blocks())
             self._remove_parts_of(keys, whole)
-        rows: Rows = np.load(whole, mmap_mode="r")
+        rows: Rows = _load(whole)
         return rows
 
     def _pieces(self) -> list[tuple[Path, Path]]:
@@ -110,7 +117,7 @@ class FeatureCache:
 
     def _remove_parts_of(self, keys: Keys, whole: Path) -> None:
         for ids, rows in self._pieces():
-            if rows != whole and np.isin(np.load(ids), keys).all():
+            if rows != whole and np.isin(_load(ids), keys).all():
                 for file in (rows, ids):
                     with suppress(OSError):  # open in another process, where the system minds
                         file.unlink()
@@ -125,6 +132,17 @@ def keys_of(contents: Iterable[bytes]) -> Keys:
     return np.array(
         [hashlib.blake2b(content, digest_size=16).hexdigest() for content in contents], dtype="S32"
     )
+
+
+def _load(file: Path) -> Any:
+    """An array as a memory map."""
+    try:
+        return np.load(file, mmap_mode="r")
+    except (OSError, ValueError, EOFError) as error:
+        rows = file.with_name(file.name.replace(".keys.npy", ".npy"))
+        raise InputError(
+            f"cannot read the features in {file}: {reason(error)}. Remove {rows}; what it held is computed again."
+        ) from error
 
 
 def _name(keys: Keys) -> str:
