@@ -77,3 +77,13 @@ def test_factors_are_not_negative_and_verified_labels_stay_right() -> None:
     assert model.blend is not None
     assert min(model.blend) >= 0
     assert float(model.score(samples).error_probability[verified].max()) == 0
+
+
+def test_where_changed_labels_stand_out_in_neither_nothing_changes() -> None:
+    """Probabilities that say the opposite of the labels: a changed label seems likelier than a given one."""
+    labels = torch.arange(300) % 3
+    probs = torch.full((300, 3), 0.45)
+    probs[torch.arange(300), labels] = 0.1
+    Q = symmetric(3, 0.2).double()
+    before = NoiseModel(Q)
+    assert blended(candidates_of(probs, labels), before, Q) is before

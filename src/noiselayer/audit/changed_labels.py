@@ -52,9 +52,8 @@ def blended(samples: Candidates, judging: NoiseModel, noise_matrix: Tensor) -> N
     changed = replace(few, labels=_changed(few, noise_matrix), verified=None)
     X = torch.cat([_seen(one, plain) for one in (few, changed)])
     share, line = float(judging.score(few).error_probability.double().mean()), X.new_zeros(3)
-    e = torch.full(
-        (len(few),), share, dtype=X.dtype
-    )  # what the noise model says of each would confirm itself
+    # The same for all: what the noise model says of each label would confirm itself.
+    e = torch.full((len(few),), share, dtype=X.dtype)
     for _ in range(_ROUNDS):
         target = torch.cat([e, torch.ones_like(e)])
         line = _line(X, target, line)
@@ -65,8 +64,12 @@ def blended(samples: Candidates, judging: NoiseModel, noise_matrix: Tensor) -> N
         # The changed ones are wrong, a share of the given ones is.
         odds = X[: len(few)] @ line + math.log(share / (1 + share) + 1e-12)
         e = odds.sigmoid()
+    if not bool((line[1:] > 0).any()):  # changed labels stand out in neither
+        return judging
     wanted = float(judging.score(samples).error_probability.double().sum())
-    return as_many_wrong(samples, replace(plain, blend=(float(line[1]), float(line[2]))), wanted)
+    return as_many_wrong(
+        samples, replace(plain, blend=(max(0.0, float(line[1])), max(0.0, float(line[2])))), wanted
+    )
 
 
 def _changed(samples: Candidates, noise_matrix: Tensor) -> Tensor:
