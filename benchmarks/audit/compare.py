@@ -31,19 +31,22 @@ from noiselayer.files.whole_file import whole_file, write_json
 from noiselayer.storage.environment import versions
 
 BOOTSTRAP = 200
+DEFAULT = "prune_by_noise_rate"
+FILTERS = (DEFAULT, "prune_by_class", "both", "confident_learning", "predicted_neq_given")
 BEST = ("self_confidence", "normalized_margin", "confidence_weighted_entropy")
 FIGURES = ("ap", "auroc", "p100", "p1000", "f1", "brier", "ece", "count")
 HEADS = ("AP", "AUROC", "P@100", "P@1000", "F1", "Brier", "ECE", "count / truth")
 
 
 def ask_cleanlab(
-    sets: dict[str, tuple[np.ndarray, np.ndarray]], python: str
+    sets: dict[str, tuple[np.ndarray, np.ndarray]], python: str, filters: tuple[str, ...] = (DEFAULT,)
 ) -> dict[str, dict[str, np.ndarray]]:
     """What ``cleanlab_side.py`` finds of every set's labels and probabilities, run in cleanlab's environment."""
     with tempfile.TemporaryDirectory() as folder:
         for name, (labels, probs) in sets.items():
             np.savez(Path(folder) / name, labels=labels, probs=probs)
-        subprocess.run([python, str(Path(__file__).parent / "cleanlab_side.py"), folder], check=True)
+        side = str(Path(__file__).parent / "cleanlab_side.py")
+        subprocess.run([python, side, folder, *filters], check=True)
         found = {}
         for name in sets:
             with np.load(Path(folder) / f"OUT_{name}.npz") as file:
@@ -59,7 +62,7 @@ def f1(flags: np.ndarray, wrong: np.ndarray) -> float:
 def cleanlab_of(theirs: dict[str, np.ndarray], wrong: np.ndarray) -> dict[str, float]:
     """F1 of cleanlab's default filter, and the best average precision of its three scores."""
     return {
-        "f1": f1(theirs["filter prune_by_noise_rate"].astype(bool), wrong),
+        "f1": f1(theirs[f"filter {DEFAULT}"].astype(bool), wrong),
         "ap": max(float(average_precision_score(wrong, -theirs[f"score {name}"])) for name in BEST),
     }
 
@@ -121,7 +124,7 @@ def methods_of(file: Any, cleanlab_python: str) -> dict[str, dict[str, Any]]:
     }
     entropy = -(probs * np.log(np.maximum(probs, 1e-30))).sum(axis=1)
     found["FiftyOne mistakenness"] = {"score": (np.where(differs, 1, -1) * np.exp(-entropy) + 1) / 2}
-    theirs = ask_cleanlab({"one": (labels, probs)}, cleanlab_python)["one"]
+    theirs = ask_cleanlab({"one": (labels, probs)}, cleanlab_python, FILTERS)["one"]
     for name, values in theirs.items():
         kind, _, what = name.partition(" ")
         if kind == "score":

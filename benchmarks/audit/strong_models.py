@@ -152,19 +152,23 @@ def main() -> None:
     parser.add_argument(
         "--ppi-python", help="of an environment with ppi-python, for its intervals of the same checks"
     )
+    parser.add_argument("--most", type=int, help="labels of a set, at random; all if left out")
     parser.add_argument("--go-on", action="store_true", help="keep the sets that the results hold")
     parser.add_argument("--name", default="audit_strong", help="of the results' files")
     parser.add_argument("--out", type=Path, default=Path(__file__).parent.parent / "results")
     args = parser.parse_args()
     torch.set_num_threads(1)
     sets = {}
+    titles = {"audit_strong": "Strong models", "audit_checked": f"Checked labels, {args.most} of each set"}
     for path in sorted(args.probs.glob("*.npz")):
         with np.load(path) as file:
-            probs = file["probs"].astype(np.float64)
+            some = np.random.default_rng(2).permutation(len(file["noisy_labels"]))[: args.most]
+            some = some if args.most else np.sort(some)
+            probs = file["probs"].astype(np.float64)[some]
             sets[path.stem] = (
                 probs / probs.sum(axis=1, keepdims=True),  # stored in half precision
-                file["noisy_labels"].astype(np.int64),
-                file["true_labels"].astype(np.int64),
+                file["noisy_labels"].astype(np.int64)[some],
+                file["true_labels"].astype(np.int64)[some],
             )
     args.out.mkdir(parents=True, exist_ok=True)
     stored = args.out / f"{args.name}.json"
@@ -179,7 +183,7 @@ def main() -> None:
         rows[name] = measured(sets, name, theirs[name], args)
         print(name, rows[name], flush=True)
         write_json(stored, {"versions": {**versions(), "cleanlab": "2.9.0"}, "sets": rows})
-    title = "Strong models" if args.name == "audit_strong" else "Sets that the rules were not set with"
+    title = titles.get(args.name, "Sets that the rules were not set with")
     lines = [f"# {title}", "", "`python benchmarks/audit/strong_models.py`", "", *in_a_table(rows), ""]
     with whole_file(args.out / f"{args.name}.md") as beside:
         beside.write_text("\n".join(lines), encoding="utf-8")
