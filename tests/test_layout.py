@@ -34,6 +34,7 @@ STOREYS = (
     ("jobs",),
     ("paper",),
     ("cli",),
+    ("__main__",),
 )
 FLOOR = {folder: number for number, storey in enumerate(STOREYS) for folder in storey}
 # What these import beside themselves: torch, numpy and the standard library.

@@ -2,6 +2,7 @@
 
 import json
 import os
+import runpy
 import signal
 import subprocess
 import sys
@@ -31,6 +32,16 @@ HEAVY = {"torch", "numpy", "pandas", "sklearn", "matplotlib", "pytorch_lightning
 
 def help_of(*command: str) -> Result:
     return CliRunner().invoke(app, [*command, "--help"])
+
+
+def test_the_package_runs_as_a_module(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["noiselayer", "--version"])
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_module("noiselayer", run_name="__main__")
+    assert ended.value.code == 0
+    assert noiselayer.__version__ in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("command", [[], ["train"]])
