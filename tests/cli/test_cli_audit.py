@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from click.testing import Result
@@ -160,3 +161,34 @@ def test_a_given_matrix_is_used(run: Run, vectors: Path, probs: Path, tmp_path: 
     torch.testing.assert_close(audit.noise_matrix, torch.full((3, 3), 0.1).fill_diagonal_(0.8))
     assert audit.threshold == 0.5
     assert audit.standard_error is None
+
+
+@pytest.mark.parametrize("form", ["table", "text"])
+@pytest.mark.parametrize("method", ["normal", "learned"])
+def test_a_label_that_stands_once_is_taken_to_be_right(
+    run: Run, tmp_path: Path, form: str, method: str
+) -> None:
+    """One row of a rare class does not stand in the way of judging the others."""
+    true = np.arange(241) % 2
+    words = np.array([["small furry mouse", "great grey whale"][k] for k in true])
+    given = np.array(["mouse", "whale"])[np.where(np.arange(241) % 10 == 3, 1 - true, true)]
+    given[200] = "owl"
+    generator = np.random.default_rng(0)
+    x = generator.normal(size=241) + 6 * true
+    pd.DataFrame({"words": words, "x": x, "label": given}).to_csv(tmp_path / "data.csv", index=False)
+    features = ["--text-column", "words"] if form == "text" else ["--features", "x", "--model", "linear"]
+    fast = [] if form == "text" else ["--epochs", "5", "--accelerator", "cpu", "--learning-rate", "0.1"]
+    audit = ["audit", f"{tmp_path}/data.csv", "--out", f"{tmp_path}/a", "--method", method, "--folds", "2"]
+    result = run(*audit, "--no-progress", *features, *fast)
+    if (form, method) == ("table", "learned"):
+        assert result.exit_code == 2
+        assert "leave the sample out, or audit with --method normal" in " ".join(result.stderr.split())
+        return
+    assert result.exit_code == 0, result.output
+    assert "'owl': a label that stands once cannot be judged" in " ".join(result.stderr.split())
+    labels = load_audit(tmp_path / "a").labels.set_index("sample")
+    assert not labels["is_error"][200]
+    assert labels["error_probability"][200] < 1e-3
+    wrong = set(np.flatnonzero(np.arange(241) % 10 == 3).tolist()) - {200}
+    found = set(labels.index[labels["is_error"]])
+    assert len(found & wrong) >= 0.9 * len(wrong)

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from noiselayer.data import TableInputs, read_data
+from noiselayer.data.doubtful_columns import leaking_columns
 from noiselayer.errors import InputError
 
 N = 120
@@ -100,3 +101,13 @@ def test_everything_that_is_wrong_is_said_at_once(frame: pd.DataFrame, tmp_path:
     path = save(frame.assign(label=frame["human"]), tmp_path)
     left_out = ["customer_id", "row", "day", "notes", "human"]
     assert features_of(path, ignore_columns=left_out, impute_missing=True) == ("e0", "e1", "age")
+
+
+def test_checked_labels_with_slips_of_the_pen_are_still_labels() -> None:
+    generator = np.random.default_rng(0)
+    labels = np.array(["cat", "dog", "owl"])[generator.integers(3, size=200)]
+    human = pd.Series(np.where(np.arange(200) < 60, labels, None), dtype=object)
+    human[[3, 4]] = ["Cat", "dgo"]
+    assert "are these labels too" in leaking_columns(pd.DataFrame({"human": human}), labels)["human"]
+    human[:30] = "unsure"  # most of it is something else
+    assert leaking_columns(pd.DataFrame({"human": human}), labels) == {}

@@ -168,3 +168,23 @@ def test_renaming_needs_only_the_names_in_use() -> None:
         InputError, match=r"of class 'dgo', which is not one of the 2 classes cat, dog\. Did you mean 'dog'"
     ):
         rename_labels(torch.tensor([1]), ["cat", "dgo"], ["cat", "dog"])
+
+
+def test_names_that_stand_once_and_are_almost_common_ones_are_slips() -> None:
+    labels = ["Person"] * 30 + ["Place"] * 30 + ["Persn", "PLace", "Other"]
+    with pytest.warns(UserWarning, match="differ in capitals|slips of the pen") as warned:
+        encode_labels(labels)
+    slips = [str(one.message) for one in warned if "slips of the pen" in str(one.message)]
+    assert slips == [
+        "classes that stand once or twice are spelled almost like common ones: 'Persn' like 'Person'. If these are "
+        "slips of the pen, mend them."
+    ]
+    numbered = [f"class{k}" for k in range(9) for _ in range(1 + 30 * (k > 0))]
+    encode_labels(numbered)  # these are no slips, and no warning comes
+
+
+def test_all_values_that_are_no_class_are_said_at_once() -> None:
+    with pytest.raises(
+        InputError, match=r"'dgo' \(row 2, .*Did you mean 'dog'\? The same holds for 'oul' \(row 3\)"
+    ):
+        encode_labels(["cat", "dog", "dgo", "oul", "dgo"], ["cat", "dog", "owl"])

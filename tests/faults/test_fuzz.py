@@ -75,6 +75,28 @@ NOT_UTF8 = "it is not in UTF-8 (byte 0xff); save it as UTF-8"
         ),
         ("run/config.json", b"[" * 100_000, "report run --out o.html", "it is nested too deeply"),
         ("audit/noise_matrix.csv", None, "report audit --out o.html", "must be a regular file; it is a pipe"),
+        (
+            "matrix.csv",
+            None,
+            "train x.npy --labels y.npy --method known --noise-matrix matrix.csv --out o",
+            "it is a pipe",
+        ),
+        (
+            "matrix.csv",
+            None,
+            "audit y.npy --probs probs.npy --probs-predict true --noise-matrix matrix.csv --out o",
+            "matrix.csv must be a regular",
+        ),
+        ("matrix.csv", None, "corrupt y.npy --noise matrix.csv --out o.npy", "got 'matrix.csv'"),
+        (
+            "probs.csv",
+            None,
+            "combine votes.csv --label-columns w1,w2 --probs probs.csv --out o.csv",
+            "a pipe",
+        ),
+        ("llm.csv", None, "measure llm.csv --label-column label --checked-column checked --out o", "a pipe"),
+        ("review.csv", None, "apply-review text.npy review.csv --out o.npy", "review.csv"),
+        ("true.npy", None, "estimate --true-labels true.npy --given-labels y.npy --out o", "it is a pipe"),
         ("run/weights.safetensors", None, "predict run x.npy", "must be a regular file; it is a pipe"),
         ("table.csv", None, "measure llm.csv --label-column label --gold table.csv --out o", "it is a pipe"),
         (
@@ -125,6 +147,7 @@ def test_damaged_files_are_named(here: Path, damaged: str, content: Any, words: 
         ("train x.npy --labels a\x1b[31mb --out o", "a\\x1b[31mb"),
         ("predict run \udcff.npy", "\\udcff.npy"),
         ("predict run a", "there is no file or folder a."),
+        ("predict run \u00a0", r"there is no file or folder '\xa0'."),
         *[
             (
                 f"{line} --out o.csv",
@@ -144,7 +167,7 @@ def test_damaged_files_are_named(here: Path, damaged: str, content: Any, words: 
     ],
 )
 def test_odd_names_are_named(here: Path, words: str, message: str) -> None:
-    _refused(words.split(), message)
+    _refused(words.split(" "), message)
 
 
 def _refused(words: list[str], message: str) -> None:
@@ -239,3 +262,21 @@ def test_a_review_of_labels_alone_is_applied_to_their_file(here: Path) -> None:
     result = fuzzing.run(["apply-review", "text.npy", "d.csv", "--out", "o.npy"])
     assert result.exit_code == 0, result.output
     assert np.load("o.npy").tolist() == ["owl", *before[1:].tolist()]
+
+
+@pytest.mark.parametrize(
+    ("name", "argument"),
+    [
+        (name, argument)
+        for name in (
+            *("audit_labels", "check_noise_model", "accuracy_from_noisy_labels", "estimate_from_predictions"),
+            *("combine_labels", "estimate_from_pairs", "noise_floor", "measure_labels"),
+        )
+        for argument, value in CALLS[name][0][1].items()
+        if isinstance(value, np.ndarray)
+    ],
+)
+def test_complex_numbers_are_named(name: str, argument: str) -> None:
+    function, arguments = CALLS[name][0]
+    with pytest.raises((TypeError, ValueError), match=argument):
+        function(**{**arguments, argument: arguments[argument] * 1j})

@@ -30,7 +30,7 @@ def as_tensor(values: Any, name: str = "values") -> Tensor:
     TypeError: labels must be an array of numbers; got list with str in it. Turn names into class numbers 0..K-1.
     """
     if isinstance(values, Tensor):
-        return values.detach()
+        return _real(values.detach(), name)
     check_dense(values, name)
     if values is None:
         raise TypeError(f"{name} must be an array of numbers; got None.")
@@ -38,13 +38,23 @@ def as_tensor(values: Any, name: str = "values") -> Tensor:
         warnings.filterwarnings("ignore", message=".*not writable.*")
         try:
             if isinstance(values, list | tuple) and not any(hasattr(value, "__array__") for value in values):
-                return torch.as_tensor(values)
-            return torch.from_numpy(_native(values.to_numpy() if hasattr(values, "to_numpy") else values))
+                found = torch.as_tensor(values)
+            else:
+                found = torch.from_numpy(
+                    _native(values.to_numpy() if hasattr(values, "to_numpy") else values)
+                )
         except (TypeError, ValueError, RuntimeError) as error:
             raise TypeError(
                 f"{name} must be an array of numbers; got {type(values).__name__} with {_content(values)} in it. "
                 "Turn names into class numbers 0..K-1."
             ) from error
+    return _real(found, name)
+
+
+def _real(values: Tensor, name: str) -> Tensor:
+    if values.is_complex():
+        raise TypeError(f"{name} must be an array of real numbers; got {values.dtype}.")
+    return values
 
 
 def in_kind(result: T, *given: Any) -> T:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,7 @@ _ADVICE = (
 )
 _FEW = 20  # rows: too few to tell from values what a column is
 _ENOUGH = 50
+_MOST = 0.95  # of a column's values that are names of the classes
 
 
 def rows_own_columns(frame: pd.DataFrame) -> dict[str, str]:
@@ -46,8 +48,8 @@ def rows_own_columns(frame: pd.DataFrame) -> dict[str, str]:
             found[name] = f"is an identifier, another one in every row. {_ADVICE}"
         elif text and own and all(_DATE.match(str(value)) for value in column.iloc[:_FEW]):
             found[name] = (
-                "holds dates; turn them into numbers or categories (the year, the weekday) or leave it out with "
-                "ignore_columns"
+                "holds dates; turn them into numbers or categories (the year, the weekday), or leave it out with "
+                f"{argument('ignore_columns')}"
             )
         elif text and len(column) >= _FEW and own > 0.9 * len(column) and not _numbers(column):
             hint = text_hint(name, column.iloc[:_ENOUGH].tolist())
@@ -72,7 +74,9 @@ def leaking_columns(
     ['human']
     """
     try:
-        given, names = encode_labels(labels, class_names, allow_missing=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # they are given where the labels are read
+            given, names = encode_labels(labels, class_names, allow_missing=True)
     except InputError:  # said where the labels are read
         return {}
     rows = np.flatnonzero(given.numpy() >= 0)
@@ -94,16 +98,17 @@ def leaking_columns(
 
 
 def _are_labels(column: pd.Series[Any], codes: npt.NDArray[np.int64], names: Sequence[str]) -> bool:
-    values = {str(value).removesuffix(".0").strip() for value in column.dropna().unique()[: len(names) + 2]}
-    if len(values - {""}) < 2 or not values - {""} <= set(names):
+    K, known = len(names), {name.casefold(): code for code, name in enumerate(names)}
+    try:
+        values, rows = np.unique(column.dropna().map(str).to_numpy(dtype=str), return_inverse=True)
+    except ValueError:  # lists of different lengths
         return False
-    texts = column.map(str, na_action="ignore").fillna("").to_numpy(dtype=str)
-    said, _ = encode_labels(texts, names, allow_missing=True)
-    both = said.numpy() >= 0
-    if not both.any():
+    said = np.array([known.get(text.removesuffix(".0").strip().casefold(), -1) for text in values], dtype=int)
+    # Slips of the pen are no other classes.
+    if len(set(said[said >= 0])) < 2 or (said[rows] >= 0).mean() < _MOST:
         return False
-    one, other = said.numpy()[both], codes[both]
-    K = len(names)
+    where = np.flatnonzero(column.notna().to_numpy())[said[rows] >= 0]
+    one, other = said[rows][said[rows] >= 0], codes[where]
     by_chance = float(np.bincount(one, minlength=K) @ np.bincount(other, minlength=K)) / len(one) ** 2
     kappa = (float((one == other).mean()) - by_chance) / max(1e-9, 1 - by_chance)
     words = K > 2 and not any(map(is_integer, names))  # yes and no, 0 and 1 stand in many columns

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 import unicodedata
 import warnings
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from torch import Tensor
 
 from noiselayer.errors import InputError, argument, list_some, nearest, reason
 
+_COMMON = 20  # samples
 _INTEGER = re.compile(r"-?(0|[1-9][0-9]*)")
 _NUMBER = re.compile(r"[-+]?((0|[1-9]\d*)([.,]\d*)?|[.,]\d+)(e[-+]?\d+)?|[-+]?inf", re.IGNORECASE)
 _DATE = re.compile(r"\d{4}-\d\d-\d\d([ T]\d\d:\d\d.*)?")
@@ -51,7 +53,8 @@ def encode_labels(
             of range or not among ``class_names``, or, without ``class_names``, all the same.
 
     Warns:
-        UserWarning: If class names differ in capitals, accents or spaces alone.
+        UserWarning: If class names differ in capitals, accents or spaces alone, or one that stands once or twice is
+            spelled almost like a common one.
 
     >>> encode_labels(["dog", "cat", "dog"])
     (tensor([1, 0, 1]), ('cat', 'dog'))
@@ -87,6 +90,7 @@ def encode_labels(
             )
         names = check_class_names(sort_classes(found))
         _warn_of_near_duplicates(names)
+        _warn_of_slips(names, Counter(np.array(classes)[inverse].tolist()))
     else:
         names = check_class_names(class_names)
     if count_from_zero(found, names):
@@ -94,9 +98,11 @@ def encode_labels(
     else:
         position = {known: index for index, known in enumerate(names)}
     position[""] = -1
-    for code, value in enumerate(classes):
-        if value not in position:
-            raise InputError(_not_a_class(value, int(np.argmax(inverse == code)), names, name))
+    wrong = {
+        value: int(np.argmax(inverse == code)) for code, value in enumerate(classes) if value not in position
+    }
+    if wrong:
+        raise InputError(_not_classes(wrong, names, name))
     table = torch.tensor([position[value] for value in classes], dtype=torch.int64)
     return table[torch.from_numpy(inverse.astype(np.int64))], names
 
@@ -315,13 +321,33 @@ def _warn_of_near_duplicates(names: Sequence[str]) -> None:
         )
 
 
-def _not_a_class(value: str, row: int, names: Sequence[str], name: str) -> str:
+def _warn_of_slips(names: Sequence[str], counts: Mapping[str, int]) -> None:
+    """Warn of names that stand once or twice, and are all but a letter or two those of many samples."""
+    words = [known for known in names if len(known) > 3 and not any(map(str.isdigit, known))]
+    common = {known.casefold(): known for known in words if counts[known] >= _COMMON}
+    rare = [known for known in words if counts[known] <= 2 and known.casefold() not in common]
+    if not common or len(common) * len(rare) > 10_000:  # a comparison takes a tenth of a millisecond
+        return
+    close = ((known, get_close_matches(known.casefold(), common, 1, 0.8)) for known in rare)
+    slips = [f"{known!r} like {common[like[0]]!r}" for known, like in close if like]
+    if slips:
+        warnings.warn(
+            f"classes that stand once or twice are spelled almost like common ones: {list_some(slips)}. If these are "
+            "slips of the pen, mend them.",
+            stacklevel=3,
+        )
+
+
+def _not_classes(wrong: Mapping[str, int], names: Sequence[str], name: str) -> str:
+    """What is wrong with values, each with the first of its rows."""
+    (value, row), *more = wrong.items()
     if is_integer(value) and not any(map(is_integer, names)):
         return (
             f"{name} must lie in 0..{len(names) - 1} for the {len(names)} classes {list_some(names)}; "
             f"row {row} (counting from 0) is {value}."
         )
+    others = list_some((f"{one!r} (row {at})" for one, at in more), 5)
     return (
         f"{name}: {value!r} (row {row}, counting from 0) is not one of the {len(names)} classes "
-        f"{list_some(names)}.{nearest(value, names)}"
+        f"{list_some(names)}.{nearest(value, names)}{f' The same holds for {others}.' if others else ''}"
     )

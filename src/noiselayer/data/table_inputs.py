@@ -129,7 +129,8 @@ def read_table(
                 frame[features], categorical=categorical_columns, impute_missing=impute_missing
             )
             if feature_columns is None:
-                problems = rows_own_columns(frame[features]) | problems
+                own_to_rows = rows_own_columns(frame[features])
+                problems = own_to_rows | problems | own_to_rows  # in their order, and in their words
                 if place.own:
                     given = labels_of_column(frame, str(place.name))
                     problems |= leaking_columns(frame[features], given, class_names)
@@ -288,9 +289,7 @@ def _check_labels(
 ) -> None:
     """Say what is wrong with the labels together with what is wrong with the features."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            encode_labels(values, class_names, name=f"labels ({where})", allow_missing=True)
+        encode_labels(values, class_names, name=f"labels ({where})", allow_missing=True)
     except InputError as error:
         raise InputError(f"{error.args[0]}\n{column_error(problems).args[0]}") from error
 

@@ -24,7 +24,9 @@ def existing_file(path: Path, what: str = "file") -> None:
         beside = os.listdir(path.parent)  # noqa: PTH208
     except (OSError, ValueError):
         beside = []
-    raise InputError(f"there is no {what} {path}.{nearest(path.name, beside)}")
+    text = str(path)
+    name = text if text == text.strip() else repr(text)
+    raise InputError(f"there is no {what} {name}.{nearest(path.name, beside)}")
 
 
 def check_regular(folder: Path) -> None:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from noiselayer.errors import InputError, list_some, nearest, reason
+from noiselayer.files.given import existing_file
 from noiselayer.files.whole_file import write_rows
 from noiselayer.noise.matrices import check
 
@@ -87,6 +88,8 @@ def read_standard_error(folder: Path, num_classes: int) -> Tensor | None:
 
 def _read_cells(path: Path) -> list[list[str]]:
     try:
+        if path.exists():
+            existing_file(path)
         with path.open(encoding="utf-8-sig", newline="") as file:
             cells = [[cell.strip() for cell in row] for row in csv.reader(file)]
     except (OSError, UnicodeDecodeError, csv.Error) as error:

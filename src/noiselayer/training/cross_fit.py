@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -9,10 +10,11 @@ from typing import Literal
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from noiselayer.arrays.folds import check_folds, shuffled_folds
 from noiselayer.data import LabeledData, check_for_training
-from noiselayer.errors import InputError, list_some
+from noiselayer.errors import InputError, argument, list_some
 from noiselayer.noise.simplex import project
 from noiselayer.training.frozen_head import HEAD, fit_frozen_head
 from noiselayer.training.logits import predict_logits
@@ -24,10 +26,10 @@ from noiselayer.training.trained import TrainedClassifier
 class CrossFit:
     """What the models of all folds say of the samples that they have not seen, ``logits`` of shape (N, K).
 
-    ``fold_of`` says which model was not trained on each sample; None for the head on features, which makes folds of its
-    own. Where the models were trained through a noise matrix,
-    ``noise_matrix`` is the mean of the folds' and ``standard_error`` how far they differ. If ``interrupted``, the
-    logits are incomplete.
+    ``fold_of`` says which model was not trained on each sample: -1 of one whose label stands once, which is taken to be
+    right; None for the head on features, which makes folds of its own. Where the models were trained through a noise
+    matrix, ``noise_matrix`` is the mean of the folds' and ``standard_error`` how far they differ. If ``interrupted``,
+    the logits are incomplete.
     """
 
     logits: Tensor
@@ -71,23 +73,30 @@ def cross_fit(
     if folds < 2:
         raise ValueError(f"folds must be at least 2, so that each leaves a part out; got {folds}.")
     check_for_training(data)
-    single = [data.class_names[k] for k in (data.counts() == 1).nonzero().flatten().tolist()]
-    if single:
-        raise InputError(
-            f"cross-fitting needs at least two samples of every label, and there is one of "
-            f"{list_some(map(repr, single))} in {data.origin}. Add some, or leave the class out."
+    alone = data.counts()[data.given] == 1
+    if bool(alone.any()):
+        names = list_some(repr(data.class_names[k]) for k in data.given[alone].tolist())
+        if options.method != "normal" and options.model != HEAD:
+            raise InputError(
+                f"{names} of {data.origin}: the noise of a label that stands once cannot be learned. Mend it if it is "
+                f"a slip of the pen, leave the sample out, or audit with {argument('method', 'normal')}."
+            )
+        warnings.warn(
+            f"{names}: a label that stands once cannot be judged by others of its kind, and is taken to be right. Look "
+            "at it yourself; if it is a slip of the pen, mend it.",
+            stacklevel=2,
         )
     check_folds(folds, len(data))
     if options.model == HEAD:
         fitted = fit_frozen_head(
             data, options, clean=clean, noise_matrix=noise_matrix, folds=folds, on_stage=on_stage
         )
-        return _of_head(fitted)
+        return _of_head(fitted, data.given, alone)
     from noiselayer.training.methods import fit_classifier  # brings Lightning, which the head does without
 
     say = on_stage or (lambda message: None)
     N, K = len(data), data.num_classes
-    fold_of = shuffled_folds(data.given, folds, options.seed)
+    fold_of = shuffled_folds(data.given, folds, options.seed).masked_fill(alone, -1)
     logits = torch.full((N, K), torch.nan)
     matrices = []
     of_true = False
@@ -108,6 +117,7 @@ def cross_fit(
         left_out = (fold_of == k).nonzero().flatten()
         logits[left_out] = predict_logits(trained.network, data.subset(left_out).inputs, device=device).cpu()
         matrices.append(trained.noise_matrix)
+    logits[alone] = _as_given(data.given[alone], K)
     if not of_true:
         return CrossFit(logits, fold_of, "given")
     stacked = torch.stack(matrices).double()
@@ -116,13 +126,20 @@ def cross_fit(
     return CrossFit(logits, fold_of, "true", project(stacked.mean(dim=0)).float(), stacked.std(dim=0).float())
 
 
-def _of_head(fitted: TrainedClassifier) -> CrossFit:
+def _as_given(labels: Tensor, num_classes: int) -> Tensor:
+    """Logits that leave no doubt about labels."""
+    return 40.0 * functional.one_hot(labels, num_classes)
+
+
+def _of_head(fitted: TrainedClassifier, labels: Tensor, alone: Tensor) -> CrossFit:
     head = fitted.head
     assert head is not None
+    logits = head.out_of_fold.float()
+    logits[alone] = _as_given(labels[alone], logits.shape[1])
     of_true = fitted.options.method in THROUGH_Q
     error = None if fitted.estimate is None else fitted.estimate.standard_error
     return CrossFit(
-        head.out_of_fold.float(),
+        logits,
         None,
         "true" if of_true else "given",
         fitted.noise_matrix if of_true else None,
