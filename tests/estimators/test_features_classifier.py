@@ -2,9 +2,11 @@
 
 import subprocess
 import sys
+from collections import UserList
 
 import numpy as np
 import pandas as pd
+import pyarrow
 import pytest
 import torch
 from sklearn.feature_extraction.text import TfidfVectorizer
@@ -159,7 +161,12 @@ def test_a_sparse_matrix_gives_what_the_dense_one_does_unstandardised() -> None:
 def test_a_column_of_embeddings_is_an_array() -> None:
     X, _, noisy = blobs(300)
     plain = NoisyLabelFeaturesClassifier("normal", random_state=0).fit(X, noisy)
-    for column in (pd.Series(list(X)), pd.DataFrame({"e": X.tolist()}), np.array([*X, None], object)[:-1]):
+    columns = [
+        *(pd.Series(list(X)), pd.DataFrame({"e": X.tolist()}), np.array([*X, None], object)[:-1]),
+        *(pyarrow.array(X.tolist()), pyarrow.table({"e": list(X)})["e"]),  # as Parquet is read
+        UserList(X.tolist()),  # a sequence that is no list, as a column of a Hugging Face data set
+    ]
+    for column in columns:
         model = NoisyLabelFeaturesClassifier("normal", random_state=0).fit(column, noisy)
         np.testing.assert_allclose(model.coef_, plain.coef_)
         np.testing.assert_allclose(model.predict_proba(column), plain.predict_proba(X))

@@ -1,5 +1,6 @@
 """Photographs from a folder to a run and to predictions, on features of a frozen network."""
 
+import pickle
 import warnings
 from pathlib import Path
 
@@ -122,7 +123,12 @@ def test_a_network_that_has_changed_since_a_run_is_said(monkeypatch) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         NetworkFeatures.from_dict(state, {})
+    kept = pickle.dumps(NetworkFeatures.by_name("x:y", []))
+    assert len(kept) < 300
+    assert pickle.loads(kept).network.module is module
     torch.nn.init.zeros_(module.weight)
+    with pytest.warns(UserWarning, match="x:y is not what it was"):
+        pickle.loads(kept)
     with pytest.warns(UserWarning, match="x:y is not what it was when its features were learned from"):
         NetworkFeatures.from_dict(state, {})
 

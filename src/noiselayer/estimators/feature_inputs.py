@@ -86,6 +86,8 @@ def samples_of(X: Any) -> list[Any] | None:
         X = X.iloc[:, 0]
     if hasattr(X, "to_list"):  # pandas and polars
         X = X.to_list()
+    elif hasattr(X, "to_pylist"):  # pyarrow
+        X = X.to_pylist()
     if isinstance(X, np.ndarray):
         if X.dtype.kind not in "OU" or X.ndim > 2 or (X.ndim == 2 and X.shape[1] != 1):
             return None

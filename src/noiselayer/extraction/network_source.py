@@ -59,6 +59,10 @@ class NetworkFeatures:
         """Its name, and a digest of its weights, preprocessing and library."""
         return {"name": self.name, "fingerprint": self.network.fingerprint()}
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """A pickle holds the name: the network is loaded again, and it is said if it has changed."""
+        return NetworkFeatures.from_dict, (self.to_dict(), {})
+
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
         """None: the library keeps the weights."""
         return {}
