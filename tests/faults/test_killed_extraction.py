@@ -13,7 +13,7 @@ import torch
 from killing import KILLS
 
 from noiselayer.extraction import Pretrained, extract_features
-from noiselayer.extraction.feature_cache import FeatureCache
+from noiselayer.extraction.feature_cache import FeatureCache, keys_of
 from noiselayer.files.whole_file import is_unfinished
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="needs processes that fork")
@@ -136,6 +136,17 @@ def test_an_extraction_that_is_killed_goes_on(tmp_path: Path, way: str) -> None:
 @pytest.mark.parametrize("way", ["time", "file"])
 def test_an_extraction_that_is_killed_at_many_moments_goes_on(tmp_path: Path, way: str) -> None:
     killed(tmp_path, 8 * KILLS, way)
+
+
+def test_pieces_that_a_kill_left_beside_the_whole_are_removed(tmp_path: Path) -> None:
+    cache, keys = FeatureCache(tmp_path), keys_of([b"a", b"b"])
+    for k in range(2):
+        cache.add(keys[[k]], np.array([[1.0]]))
+    cache.in_order(keys)
+    cache.add(keys[[1]], np.array([[1.0]]))  # as if the process had been killed before it was removed
+    assert len(list(tmp_path.glob("*.keys.npy"))) == 2
+    assert cache.in_order(keys).tolist() == [[1.0], [1.0]]
+    assert len(list(tmp_path.glob("*.npy"))) == 2
 
 
 def test_what_dead_processes_left_is_removed_and_what_living_ones_write_is_not(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ def demo(job: DemoJob) -> None:
         f"It calls {errors['flagged']} of the {labels:,} training labels wrong; "
         f"{errors['flagged_and_wrong']} of these are, of {errors['wrong']} in all."
     )
-    page = "audit/report.html" if job.photos else "suspects.html"
+    page = "photographs-audit/report.html" if job.photos else "suspects.html"
     say(f"Written to {job.out} in {found.seconds:.0f} seconds: look at noise_matrix.png and {page}.")
 
 

@@ -94,7 +94,7 @@ class FeatureCache:
 
             width = pieces[0][1].shape[1]
             self._write(keys, width, blocks())
-            self._remove_parts_of(keys, whole)
+        self._remove_parts_of(keys, whole)  # also those that a kill has left
         rows: Rows = _load(whole)
         return rows
 
@@ -117,10 +117,12 @@ class FeatureCache:
 
     def _remove_parts_of(self, keys: Keys, whole: Path) -> None:
         for ids, rows in self._pieces():
-            if rows != whole and np.isin(_load(ids), keys).all():
-                for file in (rows, ids):
-                    with suppress(OSError):  # open in another process, where the system minds
-                        file.unlink()
+            with suppress(
+                OSError, InputError
+            ):  # removed by another process, or open there, where the system minds
+                if rows != whole and np.isin(_load(ids), keys).all():
+                    rows.unlink()
+                    ids.unlink()
 
 
 def keys_of(contents: Iterable[bytes]) -> Keys:

@@ -64,7 +64,7 @@ def test_it_trains_audits_and_leaves_a_page(tmp_path: Path) -> None:
     done = CliRunner().invoke(app, command)
     assert done.exit_code == 0, done.output
     assert {path.name for path in out.iterdir()} == {
-        *("photographs", "audit", "noise_matrix.png", "metrics.json")
+        *("photographs", "photographs-audit", "noise_matrix.png", "metrics.json")
     }
     metrics = json.loads((out / "metrics.json").read_text())
     wrong = int((truth != noisy).sum())
@@ -80,7 +80,7 @@ def test_it_trains_audits_and_leaves_a_page(tmp_path: Path) -> None:
     files = sorted((out / "photographs").glob("*/*.png"))
     assert [NAMES.index(path.parent.name) for path in sorted(files, key=lambda p: p.name)] == noisy.tolist()
     assert np.asarray(Image.open(out / "photographs" / NAMES[noisy[7]] / "00007.png")).shape == (32, 32, 3)
-    assert "data:image/png" in (out / "audit" / "report.html").read_text()
+    assert "data:image/png" in (out / "photographs-audit" / "report.html").read_text()
 
     assert CliRunner().invoke(app, [*command, "--seed", "1"]).exit_code == 0  # its own folder is replaced
     assert json.loads((out / "metrics.json").read_text())["seed"] == 1

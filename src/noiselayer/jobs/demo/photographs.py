@@ -92,7 +92,7 @@ def run_photographs(
 
     =======================  ===============================================================================
     photographs/             the drawn photographs, in folders by the label that people gave them
-    audit/report.html        the page to review: which labels are wrong
+    photographs-audit/       the audit; its report.html is the page to review: which labels are wrong
     noise_matrix.png         the learned noise matrix beside the true one
     metrics.json             test errors in percent, distances of the matrices, counts of wrong labels, seconds
     =======================  ===============================================================================
@@ -103,7 +103,7 @@ def run_photographs(
     test = np.sort(generator.permutation(len(given.test_images))[:TEST])
     noisy, truth, K = given.noisy[rows], given.truth[rows], len(given.class_names)
     write_json(out / "metrics.json", {"made_by": MARK})  # from here on the folder is known as the demo's own
-    for name in ("photographs", "audit"):
+    for name in ("photographs", "photographs-audit"):
         shutil.rmtree(out / name, ignore_errors=True)
     paths = [
         out / "photographs" / given.class_names[j] / f"{row:05d}.png"
@@ -124,7 +124,7 @@ def run_photographs(
         head = heads[method] = fit_head(X, noisy, K, method=method, noise_matrix=matrix, seed=seed)  # type: ignore[arg-type]
         wrong = head.logits(X_test).argmax(dim=1).numpy() != given.test_truth[test]
         errors[method] = 100 * float(wrong.mean())
-    saved = audit_files(AuditJob(data=str(out / "photographs"), embed=network, out=out / "audit"))
+    saved = audit_files(AuditJob(data=str(out / "photographs"), embed=network, out=out / "photographs-audit"))
     if saved is None:
         raise KeyboardInterrupt
     at = np.searchsorted(rows, [int(Path(name).stem) for name in saved.labels["id"]])
