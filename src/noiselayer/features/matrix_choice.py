@@ -2,7 +2,9 @@
 
 People err on what is hard, and there the classifier is unsure too. A single matrix takes part of the errors for the
 classifier's doubt, and comes out too clean. So samples are put in groups by the classifier's confidence, each has a
-matrix of its own, and the result is their mean, every class weighted by where its samples are.
+matrix of its own, and the result is their mean, every class weighted by where its samples are. The better a classifier
+knows the noisy labels, the more of these groups it takes; so their number grows with that of the samples, of which no
+more than some thousand are looked at.
 """
 
 from __future__ import annotations
@@ -20,8 +22,9 @@ from noiselayer.losses.log_space import noisy_nll
 COUNTS = (10.0, 30.0, 100.0)
 """Made-up samples of every class (:func:`noiselayer.joint.matrix_fit.fit_matrix`)."""
 TRACE_PENALTIES = (0.0, 0.05, 0.1, 0.2)
-_GROUPS = 4  # at most
+_GROUPS = 20  # at most
 _OF_A_CLASS = 50  # samples, that a group should have on average
+_SAMPLES = 10_000  # that matrices are fitted to, at most: their own error is far below what is asked of them
 
 
 class Smoothing(NamedTuple):
@@ -102,6 +105,9 @@ def cross_validated(
     torch.Size([100])
     """
     K, folds, S = logits.shape[1], int(fold_of.max()) + 1, len(smoothings)
+    every_logits, every_label, every_fold = logits, labels, fold_of
+    drawn = _drawn(len(labels))
+    logits, labels, fold_of = logits[drawn], labels[drawn], fold_of[drawn]
     confidence = logits.softmax(dim=1).amax(dim=1)
     edges = _edges(confidence, K)
     groups = torch.bucketize(confidence, edges)[:, None]
@@ -126,15 +132,15 @@ def cross_validated(
     )
     choices = []
     for k, smoothing in enumerate(smoothings):
-        losses = torch.empty(len(labels), dtype=torch.float64)
+        losses = torch.empty(len(every_label), dtype=torch.float64)
         of_others = []
         for fold in range(folds):
             at = k * folds + fold
-            seen, left = others[:, at], ~others[:, at]
+            seen, left = others[:, at], every_fold == fold
             found = _mean_matrix(
                 held[at], float(held_scales[at]), logits[seen], labels[seen], groups[seen, 0]
             )
-            losses[left] = noisy_nll(logits[left] * found.scale, labels[left], found.noise_matrix)
+            losses[left] = noisy_nll(every_logits[left] * found.scale, every_label[left], found.noise_matrix)
             of_others.append(found)
         found = _mean_matrix(whole[k], float(scales[k]), logits, labels, groups[:, 0])
         choices.append(MatrixChoice(found, of_others, losses, smoothing))
@@ -157,6 +163,8 @@ def find_matrices(logits: Tensor, labels: Tensor, seen: Tensor, smoothing: Smoot
     True
     """
     B, K = logits.shape[1:]
+    drawn = _drawn(len(labels))
+    logits, labels, seen = logits[drawn], labels[drawn], seen[drawn]
     confidence = logits.softmax(dim=2).amax(dim=2)
     least = int(seen.sum(dim=0).min())
     edges = [_edges(confidence[seen[:, b], b], K, least) for b in range(B)]
@@ -187,6 +195,11 @@ def standard_error(values: Tensor) -> float:
     1.0
     """
     return float(values.std() / len(values) ** 0.5) if len(values) > 1 else 0.0
+
+
+def _drawn(samples: int) -> Tensor:
+    """Which of so many samples matrices are fitted to; all, where these are few."""
+    return torch.randperm(samples, generator=torch.Generator().manual_seed(0))[:_SAMPLES].sort().values
 
 
 def _edges(confidence: Tensor, num_classes: int, samples: int | None = None) -> Tensor:
