@@ -78,6 +78,9 @@ def test_what_cannot_be_drawn_is_named_and_nothing_is_left(tmp_path) -> None:
         measure_table(job(tmp_path, suggest=5))
     measure_table(job(tmp_path, suggest=5, id_column="number"))
     assert (tmp_path / "out" / "next.csv").read_text().startswith("number,label,checked,weight")
+    (tmp_path / "said.csv").write_text(text.replace("t7,", "t8,", 1))
+    with pytest.raises(InputError, match="'id' of .* says the same of 1 rows as of others"):
+        measure_table(job(tmp_path, suggest=5, force=True))
     with pytest.raises(InputError, match="cannot weigh on after"):
         measure_table(job(tmp_path, suggest=5, weight_column="w"))
 

@@ -183,7 +183,13 @@ def _ids(job: MeasureJob) -> tuple[str, list[str]]:
             f"{argument('suggest')} needs a column of {job.table} that says which sample is which; name it with "
             f"{argument('id_column')}."
         )
-    return name, [str(value) for value in _column(job.table, name)]
+    ids = [str(value) for value in _column(job.table, name)]
+    if again := len(ids) - len(set(ids)):
+        raise InputError(
+            f"column {name!r} of {job.table} says the same of {again:,} rows as of others, so what is checked would "
+            f"have no one place. Name another with {argument('id_column')}, a number of each row if there is none."
+        )
+    return name, ids
 
 
 def _key(job: MeasureJob, own: list[str], theirs: list[str]) -> str:
