@@ -30,6 +30,7 @@ def table(tmp_path: Path) -> Path:
             {"text_column": "text", "show_columns": ("t*", "pay")},
             (("ticket", "T2"), ("text", "two"), ("pay", "2")),
         ),
+        ({"text_column": "text", "show_columns": ("pay",)}, (("text", "two"), ("pay", "2"))),
         ({"image_column": "file", "show_columns": ("pay",)}, (("pay", "2"),)),
     ],
 )

@@ -109,6 +109,8 @@ def _of_rows(reading: Reading, path: Path, rows: Sequence[int]) -> list[Look]:
     else:
         shown = (reading.text_column,) if reading.text_column else reading.feature_columns
         names = list(shown or [name for name in frame.columns if name not in hidden])
+    if reading.text_column and reading.text_column not in names:  # who cannot read it cannot judge its label
+        names = [reading.text_column, *names]
     if reading.id_column is not None:
         names = [reading.id_column, *(name for name in names if name != reading.id_column)]
     chosen = frame[list(names)[:_COLUMNS]].iloc[list(rows)]
