@@ -142,7 +142,9 @@ def _names_something(text: str, words: list[str], folder: Path) -> bool:
     names += [repr(word) for word in words[1:]] + ["column '", "array '", "class name"]
     names += [path.name for path in folder.rglob("*")]
     short = "|".join(re.escape(word) for word in words[1:] if 0 < len(word) < 3)  # such as "a" and "-"
-    if short and re.search(rf"\b(file|folder|labels|probabilities|table|run|audit|in) ({short})(?!\w)", text):
+    if short and re.search(
+        rf"\b(file|folder|labels|probabilities|table|matrix|run|audit|in) ({short})(?!\w)", text
+    ):
         return True
     return any(" ".join(name.split()) in text or repr(name)[1:-1] in text for name in names)
 

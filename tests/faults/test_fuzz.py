@@ -1,11 +1,13 @@
 """200 damaged inputs and arguments out of range, and those that once went wrong."""
 
+import json
 import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import fuzz_files
 import fuzzing
 import numpy as np
 import pytest
@@ -280,3 +282,19 @@ def test_complex_numbers_are_named(name: str, argument: str) -> None:
     function, arguments = CALLS[name][0]
     with pytest.raises((TypeError, ValueError), match=argument):
         function(**{**arguments, argument: arguments[argument] * 1j})
+
+
+@pytest.mark.slow
+def test_whatever_stands_in_the_description_of_an_audit_is_named_or_shown(here: Path) -> None:
+    whole = json.loads((here / "audit/audit.json").read_text(encoding="utf-8"))
+    places: list[tuple[Any, Any]] = []
+    fuzz_files._collect(whole, places)
+    values = (10**18, 10**400, -1, "x", None, [], 1e308)
+    commands = ("report audit --out o.html --force", "export-review audit --out o.csv --force")
+    for number, (node, key) in enumerate(places):
+        kept, node[key] = node[key], values[number % len(values)]
+        (here / "audit/audit.json").write_text(json.dumps(whole), encoding="utf-8")
+        words = commands[number % 2].split()
+        result = fuzzing.run(words)
+        assert not list(fuzzing.faults_of(words, result, Path.cwd())), (key, result.output, result.exception)
+        node[key] = kept

@@ -14,7 +14,7 @@ def report(job: ReportJob) -> None:
     """
     from noiselayer import interchange
     from noiselayer.errors import InputError, argument
-    from noiselayer.files.given import check_not_read, check_target
+    from noiselayer.files.given import check_not_read, check_target, reading_folder
     from noiselayer.report.from_folder import content_from_folder, data_of_folder
     from noiselayer.report.page import save_report
     from noiselayer.report.reviewed import without_reviewed
@@ -33,8 +33,9 @@ def report(job: ReportJob) -> None:
         limit=job.top + len(decisions),
         device=evaluation_device(Hardware(accelerator=job.accelerator)),
     )
-    if decisions:
-        content = without_reviewed(content, decisions, job.top)
     path = job.out or job.folder / "report.html"
-    save_report(path, content)
+    with reading_folder(job.folder):  # a number of its files may be none that can be printed
+        if decisions:
+            content = without_reviewed(content, decisions, job.top)
+        save_report(path, content)
     say(f"Written to {path}: {len(content.suspects):,} labels to look at.")

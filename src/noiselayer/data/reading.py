@@ -257,7 +257,7 @@ class Reading:
             "text_column",
         ):
             if not isinstance(plain.get(name), str | None):
-                raise InputError(f"{name} must be text; got {plain[name]!r}.")
+                raise ValueError(f"{name} must be text; got {plain[name]!r}")
         return cls(**{"image_fit": "crop", **plain})
 
 

@@ -166,8 +166,9 @@ class LoadedRun:
         Raises:
             InputError: If the data are unfit or of another shape than the run's.
         """
-        image = self.config["inputs"]["kind"] == "image"
-        trained = Reading.from_dict(self.config["reading"])
+        with reading_folder(self.folder / "config.json"):
+            image = self.config["inputs"]["kind"] == "image"
+            trained = Reading.from_dict(self.config["reading"])
         reading = trained.like_this(
             str(path),
             class_names=self.class_names,
