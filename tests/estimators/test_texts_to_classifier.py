@@ -52,8 +52,10 @@ def test_it_is_the_head_of_the_other_two_ways(tmp_path) -> None:
     probs = NoisyLabelClassifier(random_state=0).fit(texts, noisy).predict_proba(texts)
     of_run = load_run(tmp_path / "run").predict(texts).probs.numpy()
     np.testing.assert_allclose(probs, of_run, atol=5e-3)
-    other = NoisyLabelFeaturesClassifier(random_state=0).fit(texts, noisy).predict_proba(texts)  # other folds
-    assert (other.argmax(axis=1) == probs.argmax(axis=1)).mean() > 0.95
+    folds = int(np.random.RandomState(0).randint(2**31 - 1))  # what the other estimator draws
+    probs = NoisyLabelClassifier(random_state=folds).fit(texts, noisy).predict_proba(texts)
+    other = NoisyLabelFeaturesClassifier(random_state=0).fit(texts, noisy).predict_proba(texts)
+    np.testing.assert_allclose(probs, other, atol=5e-3)
 
 
 def test_it_clones_and_pickles() -> None:
