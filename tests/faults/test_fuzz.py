@@ -298,3 +298,11 @@ def test_whatever_stands_in_the_description_of_an_audit_is_named_or_shown(here: 
         result = fuzzing.run(words)
         assert not list(fuzzing.faults_of(words, result, Path.cwd())), (key, result.output, result.exception)
         node[key] = kept
+
+
+def test_a_single_number_is_no_array_of_probabilities() -> None:
+    function, arguments = CALLS["confusion_matrix"][0]
+    with pytest.raises(
+        ValueError, match=r"^probs must have shape \(N, K\), a row per sample; got a single number"
+    ):
+        function(**{**arguments, "probs": 3})

@@ -58,7 +58,10 @@ def confusion_matrix(
             raise ValueError(
                 "num_classes must be given with predicted_labels: the labels may not show all classes."
             )
-        num_classes = as_tensor(probs, "probs").shape[-1]
+        shape = as_tensor(probs, "probs").shape
+        if not shape:
+            raise ValueError("probs must have shape (N, K), a row per sample; got a single number.")
+        num_classes = shape[-1]
     counts = ConfusionCounts(num_classes)
     counts.update(given_labels, predicted_labels=predicted_labels, probs=probs)
     matrix = counts.confusion()

@@ -293,7 +293,10 @@ def load_run(folder: str | Path) -> LoadedRun:
     with reading_folder(folder / "config.json"):
         class_names, _ = tuple(config["class_names"]), (config["inputs"]["kind"], config["inputs"]["shape"])
         encoder = _read_encoder(config["encoder"], folder)
-        network = build_model(**config["model"])
+        try:
+            network = build_model(**config["model"])
+        except RuntimeError as error:  # torch's, of values that are no numbers
+            raise TypeError(str(error)) from error
     _load_weights(network, folder / "weights.safetensors")
     return LoadedRun(
         folder=folder,
