@@ -188,7 +188,7 @@ def test_a_label_that_stands_once_is_taken_to_be_right(
     assert "'owl': a label that stands once cannot be judged" in " ".join(result.stderr.split())
     labels = load_audit(tmp_path / "a").labels.set_index("sample")
     assert not labels["is_error"][200]
-    assert labels["error_probability"][200] < 1e-3
+    assert labels["error_probability"][200] < 0.01
     wrong = set(np.flatnonzero(np.arange(241) % 10 == 3).tolist()) - {200}
     found = set(labels.index[labels["is_error"]])
     assert len(found & wrong) >= 0.9 * len(wrong)

@@ -139,8 +139,8 @@ ARRAYS = {
     "bytes": lambda array, draw: np.full(array.shape, b"\xff"),
     "objects": lambda array, draw: np.full(array.shape, None, dtype=object),
     "fields": lambda array, draw: np.zeros(array.shape, dtype=[("a", "i4"), ("b", "f8")]),
-    "half precision": lambda array, draw: _entry(array, 1).astype(np.float16),
-    "big-endian": lambda array, draw: _entry(array, 1).astype(">f8"),
+    "half precision": lambda array, draw: _of_type(array, np.float16),
+    "big-endian": lambda array, draw: _of_type(array, ">f8"),
 }
 
 NODES: tuple[Any, ...] = (
@@ -312,6 +312,11 @@ def _cell(text: str, cell: str, draw: np.random.Generator) -> bytes:
     row = rows[int(draw.integers(1, max(len(rows) - 1, 2))) % len(rows)]
     row[draw.integers(len(row))] = cell
     return "\n".join(",".join(row) for row in rows).encode()
+
+
+def _of_type(array: Any, dtype: Any) -> Any:
+    """Numbers of another type; text stays text."""
+    return array if array.dtype.kind == "U" else array.astype(dtype)
 
 
 def _entry(array: Any, value: float) -> Any:
