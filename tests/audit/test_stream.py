@@ -131,6 +131,7 @@ def test_what_it_refuses(labels: Any, probs: Any, error: type[Exception], messag
         audit_stream(labels, probs, probs_predict="given")
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_samples(tmp_path: Path) -> None:
     code = """
 import resource, sys

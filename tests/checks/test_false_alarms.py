@@ -29,6 +29,7 @@ def names_found(
     return {finding.name for finding in findings if finding.p_value is not None}
 
 
+@pytest.mark.slow
 def test_false_alarms_over_three_hundred_data_sets() -> None:
     alarms = 0
     for seed in range(300):

@@ -80,6 +80,7 @@ linux = pytest.mark.skipif(sys.platform != "linux", reason="peak memory is read 
 
 
 @linux
+@pytest.mark.slow
 def test_memory_is_flat_in_the_file(tmp_path: Path) -> None:
     assert growth(tmp_path, 12_000, "float32", 150) < 150  # of 590 MB, all of it checked for gaps
 

@@ -38,6 +38,7 @@ def run(size: int, seeds: range, method: str) -> tuple[float, float]:
     return sum(errors) / len(errors), float(torch.stack(covered).mean())
 
 
+@pytest.mark.slow
 def test_over_two_hundred_problems() -> None:
     few, covered_few = run(1000, range(200), "inverse")
     many, covered_many = run(16_000, range(200), "inverse")

@@ -35,7 +35,7 @@ def blobs(size: int = 450, seed: int = 0) -> tuple[Array, Array, Array]:
 untold = pytest.mark.filterwarnings("ignore:the noise cannot be told from")
 
 
-# Slow, though each takes a second: the meta-estimator, which shares all but the trees with it, runs them by default.
+# Slow, as those of the meta-estimator are, which shares all but the trees with it.
 @pytest.mark.slow
 @untold
 @parametrize_with_checks([NoisyLabelBoostingClassifier(LIGHT, cv=2, rounds=1, random_state=0)])

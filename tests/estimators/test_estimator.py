@@ -222,7 +222,7 @@ def test_linear_model_agrees_with_logistic_regression() -> None:
 # Images.
 
 
-@pytest.mark.parametrize("method", ["normal", "learned"])
+@pytest.mark.parametrize("method", ["normal", pytest.param("learned", marks=pytest.mark.slow)])
 def test_images_in_every_layout(method: str) -> None:
     generator = np.random.default_rng(0)
     y = np.arange(40) % 2

@@ -37,6 +37,7 @@ def blobs(size: int = 300, noise_matrix: Array = SKEWED, seed: int = 0) -> tuple
 untold = pytest.mark.filterwarnings("ignore:the noise cannot be told from")
 
 
+@pytest.mark.slow
 @untold
 @parametrize_with_checks(
     [NoisyLabelMetaClassifier(LogisticRegression(), cv=2, max_iter=2, rounds=1, random_state=0)]

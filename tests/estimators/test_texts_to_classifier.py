@@ -109,17 +109,18 @@ def test_what_does_not_suit_is_said() -> None:
         numbers.predict(texts)
 
 
-def test_texts_and_the_head_bring_no_training_library() -> None:
+def test_features_texts_and_the_head_bring_no_training_library_no_pictures_no_plots() -> None:
     program = (
         "import sys, numpy as np\n"
-        "from noiselayer import NoisyLabelClassifier\n"
+        "from noiselayer import NoisyLabelClassifier, NoisyLabelFeaturesClassifier\n"
         "X = np.random.default_rng(0).normal(size=(200, 64))\n"
         "y = (X[:, 0] > 0).astype(int)\n"
         "NoisyLabelClassifier('normal', model='head').fit(X, y).predict(X)\n"
+        "NoisyLabelFeaturesClassifier(random_state=0).fit(X, y).predict(X)\n"
         "texts = [['good', 'bad'][k] for k in y]\n"
         "NoisyLabelClassifier('normal').fit(texts, y).predict(texts)\n"
         "NoisyLabelClassifier('normal').audit(texts, y)\n"
-        "heavy = {'pytorch_lightning', 'torchvision', 'matplotlib', 'torchmetrics', 'optuna'}\n"
+        "heavy = {'pytorch_lightning', 'lightning', 'torchvision', 'matplotlib', 'torchmetrics', 'optuna'}\n"
         "print(sorted(heavy & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

@@ -35,7 +35,7 @@ def heavy() -> Tensor:
     return random(K, 0.65, concentration=5.0, generator=torch.Generator().manual_seed(3))
 
 
-@pytest.mark.parametrize("seed", [0, 1])
+@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.slow)])
 def test_where_most_labels_are_wrong_it_is_nearer_than_the_fit_of_both_together(
     heavy: Tensor, seed: int
 ) -> None:

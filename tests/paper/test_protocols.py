@@ -97,6 +97,7 @@ def imagenet(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.slow
 def test_imagenet_and_web_search_from_folders_to_a_row(imagenet: Path, tmp_path: Path) -> None:
     sets = many_classes(DataFolder(imagenet), "imagenet", seed=0, budget=Budget())
     assert [len(part) for part in (sets.clean, sets.noisy, sets.test)] == [36, 30, 12]  # the copy is gone

@@ -20,7 +20,7 @@ from noiselayer.training.batches import AlternatingSampler, EpochSampler, EveryS
 N, K = 203, 4
 
 
-@pytest.fixture(scope="module", params=[2, pytest.param(3, marks=pytest.mark.slow)])
+@pytest.fixture(scope="module", params=[pytest.param(n, marks=pytest.mark.slow) for n in (2, 3)])
 def found(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     out = tmp_path_factory.mktemp("workers") / "found.pt"
     done = subprocess.run(

@@ -146,7 +146,9 @@ def test_the_papers_two_phases() -> None:
     assert rates[0] < rates[peak] > 100 * rates[-1]
 
 
-@pytest.mark.parametrize("penalty", [{"noise_weight_decay": 0.15}, {"volume_penalty": 0.1}])
+@pytest.mark.parametrize(
+    "penalty", [{"noise_weight_decay": 0.15}, pytest.param({"volume_penalty": 0.1}, marks=pytest.mark.slow)]
+)
 def test_joint_learning_then_a_fresh_network_through_its_matrix(penalty: dict[str, float]) -> None:
     rates = replace(options("learned").optimization, noise_learning_rate=0.02, **penalty)
     trained = fit("learned", start="joint", max_epochs=30, optimization=rates)
