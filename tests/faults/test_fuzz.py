@@ -306,3 +306,15 @@ def test_a_single_number_is_no_array_of_probabilities() -> None:
         ValueError, match=r"^probs must have shape \(N, K\), a row per sample; got a single number"
     ):
         function(**{**arguments, "probs": 3})
+
+
+@pytest.mark.parametrize("sparsity", [10**30, float("inf")])
+def test_a_penalty_without_bounds_is_named_or_taken(sparsity: float) -> None:
+    function, arguments = CALLS["estimate_from_predictions"][0]
+    if sparsity < float("inf"):
+        assert np.isfinite(function(**{**arguments, "sparsity": sparsity}).noise_matrix).all()
+    else:
+        with pytest.raises(
+            ValueError, match="^sparsity is the weight of a penalty, finite and at least 0; got inf"
+        ):
+            function(**{**arguments, "sparsity": sparsity})

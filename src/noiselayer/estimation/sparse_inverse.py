@@ -100,7 +100,7 @@ def solve_columns(
         diagonal = diagonal[:, columns]
     gram = C.mT @ C
     step = 1 / _largest_eigenvalue(gram)
-    target = C.mT @ noisy - sparsity * (1 - diagonal)  # minus the gradient at R = 0
+    target = C.mT @ noisy - float(sparsity) * (1 - diagonal)  # minus the gradient at R = 0
     R = diagonal.expand_as(target) if start is None else start
     ahead, momentum = R, torch.ones_like(target[..., :1, :])
     tolerance = max(tolerance, 4 * torch.finfo(C.dtype).eps)

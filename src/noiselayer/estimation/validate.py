@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sized
 from typing import Any
 
@@ -154,8 +155,8 @@ def check_options(method: str, sparsity: float | None, num_bootstrap: int, confi
     if sparsity is not None:
         check_number(sparsity, "sparsity")
     check_count(num_bootstrap, "num_bootstrap")
-    if sparsity is not None and not sparsity >= 0:
-        raise ValueError(f"sparsity is the weight of a penalty, at least 0; got {sparsity}.")
+    if sparsity is not None and not 0 <= sparsity < math.inf:
+        raise ValueError(f"sparsity is the weight of a penalty, finite and at least 0; got {sparsity}.")
     if num_bootstrap < 0 or num_bootstrap == 1:
         raise ValueError(f"num_bootstrap must be 0 or at least 2; got {num_bootstrap}.")
     if num_bootstrap > 1_000_000:
