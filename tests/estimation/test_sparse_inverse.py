@@ -142,7 +142,7 @@ def test_a_singular_confusion_has_an_answer() -> None:
 
 
 def test_errors() -> None:
-    with pytest.raises(ValueError, match="weight of a penalty, at least 0; got -0.1"):
+    with pytest.raises(ValueError, match="weight of a penalty, finite and at least 0; got -0.1"):
         sparse_inverse_noise_matrix(torch.eye(2), torch.eye(2), -0.1)
     with pytest.raises(ValueError, match="same model and classes"):
         sparse_inverse_noise_matrix(torch.eye(2), torch.eye(3), 0.1)

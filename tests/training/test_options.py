@@ -80,7 +80,7 @@ def test_defaults_pass_their_own_checks(method: str, kind: Any) -> None:
 
 
 def test_a_small_folder_of_images_is_trained_with_adamw() -> None:
-    large, small = default_options("image", num_samples=2500), default_options("image", num_samples=2499)
+    large, small = default_options("image", num_samples=10_000), default_options("image", num_samples=9_999)
     assert large == default_options("image") == TrainingOptions()
     rates = small.optimization
     assert (rates.optimizer, rates.learning_rate, rates.weight_decay, small.batch_size) == (
@@ -96,7 +96,7 @@ def test_a_small_folder_of_images_is_trained_with_adamw() -> None:
 
 @pytest.mark.parametrize("chosen", [{}, {"learning_rate": 0.02}])
 def test_the_estimator_knows_how_many_images_it_has(chosen: dict[str, float]) -> None:
-    few, many = (options_of(NoisyLabelClassifier(**chosen), "image", size) for size in (500, 5000))
+    few, many = (options_of(NoisyLabelClassifier(**chosen), "image", size) for size in (500, 50_000))
     assert many.optimization.optimizer == "sgd"
     assert few.optimization.optimizer == ("sgd" if chosen else "adamw")
 

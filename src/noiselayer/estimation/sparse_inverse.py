@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -71,8 +73,8 @@ def sparse_inverse_noise_matrix(
         noisy_confusion, name="noisy_confusion", num_columns=None if columns is None else len(columns)
     )
     check_same_classes(clean_confusion, noisy_confusion)
-    if not sparsity >= 0:
-        raise ValueError(f"sparsity is the weight of a penalty, at least 0; got {sparsity}.")
+    if not 0 <= sparsity < math.inf:
+        raise ValueError(f"sparsity is the weight of a penalty, finite and at least 0; got {sparsity}.")
     C, noisy = to_double(clean_confusion), to_double(noisy_confusion)
     R = solve_columns(C, noisy, sparsity, start=start, columns=columns, tolerance=tolerance)
     if refit and sparsity > 0:

@@ -301,7 +301,7 @@ def with_weight_decay(options: TrainingOptions) -> TrainingOptions:
     return replace(options, optimization=replace(rates, noise_weight_decay=decay))
 
 
-FEW_IMAGES = 2500
+FEW_IMAGES = 10_000
 """Below so many, SGD at the rate that suits tens of thousands learns next to nothing in the few steps there are."""
 
 
