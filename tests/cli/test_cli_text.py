@@ -166,6 +166,44 @@ def test_checked_texts_in_a_file_of_their_own_keep_their_given_labels(
     assert matrices[0] == matrices[1]
 
 
+@pytest.mark.parametrize("apart", [False, True])
+def test_a_class_that_only_checked_labels_name_is_learned_once_it_is_named(
+    run: Run, tmp_path: Path, apart: bool
+) -> None:
+    generator = np.random.default_rng(0)
+    truth = generator.choice(["cat", "dog", "owl"], 200)
+    sounds = {"cat": "meow purr", "dog": "bark woof", "owl": "hoot night"}
+    table = pd.DataFrame({"text": [f"{sounds[name]} {n % 23}" for n, name in enumerate(truth)]})
+    table["label"] = np.where(truth == "owl", generator.choice(["cat", "dog"], 200), truth)
+    table["human"] = np.where(np.arange(200) < 40, truth, None)
+    table["id"] = np.arange(200)
+    table.to_csv(tmp_path / "all.csv", index=False)
+    table[["id", "text", "human"]].head(40).to_csv(tmp_path / "gold.csv", index=False)
+    sets = ("--checked-column", "human")
+    if apart:
+        table.drop(columns="human").to_csv(tmp_path / "all.csv", index=False)
+        sets = ("--clean", tmp_path / "gold.csv", "--clean-labels", "human", "--overlapping", "drop")
+    words = ("train", tmp_path / "all.csv", *SAID, *sets)
+    refused = run(*words, "--out", tmp_path / "run")
+    assert refused.exit_code == 2
+    assert "'owl'" in refused.output
+    assert "name all classes with --class-names if it is one" in " ".join(refused.output.split())
+    words = (*words, "--class-names", "cat,dog,owl")
+    refused = run(*words, "--method", "learned", "--out", tmp_path / "run")
+    assert refused.exit_code == 2
+    assert "is of 'owl', which trusted labels name; method learned cannot" in " ".join(refused.output.split())
+    done = run(*words, "--out", tmp_path / "run")
+    assert done.exit_code == 0, done.output
+    assert "no label is of 'owl': only the checked samples speak for such a class" in done.output
+    Q = pd.read_csv(tmp_path / "run" / "noise_matrix.csv", index_col=0)
+    assert Q.loc["owl"].max() < 0.05  # nothing is called so
+    assert Q["owl"].drop("owl").min() > 0.2  # and what is, is called the others
+    done = run("predict", tmp_path / "run", tmp_path / "all.csv", "--out", tmp_path / "found.csv")
+    assert done.exit_code == 0, done.output
+    found = pd.read_csv(tmp_path / "found.csv")["label"].to_numpy()
+    assert (found == truth).mean() > 0.95
+
+
 def test_what_does_not_suit_texts_is_said(
     run: Run, comments: tuple[Path, np.ndarray], tmp_path: Path
 ) -> None:

@@ -333,12 +333,13 @@ def _check_annotators(annotators: Tensor, num_labels: int, num_annotators: int) 
         )
 
 
-def check_for_training(data: LabeledData, *, complete: bool = True) -> None:
+def check_for_training(data: LabeledData, *, complete: bool = True, clean: LabeledData | None = None) -> None:
     """Raise an error if a classifier cannot be trained on ``data``.
 
     Args:
         data: Samples and labels.
         complete: Whether every class must have a sample.
+        clean: Trusted samples of the same classes, which count as well there.
 
     Raises:
         InputError: If there are no labels, all are of one class, there are fewer samples than classes, or a
@@ -369,7 +370,9 @@ def check_for_training(data: LabeledData, *, complete: bool = True) -> None:
             f"each of the {data.num_classes:,} classes in {data.origin} has one sample only, as identifiers have; "
             "nothing can be learned from that. Name the column of labels that you mean."
         )
-    absent = [name for name in data.class_names if name not in set(present)]
+    if clean is not None:
+        counts = counts + clean.counts()
+    absent = [name for name, n in zip(data.class_names, counts.tolist(), strict=True) if n == 0]
     if absent and complete:
         one = len(absent) == 1
         which = f"class {absent[0]!r} has" if one else f"classes {list_some(map(repr, absent))} have"

@@ -79,7 +79,8 @@ def codes_of(y_clean: npt.NDArray[Any], classes: npt.NDArray[Any]) -> Tensor:
     if unknown:
         raise InputError(
             f"y_clean must hold labels that y has too, {list_some(map(repr, position))}; it has "
-            f"{list_some(map(repr, unknown))} besides."
+            f"{list_some(map(repr, unknown))} besides. Leave these samples out, or take NoisyLabelFeaturesClassifier("
+            "method='gold'), which learns a class from trusted labels alone."
         )
     codes = np.array([position[label] for label in distinct.tolist()], dtype=np.int64)
     return torch.from_numpy(codes[inverse])

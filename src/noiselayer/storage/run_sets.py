@@ -97,7 +97,7 @@ def read_sets(
             f"{argument('clean')} and {argument('checked_column')} both bring trusted labels; give one of them."
         )
     noisy = _in_memory(reading.read())
-    check_for_training(noisy)
+    check_for_training(noisy, complete=False)
     apart = None
     if noisy.of_test is not None and checked_apart:
         if test is not None:
@@ -105,7 +105,6 @@ def read_sets(
                 f"{argument('split_column')} and {argument('test')} both say what the test is; give one of them."
             )
         noisy, apart = take_test(noisy)
-        check_for_training(noisy)
     trusted = given = None
     if noisy.checked is not None and checked_apart:
         noisy, trusted, given = take_checked(noisy)
@@ -116,14 +115,13 @@ def read_sets(
     total = len(noisy)
     if trusted is not None:
         noisy = check_clean(noisy, trusted, overlapping="drop")
-        check_for_training(noisy)
     if clean is not None:
         trusted = _in_memory(_read_like(reading, noisy, clean, "clean", labels=clean_labels))
         everything, noisy = noisy, check_clean(noisy, trusted, overlapping=overlapping)
-        check_for_training(noisy)
         if len(noisy) < total:  # what was left out has two labels, and these say what the noise is like
             of_noisy, of_clean = overlap(everything, trusted).T
             given = torch.full((len(trusted),), -1).index_put((of_clean,), everything.given[of_noisy])
+    check_for_training(noisy, clean=trusted)
     return RunSets(
         noisy,
         trusted,
@@ -210,7 +208,9 @@ def _read_like(
         other_name = with_labels and labels is None and f"no column {reading.label_column!r}" in str(error)
         hint = f" Its labels' own column is named with --{name}-labels." if other_name else ""
         if "is not one of the" in str(error) and name == "clean":
-            hint = " If it is a class that the labels never name, leave its samples out, or add some with this label."
+            hint = (
+                f" Mend it, or name all classes with {argument('class_names')} if it is one that the labels never name."
+            )
         raise InputError(f"the {name} set {path}: {error}{hint}") from error
     check_like(noisy.inputs, data.inputs, name)
     return data

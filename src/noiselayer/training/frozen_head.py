@@ -209,6 +209,12 @@ def _fit_with_gold(
             "samples that carry this label.",
             stacklevel=2,
         )
+    if unsaid := [name for name, n in zip(data.class_names, data.counts().tolist(), strict=True) if n == 0]:
+        warnings.warn(
+            f"no label is of {list_some(map(repr, unsaid))}: only the checked samples speak for such a class. Check more, "
+            "or have the labeller told of it.",
+            stacklevel=2,
+        )
     head = fit_with_gold(
         _Rows(data.inputs, clean.inputs),
         labels,

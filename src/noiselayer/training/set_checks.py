@@ -38,7 +38,7 @@ def trainable(
         data = data if len(rows) == len(data) else data.subset(rows)
     if outside is not None:
         check_like(data.inputs, outside, "outside")
-    check_for_training(data)
+    check_for_training(data, clean=clean)
     return data, rows
 
 
@@ -143,14 +143,14 @@ def check_complete(clean: LabeledData) -> None:
         )
 
 
-def _absent(clean: LabeledData) -> list[str]:
-    return [
-        name for name, count in zip(clean.class_names, clean.counts().tolist(), strict=True) if count == 0
-    ]
+def _absent(data: LabeledData) -> list[str]:
+    return [name for name, count in zip(data.class_names, data.counts().tolist(), strict=True) if count == 0]
 
 
 def check_learnable(method: str, data: LabeledData) -> None:
-    """Raise an error if a noise matrix of many classes would have to be learned from a few samples of each.
+    """Raise an error if a class has no noisy label, or a matrix would have to be learned from too few samples of each.
+
+    Method "gold" learns a class from trusted samples alone.
 
     >>> from noiselayer.data.labeled import from_arrays
     >>> data = from_arrays(torch.zeros(500, 1), torch.arange(500) % 250)
@@ -162,6 +162,12 @@ def check_learnable(method: str, data: LabeledData) -> None:
     labels of every class (clean) and method='estimated'.
     """
     K, N = data.num_classes, len(data)
+    if method != "gold" and (absent := _absent(data)):
+        raise InputError(
+            f"no label of {data.origin} is of {list_some(map(repr, absent))}, which trusted labels name; method "
+            f"{method} cannot learn a class from these alone. Leave its samples out of the trusted ones, or give at "
+            f"least 10 of these and take {argument('method', 'gold')}, which can, for texts, embeddings and features."
+        )
     if method == "learned" and K > _MANY_CLASSES and N < _LEARNABLE_PER_CLASS * K:
         raise InputError(
             f"{argument('method', 'learned')} cannot find a noise matrix of {K:,} classes in {N:,} samples, {N // K} a "

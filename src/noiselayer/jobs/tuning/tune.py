@@ -42,7 +42,7 @@ from noiselayer.training.effects import check_effects
 from noiselayer.training.frozen_head import HEAD
 from noiselayer.training.methods import fit_classifier
 from noiselayer.training.options import Hardware, TrainingOptions
-from noiselayer.training.set_checks import automatic_method, trainable
+from noiselayer.training.set_checks import automatic_method, check_learnable, trainable
 from noiselayer.training.trained import TrainedClassifier
 
 _COMPARED = ("options", "data", "clean", "outside", "known_noise_matrix", "tuning")
@@ -103,6 +103,7 @@ def tune(
         method, why = automatic_method(data, clean)
         say(f"Method {method}: {why}.")
         options = replace(options, method=method)
+    check_learnable(options.method, data)
     ranges = tuple(search) or default_search(options, clean=clean is not None)
     names = [each.name for each in ranges]
     if len(set(names)) < len(names):
