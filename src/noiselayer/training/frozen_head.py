@@ -211,8 +211,8 @@ def _fit_with_gold(
         )
     if unsaid := [name for name, n in zip(data.class_names, data.counts().tolist(), strict=True) if n == 0]:
         warnings.warn(
-            f"no label is of {list_some(map(repr, unsaid))}: only the checked samples speak for such a class. Check more, "
-            "or have the labeller told of it.",
+            f"no label is of {list_some(map(repr, unsaid))}: only the checked samples speak for such a class. Check "
+            "more, or have the labeller told of it.",
             stacklevel=2,
         )
     head = fit_with_gold(
