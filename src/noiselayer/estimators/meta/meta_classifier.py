@@ -13,7 +13,7 @@ from torch import Tensor
 from noiselayer.arrays.kinds import check_count
 from noiselayer.errors import InputError
 from noiselayer.estimators.meta.fold_predictions import Array, Codes, Floats, fold_numbers, predict_folds
-from noiselayer.estimators.meta.rounds import posterior_of, update_noise_matrix
+from noiselayer.estimators.meta.rounds import class_probabilities_behind, posterior_of, update_noise_matrix
 from noiselayer.estimators.meta.wrapper import NoisyLabelWrapper
 
 SMALLEST_WEIGHT = 1e-3
@@ -27,20 +27,23 @@ class NoisyLabelMetaClassifier(NoisyLabelWrapper):
 
     .. math:: \pi_{ni} = \frac{Q_{\tilde y_n i}\, p_{ni}}{\sum_k Q_{\tilde y_n k}\, p_{nk}}
 
-    and its predictions p give the next weights: expectation-maximisation, which climbs the likelihood of the
-    noisy labels. The p are predicted out of fold (``cross_fit``), because a classifier that can memorise its
-    weights, a forest for one, would otherwise confirm whatever it was told first.
+    The first p are the classes that explain what a copy, trained on the labels as they are, predicts of the labels
+    (:func:`class_probabilities_behind`). More steps of expectation-maximisation (``max_iter``) take those of a copy
+    trained with the weights, which climbs the likelihood of the noisy labels. All p are predicted out of fold
+    (``cross_fit``), because a classifier that can memorise its weights, a forest for one, would otherwise confirm
+    whatever it was told first.
 
-    Without ``noise_matrix`` it is learned by turns, see ``rounds``; with ``fit(X, y, X_clean=..., y_clean=...)``
-    it is measured on the trusted samples, and these are trained on too. A fit costs ``max_iter`` fits of the
-    estimator, times ``cv`` if ``cross_fit``; to learn the matrix costs another ``cv`` times as much per
-    round after the first.
+    Without ``noise_matrix`` it is learned from those predictions; with ``fit(X, y, X_clean=..., y_clean=...)``
+    it is measured on the trusted samples, and these are trained on too. A fit costs ``cv`` fits to ``1 - 1 / cv`` of
+    the samples and one with weights; every step more as much again, and every round more of a learned matrix ``cv``
+    times as much.
 
     Args:
         estimator: A classifier whose ``fit`` takes ``sample_weight`` and that has ``predict_proba``.
         noise_matrix: Shape (K, K), array or tensor, ``noise_matrix[j, i] = p(noisy = j | true = i)``, columns
             sum to 1; rows and columns in the order of ``classes_``, sorted labels. None to find it.
-        max_iter: Steps of expectation-maximisation, at most.
+        max_iter: Trainings with weights, at most. More than one pay where the estimator sees little of the classes
+            in labels this wrong.
         tol: The mean change of the weights that ends them.
         cross_fit: Whether the weights come from predictions out of fold.
         noise_trainable: Whether every step updates the matrix too, in closed form
@@ -76,12 +79,12 @@ class NoisyLabelMetaClassifier(NoisyLabelWrapper):
         estimator: Any,
         *,
         noise_matrix: npt.ArrayLike | Tensor | None = None,
-        max_iter: int = 10,
+        max_iter: int = 1,
         tol: float = 1e-2,
         cross_fit: bool = True,
         noise_trainable: bool = False,
         cv: int = 5,
-        rounds: int = 2,
+        rounds: int = 1,
         random_state: int | np.random.RandomState | None = None,
     ) -> None:
         self.estimator = estimator
@@ -123,6 +126,7 @@ class NoisyLabelMetaClassifier(NoisyLabelWrapper):
         X_clean: Array | None,
         clean_codes: Codes | None,
         generator: np.random.RandomState,
+        noisy_probs: Floats | None = None,
     ) -> Weighted:
         K = len(self.classes_)
         if Q is None:
@@ -134,31 +138,36 @@ class NoisyLabelMetaClassifier(NoisyLabelWrapper):
         else:
             everything = X
         fold_of = fold_numbers(codes, self.cv, generator)
-        # The first weights know the label alone; the classifier adds what it sees.
-        weights = posterior_of(np.tile(_class_prior(codes, Q), (len(X), 1)), codes, Q)
+        if noisy_probs is None:
+            noisy_probs = self._predicted(X, np.eye(K)[codes], codes, fold_of)
+        probs = class_probabilities_behind(noisy_probs, Q)
+        weights = np.zeros((len(X), K))
         for step in range(1, self.max_iter + 1):
-            predict = self._fit_weighted(everything, np.concatenate([weights, trusted]))
-            self.n_iter_ = step
-            if step == self.max_iter:
-                break
-            probs = self._out_of_fold_of(X, weights, codes, fold_of) if self.cross_fit else predict(X)
             if self.noise_trainable:
                 Q = update_noise_matrix(probs, codes, Q)
             before, weights = weights, posterior_of(probs, codes, Q)
             if np.abs(weights - before).sum(axis=1).mean() <= self.tol:
                 break
+            predict = self._fit_weighted(everything, np.concatenate([weights, trusted]))
+            self.n_iter_ = step
+            if step < self.max_iter:
+                probs = self._predicted(X, weights, codes, fold_of) if self.cross_fit else predict(X)
         self._last_matrix = Q
         return predict
 
     def _fit_all(
         self, X: Array, codes: Codes, X_clean: Any, clean_codes: Any, generator: np.random.RandomState
     ) -> None:
-        fitted = self._fit_through(X, codes, self.noise_matrix_, X_clean, clean_codes, generator)
+        noisy_probs = self._noisy_probs if self.cross_fit else None
+        fitted = self._fit_through(X, codes, self.noise_matrix_, X_clean, clean_codes, generator, noisy_probs)
         self._predict = fitted
         self.noise_matrix_ = self._last_matrix
         self.estimator_ = fitted.estimator
 
-    def _out_of_fold_of(self, X: Array, weights: Floats, codes: Codes, fold_of: Codes) -> Floats:
+    def _predicted(self, X: Array, weights: Floats, codes: Codes, fold_of: Codes) -> Floats:
+        """By copies trained with these weights, out of fold if so wished, shape (N, K)."""
+        if not self.cross_fit:
+            return self._fit_weighted(X, weights)(X)
         return predict_folds(
             X, codes, len(self.classes_), fold_of, lambda X, codes, rows: self._fit_weighted(X, weights[rows])
         ).probs
@@ -182,14 +191,3 @@ class Weighted:
         """p(true class | x), shape (N, K)."""
         probs: Floats = np.asarray(self.estimator.predict_proba(X), dtype=np.float64)
         return probs
-
-
-def _class_prior(codes: Codes, Q: Floats, steps: int = 200) -> Floats:
-    """The frequencies of true classes that explain those of the labels best, shape (K,)."""
-    seen = np.bincount(codes, minlength=len(Q)) / len(codes)
-    prior = np.full(len(Q), 1 / len(Q))
-    for _ in range(steps):
-        expected = Q @ prior
-        prior = prior * (Q.T @ np.divide(seen, expected, out=np.zeros_like(seen), where=expected > 0))
-        prior = prior / prior.sum()
-    return prior

@@ -122,6 +122,34 @@ def update_noise_matrix(probs: Floats, noisy_labels: Codes, noise_matrix: Floats
     return np.where(counts.sum(axis=0) > 0, _columns_to_one(counts), noise_matrix)
 
 
+def class_probabilities_behind(noisy_probs: Floats, noise_matrix: Floats, steps: int = 100) -> Floats:
+    r"""What a prediction of the noisy label says of the true class: the p on the simplex that Q carries nearest to it.
+
+    .. math:: \arg\max_p \sum_j \tilde p_j \log (Q p)_j
+
+    found by expectation-maximisation, which stays on the simplex where Q's inverse leaves it.
+
+    Args:
+        noisy_probs: Shape (N, K), p(noisy | x).
+        noise_matrix: Shape (K, K), columns sum to 1.
+        steps: Of expectation-maximisation.
+
+    Returns:
+        Shape (N, K), rows sum to 1.
+
+    >>> Q = np.array([[0.8, 0.4], [0.2, 0.6]])
+    >>> class_probabilities_behind(np.array([[0.7, 0.3], [0.6, 0.4], [0.9, 0.1]]), Q).round(2).tolist()
+    [[0.75, 0.25], [0.5, 0.5], [1.0, 0.0]]
+    """
+    probs = np.full(noisy_probs.shape, 1 / noisy_probs.shape[1])
+    for _ in range(steps):
+        expected = probs @ noise_matrix.T
+        ratio = np.divide(noisy_probs, expected, out=np.zeros_like(expected), where=expected > 0)
+        probs = probs * (ratio @ noise_matrix)
+        probs /= probs.sum(axis=1, keepdims=True)
+    return probs
+
+
 def posterior_of(probs: Floats, noisy_labels: Codes, noise_matrix: Floats) -> Floats:
     """p(true = i | x, noisy label), shape (N, K); ``probs`` where they call the label impossible.
 

@@ -58,6 +58,7 @@ class NoisyLabelWrapper(MetaEstimatorMixin, TrueClassesMixin, ABC):  # type: ign
                 classes or calls a label of y impossible, or clean samples come although it is given.
         """
         self._fit_all(*self._with_matrix(X, y, X_clean, y_clean))
+        del self._noisy_probs
         return self
 
     def _with_matrix(self, X: Any, y: Any, X_clean: Any, y_clean: Any) -> tuple[Any, ...]:
@@ -69,6 +70,7 @@ class NoisyLabelWrapper(MetaEstimatorMixin, TrueClassesMixin, ABC):  # type: ign
         generator = check_random_state(self.random_state)
         self.rounds_: list[dict[str, Any]] = []
         self.estimate_: NoiseEstimate | None = None
+        self._noisy_probs: Floats | None = None
         if self.noise_matrix is not None:
             if X_clean is not None:
                 raise InputError(
@@ -174,13 +176,16 @@ class NoisyLabelWrapper(MetaEstimatorMixin, TrueClassesMixin, ABC):  # type: ign
     ) -> FoldPredictions:
         state = generator.randint(2**31 - 1)
         fold_of = fold_numbers(codes, self.cv, np.random.RandomState(state))
-        return predict_folds(
+        predictions = predict_folds(
             X,
             codes,
             len(self.classes_),
             fold_of,
             lambda X, codes, rows: self._fit_through(X, codes, Q, None, None, np.random.RandomState(state)),
         )
+        if Q is None:
+            self._noisy_probs = predictions.probs
+        return predictions
 
     def _learned(self, X: Array, codes: Codes, generator: np.random.RandomState) -> Floats:
         learned = learn_noise_matrix(
