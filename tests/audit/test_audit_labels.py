@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from noiselayer import corrupt_labels
-from noiselayer.audit import audit_labels, best_threshold
+from noiselayer.audit import audit_labels, audit_with_checks, best_threshold
 from noiselayer.audit.candidates import candidates_of, likeliest_class
 from noiselayer.audit.judge import judging_model
 from noiselayer.audit.noise_model import NoiseModel, unmix
@@ -220,6 +220,29 @@ def test_the_threshold_has_the_highest_expected_f1() -> None:
     assert best_threshold(torch.zeros(3)) == 0.5
 
 
+def test_a_verdict_for_both_answers_is_the_best_in_the_mean_of_their_scores() -> None:
+    generator = torch.Generator().manual_seed(0)
+    e = 0.4 * torch.rand(300, generator=generator).double() ** 2
+    differs = torch.rand(300, generator=generator) < e + 0.2
+    t = best_threshold(e, differs=differs)
+
+    def score(threshold: float, answer: torch.Tensor) -> float:
+        flagged = e > threshold
+        return 2 * float(answer[flagged].sum()) / (int(flagged.sum()) + float(answer.sum()))
+
+    def both(threshold: float) -> float:
+        return 2 * score(threshold, e) / 3 + score(threshold, differs.double()) / 3
+
+    assert both(t) == pytest.approx(max(both(float(one) - 1e-9) for one in e), abs=1e-9)
+    assert t < best_threshold(e)  # more labels than the error probabilities alone would call wrong
+    assert best_threshold(0.001 * e, differs=differs) == 0.5  # fewer than half a label
+    same = torch.zeros(300, dtype=torch.bool)
+    assert (e > best_threshold(e, differs=same)).sum() == (e > best_threshold(e)).sum()
+    ties = torch.tensor([0.4] * 5 + [0.3] * 40)
+    some = torch.arange(45) < 20
+    assert int((ties > best_threshold(ties, differs=some)).sum()) in (5, 45)
+
+
 def test_nothing_is_flagged_where_nothing_wrong_is_likelier() -> None:
     equal = torch.full((600,), 0.02)
     assert not bool((equal > best_threshold(equal)).any())  # 600 flagged for 12: no verdict
@@ -301,6 +324,13 @@ def test_a_matrix_that_is_a_weak_models_confusion_is_doubted_first(generator: to
     logits = 0.5 * torch.randn(1500, 4, generator=generator) + 2.5 * torch.eye(4)[guess]
     audit = audit_labels(true, logits.softmax(dim=1), probs_predict="given")
     assert "4 of 4 classes carry another label at least as often as their own" in audit.warnings[0]
+    assert not audit.wrong.known
+    assert "cannot be known from these probabilities: 0 to" in audit.summary()
+    assert "expected" not in audit.summary()
+    drawn = torch.arange(0, 1500, 10)
+    looked = audit_with_checks(audit, drawn, true[drawn])
+    assert looked.wrong.known
+    assert "labels are expected to be wrong" in looked.summary()
     known = audit_labels(true, logits.softmax(dim=1), symmetric(4, 0.1), probs_predict="given")
     assert known.warnings == ()
     better = audit_labels(

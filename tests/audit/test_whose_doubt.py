@@ -213,6 +213,12 @@ def test_a_second_model_narrows_the_number(tmp_path: Path) -> None:
     )
     assert streamed.model_accuracy == found.model_accuracy
     assert streamed.wrong.total == pytest.approx(found.wrong.total, rel=1e-6)
+    # Labels are judged by both: where the second one contradicts a label that the first agrees with, it is in doubt.
+    one_sided = (first.argmax(dim=1) == labels) & (second.argmax(dim=1) != labels)
+    e = [torch.as_tensor(audit.error_probability)[one_sided].mean() for audit in (alone, found)]
+    assert e[1] > 2 * e[0]
+    own = found.posterior[torch.arange(N), labels]
+    torch.testing.assert_close(1 - own, found.error_probability, rtol=0, atol=1e-4)
     with pytest.raises(ValueError, match=r"second_probs must have the shape of probs, \(8000, 5\)"):
         audit_stream(labels, first, probs_predict="given", second_probs=second[:5])
     with pytest.raises(ValueError, match="second_probs needs labels, and probs as an array or a file"):
@@ -223,6 +229,37 @@ def test_a_second_model_narrows_the_number(tmp_path: Path) -> None:
         ValueError, match="second_probs helps to estimate the noise; with noise_matrix it has no use"
     ):
         audit_labels(labels, first, symmetric(5, 0.2), probs_predict="given", second_probs=second)
+
+
+def test_two_models_that_make_the_same_mistakes_are_not_believed() -> None:
+    """Both are right on half of the samples, as the first one's own fit says, and agree on nearly all."""
+    generator = torch.Generator().manual_seed(0)
+    N, K = 4000, 4
+    truth = torch.randint(K, (N,), generator=generator)
+    z = 1.2 * torch.eye(K)[truth] + torch.randn(N, K, generator=generator)
+    first, second = ((0.9 * (z + 0.1 * torch.randn(N, K, generator=generator))).softmax(dim=1) for _ in "ab")
+    found = audit_labels(truth, first, probs_predict="given", second_probs=second, check_model=False)
+    assert found.model_accuracy is not None
+    assert found.model_accuracy > 0.85
+    assert not found.wrong.settled
+    assert found.wrong.total_low == 0  # no label is wrong
+    assert any("they make the same mistakes" in warning for warning in found.warnings)
+
+
+def test_a_strong_model_may_lose_dominance_by_chance() -> None:
+    """Half of a class carries another label: the fit finds a little more or less; the number stands."""
+    Q = torch.eye(4)
+    Q[:, 0] = torch.tensor([0.5, 0.5, 0.0, 0.0])
+    probs, labels, truth = by_class(Q, N=3000, sharpness=8.0)
+    audit = audit_labels(labels, probs, probs_predict="given", check_model=False)
+    assert audit.wrong.known
+    wrong = int((labels != truth).sum())
+    assert audit.wrong.total_low <= wrong <= audit.wrong.total_high
+    error = torch.full((4, 4), 0.01)
+    tied = audit.noise_matrix.double().clone()
+    tied[:2, 0] = tied[:2, 0].mean() + torch.tensor([-0.004, 0.004])
+    samples = candidates_of(probs, labels)
+    assert [whose_doubt(samples, NoiseModel(tied, 1.0, 1.0), se).lost for se in (None, error)] == [1, 0]
 
 
 def test_columns_in_another_order_are_named_with_the_order_that_mends_it() -> None:

@@ -142,6 +142,47 @@ def test_a_second_models_probabilities_from_a_file(
     )
 
 
+def test_a_number_that_cannot_be_known_is_not_named_until_somebody_looks(run: Run, tmp_path: Path) -> None:
+    """A model that guesses within two pairs of classes: the interval is all that is said, in words, file and page."""
+    generator = np.random.default_rng(0)
+    truth = generator.integers(4, size=1500)
+    guess = np.where(generator.random(1500) < 0.45, truth, truth + 1 - 2 * (truth % 2))
+    p = np.exp(2.5 * np.eye(4)[guess] + 0.5 * generator.normal(size=(1500, 4)))
+    np.save(tmp_path / "probs.npy", (p / p.sum(axis=1, keepdims=True)).astype(np.float32))
+    names = np.array(["ant", "bee", "cat", "dog"])
+    pd.DataFrame({"label": names[truth]}).to_csv(tmp_path / "data.csv", index=False)
+    data = (
+        "audit",
+        tmp_path / "data.csv",
+        "--probs",
+        tmp_path / "probs.npy",
+        "--class-names",
+        ",".join(names),
+    )
+    done = run(*data, "--probs-predict", "given", "--out", tmp_path / "one", "--suggest-checks", 100)
+    assert done.exit_code == 0, done.output
+    said = " ".join(done.output.split())
+    assert "How many of 1,500 labels are wrong cannot be known from these probabilities: 0 to" in said
+    assert "expected to be wrong" not in said
+    counts = load_audit(tmp_path / "one").counts
+    assert counts["all"]["expected"] is None
+    assert {row["expected"] for row in counts["per_class"]} == {None}
+    page = (tmp_path / "one" / "report.html").read_text("utf-8")
+    assert "cannot be known from these probabilities" in page
+    assert "expected to be wrong" not in page
+    assert "Errors by class" not in page
+    table = pd.read_csv(tmp_path / "one" / "checks.csv")
+    table["new_label"] = names[truth[table["sample"]]]
+    table.to_csv(tmp_path / "decisions.csv", index=False)
+    again = run(
+        *data, "--probs-predict", "given", "--out", tmp_path / "two", "--reviewed", tmp_path / "decisions.csv"
+    )
+    assert again.exit_code == 0, again.output
+    assert "Without them the audit could not know how many are wrong, 0 to" in " ".join(again.output.split())
+    assert load_audit(tmp_path / "two").counts["all"]["expected"] == 0
+    assert "What the audit said without looking" in (tmp_path / "two" / "report.html").read_text("utf-8")
+
+
 def test_what_it_refuses(run: Run, files: tuple[Path, np.ndarray], tmp_path: Path) -> None:
     folder, truth = files
     data = ("audit", folder / "data.csv", "--id-column", "id", "--probs", folder / "probs.npy", *AUDIT)

@@ -47,7 +47,7 @@ class AuditResult:
         probs_predict: What the probabilities were taken to be of: the "given" label or the "true" class.
         temperature: What their logarithms were divided by; None if they were taken as they are.
         learned_share: How much of the noise matrix the probabilities showed already, from 0 to 1.
-        model_accuracy: How often the model is right by a second one's opinion; None without.
+        model_accuracy: How often the mean of both models is right, by how often they agree; None without a second one.
         findings: What contradicts the noise model, see :func:`noiselayer.check_noise_model`.
         warnings: What is to be known before the figures are used.
         class_names: The K names, or None.
@@ -167,10 +167,15 @@ class AuditResult:
         w, names = self.wrong, self.class_names
         labels, expected = as_tensor(w.labels), as_tensor(w.expected)
         N = float(labels.sum())
+        between = f"{w.total_low:,.0f} to {w.total_high:,.0f}"
         lines = [
-            f"{w.total:,.0f} of {N:,.0f} labels are expected to be wrong ({w.total / max(N, 1):.1%}; 95 % "
-            f"interval {w.total_low:,.0f} to {w.total_high:,.0f}); {self.flagged:,} are called wrong, with an "
-            f"error probability above {self.threshold:.2f}."
+            (
+                f"{w.total:,.0f} of {N:,.0f} labels are expected to be wrong ({w.total / max(N, 1):.1%}; 95 % "
+                f"interval {between})"
+                if w.known
+                else f"How many of {N:,.0f} labels are wrong cannot be known from these probabilities: {between}"
+            )
+            + f"; {self.flagged:,} are called wrong, with an error probability above {self.threshold:.2f}."
         ]
         if not w.settled and w.sample_end is not None and w.label_end is not None:
             lines.append(
@@ -178,6 +183,8 @@ class AuditResult:
                 f"{float(w.sample_end.sum()):,.0f} labels are wrong; if it is the labels', about "
                 f"{float(w.label_end.sum()):,.0f}."
             )
+        if not w.known:
+            return "\n".join(lines)
         shares = expected / labels.clamp_min(1)
         worst = shares.argsort(descending=True)[:3].tolist()
         shown = ", ".join(f"{names[k] if names else k} {float(shares[k]):.1%}" for k in worst)

@@ -87,6 +87,10 @@ class Candidates:
             return columns
         return self.index.gather(1, columns.unsqueeze(1)).squeeze(1)
 
+    def predicted(self) -> Tensor:
+        """The likeliest class of each sample, shape (n,)."""
+        return self.classes(self.probs[:, : self.num_candidates].argmax(dim=1))
+
     def log_of_each(self, probs: Tensor) -> Tensor:
         """The logarithm of every class's probability: of the others, that of one of them."""
         z = probs.clamp_min(_FLOOR).log_()

@@ -37,8 +37,8 @@ def blended(samples: Candidates, judging: NoiseModel, noise_matrix: Tensor) -> N
         noise_matrix: Q, shape (K, K): which labels are mistaken for which.
 
     >>> from noiselayer.audit.candidates import candidates_of
-    >>> probs = torch.tensor([[0.1, 0.7, 0.2], [0.1, 0.4, 0.5], [0.9, 0.1, 0.0]])
-    >>> samples = candidates_of(probs, torch.tensor([0, 0, 0]))
+    >>> probs = (4 * torch.randn(200, 3, generator=torch.Generator().manual_seed(0))).softmax(dim=1)
+    >>> samples = candidates_of(probs, probs.argmax(dim=1))
     >>> Q = torch.eye(3) * 0.7 + 0.1
     >>> before = NoiseModel(Q)
     >>> model = blended(samples, before, Q)
@@ -64,12 +64,12 @@ def blended(samples: Candidates, judging: NoiseModel, noise_matrix: Tensor) -> N
         # The changed ones are wrong, a share of the given ones is.
         odds = X[: len(few)] @ line + math.log(share / (1 + share) + 1e-12)
         e = odds.sigmoid()
-    if not bool((line[1:] > 0).any()):  # changed labels stand out in neither
+    if (
+        line[1] <= 0
+    ):  # changed labels do not stand out in what the noise model says, wrong ones do: these are others
         return judging
     wanted = float(judging.score(samples).error_probability.double().sum())
-    return as_many_wrong(
-        samples, replace(plain, blend=(max(0.0, float(line[1])), max(0.0, float(line[2])))), wanted
-    )
+    return as_many_wrong(samples, replace(plain, blend=(float(line[1]), max(0.0, float(line[2])))), wanted)
 
 
 def _changed(samples: Candidates, noise_matrix: Tensor) -> Tensor:

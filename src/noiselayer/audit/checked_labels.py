@@ -216,6 +216,7 @@ def audit_with_checks(
             total_low=found.low,
             total_high=found.high,
             settled=True,
+            known=True,
         ),
     )
     return in_kind(result, audit.labels)

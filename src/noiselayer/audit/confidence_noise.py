@@ -12,7 +12,7 @@ from noiselayer.audit.candidates import Candidates
 from noiselayer.audit.noise_model import NoiseByConfidence, NoiseModel
 
 _LEVELS = 10
-_FEWEST_PER_LEVEL = 50
+_FEWEST_PER_LEVEL = 200
 _ROUNDS = 15
 _STRENGTH = 5.0  # samples that the matrix of the start counts for in every column
 _TINY = 1e-30

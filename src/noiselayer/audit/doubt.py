@@ -41,8 +41,9 @@ class Doubt:
     Attributes:
         sample_end: Shape (K,), shares of wrong labels by given label if the doubt is the sample's.
         label_end: Shape (K,), the same if it is the labels'.
-        accuracy: How often the model is right by the class-conditional fit: the least that is plausible. No more than
-            70 % where its matrix lets some class carry another label at least as often as its own.
+        fitted_accuracy: How often the model is right by the class-conditional fit.
+        lost: How many classes carry another label at least as often as their own by the fit; of a model that is right
+            on nine in ten by it, only those beyond a standard error.
         settled: The model is right on 85 % by the fit, which explains most of the disagreement, so that the ends are
             near each other, and the labels better than no noise at all does.
         by_sample: The noise depends on the sample: it does not vanish among the surest, and is more than the fit
@@ -51,9 +52,25 @@ class Doubt:
 
     sample_end: Tensor
     label_end: Tensor
-    accuracy: float
+    fitted_accuracy: float
+    lost: int
     settled: bool
     by_sample: bool
+
+    @property
+    def accuracy(self) -> float:
+        """The least that is plausible: no more than 70 % where some class has lost its dominance."""
+        return min(self.fitted_accuracy, _WEAK) if self.lost else self.fitted_accuracy
+
+    @property
+    def open(self) -> bool:
+        """Whether nothing here favours either answer: neither settled nor noise by sample, nor right on nine in ten."""
+        return not (self.settled or self.by_sample or self.accuracy >= _STRONG)
+
+    @property
+    def unlearned(self) -> bool:
+        """Whether the model is right on 70 % at most by the fit, whatever its matrix."""
+        return self.fitted_accuracy <= _WEAK
 
     @property
     def weak(self) -> bool:
@@ -61,7 +78,7 @@ class Doubt:
         return self.accuracy <= _WEAK
 
 
-def whose_doubt(samples: Candidates, model: NoiseModel) -> Doubt:
+def whose_doubt(samples: Candidates, model: NoiseModel, standard_error: Tensor | None = None) -> Doubt:
     r"""The two ends of what the labels allow, and which of them the data favour.
 
     *If the doubt is the sample's*, noise is the same for sure and unsure samples of a class. It then shows among the
@@ -82,22 +99,23 @@ def whose_doubt(samples: Candidates, model: NoiseModel) -> Doubt:
     Args:
         samples: Out-of-sample probabilities and labels.
         model: The class-conditional fit.
+        standard_error: Shape (K, K), of its matrix.
     """
     if samples.verified is not None:
         samples = samples.take(~samples.verified)
     K, n = len(model.noise_matrix), len(samples)
     if not n:
         none = torch.zeros(K, dtype=torch.float64)
-        return Doubt(none, none, 1.0, True, False)
+        return Doubt(none, none, 1.0, 0, True, False)
     confidence, column = samples.probs[:, : samples.num_candidates].max(dim=1)
     predicted, labels = samples.classes(column), samples.labels
     differs = (predicted != labels).double()
     sureness = _rank_within(predicted, confidence)
     samples = samples.to(model.noise_matrix.dtype)
     e = model.score(samples).error_probability.double()
-    accuracy = float(model.true_probs(samples)[:, : samples.num_candidates].amax(dim=1).mean())
-    if without_dominance(model.noise_matrix):
-        accuracy = min(accuracy, _WEAK)
+    fitted = float(model.true_probs(samples)[:, : samples.num_candidates].amax(dim=1).mean())
+    lost = without_dominance(model.noise_matrix, standard_error if fitted >= _STRONG else None)
+    accuracy = min(fitted, _WEAK) if lost else fitted
     share, sure = float(differs.mean()), float(differs[sureness >= 0.75].mean())
     explained = float(e.mean())
     near = explained >= _CLOSE * share
@@ -110,13 +128,13 @@ def whose_doubt(samples: Candidates, model: NoiseModel) -> Doubt:
 
     settled = near and accuracy >= _GOOD and _gain(samples, model) >= _LEAST_GAIN
 
-    fitted, anchored = _by_label(e, labels, K), _anchored(predicted, labels, sureness, K)
-    sample_end = min(fitted, anchored, key=lambda ends: float(ends.sum()))
+    by_class, anchored = _by_label(e, labels, K), _anchored(predicted, labels, sureness, K)
+    sample_end = min(by_class, anchored, key=lambda ends: float(ends.sum()))
     label_end = _by_label(differs, labels, K)
     if not by_sample:
         sample_end = sample_end * max(0.0, (accuracy - _WEAK) / (1 - _WEAK))
     carried = torch.bincount(labels, minlength=K).clamp_min(1)
-    return Doubt(sample_end / carried, label_end / carried, accuracy, settled, by_sample)
+    return Doubt(sample_end / carried, label_end / carried, fitted, lost, settled, by_sample)
 
 
 def _by_sample(share: float, sure: float, explained: float, accuracy: float, trend: float) -> bool:

@@ -17,7 +17,7 @@ from noiselayer.audit.candidates import candidates_of
 from noiselayer.audit.checked_batches import batches_of_arrays
 from noiselayer.audit.noise_model import NoiseModel
 from noiselayer.audit.passes import Options, audit_batches
-from noiselayer.audit.second_look import accuracy_by_agreement, check_second_look
+from noiselayer.audit.second_look import accuracy_by_agreement, check_second_look, mean_of_both
 from noiselayer.noise.posterior import bayes
 
 
@@ -63,8 +63,9 @@ def audit_labels(
             "true": it predicts the true class, as ``predict_proba`` of our own estimators does, or a model
             trained on trusted labels.
         second_probs: Shape (N, K), out-of-sample probabilities of a second model, with another seed or architecture
-            and other folds. How often the two agree says how often the model is right, which nothing else here can
-            where people gave the labels; see :func:`noiselayer.audit.second_look.accuracy_by_agreement`.
+            and other folds. Labels are judged by the mean of both, and how often the two agree says how often it is
+            right, which nothing else here can where people gave the labels; see
+            :func:`noiselayer.audit.second_look.accuracy_by_agreement`.
         standard_error: Of ``noise_matrix``, shape (K, K), for the intervals; it is taken as exact if None.
         calibrate: Sharpen or soften the probabilities so that the noisy labels are most likely. Without, they
             are taken as they are, which needs ``noise_matrix``.
@@ -136,6 +137,7 @@ def audit_labels(
                 f"{tuple(second.shape)}."
             )
         accuracy = accuracy_by_agreement(as_tensor(labels), as_tensor(probs), second)
+        probs = mean_of_both(as_tensor(probs), second)
     options = Options(
         noise_matrix=noise_matrix,
         standard_error=standard_error,

@@ -36,6 +36,9 @@ class WrongLabels:
             was given, which settles it.
         label_end: Shape (K,), how many if it is the labels'.
         settled: Whether the data tell between the two; else the intervals span both.
+        known: Whether a number can be named at all. Where the fitted noise matrix gives some class another label at
+            least as often as its own, the expected numbers are sums of error probabilities that serve to rank labels,
+            and nothing but the interval is to be used.
     """
 
     labels: Tensor
@@ -48,6 +51,7 @@ class WrongLabels:
     sample_end: Tensor | None = None
     label_end: Tensor | None = None
     settled: bool = True
+    known: bool = True
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,12 +63,14 @@ class Ends:
         label_end: If it is the labels'.
         settled: Whether the data tell between them.
         form: What the expected number may be off by for reasons other than chance, where they do: a share of it.
+        known: Whether a number between them can be named.
     """
 
     sample_end: Tensor
     label_end: Tensor
     settled: bool
     form: float = FORM
+    known: bool = True
 
 
 @dataclass(frozen=True, eq=False)
@@ -197,7 +203,7 @@ def wrong_labels(
         total,
         max(0.0, float(low.sum()) - all_spread),
         min(N, float(high.sum()) + all_spread),
-        *(() if ends is None else (ends.sample_end, ends.label_end, ends.settled)),
+        *(() if ends is None else (ends.sample_end, ends.label_end, ends.settled, ends.known)),
     )
 
 

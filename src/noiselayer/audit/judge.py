@@ -10,13 +10,19 @@ from torch import Tensor
 from noiselayer.audit.candidates import Candidates
 from noiselayer.audit.fit_noise_model import part_of_confusion
 from noiselayer.audit.noise_model import NoiseModel
-from noiselayer.checks.matrix_checks import without_dominance
 
 _WIDEST = 20.0
-_LEAST_GAIN = 0.02  # nats a label; set with the tables of docs/evidence/audit.md in view
+# Set with the tables of docs/evidence/audit.md in view.
+_LEAST_GAIN = 0.02  # nats a label
+_SHARPNESS = (
+    1.0,
+    3.0,
+)  # of even noise: from the label's own probability towards the margin of the likeliest class
 
 
-def judging_model(samples: Candidates, model: NoiseModel, confusion: Tensor | None) -> NoiseModel:
+def judging_model(
+    samples: Candidates, model: NoiseModel, confusion: Tensor | None, *, plausible: bool = True
+) -> NoiseModel:
     r"""The fitted model with its off-diagonals drawn to even ones, as far as they may be the classifier's own.
 
     From noisy labels alone, what a weak classifier confuses cannot be told from what the labels confuse, and the
@@ -30,14 +36,16 @@ def judging_model(samples: Candidates, model: NoiseModel, confusion: Tensor | No
 
     Where all K (K - 1) entries explain the labels hardly better than even noise, Q = (1 - eps) I + eps / K, does with
     one, or where some class carries another label at least as often as its own, they are the classifier's confusions,
-    and labels are judged by even noise, which ranks them much as their own
-    probabilities do. The log odds are then shifted by one number, so that as many wrong labels are expected as before.
+    and labels are judged by even noise, which ranks them much as their own probabilities do: with a sharpness between
+    1, which is just that, and 3. The log odds are then shifted by one number, so that as many wrong labels are
+    expected as before.
 
     Args:
         samples: What the model was fitted to.
         model: The fitted one.
         confusion: Shape (K, K), see :func:`noiselayer.estimation.confusion.confusion_by_prediction`; None where the
             fitted matrix is a part of it already.
+        plausible: Whether every class carries its own label more often than another.
 
     >>> import torch
     >>> from noiselayer.audit.candidates import candidates_of
@@ -53,7 +61,9 @@ def judging_model(samples: Candidates, model: NoiseModel, confusion: Tensor | No
     drawn = even_noise(samples, Q)
     same = samples.to(Q.dtype)
     gain = float((model.log_likelihood(same) - drawn.log_likelihood(same)).mean())
-    explains = gain >= _LEAST_GAIN and not without_dominance(Q)
+    explains = gain >= _LEAST_GAIN and plausible
+    low, high = _SHARPNESS
+    drawn = replace(drawn, sharpness=min(max(drawn.sharpness, low), high))
     if explains and confusion is None:
         return model
     if explains and confusion is not None:

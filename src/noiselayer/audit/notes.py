@@ -9,14 +9,24 @@ from torch import Tensor
 from noiselayer.audit.column_order import column_order, order_warning, totals
 from noiselayer.audit.doubt import Doubt
 from noiselayer.audit.noise_model import NoiseModel
-from noiselayer.checks.matrix_checks import doubts
 
 _MEMORISED, _FEWEST_TO_DOUBT = 0.999, 50  # share of labels that the model repeats, and of how many
 
 
-def what_to_doubt(model: NoiseModel, judging: NoiseModel, doubt: Doubt) -> tuple[str, ...]:
-    """What is to be known before the numbers are used, the gravest first."""
-    said = tuple(doubts(model.noise_matrix))
+def what_to_doubt(
+    model: NoiseModel, judging: NoiseModel, doubt: Doubt, agreed: float | None = None
+) -> tuple[str, ...]:
+    """What is to be known before the numbers are used, the gravest first; ``agreed`` is by a second look."""
+    said: tuple[str, ...] = ()
+    if doubt.lost:
+        # Those labels tell a model's mistakes from wrong ones by being right more often than wrong in the same way.
+        said += (
+            f"in the noise matrix that was fitted, {doubt.lost:,} of {len(model.noise_matrix):,} classes carry another "
+            "label at least as often as their own. Seldom is that so; as a rule the model confuses these classes "
+            "itself, and its mistakes are counted as wrong labels. So how many are wrong cannot be known from these "
+            "probabilities, and no number within the interval is better than another. Take a better model, measure "
+            "the matrix with trusted labels, or look at some: --suggest-checks 100 draws them.",
+        )
     if judging.by_confidence is not None and doubt.by_sample:
         said += (
             "labels are wrong less often where the model is sure: the noise depends on the sample. How many are wrong "
@@ -27,6 +37,11 @@ def what_to_doubt(model: NoiseModel, judging: NoiseModel, doubt: Doubt) -> tuple
         said += (
             f"the model is right on no more than {doubt.accuracy:.0%} of the samples by the fit itself: what it "
             "confuses cannot be told from what the labels confuse, and the interval allows for no wrong label at all.",
+        )
+    if agreed is not None and doubt.unlearned:
+        said += (
+            f"the two models agree as if they were right on {agreed:.0%}, but by the fit they are right on no more "
+            f"than {doubt.fitted_accuracy:.0%}: they make the same mistakes, and how often they agree was not used.",
         )
     return said
 

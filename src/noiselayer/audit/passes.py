@@ -24,7 +24,7 @@ from noiselayer.audit.notes import what_to_doubt, what_to_know
 from noiselayer.audit.subsample import VAST, first_pass
 from noiselayer.audit.verdict import best_threshold
 from noiselayer.checks import Finding, check_noise_model
-from noiselayer.checks.matrix_checks import about_dominance, without_dominance
+from noiselayer.checks.matrix_checks import about_dominance
 from noiselayer.estimation.confusion import confusion_by_prediction
 from noiselayer.estimation.in_words import name_classes
 from noiselayer.noise.matrices import check
@@ -33,6 +33,9 @@ _CHECKED = 2**21  # entries of probabilities that the noise model is checked on
 # Of what may be the sample's doubt or the labels', this part is taken to be the sample's: Theorem 1 says the smallest
 # trace, which is none of it, but models make some mistakes. Set with the data of docs/evidence/audit.md in view.
 _SAMPLES_PART = 0.25
+_LEARNED = (
+    1.5  # of the mistakes that a model makes by the fit: those that it may have learned from the labels
+)
 _FORM_OF_MISTAKES = 0.5  # more of the expected number for each of a model's mistakes
 _FORM_OF_ACCURACY = 0.09  # of the expected number, where two models' agreement says how often one is right
 
@@ -129,21 +132,22 @@ def audit_batches(
     del first, counts  # of thousands of classes there is room for two matrices, not for three
     model, draws = _fit(samples, confusion, options)
     _check_possible(model.noise_matrix, carried, options.class_names)
-    judging, ends = model, None
+    judging, ends, doubt = model, None, None
     if options.noise_matrix is None:
-        doubt = whose_doubt(samples, model)
+        doubt = whose_doubt(samples, model, draws.standard_error)
         judging = _judging(samples, confusion, model, doubt, options)
         ends = _ends(samples, carried, agreeing, judging, doubt, options)
         if in_order:
-            notes = (*what_to_doubt(model, judging, doubt), *notes)
+            notes = (*what_to_doubt(model, judging, doubt, options.accuracy), *notes)
     reported = model if judging.by_confidence is None else judging
     findings = _findings(samples, reported, draws, options) if options.check_model else ()
-    e = judging.score(samples).error_probability
-    if samples.verified is not None:
-        e = e[~samples.verified]
     threshold = options.threshold
     if threshold is None:
-        threshold = best_threshold(e, num_labels=int(carried.sum()))
+        judged = samples if samples.verified is None else samples.take(~samples.verified)
+        e = judging.score(judged).error_probability
+        either = doubt is not None and doubt.open and judging.by_confidence is None
+        differs = judged.predicted() != judged.labels if either else None
+        threshold = best_threshold(e, num_labels=int(carried.sum()), differs=differs)
 
     single = replace(judging, noise_matrix=judging.noise_matrix.float())
     rows = _Rows(options.top, threshold)
@@ -259,17 +263,25 @@ def _judging(
     samples: Candidates, confusion: Tensor | None, model: NoiseModel, doubt: Doubt, options: Options
 ) -> NoiseModel:
     """The model that single labels are judged by: by class alone unless noise depends on the sample."""
-    if options.accuracy is not None:
-        return fit_noise_by_confidence(samples, model, options.accuracy, falling=doubt.by_sample)
+    agreed = _agreed(options, doubt)
+    if agreed is not None:
+        return fit_noise_by_confidence(samples, model, agreed, falling=doubt.by_sample)
     if doubt.by_sample:
         accuracy = 1 - _SAMPLES_PART * (1 - doubt.accuracy)
         return fit_noise_by_confidence(samples, model, accuracy, falling=True)
     assert confusion is not None
-    judging = judging_model(samples, model, None if len(confusion) > VAST else confusion)
+    judging = judging_model(
+        samples, model, None if len(confusion) > VAST else confusion, plausible=not doubt.lost
+    )
     K, Q = len(confusion), model.noise_matrix
-    if doubt.settled or not 2 < K <= VAST or model.learned_share or without_dominance(Q):
+    if doubt.settled or not 2 < K <= VAST or model.learned_share or doubt.lost:
         return judging
     return blended(samples, judging, Q)
+
+
+def _agreed(options: Options, doubt: Doubt) -> float | None:
+    """How often the models are right by a second look, unless the fit contradicts it: they make the same mistakes."""
+    return None if doubt.unlearned else options.accuracy
 
 
 def _ends(
@@ -284,24 +296,27 @@ def _ends(
 
     To the labels' end belongs what agrees with a prediction that is itself wrong, by the judgement. A model may have
     learned mistakes of the labels, and the fit, which sees them agree, then has it right too often: of what agrees with
-    a model that is right on a share a by the fit, twice 1 - a may be wrong, unless noise depends on the sample.
+    a model that is right on a share a by the fit, 1.5 (1 - a) may be wrong, unless noise depends on the sample.
     """
     labels, K = carried.double(), len(carried)
     if samples.verified is not None:
         samples = samples.take(~samples.verified)
     e = judging.score(samples).error_probability.double()
-    predicted = samples.classes(samples.probs[:, : samples.num_candidates].argmax(dim=1))
-    too = torch.where(predicted == samples.labels, e, 0.0)
+    too = torch.where(samples.predicted() == samples.labels, e, 0.0)
     fitted_to = torch.bincount(samples.labels, minlength=K).clamp_min(1)
     wrong = labels * torch.zeros(K, dtype=torch.float64).index_add_(0, samples.labels, too) / fitted_to
-    known = options.accuracy is not None
+    agreed = _agreed(options, doubt)
+    known = agreed is not None
     if not (known or doubt.settled or doubt.by_sample):
-        wrong = torch.maximum(wrong, min(1.0, 2 * (1 - doubt.accuracy)) * agreeing)
+        wrong = torch.maximum(wrong, min(1.0, _LEARNED * (1 - doubt.accuracy)) * agreeing)
     return Ends(
         labels * doubt.sample_end,
         labels - agreeing + wrong,
         known or doubt.settled,
-        _FORM_OF_ACCURACY if known else FORM + _FORM_OF_MISTAKES * (1 - doubt.accuracy),
+        FORM + _FORM_OF_MISTAKES * (1 - doubt.accuracy)
+        if agreed is None
+        else _FORM_OF_ACCURACY + _FORM_OF_MISTAKES * (1 - agreed),
+        known or not doubt.lost,
     )
 
 

@@ -15,7 +15,7 @@ from noiselayer.arrays.tensors import as_tensor
 from noiselayer.audit.audit_result import AuditResult
 from noiselayer.audit.checked_batches import ENTRIES, Batches, batches_of_arrays
 from noiselayer.audit.passes import Options, audit_batches
-from noiselayer.audit.second_look import accuracy_of_batches, check_second_look
+from noiselayer.audit.second_look import accuracy_of_batches, check_second_look, mean_of_both
 from noiselayer.errors import InputError, reason
 
 
@@ -73,7 +73,7 @@ def audit_stream(
     >>> len(audit), audit.flagged, bool(torch.all(audit.samples % 50 == 0))
     (60, 60, True)
     """
-    second = _second_opinion(labels, probs, second_probs, noise_matrix)
+    second, both = _second_opinion(labels, probs, second_probs, verified, noise_matrix)
     options = Options(
         noise_matrix=noise_matrix,
         standard_error=standard_error,
@@ -102,15 +102,19 @@ def audit_stream(
         raise ValueError(
             f"labels must have shape ({N},), one per row of probs; got {tuple(np.shape(labels))}."
         )
+    if both is not None:
+        return audit_batches(both, options, num_classes=K, num_samples=N)
     if isinstance(probs, np.memmap):
         return audit_batches(_batches_of_file(labels, probs, verified), options, num_classes=K, num_samples=N)
     return audit_batches(batches_of_arrays(labels, probs, verified), options, num_classes=K, num_samples=N)
 
 
-def _second_opinion(labels: Any, probs: Any, second_probs: Any, noise_matrix: Any) -> float | None:
-    """How often the model is right by a second one's probabilities; None without."""
+def _second_opinion(
+    labels: Any, probs: Any, second_probs: Any, verified: Any, noise_matrix: Any
+) -> tuple[float | None, Batches | None]:
+    """How often the mean of both models is right, and batches of it; None without a second one."""
     if second_probs is None:
-        return None
+        return None, None
     check_second_look(noise_matrix)
     if callable(probs) or labels is None:
         raise ValueError(
@@ -124,10 +128,18 @@ def _second_opinion(labels: Any, probs: Any, second_probs: Any, noise_matrix: An
         )
     read = [StoredRows(p).between if isinstance(p, np.memmap) else lambda a, b, p=p: p[a:b] for p in both]
     rows = max(1, ENTRIES // K)
-    return accuracy_of_batches(
-        (as_tensor(labels[a : a + rows]), as_tensor(read[0](a, a + rows)), as_tensor(read[1](a, a + rows)))
-        for a in range(0, N, rows)
-    )
+
+    def pairs() -> Iterator[tuple[int, Any, Any]]:
+        for a in range(0, N, rows):
+            yield a, as_tensor(read[0](a, a + rows)), as_tensor(read[1](a, a + rows))
+
+    def make() -> Iterator[tuple[Any, ...]]:
+        for a, one, two in pairs():
+            where = slice(a, a + rows)
+            more = () if verified is None else (verified[where],)
+            yield labels[where], mean_of_both(one, two), *more
+
+    return accuracy_of_batches((as_tensor(labels[a : a + rows]), one, two) for a, one, two in pairs()), make
 
 
 def _memory_mapped(path: Path) -> np.memmap[Any, Any]:

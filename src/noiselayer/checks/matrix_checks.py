@@ -74,13 +74,23 @@ def about_dominance(noise_matrix: Tensor) -> list[Finding]:
     return findings
 
 
-def without_dominance(noise_matrix: Tensor) -> int:
+def without_dominance(noise_matrix: Tensor, standard_error: Tensor | None = None) -> int:
     """How many classes carry another label no less often than their own: columns without a dominant diagonal.
+
+    With a standard error of the matrix only those that lack it by more than one of the difference.
 
     >>> without_dominance(torch.tensor([[0.9, 0.6], [0.1, 0.4]]))
     1
+    >>> without_dominance(torch.tensor([[0.9, 0.6], [0.1, 0.4]]), torch.full((2, 2), 0.2))
+    0
     """
-    return int((noise_matrix.diagonal() <= largest_others(noise_matrix, 0)).sum())
+    own = noise_matrix.diagonal()
+    if standard_error is None:
+        return int((own <= largest_others(noise_matrix, 0)).sum())
+    off = noise_matrix.clone()
+    other, at = off.fill_diagonal_(-torch.inf).max(dim=0)
+    error = torch.hypot(standard_error.diagonal(), standard_error.gather(0, at.unsqueeze(0)).squeeze(0))
+    return int((own <= other - error).sum())
 
 
 def largest_others(Q: Tensor, dim: int) -> Tensor:
@@ -94,23 +104,3 @@ def largest_others(Q: Tensor, dim: int) -> Tensor:
         else:
             largest = torch.maximum(largest, rows.amax(dim=0))
     return largest
-
-
-def doubts(noise_matrix: Tensor) -> tuple[str, ...]:
-    """What makes a matrix found from noisy labels and a model's guesses alone hard to believe; or nothing.
-
-    Those tell a model's mistakes from wrong labels by labels being right more often than wrong in the same way. A
-    matrix that says otherwise is mostly the confusion of a model that has not learned enough.
-
-    >>> doubts(torch.tensor([[0.9, 0.2], [0.1, 0.8]]))
-    ()
-    """
-    count, K = without_dominance(noise_matrix), len(noise_matrix)
-    if not count:
-        return ()
-    return (
-        f"in the noise matrix that was fitted, {count:,} of {K:,} classes carry another label at least as often as "
-        "their own. Seldom is that so; as a rule the model confuses these classes itself, and its mistakes are counted "
-        "as wrong labels, which makes all numbers too large. Take a better model, or measure the matrix with trusted "
-        "labels.",
-    )

@@ -300,7 +300,10 @@ def _saved(
 ) -> SavedAudit:
     wrong = result.wrong
     per_class = [
-        {"class": name, "labels": int(labels), "expected": expected, "low": low, "high": high}
+        {
+            **{"class": name, "labels": int(labels), "expected": expected if wrong.known else None},
+            **{"low": low, "high": high},
+        }
         for name, labels, expected, low, high in zip(
             data.class_names,
             *(column.tolist() for column in (wrong.labels, wrong.expected, wrong.low, wrong.high)),
@@ -308,7 +311,7 @@ def _saved(
         )
     ]
     everything: dict[str, Any] = {
-        "expected": wrong.total,
+        "expected": wrong.total if wrong.known else None,
         "low": wrong.total_low,
         "high": wrong.total_high,
         "flagged": result.flagged,

@@ -137,7 +137,11 @@ def corrected_by_checks(
         "labels": len(answered),
         "wrong": int(wrong.sum()),
         "unanswered": len(drawn) - len(answered),
-        "before": {"expected": before.total, "low": before.total_low, "high": before.total_high},
+        "before": {
+            "expected": before.total if before.known else None,
+            "low": before.total_low,
+            "high": before.total_high,
+        },
     }
     return corrected, said
 

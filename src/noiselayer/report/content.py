@@ -53,13 +53,13 @@ class Answer:
 
     Attributes:
         assumption: What is then so.
-        wrong: How many are wrong.
+        wrong: How many are wrong; None where no number can be named.
         low: Lower end of an interval; None if there is none.
         high: Its upper end.
     """
 
     assumption: str
-    wrong: float
+    wrong: float | None
     low: float | None = None
     high: float | None = None
 

@@ -6,9 +6,6 @@ from collections.abc import Sequence
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
-import torch
-
-from noiselayer.checks.matrix_checks import without_dominance
 from noiselayer.data.reading import Reading
 from noiselayer.report.annotator_facts import annotator_facts
 from noiselayer.report.content import (
@@ -45,10 +42,13 @@ def content_from_audit(
     reading = _reading(audit.origin, data_path)
     suspects, notes = _suspects(audit, reading, limit, inputs)
     matrix = audit.noise_matrix.double().numpy()
-    counts = audit.counts["all"]
-    total = ClassErrors(
-        "all", audit.num_samples, counts["expected"], counts["low"], counts["high"], counts["flagged"]
-    )
+    counts, total = audit.counts["all"], None
+    known = counts["expected"] is not None
+    between = f"{counts['low']:,.0f} to {counts['high']:,.0f}"
+    if known:
+        total = ClassErrors(
+            "all", audit.num_samples, counts["expected"], counts["low"], counts["high"], counts["flagged"]
+        )
     notes += [Note("Checked labels", text) for text in audit.checked_in_words()]
     notes += [Note("Warning", text) for text in audit.warnings]
     notes += notes_of(audit.findings)
@@ -59,8 +59,14 @@ def content_from_audit(
         class_names=audit.class_names,
         figures=[
             ("labels audited", f"{audit.num_samples:,}"),
-            ("expected to be wrong", f"{total.expected:,.0f}"),
-            ("of all labels", percent(total.share)),
+            *(
+                [("may be wrong", between)]
+                if total is None
+                else [
+                    ("expected to be wrong", f"{total.expected:,.0f}"),
+                    ("of all labels", percent(total.share)),
+                ]
+            ),
             ("called wrong", f"{counts['flagged']:,}"),
         ],
         noise_matrix=matrix,
@@ -77,6 +83,7 @@ def content_from_audit(
                 one["high"],
             )
             for one in audit.counts["per_class"]
+            if known
         ],
         notes=notes,
         suspects=suspects,
@@ -163,29 +170,27 @@ def _shown(
     return suspects, notes
 
 
-def _facts(audit: SavedAudit, total: ClassErrors, matrix: Any) -> list[str]:
+def _facts(audit: SavedAudit, total: ClassErrors | None, matrix: Any) -> list[str]:
     how = (
         f"by {audit.folds} models, none of which has seen the labels that it judges"
         if audit.folds
         else "by the probabilities of a model from elsewhere"
     )
+    counts = audit.counts["all"]
     facts = [
         f"{audit.num_samples:,} labels of {len(audit.class_names):,} classes were looked at {how}.",
-        f"About {total.expected:,.0f} of them ({percent(total.share)}) are expected to be wrong"
+        f"How many of them are wrong cannot be known from these probabilities; it is {counts['low']:,.0f} to "
+        f"{counts['high']:,.0f}. Read the warnings before you use what is here."
+        if total is None
+        else f"About {total.expected:,.0f} of them ({percent(total.share)}) are expected to be wrong"
         + (
             f"; the interval is {total.low:,.0f} to {total.high:,.0f}."
             if total.high is not None and total.low is not None
             else "."
         ),
-        f"One by one, {total.flagged or 0:,} are called wrong: their probability of being wrong is above "
+        f"One by one, {counts['flagged'] or 0:,} are called wrong: their probability of being wrong is above "
         f"{percent(audit.threshold)}.",
     ]
-    doubtful = without_dominance(torch.as_tensor(matrix))
-    if doubtful:
-        facts.append(
-            f"Read the warnings before you use these numbers: they rest on a noise matrix in which {doubtful:,} of "
-            f"{len(matrix):,} classes carry another label at least as often as their own."
-        )
     return facts + strongest_fact(matrix, audit.standard_error, audit.class_names)
 
 
@@ -203,7 +208,7 @@ def _answers(audit: SavedAudit) -> tuple[list[Answer], str]:
             counts["label_end"],
         ),
     ]
-    ends.sort(key=lambda one: one.wrong)
+    ends.sort(key=lambda one: one.wrong or 0.0)
     now = f"{counts['low']:,.0f} and {counts['high']:,.0f}"
     drawn = audit.counts.get("drawn")
     if drawn is not None:
@@ -231,9 +236,14 @@ def _answers(audit: SavedAudit) -> tuple[list[Answer], str]:
     else:
         why = (
             f"Between {now} labels are wrong. Where the model contradicts a label, either the sample is hard and the "
-            "label right, or the label is wrong, and nothing in the probabilities says which. This audit assumes "
-            f"something in between and comes to {counts['expected']:,.0f}. Only looking tells: --suggest-checks 100 "
-            "draws labels for you to look at, and the next audit knows better."
+            "label right, or the label is wrong, and nothing in the probabilities says which. "
+            + (
+                "This audit names no number in between: its model confuses classes too much. "
+                if counts["expected"] is None
+                else f"This audit assumes something in between and comes to {counts['expected']:,.0f}. "
+            )
+            + "Only looking tells: --suggest-checks 100 draws labels for you to look at, and the next audit knows "
+            "better."
         )
     return [ends[0], assumed, ends[1]], why
 

@@ -62,7 +62,9 @@ def render_report(content: ReportContent) -> str:
             [e.share if e.high is None or not e.labels else e.high / e.labels for e in content.errors]
             or [0.0]
         ),
-        most_wrong=max([one.wrong if one.high is None else one.high for one in content.answers] or [0.0]),
+        most_wrong=max(
+            [one.wrong or 0.0 if one.high is None else one.high for one in content.answers] or [0.0]
+        ),
         curves=_curves(content),
         pairs=_pairs(content),
         annotators=content.annotators,

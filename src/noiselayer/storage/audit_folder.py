@@ -59,7 +59,8 @@ class SavedAudit:
     labels were audited. ``counts`` is ``{"all": {"expected", "low", "high", "flagged"}, "per_class": [{"class",
     "labels", "expected", "low", "high"}, ...]}``: wrong labels, by the label that is given. "all" has
     "sample_end" and "label_end" too, how many are wrong if the model's doubt is the samples' or the labels',
-    and "settled", whether the data tell between them (not in folders of version 0.1). Where drawn labels were looked
+    and "settled", whether the data tell between them (not in folders of version 0.1). "expected" is None, of all and
+    of every class, where no number can be named and the interval is all there is. Where drawn labels were looked
     at, "drawn" is ``{"labels", "wrong", "unanswered", "before": {"expected", "low", "high"}}``. ``noise_matrix`` and
     its ``standard_error`` have shape (K, K), columns = true classes. ``origin`` is ``{"path": ..., "reading": {...}}``,
     the arguments that read the data. ``folds`` is None if the probabilities came from elsewhere, ``temperature`` if the
@@ -86,19 +87,26 @@ class SavedAudit:
         """What was found, a line each: numbers, the classes with most errors, findings, warnings."""
         every = self.counts["all"]
         total = sum(row["labels"] for row in self.counts["per_class"])
+        between = f"{every['low']:,.0f} to {every['high']:,.0f}"
         lines = [
-            f"{every['expected']:,.0f} of {total:,} labels are expected to be wrong ({every['low']:,.0f} to "
-            f"{every['high']:,.0f}); {every['flagged']:,} are called wrong, with an error probability above "
-            f"{self.threshold:.2f}."
+            (
+                f"How many of {total:,} labels are wrong cannot be known from these probabilities: {between}"
+                if every["expected"] is None
+                else f"{every['expected']:,.0f} of {total:,} labels are expected to be wrong ({between})"
+            )
+            + f"; {every['flagged']:,} are called wrong, with an error probability above {self.threshold:.2f}."
         ]
         if not every.get("settled", True):
             lines.append(
                 f"If the model's doubt is the samples', about {every['sample_end']:,.0f} are wrong; if it is the "
                 f"labels', about {every['label_end']:,.0f}. Probabilities and labels cannot tell."
             )
-        shares = [(row["expected"] / max(row["labels"], 1), row["class"]) for row in self.counts["per_class"]]
-        worst = ", ".join(f"{name} {share:.1%}" for share, name in sorted(shares, reverse=True)[:3])
-        lines.append(f"Largest shares of wrong labels: {worst}.")
+        if every["expected"] is not None:
+            shares = [
+                (row["expected"] / max(row["labels"], 1), row["class"]) for row in self.counts["per_class"]
+            ]
+            worst = ", ".join(f"{name} {share:.1%}" for share, name in sorted(shares, reverse=True)[:3])
+            lines.append(f"Largest shares of wrong labels: {worst}.")
         lines += self.checked_in_words()
         if self.annotators is not None:
             ordered = sorted(self.annotators["annotators"], key=lambda one: one["accuracy"])
@@ -113,10 +121,15 @@ class SavedAudit:
         if drawn is not None:
             before, left = drawn["before"], drawn["unanswered"]
             more = f" {left:,} more were drawn and not decided; these stand for them." if left else ""
+            between = f"{before['low']:,.0f} to {before['high']:,.0f}"
+            without = (
+                f"the audit could not know how many are wrong, {between}."
+                if before["expected"] is None
+                else f"the audit expected {before['expected']:,.0f} wrong labels ({between})."
+            )
             return [
                 f"{drawn['labels']:,} labels were drawn and looked at, {drawn['wrong']:,} of them are wrong; all "
-                f"numbers rest on that.{more} Without them the audit expected {before['expected']:,.0f} wrong labels "
-                f"({before['low']:,.0f} to {before['high']:,.0f})."
+                f"numbers rest on that.{more} Without them {without}"
             ]
         checked = self.counts.get("checked")
         if checked is None or not checked["labels"]:  # no label but the checked one is no pair
