@@ -41,7 +41,7 @@ untold = pytest.mark.filterwarnings("ignore:the noise cannot be told from")
 @pytest.mark.slow
 @untold
 @parametrize_with_checks(
-    [NoisyLabelMetaClassifier(LogisticRegression(), cv=2, max_iter=2, rounds=1, random_state=0)]
+    [NoisyLabelMetaClassifier(LogisticRegression(max_iter=1000), cv=2, max_iter=2, random_state=0)]
 )
 def test_keeps_scikit_learns_conventions(estimator: NoisyLabelMetaClassifier, check: Any) -> None:
     check(estimator)
