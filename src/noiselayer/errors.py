@@ -9,8 +9,6 @@ from contextlib import contextmanager
 from difflib import get_close_matches
 from typing import Any
 
-__all__ = ["InputError", "argument", "as_input_errors", "list_some", "nearest", "reason", "worded"]
-
 # Characters that no message holds otherwise stand around a name, and between it and its value.
 _ARGUMENT = re.compile("\x02(\\w+)\x03(.*?)\x02", re.DOTALL)
 
@@ -58,6 +56,21 @@ class InputError(ValueError):
 
     def __str__(self) -> str:
         return worded(super().__str__())
+
+
+class MissingColumnError(InputError):
+    """A table has no column of this name."""
+
+    def __init__(self, message: str, column: str) -> None:
+        super().__init__(message)
+        self.column = column
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.args[0], self.column)
+
+
+class UnknownClassError(InputError):
+    """Labels name a class that is not among the given ones."""
 
 
 @contextmanager

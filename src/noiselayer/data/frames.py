@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Literal
 
-from noiselayer.errors import InputError, list_some, nearest, reason
+from noiselayer.errors import InputError, MissingColumnError, list_some, nearest, reason
 from noiselayer.files.given import existing_file
 
 # pandas takes half a second to import; arrays and folders of images do without it.
@@ -129,15 +129,15 @@ def require_columns(columns: Iterable[str], names: Iterable[str], table: str = "
     >>> require_columns(["age", "label"], ["lable"], "people.csv")
     Traceback (most recent call last):
     ...
-    noiselayer.errors.InputError: people.csv has no column 'lable'. Did you mean 'label'? Its columns are:
+    noiselayer.errors.MissingColumnError: people.csv has no column 'lable'. Did you mean 'label'? Its columns are:
     age, label.
     """
     known = list(columns)
     for name in names:
         if name not in known:
             listed = list_some(known, 20)
-            raise InputError(
-                f"{table} has no column {name!r}.{nearest(name, known)} Its columns are: {listed}."
+            raise MissingColumnError(
+                f"{table} has no column {name!r}.{nearest(name, known)} Its columns are: {listed}.", name
             )
 
 

@@ -15,7 +15,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from noiselayer.errors import InputError, argument, list_some, nearest, reason
+from noiselayer.errors import InputError, UnknownClassError, argument, list_some, nearest, reason
 
 _COMMON = 20  # samples
 _INTEGER = re.compile(r"-?(0|[1-9][0-9]*)")
@@ -67,7 +67,7 @@ def encode_labels(
     >>> encode_labels(["dgo", "cat"], ["cat", "dog"])
     Traceback (most recent call last):
     ...
-    noiselayer.errors.InputError: labels: 'dgo' (row 0, counting from 0) is not one of the 2 classes cat, dog.
+    noiselayer.errors.UnknownClassError: labels: 'dgo' (row 0, counting from 0) is not one of the 2 classes cat, dog.
     Did you mean 'dog'?
     """
     classes, inverse = _classes(values, class_names, name)
@@ -102,7 +102,7 @@ def encode_labels(
         value: int(np.argmax(inverse == code)) for code, value in enumerate(classes) if value not in position
     }
     if wrong:
-        raise InputError(_not_classes(wrong, names, name))
+        raise UnknownClassError(_not_classes(wrong, names, name))
     table = torch.tensor([position[value] for value in classes], dtype=torch.int64)
     return table[torch.from_numpy(inverse.astype(np.int64))], names
 
@@ -182,7 +182,7 @@ def rename_labels(labels: Tensor, own_names: Sequence[str], class_names: Sequenc
     used = torch.bincount(labels + 1, minlength=len(own_names) + 1)[1:] > 0
     missing = [known for index, known in enumerate(own_names) if used[index] and known not in position]
     if missing:
-        raise InputError(
+        raise UnknownClassError(
             f"labels are of class {list_some(map(repr, missing))}, which is not one of the "
             f"{len(class_names)} classes {list_some(class_names)}.{nearest(missing[0], class_names)}"
         )

@@ -16,7 +16,7 @@ from noiselayer.data import ImageFileInputs, LabeledData, check_for_training
 from noiselayer.data.inputs import SubsetInputs
 from noiselayer.data.reading import Reading, encoder_of, fingerprint
 from noiselayer.data.splits import overlap
-from noiselayer.errors import InputError, argument
+from noiselayer.errors import InputError, MissingColumnError, UnknownClassError, argument
 from noiselayer.training.set_checks import check_clean, check_like
 
 _IN_MEMORY = 2 << 30  # bytes of decoded images that are kept instead of read again in every epoch
@@ -205,9 +205,15 @@ def _read_like(
     try:
         data = other.read(encoder=encoder_of(noisy.inputs), with_labels=with_labels)
     except InputError as error:
-        other_name = with_labels and labels is None and f"no column {reading.label_column!r}" in str(error)
-        hint = f" Its labels' own column is named with --{name}-labels." if other_name else ""
-        if "is not one of the" in str(error) and name == "clean":
+        hint = ""
+        if (
+            isinstance(error, MissingColumnError)
+            and with_labels
+            and labels is None
+            and error.column == reading.label_column
+        ):
+            hint = f" Its labels' own column is named with --{name}-labels."
+        if isinstance(error, UnknownClassError) and name == "clean":
             hint = f" Mend it, or name all classes with {argument('class_names')} if it is one that no label names."
         raise InputError(f"the {name} set {path}: {error}{hint}") from error
     check_like(noisy.inputs, data.inputs, name)
