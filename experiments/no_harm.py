@@ -1,13 +1,13 @@
-"""Does a noise model that is learned from noisy labels alone ever do harm, and what does it gain? Tables and texts.
+"""Does a noise model that is learned from noisy labels alone ever do harm, and what does it gain?
 
     python experiments/no_harm.py --data DIR [--seeds N] [--sets NAME ...] [--noise NAME ...]
 
 DIR may hold the tables of R's package mlbench 2.1 (its ``data/*.rda``; they are UCI's, and need Python's ``rdata`` to
 be read), TREC's questions (``trec_*.csv`` with columns text and true_label), titles of Hausa news (``hausa_*.tsv``
-with news_title and label) and ``vaderSentiment-2.5.tar.gz`` (see
-``text_gold_set.py``); a set whose file is not there is left out, as are cells that have a result. Estimators are called
-as their users call them, :class:`NoisyLabelClassifier` for tables and :class:`NoisyLabelFeaturesClassifier` for texts,
-with nothing chosen but the seed, which also draws the samples and their wrong labels. 1,000 samples have 50 % of wrong
+with news_title and label), ``vaderSentiment-2.5.tar.gz`` (see ``text_gold_set.py``) and ``cifar10.npz``; a set whose
+file is not there is left out, as are cells that have a result. Estimators are called as their users call them,
+:class:`NoisyLabelClassifier` for tables and photographs and :class:`NoisyLabelFeaturesClassifier` for texts, with
+nothing chosen but the seed, which also draws the samples and their wrong labels. 1,000 samples have 50 % of wrong
 labels or none, 5,000 (or as many as there are) have 70 %; 2,000 others at most are the test. "true" is the same
 estimator with the true matrix. Rules of the library were changed with the sets marked "design" in view; the others
 report.
@@ -26,7 +26,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from cells import RESULTS as FOLDER
-from cells import new_parser, write_json
+from cells import load_arrays, new_parser, write_json
 from sklearn.datasets import load_digits, make_classification
 from text_gold_set import read
 
@@ -119,6 +119,14 @@ def sentences(folder: Path) -> tuple[np.ndarray, np.ndarray]:
     return np.array(found.texts, object), found.domain
 
 
+def photographs(folder: Path) -> tuple[np.ndarray, np.ndarray]:
+    """CIFAR-10's training images."""
+    if not (folder / "cifar10.npz").exists():
+        raise FileNotFoundError(folder)
+    arrays = load_arrays(folder)
+    return arrays["x_train"], arrays["y_train"].astype(np.int64)
+
+
 SETS = {
     "digits": Set(lambda _: load_digits(return_X_y=True), design=True),
     "made table": Set(
@@ -130,7 +138,8 @@ SETS = {
     "satellite": Set(table("Satellite", "classes")),
     "letters": Set(table("LetterRecognition", "lettr")),
     "DNA": Set(table("DNA", "Class")),
-    "vehicle": Set(table("Vehicle", "Class")),
+    "vehicle": Set(table("Vehicle", "Class"), design=True),
+    "photographs": Set(photographs),
     "sentences": Set(sentences, texts=True),
     "Hausa": Set(titles, texts=True),
     "TREC": Set(questions, design=True, texts=True),

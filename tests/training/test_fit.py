@@ -96,12 +96,25 @@ def test_known_beats_normal() -> None:
 
 def test_learned_finds_the_matrix_and_beats_normal() -> None:
     trained = fitted("learned")
-    assert [stage.name for stage in trained.stages] == ["warm-up-0", "warm-up-1", "main"]
+    assert [stage.name.rstrip("-01") for stage in trained.stages] == [
+        *["warm-up"] * 2,
+        *["warm-up-again"] * 2,
+        "main",
+    ]
     assert distance(trained.noise_matrix, Q) < 0.25
     assert distance(trained.noise_matrix, Q.T) > 0.6
     assert trained.start_matrix is not None
     assert torch.equal(trained.noise_matrix, trained.start_matrix)  # fixed from there on
     assert error_of(trained) < error_of(fitted("normal")) - 0.15
+
+
+def test_a_matrix_that_gains_nothing_by_networks_is_not_kept() -> None:
+    """With right labels the one that is learned is near the identity, and what is kept is the identity itself."""
+    said: list[str] = []
+    data = from_arrays(*clusters(600, seed=0), class_names=NAMES)
+    trained = fit_classifier(data, options("learned"), on_stage=said.append)
+    assert torch.equal(trained.noise_matrix, torch.eye(K))
+    assert sum(line.startswith("Labels of samples held out are not explained better") for line in said) == 1
 
 
 def test_estimated_is_as_exact_as_it_says() -> None:

@@ -29,7 +29,7 @@ class NoisyLabelFeaturesClassifier(TrueClassesMixin):
     """A linear classifier of frozen features or embeddings that learns from wrong labels, in seconds.
 
     Multinomial logistic regression through the noise matrix, its ridge chosen by the likelihood of noisy labels held
-    out (:func:`noiselayer.features.fit_head`). Where the matrix gains no more than one standard error of that, the
+    out (:func:`noiselayer.features.fit_head`). Where the matrix gains no more than two standard errors of that, the
     plain regression of the same path is taken, and ``taken_`` says so.
 
     Args:
@@ -73,7 +73,7 @@ class NoisyLabelFeaturesClassifier(TrueClassesMixin):
     >>> model = NoisyLabelFeaturesClassifier(random_state=0).fit(X, np.array(["cat", "dog"])[y])
     >>> model.predict(np.array([[0.0] * 5, [3.0] + [0.0] * 4])).tolist()
     ['cat', 'dog']
-    >>> model.taken_  # the matrix gains nothing beyond one standard error here
+    >>> model.taken_  # the matrix gains nothing beyond two standard errors here
     'plain'
 
     Texts are turned into TF-IDF:

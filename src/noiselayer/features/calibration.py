@@ -13,12 +13,14 @@ to logits of samples that the classifier has not seen.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
 from noiselayer.features.minima import minimise_each
 from noiselayer.joint.linear_fit import evenly_spaced
+from noiselayer.losses.log_space import noisy_nll
 
 _MOST = 20_000  # samples; so few numbers need no more
 
@@ -57,3 +59,28 @@ def fit_scale_and_shifts(
     start = torch.cat([torch.tensor([math.log(scale)]).double(), torch.zeros(z.shape[1]).double()])
     found = minimise_each(value, start[None], iterations)[0]
     return float(found[0].exp()), found[1:]
+
+
+def calibrated_losses(
+    logits: Tensor, labels: Tensor, fold_of: Tensor, matrices: Sequence[Tensor], *, scale: float = 1.0
+) -> Tensor:
+    """Of every label, shape (N,), double: the matrix of its fold, s and b fitted to the other folds.
+
+    Args:
+        logits: z, shape (N, K), double, of classifiers that have not seen the label.
+        labels: Noisy, shape (N,), integers 0..K-1.
+        fold_of: Shape (N,), 0..F-1.
+        matrices: Shape (K, K) each, one per fold.
+        scale: s to begin with.
+
+    >>> z = torch.eye(2, dtype=torch.float64).repeat(50, 1)
+    >>> I = torch.eye(2, dtype=torch.float64)
+    >>> bool((calibrated_losses(z, torch.tensor([0, 1]).repeat(50), torch.arange(100) // 50, [I, I]) < 0.1).all())
+    True
+    """
+    losses = torch.empty(len(logits), dtype=torch.float64)
+    for fold, Q in enumerate(matrices):
+        held = fold_of == fold
+        s, b = fit_scale_and_shifts(logits[~held], labels[~held], Q, scale=scale)
+        losses[held] = noisy_nll(logits[held] * s + b, labels[held], Q)
+    return losses

@@ -1,13 +1,14 @@
 r"""The head on frozen features: multinomial logistic regression through a noise matrix (Eq. 2), in seconds.
 
-Climbing that likelihood directly is not convex, and a sample votes for its own posterior: along a path of ridges it may
-lose classes on the way. So the posterior comes from a classifier that has not seen the sample. A plain path of ridges
-comes first; its logits out of fold give the matrix, the scale that the ridge has taken, and with them the posterior;
-and a second path is fitted to that. From there the likelihood is climbed, as long as that gains more than one standard
-error. Everything is chosen by the likelihood of noisy labels held out, those of the second path held out from the first
-as well. The plain classifier stays in the running, and is taken unless the noise matrix gains more than one standard
-error; both with the factor and the biases that suit labels held out (:mod:`noiselayer.features.calibration`), or the
-matrix would be praised for mending what the ridge has done. The classifiers of all folds are fitted at once.
+Climbing that likelihood directly is not convex, and a sample votes for its own posterior: along a path of ridges it
+may lose classes on the way. So the posterior comes from a classifier that has not seen the sample. A plain path of
+ridges comes first; its logits out of fold give the matrix, the scale that the ridge has taken, and with them the
+posterior; and a second path is fitted to that. From there the likelihood is climbed, as long as that gains more than
+one standard error. Everything is chosen by the likelihood of noisy labels held out, those of the second path held out
+from the first as well. The plain classifier stays in the running, and is taken unless the noise matrix gains more than
+one standard error, two where it was learned; both with the factor and the biases that suit labels held out
+(:mod:`noiselayer.features.calibration`), or the matrix would be praised for mending what the ridge has done. The
+classifiers of all folds are fitted at once.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from noiselayer.arrays.folds import stratified_folds
 from noiselayer.arrays.tensors import as_tensor
 from noiselayer.estimation.from_confusions import estimate_from_predictions
 from noiselayer.estimation.noise_estimate import NoiseEstimate
-from noiselayer.features.calibration import fit_scale_and_shifts
+from noiselayer.features.calibration import calibrated_losses, fit_scale_and_shifts
 from noiselayer.features.cross_fitted import RIDGES, Folds, Step, best_step
 from noiselayer.features.feature_head import FeatureHead, Taken
 from noiselayer.features.matrix_choice import (
@@ -46,6 +47,7 @@ from noiselayer.noise.matrices import check
 
 HeadMethod = Literal["learned", "estimated", "known", "top-down", "normal"]
 _ROUNDS = 4  # of climbing and measuring the matrix anew, at most
+_FOR_A_LEARNED_ONE = 2.0  # standard errors that a matrix must gain; it was found with these labels
 _MANY = 20_000  # samples, above which three folds say as much as five
 
 
@@ -202,11 +204,16 @@ class _Fit:
             step, judged, climbed = higher, again, True
         found = judged.found
         self.found = found.noise_matrix
-        before = self._calibrated_losses(plain.logits, [self.identity] * len(self.data))
-        after = self._calibrated_losses(step.logits, [other.noise_matrix for other in judged.of_others])
+        before, after = (
+            calibrated_losses(z, self.labels, self.fold_of, matrices, scale=self.scale)
+            for z, matrices in (
+                (plain.logits, [self.identity] * len(data)),
+                (step.logits, [other.noise_matrix for other in judged.of_others]),
+            )
+        )
         difference = before - after
         self.gain, self.gain_error = float(difference.mean()), standard_error(difference)
-        if within_one_error(before, after):
+        if self.gain <= (_FOR_A_LEARNED_ONE if method == "learned" else 1.0) * self.gain_error:
             return
         self.taken, self.Q, self.step, self.scale = "noise matrix", found.noise_matrix, step, found.scale
         self.targets = self._posterior(self._calibrated(step.logits), found.noise_matrix)
@@ -313,15 +320,6 @@ class _Fit:
         """With the scale and the shifts that suit the matrix taken."""
         scale, shifts = fit_scale_and_shifts(logits, self.labels, self.Q, scale=self.scale)
         return logits * scale + shifts
-
-    def _calibrated_losses(self, logits: Tensor, matrices: Sequence[Tensor]) -> Tensor:
-        """Of every label, the matrix of its fold, scale and shifts fitted to the other folds."""
-        losses = torch.empty(len(logits), dtype=torch.float64)
-        for fold, Q in enumerate(matrices):
-            held = self.fold_of == fold
-            scale, shifts = fit_scale_and_shifts(logits[~held], self.labels[~held], Q, scale=self.scale)
-            losses[held] = noisy_nll(logits[held] * scale + shifts, self.labels[held], Q)
-        return losses
 
     def _measured(self) -> Tensor:
         assert self.clean is not None

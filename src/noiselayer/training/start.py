@@ -13,6 +13,8 @@ from torch import Tensor
 from noiselayer.arrays.folds import shuffled_folds
 from noiselayer.data.labeled import LabeledData
 from noiselayer.estimation.confusion import confusion_of_predictions
+from noiselayer.features.calibration import calibrated_losses
+from noiselayer.features.matrix_choice import standard_error
 from noiselayer.joint.alternating import alternate, fixed_matrix_losses, renamed_classes
 from noiselayer.joint.from_features import FeatureEstimate, estimate_from_features
 from noiselayer.joint.held_out_choice import Choice, choose_by_held_out_labels
@@ -40,8 +42,9 @@ def starting_matrix(
 ) -> Found | None:
     """Train a model per fold with Q = I, look at the samples it has not seen, and average what they say of Q.
 
-    Where that says that more labels are wrong than right, once more with models that are trained through the Q found.
-    None if the user stopped the warm-up.
+    Then models are trained through the Q found. Where samples are few, it is kept only if these explain labels that
+    they have not seen better than the first ones, by more than two standard errors; where it says that more labels are
+    wrong than right, it is read from their features once more. None if the user stopped the warm-up.
     """
     K = train.num_classes
     fold_of = shuffled_folds(train.given, options.folds, options.seed + 1)
@@ -75,22 +78,55 @@ def starting_matrix(
     folds = next(v for v, e in zip(views, by_view, strict=True) if e is estimates)
     failed = any(e.warning for e in estimates)  # half an answer is none
     together = None if failed else project(torch.stack([e.noise_matrix for e in estimates]).mean(dim=0))
-    if K > _MOST_CLASSES_IN_TURNS or min(len(view.labels) for view in folds) < _FEWEST_IN_TURNS:
-        return Found(torch.eye(K) if together is None else together, estimates, logits)
-    chosen = _choice(folds, confusion, estimates, together, validation.given)
-    if chosen.way == "identity":
-        note = (
-            "Labels of samples held out are not explained better through a noise matrix than without "
-            f"({chosen.gain:+.4f} nats a label, standard error {chosen.gain_error:.4f}): they are taken as they are."
-        )
-        return Found(torch.eye(K), estimates, logits, note)
-    found, estimates = project(chosen.noise_matrix), [replace(e, warning="") for e in estimates]
-    if folds is seen and float(found.diagonal().mean()) < 0.5:
+    found, look_again = torch.eye(K) if together is None else together, False
+    if K <= _MOST_CLASSES_IN_TURNS and min(len(view.labels) for view in folds) >= _FEWEST_IN_TURNS:
+        chosen = _choice(folds, confusion, estimates, together, validation.given)
+        if chosen.way == "identity":
+            return Found(torch.eye(K), estimates, logits, _note("", chosen.gain, chosen.gain_error))
+        found = project(chosen.noise_matrix)
+        estimates = [replace(e, warning="") for e in estimates]
+        look_again = folds is seen and float(found.diagonal().mean()) < 0.5
+    if torch.equal(found, torch.eye(K)):
+        return Found(found, estimates, logits)
+    if look_again or len(train) < _FEW:
         again = _warm_up(train, validation, options, runner, fold_of, found)
         if again is None:
             return None
-        found = _looked_at_again(again[0], found, validation.given)
+        gain, error = _gain_of_networks(train.given, fold_of, logits, again[1], found)
+        if len(train) < _FEW and gain <= _BEYOND_CHANCE * error:
+            note = _note(" by networks that were trained through it", gain, error)
+            return Found(torch.eye(K), estimates, logits, note)
+        if look_again:
+            found = _looked_at_again(again[0], found, validation.given)
     return Found(found, estimates, logits)
+
+
+def _note(by: str, gain: float, error: float) -> str:
+    return (
+        f"Labels of samples held out are not explained better through a noise matrix{by} than without "
+        f"({gain:+.4f} nats a label, standard error {error:.4f}): they are taken as they are."
+    )
+
+
+def _gain_of_networks(
+    labels: Tensor, fold_of: Tensor, without: Tensor, through: Tensor, noise_matrix: Tensor
+) -> tuple[float, float]:
+    """By how much networks trained through a matrix explain unseen labels better, in nats, and its standard error.
+
+    Both have logits of shape (N, K) for samples that they have not seen, and get the factor and the biases that suit.
+
+    >>> labels = torch.tensor([0, 1]).repeat(100)
+    >>> sure, unsure = 3 * torch.eye(2).repeat(100, 1), torch.zeros(200, 2)
+    >>> gain, error = _gain_of_networks(labels, torch.arange(200) // 100, unsure, sure, torch.eye(2))
+    >>> gain > 0.6, error < 0.01
+    (True, True)
+    """
+    K, folds = len(noise_matrix), int(fold_of.max()) + 1
+    before, after = (
+        calibrated_losses(z.double(), labels, fold_of, [Q.double()] * folds)
+        for z, Q in ((without, torch.eye(K)), (through, noise_matrix))
+    )
+    return float((before - after).mean()), standard_error(before - after)
 
 
 def _warm_up(
@@ -195,6 +231,8 @@ _MAX_RAW_FEATURES = 1024
 _MOST_CLASSES_IN_TURNS = 32  # its time grows with their square: at 200 it would take most of an hour
 _SPREAD = 0.04  # of every column evenly, so that an entry that came out as zero can grow again
 _FEWEST_IN_TURNS = 100  # samples of a fold; with fewer, parts of it teach nothing
+_FEW = 10_000  # training samples, up to which chance may praise a matrix that does harm
+_BEYOND_CHANCE = 2.0  # standard errors
 
 
 def _raw(data: LabeledData) -> Tensor:
