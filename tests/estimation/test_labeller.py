@@ -69,6 +69,30 @@ def test_intervals_hold_and_errors_are_those_of_prediction_powered_inference() -
     np.testing.assert_allclose(np.nanmean(matrices, axis=0), Q, atol=0.03)
 
 
+def test_where_nothing_is_surely_better_shares_are_those_of_prediction_powered_inference() -> None:
+    generator, same = np.random.default_rng(0), 0
+    truth = generator.integers(2, size=1000)
+    labels = np.where(generator.random(1000) < 0.3, 1 - truth, truth)
+    for _ in range(20):
+        rows = generator.choice(1000, 100, replace=False)
+        found = [figure.value for figure in measure_labels(labels, gold_of(truth, rows), 2).shares]
+        same += bool(np.allclose(found, prediction_powered(labels, truth, rows, 2), atol=1e-12))
+    assert same >= 15
+
+
+def test_a_label_that_means_another_class_is_used_although_prediction_powered_inference_cannot() -> None:
+    generator = np.random.default_rng(0)
+    truth = generator.choice(3, 2000, p=[0.5, 0.3, 0.2])
+    labels = np.where(generator.random(2000) < 0.1, generator.integers(3, size=2000), (truth + 1) % 3)
+    shares, errors = np.bincount(truth) / 2000, []
+    for _ in range(40):
+        rows = generator.choice(2000, 100, replace=False)
+        found = np.array([figure.value for figure in measure_labels(labels, gold_of(truth, rows), 3).shares])
+        errors.append([found - shares, prediction_powered(labels, truth, rows, 3) - shares])
+    ours, theirs = np.sqrt(np.square(errors).mean(axis=(0, 2)))
+    assert ours < 0.6 * theirs
+
+
 def test_with_every_sample_checked_it_is_counting() -> None:
     labels, truth = world(400, abstains=0.1)
     found = measure_labels(labels, truth, 4)

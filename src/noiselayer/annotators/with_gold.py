@@ -11,7 +11,11 @@ beforehand. So there are several classifiers, all linear in the features x:
 - "taught": of :math:`p(y \mid x, \tilde y, c)`, a logistic regression of the checked labels on the features, the
   labels with the certainty c that was stated, and the logits of a classifier of the labels.
 
-Each is fitted again with a fifth of the checked labels left out, and judged by these. The best is taken if it is
+Where several labellers have labelled the same samples, their matrices and a classifier learn from each other first: a
+regression, or classes as clusters of the features (:mod:`noiselayer.annotators.clusters`), as checked labels prefer it.
+
+Each is fitted again with a fifth of the checked labels left out, which give its logits a factor and its biases (a ridge
+makes the frequent classes too likely: :mod:`noiselayer.features.calibration`) and judge it. The best is taken if it is
 better than "gold" by more than one paired standard error; if not, "gold" is.
 """
 
@@ -24,11 +28,17 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from noiselayer.annotators.clusters import cluster_weights
 from noiselayer.annotators.combine_labels import combine_labels
+from noiselayer.annotators.em import maximise
 from noiselayer.annotators.estimates import AnnotatorEstimate
 from noiselayer.annotators.gold_head import Candidate, GoldHead
+from noiselayer.annotators.gold_inputs import certainties, check_votes
+from noiselayer.annotators.model_evidence import Evidence
+from noiselayer.annotators.votes import votes_of
 from noiselayer.arrays.folds import stratified_folds
 from noiselayer.arrays.tensors import as_tensor
+from noiselayer.features.calibration import fit_scale_and_shifts
 from noiselayer.features.cross_fitted import RIDGES
 from noiselayer.features.matrix_choice import standard_error
 from noiselayer.features.projection import Projection, project_features
@@ -36,8 +46,6 @@ from noiselayer.features.soft_targets import fit_soft_targets
 from noiselayer.joint.linear_fit import linear_logits
 from noiselayer.joint.matrix_fit import fit_scale
 
-FEWEST = 10
-"""Checked labels, for the classifiers to be judged by them."""
 _FOLDS = 5
 _COMPONENTS = 256  # at most, of the features
 _RIDGES = (0.3, 0.03, 3e-3, 3e-4)  # of soft labels
@@ -85,14 +93,14 @@ def fit_with_gold(
     votes, checked = (as_tensor(x, name).cpu().long() for x, name in ((labels, "labels"), (gold, "gold")))
     K, N = num_classes, len(features)
     votes = votes[:, None] if votes.ndim == 1 else votes
-    _check(votes, checked, N, K)
-    certainty = _certainty(stated_confidence, votes)
+    check_votes(votes, checked, N, K)
+    certainty = certainties(stated_confidence, votes)
     projection = project_features(
         features, max_components=_COMPONENTS, standardize=standardize, dtype=torch.float64
     )
     Z = projection.apply(features, torch.float32)
     fit = _Fit(Z, projection, votes, checked, certainty, K, seed)
-    scale, taken, candidates = fit.chosen() if len(fit.rows) else fit.unjudged()
+    taken, candidates = fit.chosen() if len(fit.rows) else fit.unjudged()
     one = next(c for c in candidates if c.name == taken)
     return GoldHead(
         one.weight,
@@ -100,8 +108,8 @@ def fit_with_gold(
         taken,
         candidates if len(fit.rows) else (),
         fit.targets,
-        (fit.held * scale).log_softmax(dim=1),
-        fit.annotators,
+        fit.held.log_softmax(dim=1),
+        fit.annotators(),
     )
 
 
@@ -130,11 +138,13 @@ class _Fit:
         self.folds = self._dealt(torch.where(self.voted, count.argmax(dim=1), K), _DEALT)
         self.ridges: dict[str, float] = {}
         self.scales: dict[str, float] = {}
-        self.annotators: AnnotatorEstimate | None = None
+        self.all_votes = votes_of(votes, num_classes=K, num_samples=len(Z))
+        self.evidence: Tensor | None = None  # probabilities that the labellers' matrices were found with
         self.known = torch.full_like(gold, -1)
         self.plain_held = torch.zeros(len(Z), K, dtype=torch.float64)
         if bool(self.voted.any()):
             self.ridges["plain"], self.plain_held = self._path(self.shares, self.voted)
+        self.clustered = False  # classes are clusters of the features
         self.weak = self._together() if bool((count.sum(dim=1) > 1).any()) else self.plain_held
         loud = (one_hot * certainty[:, :, None]).sum(dim=1) - count / 2  # 0 where a half is all that is known
         extra = (
@@ -156,12 +166,13 @@ class _Fit:
             "taught": self.taught,
         }
 
-    def chosen(self) -> tuple[float, str, tuple[Candidate, ...]]:
-        """The candidates, the one that checked labels held out prefer, and the scale of its logits."""
+    def chosen(self) -> tuple[str, tuple[Candidate, ...]]:
+        """The candidates, and the one that checked labels held out prefer; scale and biases of all are theirs, too."""
         names = list(self.by) if bool(self.voted.any()) else ["gold"]
         everything = {}
         for name in names:  # on all checked labels first: the ridges are found here
-            everything[name] = self.by[name](), self.targets, self.held, self.annotators
+            everything[name] = self.by[name](), self.targets, self.held
+        evidence = self.evidence
         fold = self._dealt(self.truth)
         logits = {name: torch.zeros(len(self.rows), self.K, dtype=torch.float64) for name in names}
         for k in set(fold.tolist()):
@@ -171,9 +182,10 @@ class _Fit:
                 logits[name][fold == k] = linear_logits(self.Z[out], self.by[name]()).double()
         self.known = self.gold
         eye = torch.eye(self.K, dtype=torch.float64)
-        scales = {name: fit_scale(z, self.truth, eye) for name, z in logits.items()}
+        fitted = {name: fit_scale_and_shifts(z, self.truth, eye) for name, z in logits.items()}
+        logits = {name: z * fitted[name][0] + fitted[name][1] for name, z in logits.items()}
         losses = {
-            name: torch.nn.functional.cross_entropy(z * scales[name], self.truth, reduction="none")
+            name: torch.nn.functional.cross_entropy(z, self.truth, reduction="none")
             for name, z in logits.items()
         }
         candidates = []
@@ -181,21 +193,22 @@ class _Fit:
             gain = losses["gold"] - losses[name]
             right = float((logits[name].argmax(dim=1) == self.truth).double().mean())
             figures = right, float(losses[name].mean()), float(gain.mean()), standard_error(gain)
-            linear = self.projection.weights_of_features(everything[name][0] * scales[name])
-            candidates.append(Candidate(name, *figures, *linear))
+            scale, shifts = fitted[name]
+            weight, bias = self.projection.weights_of_features(everything[name][0] * scale)
+            candidates.append(Candidate(name, *figures, weight, bias + shifts))
         best = min(candidates, key=lambda c: c.loss)
         taken = best.name if best.gain > best.gain_error else "gold"
-        _, self.targets, held, _ = everything[taken]
-        self.held = held.index_copy(0, self.rows, logits[taken])
-        self.annotators = everything[names[-1]][3]
-        return scales[taken], taken, tuple(candidates)
+        _, self.targets, held = everything[taken]
+        scale, shifts = fitted[taken]
+        self.held, self.evidence = (held * scale + shifts).index_copy(0, self.rows, logits[taken]), evidence
+        return taken, tuple(candidates)
 
-    def unjudged(self) -> tuple[float, str, tuple[Candidate, ...]]:
+    def unjudged(self) -> tuple[str, tuple[Candidate, ...]]:
         """No label was checked: what the labellers and a classifier of their labels say together."""
         W = self._student("matrices", self._combined(self.weak.softmax(dim=1)))
         nothing = float("nan")
         linear = self.projection.weights_of_features(W)
-        return 1.0, "matrices", (Candidate("matrices", nothing, nothing, nothing, nothing, *linear),)
+        return "matrices", (Candidate("matrices", nothing, nothing, nothing, nothing, *linear),)
 
     def of_gold(self) -> Tensor:
         """W of the checked labels alone."""
@@ -210,7 +223,14 @@ class _Fit:
 
     def matrices(self) -> Tensor:
         """W of the posterior through the labellers' matrices; beside them stands what x says of the class."""
-        z = linear_logits(self.E, self._supervised("evidence", self.E)) * self.scales["evidence"]
+        if self.clustered:
+            rows = (self.known >= 0).nonzero().flatten()
+            scale, shifts = fit_scale_and_shifts(
+                self.weak[rows], self.known[rows], torch.eye(self.K, dtype=torch.float64)
+            )
+            z = self.weak * scale + shifts
+        else:
+            z = linear_logits(self.E, self._supervised("evidence", self.E)) * self.scales["evidence"]
         return self._student("matrices", self._combined(z.softmax(dim=1)))
 
     def taught(self) -> Tensor:
@@ -224,24 +244,54 @@ class _Fit:
             labels, folds, lambda rows: rows[torch.randperm(len(rows), generator=self.generator)]
         )
 
-    def _combined(self, probs: Tensor) -> Tensor:
+    def annotators(self) -> AnnotatorEstimate | None:
+        """The labellers' matrices, with errors."""
+        if self.evidence is None:
+            return None
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of annotators that are not independent: gold judges that
-            found = combine_labels(
-                self.votes, probs=probs, true_labels=self.known, num_classes=self.K, calibrate=False
-            )
-        self.annotators = found.annotators
-        return as_tensor(found.posterior).double()
+            return combine_labels(
+                self.votes, probs=self.evidence, true_labels=self.gold, num_classes=self.K, calibrate=False
+            ).annotators
+
+    def _combined(self, probs: Tensor) -> Tensor:
+        self.evidence = probs
+        return maximise(self.all_votes, evidence=Evidence.of(probs), true_labels=self.known).posterior
 
     def _together(self) -> Tensor:
         """Logits, out of fold, of a classifier and the labellers' matrices that have learned from each other.
 
         Expectation-maximisation of both: what x and the labels say of the class together is what the classifier is
-        fitted to next. It is out of fold in every round, or it would repeat the labels that it has learned.
+        fitted to next. It is out of fold in every round, or it would repeat the labels that it has learned. Classes
+        are clusters of the features, or a regression tells them apart: the one that checked labels, which neither
+        has seen, find the likelier.
         """
+        by_clusters = self._rounds(self._by_clusters)
+        if not len(self.rows):
+            self.clustered = True
+            return by_clusters
+        by_regression, eye = self._rounds(self._by_regression), torch.eye(self.K, dtype=torch.float64)
+        losses = []
+        for z in (by_clusters[self.rows], by_regression[self.rows]):
+            scale, shifts = fit_scale_and_shifts(z, self.truth, eye)
+            losses.append(float(torch.nn.functional.cross_entropy(z * scale + shifts, self.truth)))
+        self.clustered = losses[0] < losses[1]
+        return by_clusters if self.clustered else by_regression
+
+    def _rounds(self, classifier: Callable[[Tensor], Tensor]) -> Tensor:
         z = self.plain_held
         for _ in range(_ROUNDS):
-            _, z = self._path(self._combined(z.softmax(dim=1)), torch.ones_like(self.voted))
+            z = classifier(self._combined(z.softmax(dim=1)))
+        return z
+
+    def _by_regression(self, targets: Tensor) -> Tensor:
+        return self._path(targets, torch.ones_like(self.voted))[1]
+
+    def _by_clusters(self, targets: Tensor) -> Tensor:
+        z = torch.zeros_like(targets)
+        for k in range(_DEALT):
+            seen, out = self.folds != k, self.folds == k
+            z[out] = linear_logits(self.Z[out].double(), cluster_weights(self.Z[seen], targets[seen]))
         return z
 
     def _student(self, name: str, targets: Tensor, used: Tensor | None = None) -> Tensor:
@@ -251,6 +301,9 @@ class _Fit:
         T[known] = torch.nn.functional.one_hot(self.known[known], self.K).double()
         used = torch.ones(len(T), dtype=torch.bool) if used is None else used.clone()
         used[known] = True
+        if self.clustered and name != "plain":
+            self.targets, self.held = T, self._by_clusters(T)
+            return cluster_weights(self.Z, T).float()
         if name not in self.ridges:
             self.ridges[name], self.held = self._path(T, used)
         elif name == "plain":
@@ -311,42 +364,3 @@ class _Fit:
             self.ridges[name] = best[1]
             self.scales[name] = fit_scale(best[2], y, torch.eye(self.K, dtype=torch.float64))
         return fit_soft_targets([(F, T)], variances, self.ridges[name])
-
-
-def _check(votes: Tensor, gold: Tensor, N: int, K: int) -> None:
-    if votes.ndim != 2 or len(votes) != N or tuple(gold.shape) != (N,):
-        raise ValueError(
-            f"labels must have shape ({N},) or ({N}, S), and gold ({N},), a row per row of features; got "
-            f"{tuple(votes.shape)} and {tuple(gold.shape)}."
-        )
-    for name, values in (("labels", votes), ("gold", gold)):
-        if values.numel() and not (int(values.min()) >= -1 and int(values.max()) < K):
-            raise ValueError(
-                f"{name} must lie in -1..{K - 1}, -1 for none; got {int(values.min())} to {int(values.max())}."
-            )
-    n = int((gold >= 0).sum())
-    if 0 < n < FEWEST:
-        raise ValueError(
-            f"gold must hold at least {FEWEST} checked labels, so that classifiers can be judged by them; it holds "
-            f"{n}. Check more, or leave gold out."
-        )
-    if n == 0 and not bool(((votes >= 0).sum(dim=1) > 1).any()):
-        raise ValueError(
-            "gold must hold checked labels where no sample has labels of several labellers; it holds none."
-        )
-
-
-def _certainty(stated: Any, votes: Tensor) -> Tensor:
-    if stated is None:
-        return torch.ones(votes.shape, dtype=torch.float64)
-    c = as_tensor(stated, "stated_confidence").double().cpu()
-    c = c[:, None] if c.ndim == 1 else c
-    said = votes >= 0
-    if c.shape != votes.shape or not bool(((c >= 0) & (c <= 1))[said].all()):
-        shown = c[said] if c.shape == votes.shape else c.flatten()
-        raise ValueError(
-            f"stated_confidence must have the shape of labels, {tuple(votes.shape)}, and lie between 0 and 1 where "
-            f"there is a label; got shape {tuple(c.shape)} with {float(shown.nan_to_num().min()):g} to "
-            f"{float(shown.nan_to_num().max()):g}, {int(shown.isnan().sum())} missing."
-        )
-    return torch.where(said, c, 0.0)

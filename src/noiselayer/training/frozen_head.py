@@ -13,7 +13,8 @@ import torch
 from torch import Tensor
 
 from noiselayer.annotators.gold_head import GoldHead
-from noiselayer.annotators.with_gold import FEWEST, fit_with_gold
+from noiselayer.annotators.gold_inputs import FEWEST
+from noiselayer.annotators.with_gold import fit_with_gold
 from noiselayer.data.inputs import Inputs, SubsetInputs
 from noiselayer.data.labeled import LabeledData
 from noiselayer.errors import InputError, argument, list_some
