@@ -231,7 +231,7 @@ def test_a_verdict_for_both_answers_is_the_best_in_the_mean_of_their_scores() ->
         return 2 * float(answer[flagged].sum()) / (int(flagged.sum()) + float(answer.sum()))
 
     def both(threshold: float) -> float:
-        return 2 * score(threshold, e) / 3 + score(threshold, differs.double()) / 3
+        return (6 * score(threshold, e) + score(threshold, differs.double())) / 7
 
     assert both(t) == pytest.approx(max(both(float(one) - 1e-9) for one in e), abs=1e-9)
     assert t < best_threshold(e)  # more labels than the error probabilities alone would call wrong
