@@ -18,6 +18,8 @@ STRATA = (0.02, 0.1, 0.3, 0.5, 0.7, 0.9, 0.98)
 """Error probabilities between which labels are taken together."""
 _FEWEST = 8  # checked labels of a stratum; with fewer it joins the next one
 _LEAST_DOUBT = 0.02  # that the audit may be mistaken where it is sure: many labels, few of them wrong
+_PRIOR = 2.0  # checks that the audit's error probabilities are taken to tell nothing for
+_LEAST_LEFT = 0.05  # of the spread within a stratum
 _DRAWS = 4000
 _FLOOR = 1e-4
 
@@ -109,8 +111,10 @@ def count_with_checks(
 
     The labels checked are a random sample, so that the share of wrong ones within a stratum of error probability is
     known but for chance, :math:`p_h \sim \mathrm{Beta}(x_h + 1/2,\; n_h - x_h + 1/2)` where x of n checked ones are
-    wrong (Jeffreys). The number is post-stratified, :math:`\hat W = \sum_h N_h x_h / n_h`; the interval has the
-    quantiles of :math:`\sum_h N_h p_h`. The audit does no more than make it narrow.
+    wrong (Jeffreys). The number is post-stratified, :math:`\hat W = \sum_h N_h (x_h / n_h + \bar e_h - \bar e_h^c)`,
+    corrected by the mean error probabilities of the stratum and of those checked in it; the interval has the
+    quantiles of :math:`\sum_h N_h p_h`, with the spread that the error probabilities leave within the stratum, as far
+    as the checks agree with them. The audit does no more than make it narrow.
 
     The error probabilities are recalibrated by a line through their log odds, fitted to the checks.
 
@@ -253,17 +257,30 @@ def _post_stratified(
 ) -> tuple[float, float, float]:
     """The number of wrong ones of these labels, and its interval."""
     N, stratum = len(e), _strata(e, at)
-    sizes = torch.bincount(stratum).double()
-    weight, found = torch.zeros(2, len(sizes), dtype=torch.float64).index_add_(
-        1, stratum[at], torch.stack([v, v * wrong])
-    )
-    # Kish: what unequal weights leave of the number that was checked.
-    n = weight.square() / torch.zeros_like(weight).index_add_(0, stratum[at], v.square())
-    p = found / weight
-    total = float((sizes * p).sum())
-    drawn = (
-        np.random.default_rng(0).beta(n * p + 0.5, n * (1 - p) + 0.5, (_DRAWS, len(sizes))) @ sizes.numpy()
-    )
+    of = stratum[at]
+
+    def sums(groups: Tensor, *values: Tensor) -> Tensor:
+        into = torch.zeros(len(values), int(stratum.max()) + 1, dtype=torch.float64)
+        return into.index_add_(1, groups, torch.stack(values))
+
+    sizes, mean, squares = sums(stratum, torch.ones_like(e), e, e.square())
+    mean, squares = mean / sizes, squares / sizes
+    weight, weights_squared, p, checked = sums(of, v, v.square(), v * wrong, v * e[at])
+    p, checked = p / weight, checked / weight
+    n = weight.square() / weights_squared  # Kish: what unequal weights leave of the number that was checked
+    # How much of the spread within a stratum is left if e is subtracted: by e itself and by the checks, the larger.
+    left = sums(of, v * (wrong - e[at] - (p - checked)[of]).square())[0] / weight
+    alone, by_itself = p * (1 - p), (mean * (1 - mean)).clamp_min(1e-12)
+    more = _PRIOR * torch.maximum(alone, by_itself)
+    part = torch.maximum(1 - (squares - mean.square()) / by_itself, (n * left + more) / (n * alone + more))
+    part = part.clamp(_LEAST_LEFT, 1.0)
+    shift = torch.where(part < 1, mean - checked, 0.0)
+    total = float((sizes * (p + shift).clamp(0, 1)).sum())
+    a, b = n * p + 0.5, n * (1 - p) + 0.5
+    centre = a / (a + b)
+    shares = np.random.default_rng(0).beta(a, b, (_DRAWS, len(sizes)))
+    shares = (centre + shift).numpy() + (shares - centre.numpy()) * part.sqrt().numpy()
+    drawn = shares.clip(0, 1) @ sizes.numpy()
     tail = (1 - confidence) / 2
     low, high = (float(q) for q in np.quantile(drawn, [tail, 1 - tail]))
     # Where nothing was found at all, or nothing else, no quantile reaches the end that it may be.
