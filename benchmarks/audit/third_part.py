@@ -70,7 +70,7 @@ MADE_UP = (  # classes, shares, how far apart, seed
 )
 
 
-def tables() -> Iterator[Set]:
+def tables(seed: int) -> Iterator[Set]:
     """Two models of each, each with a noise of its own."""
     rows = [(name, *encoded(of_r(name), target)) for name, target in TABLES]
     for name, classes, shares, apart, seed in MADE_UP:
@@ -78,8 +78,8 @@ def tables() -> Iterator[Set]:
         rows.append((name, *make_classification(MOST, 24, n_classes=classes, weights=shares, **kinds)))
     names = list(MODELS)
     for t, (name, X, true) in enumerate(rows):
-        generator = np.random.default_rng(300 + t)
-        models = (names[t % 5], names[(t + 1 + t // 5) % 5])
+        generator = np.random.default_rng(300 + 100 * seed + t)
+        models = (names[(t + seed) % 5], names[(t + seed + 1 + t // 5) % 5])
         for model, k in zip(models, generator.choice(4, 2, replace=False), strict=True):
             rate = float(generator.uniform(0.05, 0.25 if KINDS[k] == "hard samples" else 0.4))
             y = corrupted(X, true, KINDS[k], rate, int(generator.integers(1 << 30)))
@@ -126,11 +126,17 @@ def main() -> None:
     parser.add_argument("--embeddings", type=Path)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--only", choices=("tables", "people"))
+    parser.add_argument(
+        "--seed", type=int, default=0, help="of the tables' noises; another one has other models too"
+    )
     args = parser.parse_args()
     for category, text in ((ConvergenceWarning, ""), (UserWarning, "The least populated class|X does not")):
         warnings.filterwarnings("ignore", message=text, category=category)
     args.out.mkdir(parents=True, exist_ok=True)
-    kinds = {"tables": tables, "people": lambda: people(args.data, args.features, args.embeddings)}
+    kinds = {
+        "tables": lambda: tables(args.seed),
+        "people": lambda: people(args.data, args.features, args.embeddings),
+    }
     for kind in [args.only] if args.only else kinds:
         for name, probs, y, truth in kinds[kind]():
             two_halves.write(args.out / name, probs, y, truth)

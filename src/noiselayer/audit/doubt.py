@@ -48,6 +48,7 @@ class Doubt:
             near each other, and the labels better than no noise at all does.
         by_sample: The noise depends on the sample: it does not vanish among the surest, and is more than the fit
             explains, or falls as the confidence rises.
+        differing: How many labels differ from the prediction.
     """
 
     sample_end: Tensor
@@ -56,6 +57,7 @@ class Doubt:
     lost: int
     settled: bool
     by_sample: bool
+    differing: int = 0
 
     @property
     def accuracy(self) -> float:
@@ -134,7 +136,9 @@ def whose_doubt(samples: Candidates, model: NoiseModel, standard_error: Tensor |
     if not by_sample:
         sample_end = sample_end * max(0.0, (accuracy - _WEAK) / (1 - _WEAK))
     carried = torch.bincount(labels, minlength=K).clamp_min(1)
-    return Doubt(sample_end / carried, label_end / carried, fitted, lost, settled, by_sample)
+    return Doubt(
+        sample_end / carried, label_end / carried, fitted, lost, settled, by_sample, int(differs.sum())
+    )
 
 
 def _by_sample(share: float, sure: float, explained: float, accuracy: float, trend: float) -> bool:

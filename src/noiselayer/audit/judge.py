@@ -21,7 +21,12 @@ _SHARPNESS = (
 
 
 def judging_model(
-    samples: Candidates, model: NoiseModel, confusion: Tensor | None, *, plausible: bool = True
+    samples: Candidates,
+    model: NoiseModel,
+    confusion: Tensor | None,
+    *,
+    plausible: bool = True,
+    most: float | None = None,
 ) -> NoiseModel:
     r"""The fitted model with its off-diagonals drawn to even ones, as far as they may be the classifier's own.
 
@@ -45,7 +50,9 @@ def judging_model(
         model: The fitted one.
         confusion: Shape (K, K), see :func:`noiselayer.estimation.confusion.confusion_by_prediction`; None where the
             fitted matrix is a part of it already.
-        plausible: Whether every class carries its own label more often than another.
+        plausible: Whether every class carries its own label more often than another, and the model is not surer than
+            it is right: the labels of one that is sure of its mistakes would be ranked by Q alone.
+        most: No more labels than that are expected to be wrong.
 
     >>> import torch
     >>> from noiselayer.audit.candidates import candidates_of
@@ -72,7 +79,8 @@ def judging_model(
         judging = (rho * Q).add_((1 - rho) * (1 - own) / (K - 1))
         judging.diagonal().copy_(own)
         drawn = replace(model, noise_matrix=judging)
-    return as_many_wrong(samples, drawn, float(model.score(samples).error_probability.double().sum()))
+    wanted = float(model.score(samples).error_probability.double().sum())
+    return as_many_wrong(samples, drawn, wanted if most is None else min(wanted, most))
 
 
 def as_many_wrong(samples: Candidates, model: NoiseModel, wanted: float) -> NoiseModel:

@@ -270,10 +270,14 @@ def _judging(
         accuracy = 1 - _SAMPLES_PART * (1 - doubt.accuracy)
         return fit_noise_by_confidence(samples, model, accuracy, falling=True)
     assert confusion is not None
-    judging = judging_model(
-        samples, model, None if len(confusion) > VAST else confusion, plausible=not doubt.lost
-    )
     K, Q = len(confusion), model.noise_matrix
+    judging = judging_model(
+        samples,
+        model,
+        None if K > VAST else confusion,
+        plausible=not doubt.lost and (doubt.settled or model.sharpness >= 1),
+        most=float(doubt.differing) if doubt.lost else None,
+    )
     if doubt.settled or not 2 < K <= VAST or model.learned_share or doubt.lost:
         return judging
     return blended(samples, judging, Q)
