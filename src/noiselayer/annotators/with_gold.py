@@ -12,7 +12,7 @@ beforehand. So there are several classifiers, all linear in the features x:
   labels with the certainty c that was stated, and the logits of a classifier of the labels.
 
 Where several labellers have labelled the same samples, their matrices and a classifier learn from each other first: a
-regression, or classes as clusters of the features (:mod:`noiselayer.annotators.clusters`), as checked labels prefer it.
+regression, or classes as clusters of the features (:mod:`noiselayer.annotators.clusters`), as checked labels have it.
 
 Each is fitted again with a fifth of the checked labels left out, which give its logits a factor and its biases (a ridge
 makes the frequent classes too likely: :mod:`noiselayer.features.calibration`) and judge it. The best is taken if it is
@@ -224,11 +224,7 @@ class _Fit:
     def matrices(self) -> Tensor:
         """W of the posterior through the labellers' matrices; beside them stands what x says of the class."""
         if self.clustered:
-            rows = (self.known >= 0).nonzero().flatten()
-            scale, shifts = fit_scale_and_shifts(
-                self.weak[rows], self.known[rows], torch.eye(self.K, dtype=torch.float64)
-            )
-            z = self.weak * scale + shifts
+            z = self.weak
         else:
             z = linear_logits(self.E, self._supervised("evidence", self.E)) * self.scales["evidence"]
         return self._student("matrices", self._combined(z.softmax(dim=1)))
@@ -263,8 +259,8 @@ class _Fit:
 
         Expectation-maximisation of both: what x and the labels say of the class together is what the classifier is
         fitted to next. It is out of fold in every round, or it would repeat the labels that it has learned. Classes
-        are clusters of the features, or a regression tells them apart: the one that checked labels, which neither
-        has seen, find the likelier.
+        are clusters of the features, unless checked labels, which neither has seen, are likelier by a regression, by
+        more than one paired standard error.
         """
         by_clusters = self._rounds(self._by_clusters)
         if not len(self.rows):
@@ -274,8 +270,9 @@ class _Fit:
         losses = []
         for z in (by_clusters[self.rows], by_regression[self.rows]):
             scale, shifts = fit_scale_and_shifts(z, self.truth, eye)
-            losses.append(float(torch.nn.functional.cross_entropy(z * scale + shifts, self.truth)))
-        self.clustered = losses[0] < losses[1]
+            losses.append(torch.nn.functional.cross_entropy(z * scale + shifts, self.truth, reduction="none"))
+        gain = losses[0] - losses[1]
+        self.clustered = float(gain.mean()) <= standard_error(gain)
         return by_clusters if self.clustered else by_regression
 
     def _rounds(self, classifier: Callable[[Tensor], Tensor]) -> Tensor:
