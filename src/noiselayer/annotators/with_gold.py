@@ -16,7 +16,8 @@ regression, or classes as clusters of the features (:mod:`noiselayer.annotators.
 
 Each is fitted again with a fifth of the checked labels left out, which give its logits a factor and its biases (a ridge
 makes the frequent classes too likely: :mod:`noiselayer.features.calibration`) and judge it. The best is taken if it is
-better than "gold" by more than one paired standard error; if not, "gold" is.
+better than "gold" by more than one paired standard error; if not, "gold" is. "plain", which believes every label, must
+be better than all others by as much.
 """
 
 from __future__ import annotations
@@ -196,7 +197,11 @@ class _Fit:
             scale, shifts = fitted[name]
             weight, bias = self.projection.weights_of_features(everything[name][0] * scale)
             candidates.append(Candidate(name, *figures, weight, bias + shifts))
-        best = min(candidates, key=lambda c: c.loss)
+        best = min((c for c in candidates if c.name != "plain"), key=lambda c: c.loss)
+        if "plain" in losses:
+            gain = losses[best.name] - losses["plain"]
+            if float(gain.mean()) > standard_error(gain):
+                best = next(c for c in candidates if c.name == "plain")
         taken = best.name if best.gain > best.gain_error else "gold"
         _, self.targets, held = everything[taken]
         scale, shifts = fitted[taken]

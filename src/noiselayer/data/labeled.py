@@ -17,6 +17,7 @@ from noiselayer.choices import Layout
 from noiselayer.data.array_inputs import ArrayInputs
 from noiselayer.data.inputs import Indices, Inputs, SubsetInputs
 from noiselayer.data.labels import check_class_names, encode_labels, rename_labels
+from noiselayer.data.no_answer import without_answer
 from noiselayer.errors import InputError, argument, list_some
 
 _LISTED_CLASSES = 20
@@ -264,6 +265,8 @@ def label_inputs(
             f"{len(values):,} labels.{header}"
         )
     names = class_names if own_names is None else own_names
+    if own_names is None:
+        values = without_answer(values, class_names, None if checked is None else checked[0])
     labels, known = encode_labels(values, names, name=f"labels ({where})", allow_missing=True)
     found = None if checked is None else _encode_checked(*checked, known, len(labels))
     if own_names is not None and class_names is not None:

@@ -196,6 +196,11 @@ def _fit_with_gold(
     say: Callable[[str], None],
 ) -> TrainedClassifier:
     """What the checked labels prefer: themselves alone, all labels, or what is made of both."""
+    if len(clean) < FEWEST:
+        raise InputError(
+            f"method gold chooses between classifiers by at least {FEWEST} trusted labels; there are {len(clean)}. "
+            "Check more, or leave the method to the program."
+        )
     began = time.perf_counter()
     K, N = data.num_classes, len(data)
     unseen = torch.full((len(clean),), -1)
