@@ -179,6 +179,23 @@ def test_a_matrix_that_hardly_explains_more_than_even_noise_does_not_rank() -> N
     assert after == pytest.approx(before, rel=1e-3)
 
 
+def test_an_implausible_matrix_ranks_by_the_own_probability_and_expects_no_more_than_differ() -> None:
+    """Of a model that is surer than it is right, even noise has the exponent 1: its probabilities give the order."""
+    probs, labels, _ = by_class(symmetric(4, 0.3), N=2000, sharpness=1.2)
+    probs = probs**4 / (probs**4).sum(dim=1, keepdim=True)
+    samples = candidates_of(probs, labels)
+    fitted = NoiseModel(pair_flip(4, 0.6, dtype=torch.float64), 0.3)
+    confusion = torch.eye(4, dtype=torch.float64) * 0.6 + 0.1
+    most = 100.0
+    judging = judging_model(samples, fitted, confusion, plausible=False, most=most)
+    scores = judging.score(samples)
+    own = probs[torch.arange(2000), labels]
+    assert judging.sharpness == 1
+    assert bool((scores.log_odds[own.argsort()].diff() <= 1e-6).all())
+    assert float(fitted.score(samples).error_probability.sum()) > most
+    assert float(scores.error_probability.sum()) == pytest.approx(most, rel=1e-3)
+
+
 def test_a_second_model_narrows_the_number(tmp_path: Path) -> None:
     """Two models that are right on 92 and 88 %, wrong independently, and people's noise of a quarter of the labels."""
     generator = torch.Generator().manual_seed(0)
