@@ -8,6 +8,8 @@ from torch.nn.functional import cross_entropy, one_hot
 from noiselayer import corrupt_labels, noisy_label_loss
 from noiselayer.arrays.folds import stratified_folds
 from noiselayer.features import fit_head, project_features
+from noiselayer.features.cross_fitted import Folds
+from noiselayer.features.discriminant import Discriminant
 from noiselayer.features.matrix_fits import fit_matrices
 from noiselayer.features.minima import minimise_each
 from noiselayer.features.soft_targets import fit_soft_targets
@@ -307,3 +309,41 @@ def test_the_likelihood_climbed_is_equation_2() -> None:
     loss.backward()
     assert x.grad is not None
     assert x.grad.abs().max() < 1e-3
+
+
+def four_folds(seed: int = 0) -> tuple[Folds, torch.Tensor]:
+    f, y = blobs(400, dim=6, seed=seed)
+    return Folds(f.double(), y, [100] * 4, 3, torch.ones(6), torch.float64), y
+
+
+def test_a_discriminant_is_scikit_learns() -> None:
+    from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+
+    data, y = four_folds()
+    ours = Discriminant(data).held_out(0.0).softmax(dim=1)
+    for fold in range(4):
+        held = data.fold_of == fold
+        peer = LinearDiscriminantAnalysis(solver="lsqr").fit(data.components[~held].numpy(), y[~held].numpy())
+        theirs = torch.from_numpy(peer.predict_proba(data.components[held].numpy()))
+        torch.testing.assert_close(ours[held], theirs, atol=0.01, rtol=0)  # they divide by N - K
+
+
+def test_a_discriminant_has_seen_neither_fold() -> None:
+    data, y = four_folds()
+    before = Discriminant(data).logits(0.1)
+    data.labels = torch.where(data.fold_of == 2, (y + 1) % 3, y)
+    after = Discriminant(data).logits(0.1)
+    of_2 = data.fold_of == 2
+    torch.testing.assert_close(before[:, 2], after[:, 2])  # left out for all samples
+    torch.testing.assert_close(before[of_2], after[of_2])  # and for its own
+    assert (before[~of_2][:, [0, 1, 3]] - after[~of_2][:, [0, 1, 3]]).abs().mean() > 0.1
+
+
+def test_trusted_samples_count_as_so_many_more_in_a_discriminant() -> None:
+    data, y = four_folds()
+    alone = Discriminant(data).held_out(0.1)
+    first = data.fold_of == 0
+    more = Folds(data.components[~first], y[~first], [100] * 3, 3, data.variances, torch.float64)
+    more.beside.append((data.components[first], one_hot(y[first], 3).double()))
+    # Without fold 3, of all others: 1, 2 and, trusted, 0.
+    torch.testing.assert_close(Discriminant(more).held_out(0.1)[-100:], alone[-100:])

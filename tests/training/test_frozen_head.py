@@ -25,7 +25,7 @@ def blobs(count: int = 400, seed: int = 0) -> tuple[np.ndarray, torch.Tensor, to
 
 
 def test_the_network_is_the_head_that_fit_head_finds() -> None:
-    X, _, noisy = blobs(200)
+    X, _, noisy = blobs(400)
     data = from_arrays(X, noisy)
     trained = fit_classifier(data, default_options("embedded", method="known"), noise_matrix=Q)
     head = fit_head(X, noisy, 2, method="known", noise_matrix=Q)
@@ -35,7 +35,7 @@ def test_the_network_is_the_head_that_fit_head_finds() -> None:
     )
     assert trained.options.method == "known"
     torch.testing.assert_close(trained.noise_matrix, Q.float())
-    assert len(trained.splits["train"]) == 200
+    assert len(trained.splits["train"]) == 400
     assert not len(trained.splits["validation"])
 
 

@@ -2,9 +2,9 @@ r"""The head on frozen features: multinomial logistic regression through a noise
 
 Climbing that likelihood directly is not convex, and a sample votes for its own posterior: along a path of ridges it
 may lose classes on the way. So the posterior comes from a classifier that has not seen the sample. A plain path of
-ridges comes first; its logits out of fold give the matrix, the scale that the ridge has taken, and with them the
-posterior; and a second path is fitted to that. From there the likelihood is climbed, as long as that gains more than
-one standard error. Everything is chosen by the likelihood of noisy labels held out, those of the second path held out
+ridges comes first; its logits out of fold say how the matrix is smoothed. Discriminants, which wrong labels bend less
+(:mod:`noiselayer.features.discriminant`), give the posterior, and a second path is fitted to that. From there the
+likelihood is climbed, as long as that gains more than two standard errors. Everything is chosen by the likelihood of noisy labels held out, those of the second path held out
 from the first as well. The plain classifier stays in the running, and is taken unless the noise matrix gains more than
 one standard error, two where it was learned; both with the factor and the biases that suit labels held out
 (:mod:`noiselayer.features.calibration`), or the matrix would be praised for mending what the ridge has done. The
@@ -15,7 +15,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from itertools import combinations
 from typing import Any, Literal
 
 import torch
@@ -27,6 +26,7 @@ from noiselayer.estimation.from_confusions import estimate_from_predictions
 from noiselayer.estimation.noise_estimate import NoiseEstimate
 from noiselayer.features.calibration import calibrated_losses, fit_scale_and_shifts
 from noiselayer.features.cross_fitted import RIDGES, Folds, Step, best_step
+from noiselayer.features.discriminant import SHRINKAGES, Discriminant
 from noiselayer.features.feature_head import FeatureHead, Taken
 from noiselayer.features.matrix_choice import (
     Found,
@@ -36,7 +36,6 @@ from noiselayer.features.matrix_choice import (
     cross_validated,
     find_matrices,
     standard_error,
-    within_one_error,
 )
 from noiselayer.features.projection import Projection, project_features
 from noiselayer.joint.linear_fit import linear_logits
@@ -47,6 +46,7 @@ from noiselayer.noise.matrices import check
 
 HeadMethod = Literal["learned", "estimated", "known", "top-down", "normal"]
 _ROUNDS = 4  # of climbing and measuring the matrix anew, at most
+_FOR_A_CLIMB = 2.0  # standard errors that it must gain
 _FOR_A_LEARNED_ONE = 2.0  # standard errors that a matrix must gain; it was found with these labels
 _MANY = 20_000  # samples, above which three folds say as much as five
 
@@ -190,7 +190,7 @@ class _Fit:
         if rough is None:
             first = choose_matrix(plain.logits, self.labels, self.fold_of)
             smoothing, rough = first.smoothing, first.found.noise_matrix
-        targets = self._targets_of_others(self._inner_logits(), Q, smoothing)
+        targets = self._targets_of_others(Q, smoothing)
         ridges = self.ridges[max(0, self.ridges.index(plain.ridge) - 1) :]
         step = best_step(data.path(targets, partial(self._losses_at_best_scale, Q=rough), ridges))
         judged = self._judged(step.logits, Q, smoothing)
@@ -199,7 +199,8 @@ class _Fit:
             rows = torch.stack([found.noise_matrix[self.labels] for found in judged.of_others], dim=1)
             higher = self._climbed(step, rows.to(data.dtype))
             again = self._judged(higher.logits, Q, smoothing)
-            if within_one_error(judged.losses, again.losses):
+            excess = judged.losses - again.losses
+            if float(excess.mean()) <= _FOR_A_CLIMB * standard_error(excess):
                 break  # what gains nothing for certain may have lost classes on the way
             step, judged, climbed = higher, again, True
         found = judged.found
@@ -235,8 +236,14 @@ class _Fit:
         losses = self._scaled_losses(logits, Q)
         return MatrixChoice(found, [found] * len(self.data), losses, Smoothing(0.0, 0.0))
 
-    def _targets_of_others(self, logits: Tensor, Q: Tensor | None, smoothing: Smoothing | None) -> Tensor:
-        """For every fold left out, posteriors from classifiers and a matrix that have not seen its labels."""
+    def _targets_of_others(self, Q: Tensor | None, smoothing: Smoothing | None) -> Tensor:
+        """For every fold left out, posteriors from discriminants and a matrix that have not seen its labels."""
+        discriminant = Discriminant(self.data)
+
+        def loss(shrinkage: float) -> float:
+            return float(self._losses_at_best_scale(discriminant.held_out(shrinkage), self.identity).mean())
+
+        logits = discriminant.logits(min(SHRINKAGES, key=loss))
         seen = self.fold_of[:, None] != torch.arange(len(self.data))
         if smoothing is not None:
             found = find_matrices(logits, self.labels, seen, smoothing)
@@ -288,20 +295,6 @@ class _Fit:
             Z, y = self.clean
             one_hot = torch.nn.functional.one_hot(y, self.data.num_classes)
             self.data.beside.append((Z, one_hot.to(self.data.dtype)))
-
-    def _inner_logits(self) -> Tensor:
-        """For every fold left out, of all others by classifiers that have seen neither, shape (N, F, K)."""
-        data, plain = self.data, self.step
-        F = len(data)
-        rows = plain.logits[:, None].repeat(1, F, 1)
-        if F == 2:  # nothing would be left: the other fold's own classifier stands in
-            return rows
-        pairs = list(combinations(range(F), 2))
-        start = plain.weights[[a for a, _ in pairs]]
-        of_fold = [self.fold_of == k for k in range(F)]
-        for (a, b), W in zip(pairs, data.fit(data.of_labels(), plain.ridge, start, pairs), strict=True):
-            rows[of_fold[a], b], rows[of_fold[b], a] = data.logits(W, a), data.logits(W, b)
-        return rows
 
     def _posterior(self, logits: Tensor, Q: Tensor) -> Tensor:
         joint = Q.clamp_min(1e-12).log()[self.labels] + logits.log_softmax(dim=1)
