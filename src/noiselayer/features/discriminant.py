@@ -70,7 +70,8 @@ class Discriminant:
         W = torch.linalg.solve(S, means.T).T
         b = share.clamp_min(1e-12).log() - (W * means).sum(dim=1) / 2
         Z = self.parts[fold].to(self.data.dtype)
-        return (Z @ W.T.to(Z.dtype)).double() + b
+        logits: Tensor = (Z @ W.T.to(Z.dtype)).double() + b
+        return logits
 
 
 def _sums(Z: Tensor, T: Tensor) -> tuple[Tensor, Tensor, Tensor]:
