@@ -101,6 +101,16 @@ def test_bootstrap_errors_are_right_and_intervals_cover() -> None:
     assert 0.90 <= float(torch.stack(covered).mean()) <= 0.99
 
 
+def test_standard_errors_cover_unless_asked_otherwise() -> None:
+    """Of the true entries 95 % should lie within 1.96 of them."""
+    covered = []
+    for seed in range(300):
+        estimate = estimate_from_predictions(*sets(seed), method="inverse")
+        assert estimate.standard_error is not None
+        covered.append(((estimate.noise_matrix - Q).abs() <= 1.96 * estimate.standard_error).double().mean())
+    assert 0.93 <= float(torch.stack(covered).mean()) <= 0.97
+
+
 def test_intervals_cover_where_errors_of_the_bootstrap_do_not() -> None:
     """Draws are projected as the estimate is: what came out close to 0 by chance scatters too little."""
     truth = nm.symmetric(4, 0.3)

@@ -88,19 +88,18 @@ def test_networks_are_compared_on_labels_that_they_have_not_seen() -> None:
     Q = torch.tensor([[0.7, 0.0, 0.2], [0.3, 0.8, 0.0], [0.0, 0.2, 0.8]])
     truth = torch.randint(3, (2000,), generator=generator)
     labels = torch.multinomial(Q.T[truth], 1, generator=generator)[:, 0]
-    fold_of = torch.arange(2000) % 2
     knows = 4 * torch.eye(3)[truth]
     as_labels_are = (
         (torch.eye(3)[truth] @ Q.T).clamp_min(1e-3).log()
     )  # says by itself how labels are mixed up
-    gain, error = _gain_of_networks(labels, fold_of, as_labels_are, knows, Q)
+    gain, error = _gain_of_networks(labels, as_labels_are, knows, Q)
     assert abs(gain) < 0.02
-    gain, error = _gain_of_networks(labels, fold_of, knows, knows, Q)
+    gain, error = _gain_of_networks(labels, knows, knows, Q)
     evenly = (
         0.65 * torch.eye(3)[truth] + 0.35 / 3
     )  # the best that one factor of all logits can say without a matrix
     naive = (Q[labels, truth].log() - evenly[torch.arange(2000), labels].log()).mean()
     assert abs(gain - float(naive)) < 0.05
     assert gain > 5 * error
-    wrong, error = _gain_of_networks(labels, fold_of, knows, knows, Q.T / Q.T.sum(dim=0))
+    wrong, error = _gain_of_networks(labels, knows, knows, Q.T / Q.T.sum(dim=0))
     assert wrong < -2 * error

@@ -149,14 +149,13 @@ def estimate_from_predictions(
     soft: bool = True,
     method: str = "auto",
     sparsity: float | None = None,
-    num_bootstrap: int = 200,
+    num_bootstrap: int = 0,
     confidence: float = 0.95,
     generator: torch.Generator | None = None,
 ) -> NoiseEstimate:
     """Estimate Q from what one model predicts on samples with true labels and on samples with noisy ones.
 
-    Both confusion matrices are measured here and given to the methods of :func:`estimate_noise_matrix`; the
-    standard errors come from drawing the samples of both sets again.
+    Both confusion matrices are measured here and given to the methods of :func:`estimate_noise_matrix`.
 
     The predictions must be out of sample: of a model that was fitted to neither set, or cross-fitted (every
     sample predicted by a model that had not seen it). A model that has seen the noisy labels repeats them,
@@ -172,11 +171,11 @@ def estimate_from_predictions(
         soft: Average the probabilities. If False, count the largest one only.
         method: "inverse", "sparse" or "auto".
         sparsity: The weight of the penalty for "sparse"; cross-validated if None.
-        num_bootstrap: Draws for ``standard_error``, each of which costs an estimate (for ten classes a
-            millisecond, for a thousand seconds); 0 for the closed form.
-        confidence: Of the intervals, between 0 and 1. They are in closed form, whatever ``num_bootstrap`` is:
-            percentiles of a bootstrap cover too little where a class was predicted with few mistakes or none, and so
-            does ``standard_error`` times 1.96 where entries are close to 0.
+        num_bootstrap: Draws of the samples of both sets for ``standard_error``, each of which costs an estimate (for
+            ten classes a millisecond, for a thousand seconds); 0 for the closed form, 1.96 of which cover as they
+            should, and more where the model makes hardly any mistakes. Those of a bootstrap cover too little there,
+            and where entries are close to 0.
+        confidence: Of the intervals, between 0 and 1. They are in closed form, whatever ``num_bootstrap`` is.
         generator: Of cross-validation and bootstrap, on the CPU; a fixed seed if None.
 
     Returns:

@@ -80,7 +80,7 @@ def estimate_files(job: EstimateJob) -> Estimated:
                 soft=not job.decisions,
                 method=job.method or "auto",
                 sparsity=job.sparsity,
-                num_bootstrap=200 if job.num_bootstrap is None else job.num_bootstrap,
+                num_bootstrap=job.num_bootstrap or 0,
                 confidence=job.confidence,
                 generator=torch.Generator().manual_seed(job.seed),
             )

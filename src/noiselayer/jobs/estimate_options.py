@@ -42,7 +42,7 @@ class EstimateJob:
         "Draws for the standard errors; 0 for a formula.",
         _PREDICTIONS,
         ("--bootstrap",),
-        shown="200",
+        shown="0",
         least=0,
         most=100_000,
     )

@@ -13,11 +13,12 @@ from torch import Tensor
 from noiselayer.arrays.folds import shuffled_folds
 from noiselayer.data.labeled import LabeledData
 from noiselayer.estimation.confusion import confusion_of_predictions
-from noiselayer.features.calibration import calibrated_losses
+from noiselayer.features.calibration import fit_scale_and_shifts
 from noiselayer.features.matrix_choice import standard_error
 from noiselayer.joint.alternating import alternate, fixed_matrix_losses, renamed_classes
 from noiselayer.joint.from_features import FeatureEstimate, estimate_from_features
 from noiselayer.joint.held_out_choice import Choice, choose_by_held_out_labels
+from noiselayer.losses.log_space import noisy_nll
 from noiselayer.noise.simplex import project
 from noiselayer.training.batches import noisy_part
 from noiselayer.training.logits import features_and_logits
@@ -42,9 +43,9 @@ def starting_matrix(
 ) -> Found | None:
     """Train a model per fold with Q = I, look at the samples it has not seen, and average what they say of Q.
 
-    Then models are trained through the Q found. Where samples are few, it is kept only if these explain labels that
-    they have not seen better than the first ones, by more than two standard errors; where it says that more labels are
-    wrong than right, it is read from their features once more. None if the user stopped the warm-up.
+    Where linear classifiers do not gain by it for certain, and samples are few, models are trained through it too, and
+    it is kept only if these explain labels that they have not seen better than the first ones. Where it says that more
+    labels are wrong than right, it is read from such models' features once more. None if the user stopped the warm-up.
     """
     K = train.num_classes
     fold_of = shuffled_folds(train.given, options.folds, options.seed + 1)
@@ -78,23 +79,21 @@ def starting_matrix(
     folds = next(v for v, e in zip(views, by_view, strict=True) if e is estimates)
     failed = any(e.warning for e in estimates)  # half an answer is none
     together = None if failed else project(torch.stack([e.noise_matrix for e in estimates]).mean(dim=0))
-    found, look_again = torch.eye(K) if together is None else together, False
-    if K <= _MOST_CLASSES_IN_TURNS and min(len(view.labels) for view in folds) >= _FEWEST_IN_TURNS:
-        chosen = _choice(folds, confusion, estimates, together, validation.given)
-        if chosen.way == "identity":
-            return Found(torch.eye(K), estimates, logits, _note("", chosen.gain, chosen.gain_error))
-        found = project(chosen.noise_matrix)
-        estimates = [replace(e, warning="") for e in estimates]
-        look_again = folds is seen and float(found.diagonal().mean()) < 0.5
-    if torch.equal(found, torch.eye(K)):
-        return Found(found, estimates, logits)
-    if look_again or len(train) < _FEW:
+    if K > _MOST_CLASSES_IN_TURNS or min(len(view.labels) for view in folds) < _FEWEST_IN_TURNS:
+        return Found(torch.eye(K) if together is None else together, estimates, logits)
+    chosen = _choice(folds, confusion, estimates, together, validation.given)
+    if chosen.way == "identity":
+        return Found(torch.eye(K), estimates, logits, _note("", chosen.gain, chosen.gain_error))
+    found, estimates = project(chosen.noise_matrix), [replace(e, warning="") for e in estimates]
+    doubtful = len(train) < _FEW and chosen.gain <= _BEYOND_CHANCE * chosen.gain_error
+    look_again = folds is seen and float(found.diagonal().mean()) < 0.5
+    if doubtful or look_again:
         again = _warm_up(train, validation, options, runner, fold_of, found)
         if again is None:
             return None
-        gain, error = _gain_of_networks(train.given, fold_of, logits, again[1], found)
-        if len(train) < _FEW and gain <= _BEYOND_CHANCE * error:
-            note = _note(" by networks that were trained through it", gain, error)
+        gain, error = _gain_of_networks(train.given, logits, again[1], found)
+        if doubtful and gain <= _BEYOND_CHANCE * error:
+            note = _note(", neither by linear classifiers nor by networks,", gain, error)
             return Found(torch.eye(K), estimates, logits, note)
         if look_again:
             found = _looked_at_again(again[0], found, validation.given)
@@ -109,24 +108,25 @@ def _note(by: str, gain: float, error: float) -> str:
 
 
 def _gain_of_networks(
-    labels: Tensor, fold_of: Tensor, without: Tensor, through: Tensor, noise_matrix: Tensor
+    labels: Tensor, without: Tensor, through: Tensor, noise_matrix: Tensor
 ) -> tuple[float, float]:
     """By how much networks trained through a matrix explain unseen labels better, in nats, and its standard error.
 
-    Both have logits of shape (N, K) for samples that they have not seen, and get the factor and the biases that suit.
+    Both have logits of shape (N, K) for samples that they have not seen, and get the factor and the biases that suit
+    these labels: as few numbers for either.
 
     >>> labels = torch.tensor([0, 1]).repeat(100)
-    >>> sure, unsure = 3 * torch.eye(2).repeat(100, 1), torch.zeros(200, 2)
-    >>> gain, error = _gain_of_networks(labels, torch.arange(200) // 100, unsure, sure, torch.eye(2))
+    >>> gain, error = _gain_of_networks(labels, torch.zeros(200, 2), torch.eye(2).repeat(100, 1), torch.eye(2))
     >>> gain > 0.6, error < 0.01
     (True, True)
     """
-    K, folds = len(noise_matrix), int(fold_of.max()) + 1
-    before, after = (
-        calibrated_losses(z.double(), labels, fold_of, [Q.double()] * folds)
-        for z, Q in ((without, torch.eye(K)), (through, noise_matrix))
-    )
-    return float((before - after).mean()), standard_error(before - after)
+
+    def losses(logits: Tensor, Q: Tensor) -> Tensor:
+        factor, biases = fit_scale_and_shifts(logits.double(), labels, Q.double())
+        return noisy_nll(logits * factor + biases, labels, Q.double())
+
+    gains = losses(without, torch.eye(len(noise_matrix))) - losses(through, noise_matrix)
+    return float(gains.mean()), standard_error(gains)
 
 
 def _warm_up(
