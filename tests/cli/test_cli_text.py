@@ -25,10 +25,10 @@ def sentences(count: int, seed: int) -> tuple[list[str], np.ndarray]:
 
 @pytest.fixture
 def comments(tmp_path: Path) -> tuple[Path, np.ndarray]:
-    """160 sentences, a tenth mislabelled, a quarter checked; and the truth."""
-    texts, truth = sentences(160, 0)
+    """240 sentences, a tenth mislabelled, 40 checked; and the truth."""
+    texts, truth = sentences(240, 0)
     generator = np.random.default_rng(1)
-    noisy = np.where(generator.random(160) < 0.1, 1 - truth, truth)
+    noisy = np.where(generator.random(240) < 0.1, 1 - truth, truth)
     frame = pd.DataFrame({"text": texts, "label": NAMES[noisy], "human": NAMES[truth]})
     frame.loc[40:, "human"] = None
     frame.to_csv(tmp_path / "comments.csv", index=False)

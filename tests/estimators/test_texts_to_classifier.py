@@ -19,7 +19,7 @@ from noiselayer.errors import InputError
 
 @pytest.mark.parametrize("form", ["list", "array", "series", "column", "sparse", "embeddings"])
 def test_texts_of_any_form_are_learned_and_audited(form) -> None:
-    texts, truth, noisy = texts_of_two_topics()
+    texts, truth, noisy = texts_of_two_topics(480)
     X = {
         "list": lambda: texts,
         "array": lambda: np.array(texts),
@@ -34,7 +34,7 @@ def test_texts_of_any_form_are_learned_and_audited(form) -> None:
     assert model.method_ == "learned"
     assert model.noise_matrix_.diagonal() == pytest.approx([right, right], abs=0.1)
     probs = model.predict_proba(X)
-    assert probs.shape == (240, 2)
+    assert probs.shape == (480, 2)
     np.testing.assert_allclose(probs.sum(axis=1), 1)
     np.testing.assert_allclose(model.noisy_proba(X), probs @ model.noise_matrix_.T)
     wrong = noisy != truth

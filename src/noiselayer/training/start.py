@@ -44,8 +44,9 @@ def starting_matrix(
     """Train a model per fold with Q = I, look at the samples it has not seen, and average what they say of Q.
 
     Where linear classifiers do not gain by it for certain, and samples are few, models are trained through it too, and
-    it is kept only if these explain labels that they have not seen better than the first ones. Where it says that more
-    labels are wrong than right, it is read from such models' features once more. None if the user stopped the warm-up.
+    it is kept only if these explain labels that they have not seen better than the first ones: by a standard error
+    where linear classifiers gain two, else by two. Where it says that more labels are wrong than right, it is read from
+    such models' features once more. None if the user stopped the warm-up.
     """
     K = train.num_classes
     fold_of = shuffled_folds(train.given, options.folds, options.seed + 1)
@@ -85,15 +86,16 @@ def starting_matrix(
     if chosen.way == "identity":
         return Found(torch.eye(K), estimates, logits, _note("", chosen.gain, chosen.gain_error))
     found, estimates = project(chosen.noise_matrix), [replace(e, warning="") for e in estimates]
-    doubtful = len(train) < _FEW and chosen.gain <= _BEYOND_CHANCE * chosen.gain_error
+    doubtful = len(train) < _FEW and chosen.gain <= _CERTAIN * chosen.gain_error
     look_again = folds is seen and float(found.diagonal().mean()) < 0.5
     if doubtful or look_again:
         again = _warm_up(train, validation, options, runner, fold_of, found)
         if again is None:
             return None
         gain, error = _gain_of_networks(train.given, logits, again[1], found)
-        if doubtful and gain <= _BEYOND_CHANCE * error:
-            note = _note(", neither by linear classifiers nor by networks,", gain, error)
+        linear = chosen.gain > _BEYOND_CHANCE * chosen.gain_error
+        if doubtful and gain <= (1.0 if linear else _BEYOND_CHANCE) * error:
+            note = _note(" by networks trained through it", gain, error)
             return Found(torch.eye(K), estimates, logits, note)
         if look_again:
             found = _looked_at_again(again[0], found, validation.given)
@@ -233,6 +235,7 @@ _SPREAD = 0.04  # of every column evenly, so that an entry that came out as zero
 _FEWEST_IN_TURNS = 100  # samples of a fold; with fewer, parts of it teach nothing
 _FEW = 10_000  # training samples, up to which chance may praise a matrix that does harm
 _BEYOND_CHANCE = 2.0  # standard errors
+_CERTAIN = 4.0  # standard errors that linear classifiers gain, beyond which networks are not asked
 
 
 def _raw(data: LabeledData) -> Tensor:
