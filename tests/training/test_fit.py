@@ -96,7 +96,12 @@ def test_known_beats_normal() -> None:
 
 def test_learned_finds_the_matrix_and_beats_normal() -> None:
     trained = fitted("learned")
-    folds = ["warm-up-0", "warm-up-1", "warm-up-again-0", "warm-up-again-1"]  # of few samples networks are asked too
+    folds = [
+        "warm-up-0",
+        "warm-up-1",
+        "warm-up-again-0",
+        "warm-up-again-1",
+    ]  # of few samples networks are asked too
     assert [stage.name for stage in trained.stages] == [*folds, "main"]
     assert distance(trained.noise_matrix, Q) < 0.25
     assert distance(trained.noise_matrix, Q.T) > 0.6
