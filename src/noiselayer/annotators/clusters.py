@@ -14,6 +14,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from noiselayer.features.discriminant import linear_rule
+
 _COMPONENTS = 50  # principal ones, at most
 _SHRINKAGE = 0.1  # of the covariance, towards the same variance in all directions
 
@@ -37,8 +39,9 @@ def cluster_weights(Z: Tensor, targets: Tensor) -> Tensor:
     means = (T.T @ X) / n[:, None].clamp_min(1e-3)
     within = (X.T @ X - (means.T * n) @ means) / len(X)
     even = within.diagonal().mean().clamp_min(1e-12) * torch.eye(len(within), dtype=torch.float64)
-    slopes = torch.linalg.solve((1 - _SHRINKAGE) * within + _SHRINKAGE * even, means.T).T
+    shrunk = (1 - _SHRINKAGE) * within + _SHRINKAGE * even
+    slopes, biases = linear_rule(shrunk, means, (n / n.sum()).clamp_min(1e-6))
     W = torch.zeros(T.shape[1], Z.shape[1] + 1, dtype=torch.float64)
     W[:, : X.shape[1]] = slopes
-    W[:, -1] = (n / n.sum()).clamp_min(1e-6).log() - slopes @ middle - (slopes * means).sum(dim=1) / 2
+    W[:, -1] = biases - slopes @ middle
     return W

@@ -27,7 +27,7 @@ def best_threshold(
 
     Where nothing tells whose the doubt is, the error probabilities are one answer, and that every label is wrong
     which differs from the model's most likely class is another. The best k is then that of a mean of both scores, the
-    former counted twice (Theorem 1: the smaller trace), and may lie below 0.1.
+    former counted six times (Theorem 1: the smaller trace), and may lie below 0.1.
 
     Args:
         error_probability: Shape (N,), calibrated.

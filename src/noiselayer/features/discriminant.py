@@ -22,6 +22,16 @@ SHRINKAGES = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
 _ROWS = 8192
 
 
+def linear_rule(covariance: Tensor, means: Tensor, shares: Tensor) -> tuple[Tensor, Tensor]:
+    """W, shape (K, r), and biases, (K,), of the equation above, for means of shape (K, r) and shares of the classes.
+
+    >>> linear_rule(torch.eye(1), torch.tensor([[-1.0], [1.0]]), torch.tensor([0.5, 0.5]))[0].flatten()
+    tensor([-1.,  1.])
+    """
+    W = torch.linalg.solve(covariance, means.T).T
+    return W, shares.log() - (W * means).sum(dim=1) / 2
+
+
 class Discriminant:
     """Discriminants of the noisy labels of all folds but some, and of what is trained on beside them.
 
@@ -67,8 +77,7 @@ class Discriminant:
         means = sums / counts.clamp_min(1e-12)[:, None]
         S = squares / counts.sum() - (means * share[:, None]).T @ means
         S.diagonal().add_(shrinkage * S.diagonal().mean().clamp_min(1e-12))
-        W = torch.linalg.solve(S, means.T).T
-        b = share.clamp_min(1e-12).log() - (W * means).sum(dim=1) / 2
+        W, b = linear_rule(S, means, share.clamp_min(1e-12))
         Z = self.parts[fold].to(self.data.dtype)
         logits: Tensor = (Z @ W.T.to(Z.dtype)).double() + b
         return logits
