@@ -3,9 +3,9 @@
     python experiments/loose_samples.py --data DIR
 
 The set is Table 2's, built from other small photographs as a search engine would have found them
-(docs/datasets.md says how): the paper's own, of the Tiny Images, was withdrawn. DIR holds what Table 2 needs. Ten images
-of each label are drawn at random with seed 0, and none is chosen; a frame says what an image shows: green the category
-of its label, orange another of the ten, red none of them.
+(docs/datasets.md says how): the paper's own, of the Tiny Images, was withdrawn. DIR holds what Table 2 needs. Ten
+images of each label are drawn at random with seed 0, and none is chosen; a frame says what an image shows: green the
+category of its label, orange another of the ten, red none of them.
 """
 
 from __future__ import annotations
