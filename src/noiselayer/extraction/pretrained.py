@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import importlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
@@ -16,9 +16,11 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from noiselayer.errors import InputError, nearest
+from noiselayer.errors import InputError, argument, nearest
+from noiselayer.extraction.block_maps import blocks_of, with_block_maps
 
 Takes = Literal["images", "texts", "anything"]
+Layers = Literal["blocks", "end"]
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,8 @@ class Pretrained:
         embed: Features, shape (n, D), of n prepared samples.
         prepare: Makes an input of one sample.
         recipe: In words, all that decides about features beside the weights: library, its version, preprocessing.
+        layers: "blocks" where the means of its last blocks' maps stand behind its features, all of the same length
+            (:func:`~noiselayer.extraction.block_maps.with_block_maps`); else "end".
     """
 
     name: str
@@ -40,6 +44,7 @@ class Pretrained:
     embed: Callable[[Sequence[Any], torch.device], Tensor]
     prepare: Callable[[Any], Any]
     recipe: str
+    layers: Layers = "end"
 
     def fingerprint(self) -> str:
         """A digest of the weights and the recipe: features of another one are not those of this."""
@@ -51,15 +56,21 @@ class Pretrained:
         return digest.hexdigest()
 
 
-def load_pretrained(model: str | Callable[..., Any], *, name: str | None = None) -> Pretrained:
+def load_pretrained(
+    model: str | Callable[..., Any], *, name: str | None = None, layers: Layers = "blocks"
+) -> Pretrained:
     """The network of that name, or the callable as one.
 
     Args:
         model: ``timm:NAME``, ``torchvision:NAME``, ``st:NAME`` (sentence-transformers), ``hf:NAME`` (transformers;
             texts or images), ``package:NAME`` (weights that an installed package holds); behind a ``@`` may stand a
-            file of weights for timm and torchvision, so that nothing is downloaded. Or a callable: a list of samples,
-            or a tensor where they come as an array, to features of shape (n, D).
+            file of weights for timm and torchvision, so that nothing is downloaded, and ``:end`` at the very end says
+            ``layers="end"``. Or a callable: a list of samples, or a tensor where they come as an array, to features of
+            shape (n, D).
         name: Of a callable, in messages and in the folder of caches.
+        layers: "blocks": beside the features of a convolutional network the means of its last blocks' maps, all of the
+            same length; "end": its features alone, as those of transformers, functions and networks without blocks
+            always are.
 
     Raises:
         InputError: If there is no such network, its library is not installed, or its weights cannot be had.
@@ -69,8 +80,24 @@ def load_pretrained(model: str | Callable[..., Any], *, name: str | None = None)
     ...
     noiselayer.errors.InputError: there is no network 'tim:resnet18'. Did you mean 'timm'? Write timm:NAME, ...
     """
-    if not isinstance(model, str):
-        return _of_callable(model, name)
+    if layers not in ("blocks", "end"):
+        raise InputError(f"{argument('layers')} must be 'blocks' or 'end'; got {layers!r}.")
+    asked = model
+    if isinstance(model, str) and model.endswith(":end"):
+        model, layers = model.removesuffix(":end"), "end"
+    found = _named(model) if isinstance(model, str) else _of_callable(model, name)
+    if isinstance(asked, str):
+        found = replace(found, name=asked)
+    if layers == "end" or found.module is None or found.takes == "texts":
+        return found
+    blocks = blocks_of(found.module)
+    if not blocks:
+        return found
+    embed = with_block_maps(found.embed, blocks)
+    return replace(found, embed=embed, recipe=f"{found.recipe} blocks", layers="blocks")
+
+
+def _named(model: str) -> Pretrained:
     kind, _, rest = model.partition(":")
     if kind not in LOADERS or not rest:
         known = ", ".join(f"{each}:NAME" for each in LOADERS)

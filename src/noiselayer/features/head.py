@@ -88,7 +88,7 @@ def fit_head(
         alpha: How much of a label is believed, for "top-down".
         ridges: Candidates, falling; the path ends where labels held out are explained worse twice in a row.
         folds: 5, but 3 above 20,000 samples, if None.
-        max_components: Of the principal components; a fifth of N if None, but all of what is not standardised.
+        max_components: Of the principal components, :func:`~noiselayer.features.project_features`.
         standardize: Whether every feature is brought to variance 1 first; not where a feature's variance says how
             much it matters, as in TF-IDF.
         dtype: float32 or float64.
