@@ -9,17 +9,11 @@ from obedient import input_dependent, obeying
 from torch import Tensor
 
 from noiselayer import corrupt_labels
+from noiselayer.arrays.ranks import bins_within, ranks_within
 from noiselayer.checks import check_noise_model, noise_floor
 from noiselayer.checks.hull import outside_hull
 from noiselayer.checks.pair_independence import independence
-from noiselayer.checks.significance import (
-    bins_within,
-    chi2_tail,
-    holm,
-    normal_tail,
-    ranks_within,
-    stratified_score_test,
-)
+from noiselayer.checks.significance import chi2_tail, holm, normal_tail, stratified_score_test
 from noiselayer.noise import matrices as nm
 
 GOOD = nm.symmetric(3, 0.3)

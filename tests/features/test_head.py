@@ -347,3 +347,16 @@ def test_trusted_samples_count_as_so_many_more_in_a_discriminant() -> None:
     more.beside.append((data.components[first], one_hot(y[first], 3).double()))
     # Without fold 3, of all others: 1, 2 and, trusted, 0.
     torch.testing.assert_close(Discriminant(more).held_out(0.1)[-100:], alone[-100:])
+
+
+def test_a_matrix_that_the_surest_labels_contradict_is_not_taken() -> None:
+    generator = torch.Generator().manual_seed(1)
+    truth = torch.arange(800) % 3
+    hard = torch.rand(800, generator=generator) < 0.5  # all wrong labels are of these
+    features = torch.where(hard[:, None], 1.2, 4.0) * torch.eye(6)[truth]
+    features = features + torch.randn(800, 6, generator=generator)
+    wrong = hard & (torch.rand(800, generator=generator) < 0.6)
+    head = fit_head(features, torch.where(wrong, (truth + 1) % 3, truth), 3, seed=1)
+    assert head.gain > 2 * head.gain_error  # the likelihood of labels held out has no objection
+    assert head.taken == "plain"
+    assert not torch.equal(head.found_matrix, torch.eye(3))

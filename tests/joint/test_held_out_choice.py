@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from noiselayer import corrupt_labels
-from noiselayer.joint.held_out_choice import choose_by_held_out_labels
+from noiselayer.joint.held_out_choice import choose_by_held_out_labels, closest_columns
 from noiselayer.noise import pair_flip, symmetric
 
 K = 3
@@ -46,6 +46,23 @@ def test_a_wrong_answer_loses_and_even_noise_takes_made_up_samples() -> None:
     assert choice.way == "in turns"
     assert choice.counts > 0
     assert (choice.noise_matrix - Q).abs().sum() < 0.4 * (torch.eye(K) - Q).abs().sum()
+
+
+def test_a_matrix_with_two_columns_alike_is_not_taken() -> None:
+    generator = torch.Generator().manual_seed(0)
+    truth = torch.arange(900) % K
+    means = torch.tensor([[6.0, 0.0], [0.0, 0.0], [0.0, 0.8]])  # two classes overlap; labels are right
+    features = means[truth] + torch.randn(900, 2, generator=generator)
+    parts = [(features[a::2], truth[a::2]) for a in (0, 1)]
+    halves = torch.tensor([[1.0, 0.0, 0.0], [0.0, 0.52, 0.48], [0.0, 0.48, 0.52]])
+    choice = choose_by_held_out_labels(
+        parts, K, starts=[halves], together=halves, together_by_part=[halves] * 2
+    )
+    assert choice.way == "identity"
+    assert choice.alike == (1, 2)
+    apart = torch.tensor([[1.0, 0.0, 0.0], [0.0, 0.7, 0.2], [0.0, 0.3, 0.8]])
+    assert closest_columns(apart) == ((1, 2), pytest.approx(0.5))
+    assert closest_columns(torch.eye(1))[1] == float("inf")
 
 
 def test_one_part_has_no_other_to_meet() -> None:

@@ -9,8 +9,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from noiselayer.arrays.ranks import bins_within, ranks_within
 from noiselayer.checks.finding import Finding
-from noiselayer.checks.significance import bins_within, normal_tail, ranks_within, stratified_score_test
+from noiselayer.checks.significance import normal_tail, stratified_score_test
 
 _BINS = 5
 _FEWEST = 30  # samples of either set in a bin

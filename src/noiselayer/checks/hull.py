@@ -14,10 +14,11 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
+from noiselayer.arrays.ranks import bins_within
 from noiselayer.checks.finding import Finding
-from noiselayer.checks.significance import bins_within, chi2_tail, normal_tail
+from noiselayer.checks.significance import chi2_tail, normal_tail
+from noiselayer.joint.surest_labels import FEWEST, beyond_any_mixture
 
-_FEWEST = 30  # samples in a bin
 _EXPECTED = 5.0
 _ROUNDS, _STEPS = 20, 10
 _TINY = 1e-300
@@ -93,20 +94,10 @@ def about_mixtures(
 
 
 def _surest_agree(Q: Tensor, error: Tensor | None, predicted: Tensor, noisy: Tensor) -> Finding | None:
-    """Whether the labels of the surest samples agree with the prediction more often than any mixture allows.
-
-    Of samples predicted as k, a share max_i Q[k, i] carries the label k at most, whatever they are. One test of all
-    classes together sees small gaps that no class shows by itself. The errors of Q may all point one way.
-    """
-    if len(noisy) < _FEWEST:
+    """Whether the labels of the surest samples agree with the prediction more often than any mixture allows."""
+    if len(noisy) < FEWEST:
         return None
-    most, column = Q.max(dim=1)
-    n = torch.bincount(predicted, minlength=len(Q)).double()
-    variance = float((n * most * (1 - most)).sum())
-    if error is not None:
-        variance += float((n * error.gather(1, column.unsqueeze(1)).squeeze(1)).sum()) ** 2
-    seen, allowed = float((predicted == noisy).double().mean()), float((n * most).sum() / n.sum())
-    z = len(noisy) * (seen - allowed) / max(variance, 1e-12) ** 0.5
+    z, seen, allowed = beyond_any_mixture(Q, predicted, noisy, error)
     return Finding(
         "input_dependent_noise",
         f"Where the model is surest, {seen:.1%} of noisy labels are what it predicts; with noise_matrix it could be "
@@ -131,7 +122,7 @@ def _worst(
     """The bin farthest outside: statistic, p-value for all bins, bin, and label shares seen and fitted."""
     K = len(Q)
     counts = torch.bincount(bins * K + noisy, minlength=len(columns) * K).reshape(-1, K).double()
-    large = (counts.sum(dim=1) >= _FEWEST).nonzero().flatten()
+    large = (counts.sum(dim=1) >= FEWEST).nonzero().flatten()
     if not len(large):
         return None
     statistic, degrees, fitted = outside_hull(Q, error, counts[large], columns[large])

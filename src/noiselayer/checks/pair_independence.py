@@ -13,14 +13,9 @@ import math
 import torch
 from torch import Tensor
 
+from noiselayer.arrays.ranks import bins_within, ranks_within
 from noiselayer.checks.finding import Finding
-from noiselayer.checks.significance import (
-    bins_within,
-    chi2_tail,
-    normal_tail,
-    ranks_within,
-    stratified_score_test,
-)
+from noiselayer.checks.significance import chi2_tail, normal_tail, stratified_score_test
 
 _NAME = "input_dependent_noise"
 _ADVICE = (

@@ -29,8 +29,9 @@ class NoisyLabelFeaturesClassifier(TrueClassesMixin):
     """A linear classifier of frozen features or embeddings that learns from wrong labels, in seconds.
 
     Multinomial logistic regression through the noise matrix, its ridge chosen by the likelihood of noisy labels held
-    out (:func:`noiselayer.features.fit_head`). Where the matrix gains no more than two standard errors of that, the
-    plain regression of the same path is taken, and ``taken_`` says so.
+    out (:func:`noiselayer.features.fit_head`). Where the matrix gains no more than two standard errors of that, or no
+    more than four and the surest labels contradict it, the plain regression of the same path is taken, and ``taken_``
+    says so.
 
     Args:
         method: "auto" ("known" with a matrix, "gold" with ``gold`` or several labels per sample, "estimated" with

@@ -8,7 +8,8 @@ likelihood is climbed, as long as that gains more than two standard errors. Ever
 noisy labels held out, those of the second path held out from the first as well. The plain classifier stays in the
 running, and is taken unless the noise matrix gains more than one standard error, two where it was learned; both with
 the factor and the biases that suit labels held out (:mod:`noiselayer.features.calibration`), or the matrix would be
-praised for mending what the ridge has done. The classifiers of all folds are fitted at once.
+praised for mending what the ridge has done. A learned matrix that gains no more than four must not be contradicted by
+the surest labels either (:mod:`noiselayer.joint.surest_labels`). The classifiers of all folds are fitted at once.
 """
 
 from __future__ import annotations
@@ -35,11 +36,13 @@ from noiselayer.features.matrix_choice import (
     choose_matrix,
     cross_validated,
     find_matrices,
+    numbers_of_groups,
     standard_error,
 )
 from noiselayer.features.projection import Projection, project_features
 from noiselayer.joint.linear_fit import linear_logits
 from noiselayer.joint.matrix_fit import fit_scale
+from noiselayer.joint.surest_labels import CONTRADICTED, contradicted
 from noiselayer.losses.log_space import noisy_nll
 from noiselayer.losses.top_down import uniform_conversion
 from noiselayer.noise.matrices import check
@@ -48,6 +51,9 @@ HeadMethod = Literal["learned", "estimated", "known", "top-down", "normal"]
 _ROUNDS = 4  # of climbing and measuring the matrix anew, at most
 _FOR_A_CLIMB = 2.0  # standard errors that it must gain
 _FOR_A_LEARNED_ONE = 2.0  # standard errors that a matrix must gain; it was found with these labels
+_CERTAIN = (
+    4.0  # beyond which the surest labels are not asked: people's are right more often there than on average
+)
 _MANY = 20_000  # samples, above which three folds say as much as five
 
 
@@ -185,12 +191,41 @@ class _Fit:
         data, plain = self.data, self.step
         if method == "estimated":
             Q = self._measured()
+        logits = self._discriminant_logits()
+        counts = [1] if Q is not None else numbers_of_groups(len(self.labels), data.num_classes)
+        ways = [self._through(Q, groups, logits) for groups in counts]
+        step, judged, climbed = min(ways, key=lambda way: float(way[1].losses.mean()))
+        found = judged.found
+        self.found = found.noise_matrix
+        before, after = (
+            calibrated_losses(z, self.labels, self.fold_of, matrices, scale=self.scale)
+            for z, matrices in (
+                (plain.logits, [self.identity] * len(data)),
+                (step.logits, [other.noise_matrix for other in judged.of_others]),
+            )
+        )
+        difference = before - after
+        self.gain, self.gain_error = float(difference.mean()), standard_error(difference)
+        learned = method == "learned"
+        if self.gain <= (_FOR_A_LEARNED_ONE if learned else 1.0) * self.gain_error:
+            return
+        doubtful = learned and self.gain <= _CERTAIN * self.gain_error
+        if doubtful and contradicted(self.found, plain.logits, self.labels) > CONTRADICTED:
+            return
+        self.taken, self.Q, self.step, self.scale = "noise matrix", found.noise_matrix, step, found.scale
+        self.targets = self._posterior(self._calibrated(step.logits), found.noise_matrix)
+        if climbed:
+            self.targets, self.climbing = found.noise_matrix[self.labels].to(data.dtype), self.noisy_weight
+
+    def _through(self, Q: Tensor | None, groups: int, logits: Tensor) -> tuple[Step, MatrixChoice, bool]:
+        """The second path and what is climbed from there, with the last losses and whether anything was climbed."""
+        data, plain = self.data, self.step
         smoothing: Smoothing | None = None
         rough = Q
         if rough is None:
-            first = choose_matrix(plain.logits, self.labels, self.fold_of)
+            first = choose_matrix(plain.logits, self.labels, self.fold_of, groups)
             smoothing, rough = first.smoothing, first.found.noise_matrix
-        targets = self._targets_of_others(Q, smoothing)
+        targets = self._targets_of_others(logits, Q, smoothing)
         ridges = self.ridges[max(0, self.ridges.index(plain.ridge) - 1) :]
         step = best_step(data.path(targets, partial(self._losses_at_best_scale, Q=rough), ridges))
         judged = self._judged(step.logits, Q, smoothing)
@@ -203,23 +238,7 @@ class _Fit:
             if float(excess.mean()) <= _FOR_A_CLIMB * standard_error(excess):
                 break  # what gains nothing for certain may have lost classes on the way
             step, judged, climbed = higher, again, True
-        found = judged.found
-        self.found = found.noise_matrix
-        before, after = (
-            calibrated_losses(z, self.labels, self.fold_of, matrices, scale=self.scale)
-            for z, matrices in (
-                (plain.logits, [self.identity] * len(data)),
-                (step.logits, [other.noise_matrix for other in judged.of_others]),
-            )
-        )
-        difference = before - after
-        self.gain, self.gain_error = float(difference.mean()), standard_error(difference)
-        if self.gain <= (_FOR_A_LEARNED_ONE if method == "learned" else 1.0) * self.gain_error:
-            return
-        self.taken, self.Q, self.step, self.scale = "noise matrix", found.noise_matrix, step, found.scale
-        self.targets = self._posterior(self._calibrated(step.logits), found.noise_matrix)
-        if climbed:
-            self.targets, self.climbing = found.noise_matrix[self.labels].to(data.dtype), self.noisy_weight
+        return step, judged, climbed
 
     def _climbed(self, step: Step, rows: Tensor) -> Step:
         """Eq. 2 climbed by every fold's classifier through the matrix of the others, from where a step has led."""
@@ -236,14 +255,17 @@ class _Fit:
         losses = self._scaled_losses(logits, Q)
         return MatrixChoice(found, [found] * len(self.data), losses, Smoothing(0.0, 0.0))
 
-    def _targets_of_others(self, Q: Tensor | None, smoothing: Smoothing | None) -> Tensor:
-        """For every fold left out, posteriors from discriminants and a matrix that have not seen its labels."""
+    def _discriminant_logits(self) -> Tensor:
+        """Of discriminants that have not seen a sample's fold, for every other fold left out, shape (N, F, K)."""
         discriminant = Discriminant(self.data)
 
         def loss(shrinkage: float) -> float:
             return float(self._losses_at_best_scale(discriminant.held_out(shrinkage), self.identity).mean())
 
-        logits = discriminant.logits(min(SHRINKAGES, key=loss))
+        return discriminant.logits(min(SHRINKAGES, key=loss))
+
+    def _targets_of_others(self, logits: Tensor, Q: Tensor | None, smoothing: Smoothing | None) -> Tensor:
+        """For every fold left out, posteriors from discriminants and a matrix that have not seen its labels."""
         seen = self.fold_of[:, None] != torch.arange(len(self.data))
         if smoothing is not None:
             found = find_matrices(logits, self.labels, seen, smoothing)

@@ -4,7 +4,8 @@ People err on what is hard, and there the classifier is unsure too. A single mat
 classifier's doubt, and comes out too clean. So samples are put in groups by the classifier's confidence, each has a
 matrix of its own, and the result is their mean, every class weighted by where its samples are. The better a classifier
 knows the noisy labels, the more of these groups it takes; so their number grows with that of the samples, of which no
-more than some thousand are looked at.
+more than some thousand are looked at. Of few samples groups come out too noisy: one matrix and as many as there may be
+are both tried there (:func:`numbers_of_groups`).
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ COUNTS = (10.0, 30.0, 100.0)
 TRACE_PENALTIES = (0.0, 0.05, 0.1, 0.2)
 _GROUPS = 20  # at most
 _OF_A_CLASS = 50  # samples, that a group should have on average
+_FEW = 300  # samples of a class on average: with more of them one matrix is not tried
 _SAMPLES = 10_000  # that matrices are fitted to, at most: their own error is far below what is asked of them
 
 
@@ -33,10 +35,12 @@ class Smoothing(NamedTuple):
     Attributes:
         counts: Made-up samples of every class.
         trace_penalty: Weight of tr(Q) / K.
+        groups: Of samples by confidence, that have a matrix of their own.
     """
 
     counts: float
     trace_penalty: float
+    groups: int = 1
 
 
 class Found(NamedTuple):
@@ -62,7 +66,17 @@ class MatrixChoice(NamedTuple):
     smoothing: Smoothing
 
 
-def choose_matrix(logits: Tensor, labels: Tensor, fold_of: Tensor) -> MatrixChoice:
+def numbers_of_groups(samples: int, num_classes: int) -> list[int]:
+    """Which numbers of groups are worth a try.
+
+    >>> numbers_of_groups(1000, 6), numbers_of_groups(50_000, 10)
+    ([1, 3], [20])
+    """
+    most = max(1, min(_GROUPS, min(samples, _SAMPLES) // (_OF_A_CLASS * num_classes)))
+    return [1, most] if most > 1 and samples < _FEW * num_classes else [most]
+
+
+def choose_matrix(logits: Tensor, labels: Tensor, fold_of: Tensor, groups: int = 1) -> MatrixChoice:
     """Smooth Q as much as predicts labels best; then the smallest trace that cannot be told from that.
 
     The second is Theorem 1 in its constrained form.
@@ -71,6 +85,7 @@ def choose_matrix(logits: Tensor, labels: Tensor, fold_of: Tensor) -> MatrixChoi
         logits: Of the true class, shape (N, K), double, by classifiers that have not seen the label.
         labels: Noisy, shape (N,).
         fold_of: Shape (N,), 0..F-1: what is compared is the loss of a fold through the matrix of the others.
+        groups: Of samples by confidence.
 
     >>> generator = torch.Generator().manual_seed(0)
     >>> truth = torch.randint(2, (3000,), generator=generator)
@@ -82,11 +97,13 @@ def choose_matrix(logits: Tensor, labels: Tensor, fold_of: Tensor) -> MatrixChoi
     >>> bool((found - Q).abs().max() < 0.1)
     True
     """
-    by_counts = cross_validated(logits, labels, fold_of, [Smoothing(counts, 0.0) for counts in COUNTS])
+    by_counts = cross_validated(
+        logits, labels, fold_of, [Smoothing(counts, 0.0, groups) for counts in COUNTS]
+    )
     best = min(by_counts, key=lambda choice: float(choice.losses.mean()))
     path = [best]
     for penalty in TRACE_PENALTIES[1:]:
-        path += cross_validated(logits, labels, fold_of, [Smoothing(best.smoothing.counts, penalty)])
+        path += cross_validated(logits, labels, fold_of, [best.smoothing._replace(trace_penalty=penalty)])
         if not within_one_error(path[-1].losses, best.losses):
             break
     least = min(path, key=lambda choice: float(choice.losses.mean()))
@@ -99,17 +116,19 @@ def cross_validated(
 ) -> list[MatrixChoice]:
     """For every smoothing the matrix of all folds, and for every fold the losses through that of the others.
 
+    All have as many groups as the first.
+
     >>> z, y = 2 * torch.eye(2, dtype=torch.float64).repeat(50, 1), torch.tensor([0, 1]).repeat(50)
     >>> [choice] = cross_validated(z, y, torch.arange(100) % 2, [Smoothing(10.0, 0.0)])
     >>> choice.losses.shape
     torch.Size([100])
     """
-    K, folds, S = logits.shape[1], int(fold_of.max()) + 1, len(smoothings)
+    folds, S = int(fold_of.max()) + 1, len(smoothings)
     every_logits, every_label, every_fold = logits, labels, fold_of
     drawn = _drawn(len(labels))
     logits, labels, fold_of = logits[drawn], labels[drawn], fold_of[drawn]
     confidence = logits.softmax(dim=1).amax(dim=1)
-    edges = _edges(confidence, K)
+    edges = _edges(confidence, smoothings[0].groups)
     groups = torch.bucketize(confidence, edges)[:, None]
     everyone = torch.ones(len(labels), 1, dtype=torch.bool)
     counts = torch.tensor([s.counts for s in smoothings], dtype=torch.float64)
@@ -167,7 +186,8 @@ def find_matrices(logits: Tensor, labels: Tensor, seen: Tensor, smoothing: Smoot
     logits, labels, seen = logits[drawn], labels[drawn], seen[drawn]
     confidence = logits.softmax(dim=2).amax(dim=2)
     least = int(seen.sum(dim=0).min())
-    edges = [_edges(confidence[seen[:, b], b], K, least) for b in range(B)]
+    count = min(smoothing.groups, numbers_of_groups(least, K)[-1])
+    edges = [_edges(confidence[seen[:, b], b], count) for b in range(B)]
     groups = torch.stack([torch.bucketize(confidence[:, b].contiguous(), edges[b]) for b in range(B)], dim=1)
     counts = smoothing.counts * seen.double().mean(dim=0)
     traces = torch.full_like(counts, smoothing.trace_penalty)
@@ -202,9 +222,8 @@ def _drawn(samples: int) -> Tensor:
     return torch.randperm(samples, generator=torch.Generator().manual_seed(0))[:_SAMPLES].sort().values
 
 
-def _edges(confidence: Tensor, num_classes: int, samples: int | None = None) -> Tensor:
-    """Between groups of equal size; as many as leave each enough samples of every class."""
-    count = max(1, min(_GROUPS, (samples or len(confidence)) // (_OF_A_CLASS * num_classes)))
+def _edges(confidence: Tensor, count: int) -> Tensor:
+    """Between so many groups of equal size."""
     ranked = confidence.sort().values
     return ranked[torch.arange(1, count) * len(ranked) // count]
 

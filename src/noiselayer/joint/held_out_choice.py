@@ -12,6 +12,9 @@ better than that answer by more than chance:
 for such a matrix does harm, by taking the classifier's confusions for noise. Where the two are alike Theorem 1 has the
 smaller trace: a classifier of classes far apart can say by itself how their labels are mixed up, so that the true Q
 gains nothing over the identity.
+
+A matrix with two columns alike is not taken, however well it explains labels. Through it nothing is learned of what
+sets the two classes apart; if it is right nothing could be, and if it takes their overlap for noise all of it is lost.
 """
 
 from __future__ import annotations
@@ -30,17 +33,22 @@ _BEYOND_CHANCE = (
 )
 _MANY = 2500  # samples of a part: with more of them, made-up ones say nothing
 _MOST = 5000  # samples of a part that is compared
+_ALIKE = (
+    0.15  # total variation between two columns: a label then tells as little as one of .15 ** -2 = 44 would
+)
 
 
 class Choice(NamedTuple):
     """What was chosen.
 
     Attributes:
-        noise_matrix: Shape (K, K), columns = true classes; the identity where any other explains less.
+        noise_matrix: Shape (K, K), columns = true classes; the identity where any other explains less or has columns
+            alike.
         way: "together", "in turns" or "identity".
         counts: Made-up samples of every class, where it was found in turns.
         gain: Over the identity, nats per label held out; below 0 where even the best answer explains less.
         gain_error: Its standard error.
+        alike: Two classes that the best answer cannot tell apart.
     """
 
     noise_matrix: Tensor
@@ -48,6 +56,7 @@ class Choice(NamedTuple):
     counts: float
     gain: float
     gain_error: float
+    alike: tuple[int, int] | None = None
 
 
 def choose_by_held_out_labels(
@@ -91,12 +100,29 @@ def choose_by_held_out_labels(
     choice = Choice(identity, "identity", 0.0, 0.0, 0.0)
     for way in by_score:
         found, counts, losses = answers[way]
+        pair, distance = closest_columns(found)
+        if distance < _ALIKE:  # nor is another answer: what explains labels best takes overlap for noise
+            return choice._replace(alike=pair)
         gains = plain - losses
         gain, error = float(gains.mean()), float(gains.std() / len(gains) ** 0.5)
         if gain >= -_BEYOND_CHANCE * error:
             return Choice(found, way, counts, gain, error)
         choice = choice if choice.gain_error else choice._replace(gain=gain, gain_error=error)
     return choice
+
+
+def closest_columns(noise_matrix: Tensor) -> tuple[tuple[int, int], float]:
+    """The two classes whose labels are most alike, and the total variation between their columns.
+
+    >>> pair, distance = closest_columns(torch.tensor([[0.9, 0.1, 0.0], [0.1, 0.5, 0.4], [0.0, 0.4, 0.6]]))
+    >>> pair, round(distance, 3)
+    ((1, 2), 0.2)
+    """
+    K = len(noise_matrix)
+    distances = torch.cdist(noise_matrix.T, noise_matrix.T, p=1) / 2
+    distances.fill_diagonal_(torch.inf)
+    i, j = divmod(int(distances.argmin()), K)
+    return (min(i, j), max(i, j)), float(distances.min())
 
 
 def _best_turns(

@@ -84,7 +84,13 @@ def starting_matrix(
         return Found(torch.eye(K) if together is None else together, estimates, logits)
     chosen = _choice(folds, confusion, estimates, together, validation.given)
     if chosen.way == "identity":
-        return Found(torch.eye(K), estimates, logits, _note("", chosen.gain, chosen.gain_error))
+        note = _note("", chosen.gain, chosen.gain_error)
+        if chosen.alike:
+            one, other = (repr(train.class_names[i]) for i in chosen.alike)
+            note = (
+                f"Labels of {one} and {other} are as good as alike by the noise matrix found: {_AS_THEY_ARE}"
+            )
+        return Found(torch.eye(K), estimates, logits, note)
     found, estimates = project(chosen.noise_matrix), [replace(e, warning="") for e in estimates]
     doubtful = len(train) < _FEW and chosen.gain <= _CERTAIN * chosen.gain_error
     look_again = folds is seen and float(found.diagonal().mean()) < 0.5
@@ -105,7 +111,7 @@ def starting_matrix(
 def _note(by: str, gain: float, error: float) -> str:
     return (
         f"Labels of samples held out are not explained better through a noise matrix{by} than without "
-        f"({gain:+.4f} nats a label, standard error {error:.4f}): they are taken as they are."
+        f"({gain:+.4f} nats a label, standard error {error:.4f}): {_AS_THEY_ARE}"
     )
 
 
@@ -233,6 +239,7 @@ _MAX_RAW_FEATURES = 1024
 _MOST_CLASSES_IN_TURNS = 32  # its time grows with their square: at 200 it would take most of an hour
 _SPREAD = 0.04  # of every column evenly, so that an entry that came out as zero can grow again
 _FEWEST_IN_TURNS = 100  # samples of a fold; with fewer, parts of it teach nothing
+_AS_THEY_ARE = "they are taken as they are."
 _FEW = 10_000  # training samples, up to which chance may praise a matrix that does harm
 _BEYOND_CHANCE = 2.0  # standard errors
 _CERTAIN = 4.0  # standard errors that linear classifiers gain, beyond which networks are not asked
