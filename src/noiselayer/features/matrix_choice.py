@@ -25,7 +25,7 @@ COUNTS = (10.0, 30.0, 100.0)
 TRACE_PENALTIES = (0.0, 0.05, 0.1, 0.2)
 _GROUPS = 20  # at most
 _OF_A_CLASS = 50  # samples, that a group should have on average
-_FEW = 300  # samples of a class on average: with more of them one matrix is not tried
+_FEW = 1500  # samples: with more of them one matrix is not tried
 _SAMPLES = 10_000  # that matrices are fitted to, at most: their own error is far below what is asked of them
 
 
@@ -73,7 +73,7 @@ def numbers_of_groups(samples: int, num_classes: int) -> list[int]:
     ([1, 3], [20])
     """
     most = max(1, min(_GROUPS, min(samples, _SAMPLES) // (_OF_A_CLASS * num_classes)))
-    return [1, most] if most > 1 and samples < _FEW * num_classes else [most]
+    return [1, most] if most > 1 and samples <= _FEW else [most]
 
 
 def choose_matrix(logits: Tensor, labels: Tensor, fold_of: Tensor, groups: int = 1) -> MatrixChoice:
