@@ -62,6 +62,17 @@ def class_numbers(
     return found.long()
 
 
+def is_missing(value: Any) -> bool:
+    """Whether a value stands for no label: None, NaN, pandas' NA or NaT.
+
+    >>> is_missing(None), is_missing(float("nan")), is_missing("")
+    (True, True, False)
+    """
+    if value is None or type(value).__name__ == "NAType":
+        return True
+    return not hasattr(value, "__len__") and bool(value != value)
+
+
 def _from_objects(values: Any, name: str, class_names: Sequence[str] | None, missing: bool) -> Tensor:
     """Names, numbers with gaps among them, or what is neither."""
     if hasattr(values, "to_numpy"):
@@ -80,7 +91,7 @@ def _number(value: Any, place: int, name: str, code: dict[str, int], missing: bo
             f"{name} must hold one class per sample; sample {place} has {_short(value)}. Several classes per "
             f"sample are for {MULTI_LABEL}."
         )
-    if value is None or value != value or type(value).__name__ == "NAType":
+    if is_missing(value):
         if missing:
             return MISSING
         raise TypeError(

@@ -22,6 +22,7 @@ def apply_review(job: ApplyReviewJob) -> None:
         labels=job.labels,
         label_column=job.label_column,
         image_column=job.image_column,
+        id_column=job.id_column,
         class_names=job.class_names,
         force=job.force,
     )

@@ -13,6 +13,7 @@ from noiselayer.data.array_inputs import ArrayInputs
 from noiselayer.data.image_files import ImageFileInputs
 from noiselayer.data.inputs import Indices, Inputs, Kind, SubsetInputs
 from noiselayer.data.labeled import LabeledData
+from noiselayer.data.names import RowNumbers
 from noiselayer.errors import InputError, argument
 from noiselayer.features.by_name import make_source
 from noiselayer.features.source import FeatureSource
@@ -29,9 +30,9 @@ class TextInputs(Inputs):
     shape = ()
     dtype = torch.float32
 
-    def __init__(self, texts: Sequence[str]) -> None:
+    def __init__(self, texts: Sequence[str], *, ids: Sequence[str] | None = None) -> None:
         self.texts = list(texts)
-        self.ids = tuple(map(str, range(len(self.texts))))
+        self.ids = RowNumbers(len(self.texts)) if ids is None else tuple(ids)
 
     def __getitems__(self, indices: Indices) -> Tensor:
         raise InputError("texts are no numbers; make features of them first, with embed='tfidf'.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -182,6 +183,47 @@ def labels_of_column(frame: pd.DataFrame, column: str) -> npt.NDArray[Any]:
                 f"{type(value).__name__}: {str(value)[:60]}."
             )
     return np.array(["" if gap else str(value).strip() for value, gap in zip(series, gaps, strict=True)])
+
+
+def names_of_column(frame: pd.DataFrame, column: str) -> npt.NDArray[np.str_]:
+    """Names in a column, "" for a gap; whole numbers without a fraction, whatever their type.
+
+    >>> import pandas as pd
+    >>> names_of_column(pd.DataFrame({"id": [7.0, None]}), "id").tolist()
+    ['7', '']
+    """
+    values = labels_of_column(frame, column)
+    if values.dtype.kind == "f":
+        values = np.array(["" if np.isnan(one) else f"{one:.15g}" for one in values.tolist()])
+    return values.astype(str)
+
+
+def row_names(frame: pd.DataFrame, column: str | None, *, warn: bool = False) -> tuple[str, ...] | None:
+    """The samples' names, a column of their table; None if there is none, or it does not tell the rows apart.
+
+    >>> import pandas as pd
+    >>> frame = pd.DataFrame({"id": ["a7", "a9"], "day": [1, 1]})
+    >>> row_names(frame, "id"), row_names(frame, "day")
+    (('a7', 'a9'), None)
+    """
+    if not column:
+        return None
+    names = tuple(names_of_column(frame, column).tolist())
+    again = len(names) - len(set(names))
+    if again and warn:
+        warnings.warn(
+            f"column {column!r} says the same of {again:,} rows as of others, so samples go by the number of their "
+            "row, counted from 0.",
+            stacklevel=3,
+        )
+    return None if again else names
+
+
+def names_in(path: Path, column: str | None = "id") -> tuple[str, ...] | None:
+    """The names that a column of a table gives its samples, as :func:`row_names` does; None without such a column."""
+    if column is None or not is_table(path) or column not in read_columns(path):
+        return None
+    return row_names(read_frame(path, text_columns=[column]), column)
 
 
 def _usual_column(columns: Sequence[str], path: Path) -> str:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from noiselayer.data.frames import is_table, match_columns, read_columns
+from noiselayer.data.frames import is_table, match_columns, read_columns, read_frame, require_columns
 from noiselayer.data.inputs import NoInputs
-from noiselayer.data.label_files import LABEL_NAMES, LabelPlace, find_labels
+from noiselayer.data.label_files import LABEL_NAMES, LabelPlace, find_labels, row_names
 from noiselayer.data.labeled import LabeledData, label_inputs
 from noiselayer.data.names import RowNumbers
 from noiselayer.data.numpy_files import npz_keys, read_npy, read_npz, split_address
@@ -43,7 +43,9 @@ def read_labels_alone(reading: Reading) -> LabeledData | None:
     if is_table(path):
         match_columns(read_columns(path), reading.ignore_columns, str(path))
         if reading.id_column is not None:
-            ids = tuple(LabelPlace(path, reading.id_column).read().astype(str).tolist())
+            require_columns(read_columns(path), [reading.id_column], str(path))
+            frame = read_frame(path, text_columns=[reading.id_column])
+            ids = row_names(frame, reading.id_column, warn=True) or ids
     own_names = None
     if path.suffix.lower() == ".npz" and "class_names" in npz_keys(path):
         own_names = list(map(str, read_npz(path, "class_names").tolist()))

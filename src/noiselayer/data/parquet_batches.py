@@ -52,16 +52,20 @@ def batches_of_parquet(
     return make
 
 
-def batches_of_columns(path: str | Path, prob_columns: Sequence[str], labels: Any) -> Batches | None:
+def batches_of_columns(
+    path: str | Path, prob_columns: Sequence[str], labels: Any, *, ids: Sequence[str] = ()
+) -> Batches | None:
     """A function that reads probabilities from a Parquet file batch by batch, with labels from elsewhere.
 
     Args:
         path: The file.
         prob_columns: The K columns of probabilities, in the order of the classes.
         labels: Shape (N,), integers 0..K-1.
+        ids: The samples' names.
 
     Returns:
-        None if the file has other columns than these, or another number of rows than there are labels.
+        None if the file has other columns than these, another number of rows than there are labels, or names the
+        samples, in a column ``id``, in another order.
     """
     try:
         with pq.ParquetFile(path) as file:
@@ -72,6 +76,10 @@ def batches_of_columns(path: str | Path, prob_columns: Sequence[str], labels: An
     floating = all(pa.types.is_floating(schema.field(name).type) for name in there)
     if sorted(there) != sorted(prob_columns) or count != len(labels) or not floating:
         return None
+    if ids and "id" in schema.names:
+        own = list(map(str, pq.read_table(path, columns=["id"]).column(0).to_pylist()))
+        if own != list(ids) and sorted(own) == sorted(ids):
+            return None
     rows = max(1, ENTRIES // len(there))
 
     def make() -> Iterator[tuple[Any, ...]]:

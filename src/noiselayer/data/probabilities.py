@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from torch import Tensor
 
 from noiselayer.audit.column_order import column_order
 from noiselayer.data.frames import TABLE_SUFFIXES, is_table, read_columns, read_frame
-from noiselayer.data.label_files import LABEL_NAMES
+from noiselayer.data.label_files import LABEL_NAMES, row_names
 from noiselayer.data.labels import is_integer
 from noiselayer.data.numpy_files import describe_npz, npz_keys, read_npy, read_npz, split_address
 from noiselayer.errors import InputError, argument, list_some
@@ -35,11 +35,27 @@ class Probabilities:
         values: Shape (N, K).
         class_names: What the columns mean; None if the file does not say.
         origin: The file.
+        ids: The samples' names, one a row; None if the file does not say.
     """
 
     values: Tensor
     class_names: tuple[str, ...] | None
     origin: str
+    ids: tuple[str, ...] | None = None
+
+    def in_order_of(self, ids: Sequence[str]) -> Probabilities:
+        """The rows as ``ids`` name them, where the file names the same samples in another order; else as they are.
+
+        >>> table = Probabilities(torch.eye(2), None, "p.csv", ("b", "a"))
+        >>> table.in_order_of(["a", "b"]).values.tolist(), table.in_order_of(["0", "1"]).values.tolist()
+        ([[0.0, 1.0], [1.0, 0.0]], [[1.0, 0.0], [0.0, 1.0]])
+        """
+        if self.ids is None or len(self.ids) != len(ids) or self.ids == tuple(ids):
+            return self
+        row = {name: place for place, name in enumerate(self.ids)}
+        if len(row) < len(ids) or row.keys() != set(ids):
+            return self
+        return replace(self, values=self.values[[row[name] for name in ids]], ids=tuple(ids))
 
     def ordered(self, class_names: Sequence[str], *, chosen: bool = False) -> Tensor:
         """The columns in the order of ``class_names``.
@@ -103,11 +119,12 @@ def check_nameless(origin: str, class_names: Sequence[str]) -> None:
         )
 
 
-def read_probabilities(address: str) -> Probabilities:
+def read_probabilities(address: str, id_column: str | None = None) -> Probabilities:
     r"""Read a model's probabilities, a row per sample and a column per class.
 
     From ``FILE.npy``; ``FILE.npz:KEY``, beside which an array ``class_names`` says what the columns mean; or a
-    table: its columns ``p(NAME)``, as ``noiselayer predict --probs`` writes them, or else all of its columns.
+    table: its columns ``p(NAME)``, as ``noiselayer predict --probs`` writes them, or else all of its columns. The
+    column ``id_column``, or ``id``, of a table names the samples.
 
     >>> import tempfile
     >>> path = Path(tempfile.mkdtemp()) / "predictions.csv"
@@ -123,12 +140,13 @@ def read_probabilities(address: str) -> Probabilities:
         )
     existing_file(path, "file of probabilities")
     names: tuple[str, ...] | None = None
+    ids: tuple[str, ...] | None = None
     if suffix == ".npy":
         array = read_npy(path)
     elif suffix == ".npz":
         array, names = _from_npz(path, key)
     else:
-        array, names = _from_table(path)
+        array, names, ids = _from_table(path, id_column)
     if array.ndim != 2 or array.dtype.kind not in "fiub":
         raise InputError(
             f"{address} must hold probabilities of shape (samples, classes); it has shape {array.shape}, type "
@@ -136,14 +154,14 @@ def read_probabilities(address: str) -> Probabilities:
         )
     if names is not None and len(names) != array.shape[1]:
         raise InputError(f"{path} names {len(names)} classes, but {address} has {array.shape[1]} columns.")
-    return Probabilities(torch.from_numpy(array.astype(np.float64)), names, address)
+    return Probabilities(torch.from_numpy(array.astype(np.float64)), names, address, ids)
 
 
-def named_classes(address: str) -> tuple[str, ...] | None:
+def named_classes(address: str, id_column: str | None = None) -> tuple[str, ...] | None:
     """The classes that a file of probabilities names for its columns, without reading these; None if it does not."""
     path, _ = split_address(address)
     if is_table(path) and path.is_file():
-        return _named(read_columns(path))[1]
+        return _named([name for name in read_columns(path) if name != id_column])[1]
     if path.suffix.lower() == ".npz" and path.is_file() and "class_names" in npz_keys(path):
         return tuple(map(str, read_npz(path, "class_names").tolist()))
     return None
@@ -168,13 +186,16 @@ def _from_npz(path: Path, key: str | None) -> tuple[npt.NDArray[Any], tuple[str,
     return read_npz(path, key or others[0]), names
 
 
-def _from_table(path: Path) -> tuple[npt.NDArray[Any], tuple[str, ...]]:
-    frame = read_frame(path)
-    of_classes, names = _named([str(name) for name in frame.columns])
+def _from_table(
+    path: Path, id_column: str | None
+) -> tuple[npt.NDArray[Any], tuple[str, ...], tuple[str, ...] | None]:
+    id_column = next((name for name in (id_column, "id") if name in read_columns(path)), None)
+    frame = read_frame(path, text_columns=[id_column] if id_column else [])
+    of_classes, names = _named([str(name) for name in frame.columns if name != id_column])
     for name in of_classes:
         if frame[name].dtype.kind not in "fiu" or frame[name].isna().any():
             raise InputError(
                 f"column {name!r} of {path} must hold numbers, a probability in every row. Name the columns of "
                 "probabilities p(CLASS), as noiselayer predict --probs does, or keep no other columns."
             )
-    return frame[of_classes].to_numpy(dtype=np.float64), names
+    return frame[of_classes].to_numpy(dtype=np.float64), names, row_names(frame, id_column)

@@ -101,7 +101,8 @@ class Reading:
             ``class_names`` of the .npz file or else the different labels, sorted: whole numbers by size, other names
             as text.
         ignore_columns: Columns that are no features, by name or pattern.
-        id_column: The column with the samples' names, which is no feature either; a review shows it.
+        id_column: The column with the samples' names, which is no feature either; predictions and reviews say them.
+            Images go by their paths.
         split_column: The column that sets samples apart for the test; no feature.
         show_columns: Columns that a review shows of a sample, by name or pattern; what it is learned from if empty.
         image_fit: How an image of other proportions is brought to ``image_size``: "squash" scales each side by

@@ -19,7 +19,7 @@ from noiselayer.data.encoder import TableEncoder, column_error, fit_columns
 from noiselayer.data.frames import match_columns, read_columns, read_frame, require_columns
 from noiselayer.data.image_files import ImageFileInputs, ImageSize, read_images
 from noiselayer.data.inputs import Inputs
-from noiselayer.data.label_files import LabelPlace, find_labels, labels_of_column
+from noiselayer.data.label_files import LabelPlace, find_labels, labels_of_column, row_names
 from noiselayer.data.labeled import LabeledData, label_inputs
 from noiselayer.data.labels import encode_labels
 from noiselayer.errors import InputError, argument, list_some
@@ -96,21 +96,25 @@ def read_table(
         if place.own
         else tuple(name if name in columns else None for name in (None, *beside))
     )
+    if with_labels:
+        match_columns(columns, show_columns, str(path))  # a review shows them; here they must be there
+    elif id_column not in columns:
+        id_column = None  # samples to predict on may do without names
     ignored = [
         *match_columns(columns, ignore_columns, str(path)),
         *(name for name in (id_column, split_column) if name),
     ]
-    match_columns(columns, show_columns, str(path))  # a review shows them; here they must be there
     encoder = encoder if isinstance(encoder, TableEncoder) else None  # texts have another one
     _check_roles(image_column, text_column, feature_columns, encoder, embed)
     apart = image_column or text_column
     features = [] if apart else _features(columns, own, feature_columns, ignored, encoder)
-    as_text = [*categorical_columns, *(name for name in (apart, split_column, *own) if name is not None)]
+    as_text = [*categorical_columns, *(name for name in (apart, id_column, split_column, *own) if name)]
     require_columns(columns, [*features, *ignored, *as_text], str(path))
     if encoder is not None:
         as_text += [known.name for known in encoder.columns if isinstance(known, CategoricalColumn)]
     frame = read_frame(path, text_columns=as_text)
 
+    ids = row_names(frame, id_column, warn=True)
     inputs: Inputs
     skipped: tuple[str, ...] = ()
     kept = list(range(len(frame)))
@@ -118,10 +122,10 @@ def read_table(
         inputs, kept, skipped = _images(frame, path, image_column, image_size, image_fit, skip_unreadable)
         origin = f"{path}, images from column {image_column!r}"
     elif text_column is not None:
-        inputs = TextInputs(_texts(frame, path, text_column))
+        inputs = TextInputs(_texts(frame, path, text_column), ids=ids)
         origin = f"{path}, texts from column {text_column!r}"
     elif (embeddings := embeddings_column(frame, features, str(path), alone=with_labels)) is not None:
-        inputs = ArrayInputs(embeddings, name=f"embeddings in {path}")
+        inputs = ArrayInputs(embeddings, ids=ids, name=f"embeddings in {path}")
         origin = f"{path}, vectors from a column"
     else:
         if encoder is None:
@@ -141,7 +145,7 @@ def read_table(
                     )
                 raise column_error(problems)
             encoder = TableEncoder(known, impute_missing)
-        inputs = TableInputs(frame, encoder)
+        inputs = TableInputs(frame, encoder, ids=ids)
         origin = f"{path}, features {list_some(features, 20)}"
     if not with_labels:
         return LabeledData(inputs, None, tuple(class_names or ()), origin, skipped)

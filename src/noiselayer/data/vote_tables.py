@@ -13,13 +13,13 @@ import torch
 from torch import Tensor
 
 from noiselayer.data.frames import TABLE_SUFFIXES, is_table, read_columns, read_frame, require_columns
-from noiselayer.data.label_files import labels_of_column
+from noiselayer.data.label_files import labels_of_column, names_of_column
 from noiselayer.data.labels import encode_columns
 from noiselayer.errors import InputError, argument, list_some
 from noiselayer.files.given import existing_file
 
 if TYPE_CHECKING:
-    import pandas as pd
+    pass
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,7 +80,7 @@ def read_votes(
     require_columns(read_columns(path), used, str(path))
     frame = read_frame(path, text_columns=used)
     labelled = [*said, *([] if true_column is None else [true_column])]
-    texts = {name: _texts(frame, name) for name in used if name not in labelled}
+    texts = {name: names_of_column(frame, name) for name in used if name not in labelled}
     numbers, names = encode_columns({name: labels_of_column(frame, name) for name in labelled}, class_names)
     truth = None if true_column is None else numbers[true_column]
     if wide:
@@ -92,14 +92,6 @@ def read_votes(
     return _long(
         texts[str(id_column)], texts[str(annotator_column)], numbers[str(label_column)], truth, names, used
     )
-
-
-def _texts(frame: pd.DataFrame, column: str) -> npt.NDArray[np.str_]:
-    """Names in a column, "" for a gap; whole numbers without a fraction, whatever their type."""
-    values = labels_of_column(frame, column)
-    if values.dtype.kind == "f":
-        values = np.array(["" if np.isnan(one) else f"{one:.15g}" for one in values.tolist()])
-    return values.astype(str)
 
 
 def _is_wide(

@@ -13,6 +13,7 @@ import torch
 from sklearn.utils import check_random_state
 from torch import Tensor
 
+from noiselayer.arrays.class_labels import is_missing
 from noiselayer.arrays.kinds import check_count
 from noiselayer.data.inputs import Kind
 from noiselayer.errors import InputError, list_some, nearest
@@ -65,6 +66,38 @@ def as_matrix(noise_matrix: npt.ArrayLike | Tensor | None) -> Tensor | None:
             f"noise_matrix must be an array of numbers of shape (K, K), columns = true classes; got "
             f"{type(noise_matrix).__name__}."
         ) from error
+
+
+def plain_labels(y: Any, name: str = "y") -> Any:
+    """Labels as they are, whole numbers and truth values of columns that may have gaps as NumPy's.
+
+    Raises:
+        InputError: If a sample has no label.
+
+    >>> import pandas as pd
+    >>> plain_labels(pd.Series([2, 7], dtype="Int64"))
+    array([2, 7])
+    >>> plain_labels(["cat", None, "dog"])
+    Traceback (most recent call last):
+    ...
+    noiselayer.errors.InputError: Input y contains NaN: 1 of 3 samples have no label (rows 1, counting from 0). Leave
+    them out of X and y.
+    """
+    array = np.asarray(y, dtype=object if isinstance(y, list | tuple) else None)
+    if array.ndim != 1:
+        return y
+    known = array.dtype.kind not in "fO"
+    gaps = [] if known else [row for row, value in enumerate(array.tolist()) if is_missing(value)]
+    if gaps:
+        raise InputError(
+            f"Input {name} contains NaN: {len(gaps):,} of {len(array):,} samples have no label (rows "
+            f"{list_some(gaps)}, counting from 0). Leave them out of {name.replace('y', 'X')} and {name}."
+        )
+    kind: Any = getattr(y, "dtype", None)
+    whole = (
+        hasattr(kind, "numpy_dtype") and kind.kind in "iub"
+    )  # pandas' own: scikit-learn makes floats of them
+    return y.to_numpy(dtype=kind.numpy_dtype) if whole else y
 
 
 def codes_of(y_clean: npt.NDArray[Any], classes: npt.NDArray[Any]) -> Tensor:

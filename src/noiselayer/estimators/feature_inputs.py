@@ -10,6 +10,7 @@ import numpy.typing as npt
 from sklearn.utils.validation import check_consistent_length, column_or_1d, validate_data
 
 from noiselayer.errors import InputError
+from noiselayer.estimators.arguments import plain_labels
 from noiselayer.features.by_name import KINDS, make_source
 from noiselayer.features.text import SparseFeatures
 
@@ -23,6 +24,7 @@ def features_of(
 
     Sets ``source_`` of the estimator: None where X are numbers already.
     """
+    y = y if isinstance(y, str) else plain_labels(y, "y" if reset else "y_clean")
     if reset:
         estimator.source_ = None
     source: Any = getattr(estimator, "source_", None)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from noiselayer.arrays.class_labels import is_missing
 from noiselayer.errors import InputError, list_some
 from noiselayer.estimation.labeller import selected_by_label
 
@@ -113,6 +114,6 @@ def _objects(values: Any) -> Array:
 
 
 def _missing(value: Any) -> bool:
-    if value is None or value != value or type(value).__name__ == "NAType":
+    if is_missing(value):
         return True
     return not value.strip() if isinstance(value, str) else (not isinstance(value, bool) and value == -1)

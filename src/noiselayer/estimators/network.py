@@ -27,6 +27,7 @@ from noiselayer.estimators.arguments import (
     codes_of,
     for_networks,
     options_of,
+    plain_labels,
     prediction_device,
 )
 from noiselayer.estimators.feature_inputs import are_features_made, features_of, stacked
@@ -315,6 +316,7 @@ class NoisyLabelClassifier(TrueClassesMixin):
             if embed is not None or self.source_ is not None or are_features_made(X):
                 checked = features_of(self, X, y, embed=embed, reset=reset)
             else:
+                y = y if isinstance(y, str) else plain_labels(y, name.replace("X", "y"))
                 checked = validate_data(self, stacked(X), y, reset=reset, dtype=DTYPES, allow_nd=True)
         numbers, y = checked if isinstance(checked, tuple) else (checked, None)
         if self.source_ is not None:

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from noiselayer.data.frames import TABLE_SUFFIXES, is_table, table_suffix
-from noiselayer.data.label_files import find_labels
+from noiselayer.data.frames import (
+    TABLE_SUFFIXES,
+    is_table,
+    read_columns,
+    require_columns,
+    table_suffix,
+)
+from noiselayer.data.label_files import find_labels, names_in
 from noiselayer.data.numpy_files import read_npy, split_address
 from noiselayer.errors import InputError, argument
 from noiselayer.files.given import check_not_read, check_target, existing_file
@@ -37,6 +43,7 @@ def apply_review(
     labels: str | None = None,
     label_column: str | None = None,
     image_column: str | None = None,
+    id_column: str | None = None,
     class_names: Sequence[str] | None = None,
     force: bool = False,
 ) -> AppliedReview:
@@ -51,9 +58,9 @@ def apply_review(
     folders of images  a table ``id``, ``label``; or, where ``out`` has no ending, a folder of copies by class
     =================  ========================================================================================
 
-    ``labels``, ``label_column``, ``image_column`` and ``class_names`` are as for :func:`noiselayer.data.read_data`. The
-    copy is ``NAME.corrected.*`` beside the labels if ``out`` is None; ``force`` writes over an older copy, never over
-    the data.
+    ``labels``, ``label_column``, ``image_column``, ``id_column`` and ``class_names`` are as for
+    :func:`noiselayer.data.read_data`. The copy is ``NAME.corrected.*`` beside the labels if ``out`` is None; ``force``
+    writes over an older copy, never over the data.
     """
     path = split_address(data)[0]
     if path.is_dir():
@@ -71,6 +78,9 @@ def apply_review(
             store = table_labels(place, class_names, image_column if place.own else None)
         else:
             store = array_labels(place, class_names)
+        if id_column is not None and image_column is None and is_table(path):
+            require_columns(read_columns(path), [id_column], str(path))
+            store = replace(store, ids=names_in(path, id_column))
     target = store.out if out is None else Path(out)
     if (table_suffix(target) or target.suffix.lower()) not in store.endings:
         wanted = " or ".join(ending or "a folder's name" for ending in store.endings)

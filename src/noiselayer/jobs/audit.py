@@ -17,15 +17,14 @@ from noiselayer.arrays.folds import check_folds
 from noiselayer.audit import AuditResult
 from noiselayer.audit.stream import audit_stream
 from noiselayer.data import LabeledData, check_for_training
-from noiselayer.data.inputs import NoInputs, SubsetInputs
+from noiselayer.data.inputs import NoInputs
 from noiselayer.data.labels import rename_labels, sort_classes
 from noiselayer.data.labels_alone import read_labels_alone
-from noiselayer.data.numpy_files import read_npy, split_address
-from noiselayer.data.parquet_batches import batches_of_columns
-from noiselayer.data.probabilities import check_nameless, named_classes, read_probabilities
-from noiselayer.data.reading import Reading, encoder_of, fingerprint, names_its_classes
+from noiselayer.data.numpy_files import split_address
+from noiselayer.data.probabilities import named_classes
+from noiselayer.data.reading import Reading, encoder_of, fingerprint
 from noiselayer.errors import InputError, argument, as_input_errors
-from noiselayer.files.given import check_not_read, existing_file
+from noiselayer.files.given import check_not_read
 from noiselayer.interchange.read_review import read_review
 from noiselayer.jobs.audit_by_annotator import judged_by_annotator, whole_probs
 from noiselayer.jobs.audit_checks import (
@@ -37,7 +36,7 @@ from noiselayer.jobs.audit_checks import (
     write_checks,
 )
 from noiselayer.jobs.audit_options import AuditJob
-from noiselayer.jobs.audit_second import second_opinion
+from noiselayer.jobs.audit_probs import given_probs, second_opinion
 from noiselayer.jobs.head_choice import about_head, on_features, suits_head
 from noiselayer.jobs.option import differing, given
 from noiselayer.jobs.train_prepare import hardware_of, training_options
@@ -170,7 +169,7 @@ def _read(job: AuditJob, reading: Reading) -> tuple[LabeledData, LabeledData | N
     else:  # no sample is looked at
         data = read_labels_alone(reading) or reading.read()
         check_for_training(data, complete=False)
-        classes = named_classes(job.probs)
+        classes = named_classes(job.probs, reading.id_column)
         if classes is not None and set(classes) > set(data.class_names) and reading.class_names is None:
             names = sort_classes(classes)
             labels = rename_labels(data.given, data.class_names, names)
@@ -210,35 +209,8 @@ def _given(job: AuditJob, reading: Reading, data: LabeledData, hardware: Hardwar
     """Probabilities from a file or from a run; None if models are to be trained."""
     if job.probs is not None:
         assert job.probs_predict is not None
-        found: Any
-        shape: tuple[int, ...] = (len(data), data.num_classes)
-        chosen = names_its_classes(reading)
-        if job.probs.lower().endswith(".npy") and not chosen:
-            existing_file(Path(job.probs), "file of probabilities")
-            check_nameless(job.probs, data.class_names)
-        if data.unlabelled and isinstance(data.inputs, SubsetInputs):
-            found = read_probabilities(job.probs).ordered(data.class_names, chosen=chosen).float()
-            found = found[data.inputs.indices] if len(found) == len(data.inputs.base) else found
-            shape = tuple(found.shape)
-        elif job.probs.lower().endswith(".npy"):  # read piece by piece, however large
-            found = Path(job.probs)
-            shape = read_npy(found, memory_map=True).shape
-        elif (
-            job.probs.lower().endswith(".parquet")
-            and data.checked is None
-            and job.second_probs is None
-            and (batches := _batches(job.probs, data))
-        ):
-            found = batches
-        else:
-            found = read_probabilities(job.probs).ordered(data.class_names, chosen=chosen).float()
-            shape = tuple(found.shape)
-        if shape != (len(data), data.num_classes):
-            raise InputError(
-                f"{job.probs} must hold a row for each of the {len(data):,} samples and a column for each of the "
-                f"{data.num_classes} classes; it has shape {shape}."
-            )
-        return _Probabilities(found, job.probs_predict, second_probs=second_opinion(job, data, chosen=chosen))
+        probs, second = given_probs(job, reading, data), second_opinion(job, reading, data)
+        return _Probabilities(probs, job.probs_predict, second_probs=second)
     if job.run is not None:
         run = load_run(job.run)
         if tuple(run.class_names) != tuple(data.class_names):
@@ -340,11 +312,6 @@ def _saved(
         if found is None or found.annotators is None
         else describe_annotators(found, found.annotators, len(found)),
     )
-
-
-def _batches(path: str, data: LabeledData) -> Any:
-    """Of a table as ``noiselayer predict --probs`` writes it; None if it is another, to be read whole."""
-    return batches_of_columns(path, [f"p({name})" for name in data.class_names], data.labels)
 
 
 def _identity(job: AuditJob, data: LabeledData) -> dict[str, Any]:

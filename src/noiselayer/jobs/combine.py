@@ -39,7 +39,7 @@ def combine_table(job: CombineJob) -> CombinedTable:
     figures, page = out.with_name(f"{out.stem}.annotators.json"), out.with_name(f"{out.stem}.annotators.html")
     check_not_read((out, figures, page), (table, None if job.probs is None else split_address(job.probs)[0]))
     check_target(out, figures, page, force=job.force)
-    model = None if job.probs is None else read_probabilities(job.probs)
+    model = None if job.probs is None else read_probabilities(job.probs, job.id_column)
     if class_names is None and model is not None:
         class_names = model.class_names
     votes = read_votes(
@@ -82,6 +82,7 @@ def combine_table(job: CombineJob) -> CombinedTable:
 def _evidence(model: Probabilities, votes: VoteTable, chosen: bool) -> Tensor:
     """The model's probabilities with the columns in the order of the votes' classes."""
     N, K = len(votes.ids), len(votes.class_names)
+    model = model.in_order_of(votes.ids)
     if tuple(model.values.shape) != (N, K):
         raise InputError(
             f"probs must have shape ({N}, {K}), a row for each of the table's samples and a column for each of "

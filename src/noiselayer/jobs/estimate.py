@@ -12,7 +12,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from noiselayer.data.label_files import label_file, read_labels
+from noiselayer.data.label_files import label_file, names_in, read_labels
 from noiselayer.data.labels import encode_together
 from noiselayer.data.numpy_files import split_address
 from noiselayer.data.probabilities import Probabilities, read_probabilities, warn_of_order
@@ -138,6 +138,8 @@ def _read(
         ("noisy_probs", "noisy_labels"),
         ("true_labels", "given_labels"),
     ):
+        if one in tables and (names_of := names_in(label_file(given[other]).file)) is not None:
+            tables[one] = tables[one].in_order_of(names_of)
         if one in given:
             sizes = len(tables[one].values) if one in tables else len(labels[one]), len(labels[other])
             if sizes[0] != sizes[1]:

@@ -53,5 +53,6 @@ class ApplyReviewJob:
     labels: str | None = option(None, "Array, column or file with the labels.")
     label_column: str | None = option(None, "Column with the labels.")
     image_column: str | None = option(None, "Column with paths of images.")
+    id_column: str | None = option(None, "Column of the samples' names.")
     class_names: tuple[str, ...] | None = option(None, "Names of the classes 0, 1, ...: a,b,c.")
     force: bool = option(False, "Write over an older copy.")

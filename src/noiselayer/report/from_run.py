@@ -19,7 +19,7 @@ from noiselayer.errors import InputError
 from noiselayer.report.annotator_facts import read_annotators
 from noiselayer.report.content import ClassErrors, Note, ReportContent, StageLosses, notes_of, strongest_fact
 from noiselayer.report.find_suspects import find_suspects, in_double
-from noiselayer.report.samples import look_at, row_of
+from noiselayer.report.samples import look_at, rows_of
 from noiselayer.report.stages import read_stages
 from noiselayer.report.wording import how_to_see_more, percent
 from noiselayer.storage.loaded_run import LoadedRun
@@ -117,10 +117,12 @@ def content_of_data(
         notes = [Note("No suspects", str(error))]
         return {"suspects": (), "suspects_note": "", "errors": errors, "notes": notes}
     ids = [data.inputs.ids[suspect.sample] for suspect in found]
-    looks, problems = look_at(reading, [suspect.sample for suspect in found], ids, inputs=data.inputs)
+    samples = [suspect.sample for suspect in found]
+    looks, problems = look_at(reading, samples, ids, inputs=data.inputs)
+    rows = samples if problems else rows_of(reading, samples, ids)
     suspects = [
-        replace(suspect, sample=row_of(suspect.sample, name), id=name, **vars(look))
-        for suspect, name, look in zip(found, ids, looks, strict=True)
+        replace(suspect, sample=row, id=name, **vars(look))
+        for suspect, row, name, look in zip(found, rows, ids, looks, strict=True)
     ]
     called = data.given[wrong > 0.5].bincount(minlength=len(errors)).tolist()
     return {

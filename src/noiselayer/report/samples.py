@@ -12,6 +12,7 @@ from PIL import Image, ImageOps
 from noiselayer.data import Inputs, read_data
 from noiselayer.data.decode import decode_image
 from noiselayer.data.frames import is_table, match_columns, read_frame
+from noiselayer.data.label_files import names_in
 from noiselayer.data.numpy_files import split_address
 from noiselayer.errors import InputError
 from noiselayer.report.content import Note
@@ -51,13 +52,22 @@ def look_at(
         return [Look() for _ in samples], [Note("Samples not shown", f"The data could not be read: {error}")]
 
 
-def row_of(sample: int, name: str) -> int:
-    """The row of a sample in its file: its name where that is a number, for samples may have been left out.
+def rows_of(reading: Reading, samples: Sequence[int], ids: Sequence[str]) -> list[int]:
+    """The rows of samples in their file: by their names, for samples may have been left out.
 
-    >>> row_of(3, "17"), row_of(3, "cat/1.png")
-    (17, 3)
+    Their names are those of a column, or the numbers of the rows themselves.
+
+    >>> from noiselayer.data.reading import Reading
+    >>> rows_of(Reading("data.npz"), [3, 4], ["17", "cat/1.png"])
+    [17, 4]
     """
-    return int(name) if name.isascii() and name.isdigit() else sample
+    column, path = reading.image_column or reading.id_column, split_address(reading.path)[0]
+    named = {name: row for row, name in enumerate(names_in(path, column) or ())}
+    pairs = zip(samples, ids, strict=True)
+    return [
+        named[name] if name in named else int(name) if name.isascii() and name.isdigit() else sample
+        for sample, name in pairs
+    ]
 
 
 def _looks(reading: Reading, samples: Sequence[int], ids: Sequence[str], inputs: Inputs | None) -> list[Look]:
@@ -69,15 +79,15 @@ def _looks(reading: Reading, samples: Sequence[int], ids: Sequence[str], inputs:
         looks = [_of_file(path.parent / name, reading.image_size) for name in ids]
         if not reading.show_columns:
             return looks
-        rows = _of_rows(reading, path, samples)
+        rows = _of_rows(reading, path, rows_of(reading, samples, ids))
         return [replace(look, cells=row.cells) for look, row in zip(looks, rows, strict=True)]
     if table:
-        return _of_rows(reading, path, [row_of(*pair) for pair in zip(samples, ids, strict=True)])
+        return _of_rows(reading, path, rows_of(reading, samples, ids))
     if inputs is None or inputs.kind == "embedded":
         inputs = read_data(
             reading.path, inputs_key=reading.inputs_key, layout=reading.layout, with_labels=False
         ).inputs
-        samples = [row_of(*pair) for pair in zip(samples, ids, strict=True)]
+        samples = rows_of(reading, samples, ids)
     return [_of_array(inputs, sample) for sample in samples]
 
 

@@ -17,7 +17,7 @@ from noiselayer.audit import AuditResult, audit_labels
 from noiselayer.errors import InputError, as_input_errors
 from noiselayer.estimation.from_confusions import estimate_from_predictions
 from noiselayer.estimation.noise_estimate import NoiseEstimate
-from noiselayer.estimators.arguments import as_matrix, codes_of
+from noiselayer.estimators.arguments import as_matrix, codes_of, plain_labels
 from noiselayer.estimators.meta.fold_predictions import (
     Array,
     Codes,
@@ -63,7 +63,7 @@ class NoisyLabelWrapper(MetaEstimatorMixin, TrueClassesMixin, ABC):  # type: ign
 
     def _with_matrix(self, X: Any, y: Any, X_clean: Any, y_clean: Any) -> tuple[Any, ...]:
         """Check everything and find ``noise_matrix_``; what is left to do is to train through it."""
-        X, y = validate_data(self, X, y, dtype=np.float64, ensure_all_finite=self._finite())
+        X, y = validate_data(self, X, plain_labels(y), dtype=np.float64, ensure_all_finite=self._finite())
         codes = self._codes(y)
         self._check_parameters()
         check_pair(X_clean, y_clean)
@@ -218,7 +218,12 @@ class NoisyLabelWrapper(MetaEstimatorMixin, TrueClassesMixin, ABC):  # type: ign
 
     def _clean(self, X_clean: Any, y_clean: Any) -> tuple[Array, Codes]:
         X, y = validate_data(
-            self, X_clean, y_clean, reset=False, dtype=np.float64, ensure_all_finite=self._finite()
+            self,
+            X_clean,
+            plain_labels(y_clean, "y_clean"),
+            reset=False,
+            dtype=np.float64,
+            ensure_all_finite=self._finite(),
         )
         codes = codes_of(y, self.classes_).numpy()
         missing = set(range(len(self.classes_))) - set(codes.tolist())

@@ -186,6 +186,7 @@ _OPTIONS = {
     "labels": "--labels",
     "label_column": "--label-column",
     "image_column": "--image-column",
+    "id_column": "--id-column",
     "class_names": "--class-names",
 }
 
