@@ -141,3 +141,44 @@ def test_a_column_that_names_rows_alike_is_said_and_rows_are_counted(tmp_path: P
     ):
         data = read_data(tmp_path / "a.csv", id_column="id")
     assert data.inputs.ids == ("0", "1", "2")
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+def test_numbers_that_became_floats_are_the_same_names(run: Run, tmp_path: Path, suffix: str) -> None:
+    labels = np.array(["a", "b"])[np.arange(60) % 2]
+    table = write(pd.DataFrame({"id": np.arange(1000, 1060), "label": labels}), tmp_path / "all.csv")
+    some = pd.DataFrame({"id": np.arange(1059.0, 1019.0, -1), "human": labels[::-1][:40]})
+    gold = write(some, tmp_path / f"gold{suffix}")
+    words = (
+        "--label-column",
+        "label",
+        "--gold",
+        gold,
+        "--checked-column",
+        "human",
+        "--out",
+        tmp_path / "found",
+    )
+    done = run("measure", table, *words)
+    assert done.exit_code == 0, done.output
+    assert "40 of 60 labels were checked. Right: 100.0 %" in done.output
+
+
+def test_an_estimate_takes_probabilities_of_the_samples_they_name(
+    run: Run, table: pd.DataFrame, truth: np.ndarray, tmp_path: Path
+) -> None:
+    write(table.assign(label=np.array(CLASSES)[truth]), tmp_path / "labels.csv")
+    in_order = probabilities(table, truth)
+    found = []
+    for name, probs in (("one", in_order), ("other", in_order.sample(frac=1, random_state=0))):
+        of_clean, of_noisy = (("--clean-labels", "--clean-probs"), ("--noisy-labels", "--noisy-probs"))
+        file = write(probs, tmp_path / f"{name}.csv")
+        words = [
+            word
+            for pair in (of_clean, of_noisy)
+            for word in (pair[0], tmp_path / "labels.csv", pair[1], file)
+        ]
+        done = run("estimate", *words, "--out", tmp_path / name)
+        assert done.exit_code == 0, done.output
+        found.append((tmp_path / name / "noise_matrix.csv").read_text())
+    assert found[0] == found[1]

@@ -188,7 +188,7 @@ def test_labels_stay_with_their_images_when_some_are_skipped(tmp_path: Path, mak
         ),
         ("f,label\n,b\n", {"image_column": "f"}, "names no image in 1 rows (0, counting from 0)"),
         ("age,label\n", {}, "has a header but no rows"),
-        ("", {}, "as a table: No columns to parse from file"),
+        ("", {}, "as a table: it is empty"),
         ("a,label\n1,2,3\n4,5,6\n", {}, "its rows have more cells than its header"),
         ("a,label\n1,2\n4,5,6\n", {}, "Expected 2 fields in line 3, saw 3"),
         ('a,label\n"1,2\n', {}, "as a table: Error tokenizing data"),

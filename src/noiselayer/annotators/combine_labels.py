@@ -87,9 +87,9 @@ def combine_labels(
     >>> generator = torch.Generator().manual_seed(0)
     >>> truth = torch.arange(3000) % 3
     >>> Q = torch.stack([symmetric(3, rate) for rate in (0.2, 0.3, 0.3, 0.5)])
-    >>> said = torch.stack([torch.multinomial(q.T[truth], 1, generator=generator)[:, 0] for q in Q], dim=1)
-    >>> combined = combine_labels(said)
-    >>> bool((combined.labels == truth).float().mean() > (said[:, 0] == truth).float().mean())
+    >>> votes = torch.stack([torch.multinomial(q.T[truth], 1, generator=generator)[:, 0] for q in Q], dim=1)
+    >>> combined = combine_labels(votes)
+    >>> bool((combined.labels == truth).float().mean() > (votes[:, 0] == truth).float().mean())
     True
     >>> combined.annotators.accuracy.sub(torch.tensor([0.8, 0.7, 0.7, 0.5])).abs().max() < 0.05
     tensor(True)

@@ -55,12 +55,12 @@ def certainties(stated: Any, votes: Tensor) -> Tensor:
         return torch.ones(votes.shape, dtype=torch.float64)
     c = as_tensor(stated, "stated_confidence").double().cpu()
     c = c[:, None] if c.ndim == 1 else c
-    said = votes >= 0
-    if c.shape != votes.shape or not bool(((c >= 0) & (c <= 1))[said].all()):
-        shown = c[said] if c.shape == votes.shape else c.flatten()
+    voted = votes >= 0
+    if c.shape != votes.shape or not bool(((c >= 0) & (c <= 1))[voted].all()):
+        shown = c[voted] if c.shape == votes.shape else c.flatten()
         raise ValueError(
             f"stated_confidence must have the shape of labels, {tuple(votes.shape)}, and lie between 0 and 1 where "
             f"there is a label; got shape {tuple(c.shape)} with {float(shown.nan_to_num().min()):g} to "
             f"{float(shown.nan_to_num().max()):g}, {int(shown.isnan().sum())} missing."
         )
-    return torch.where(said, c, 0.0)
+    return torch.where(voted, c, 0.0)

@@ -25,8 +25,8 @@ def measure(job: MeasureJob) -> None:
         f"{figures.num_checked:,} of {figures.num_samples:,} labels were checked. Right: {figures.accuracy}; "
         f"beyond chance: {figures.kappa.value:.2f} ({figures.kappa.low:.2f} to {figures.kappa.high:.2f})."
     )
-    for name, share, said in zip(found.class_names, figures.shares, figures.label_shares, strict=True):
-        say(f"  {name}: {share} of the samples; the labels alone say {100 * said:.1f} %")
+    for name, share, labelled in zip(found.class_names, figures.shares, figures.label_shares, strict=True):
+        say(f"  {name}: {share} of the samples; the labels alone say {100 * labelled:.1f} %")
     for group in found.groups:
         few = (
             "too few of its labels were checked"

@@ -103,12 +103,14 @@ def _are_labels(column: pd.Series[Any], codes: npt.NDArray[np.int64], names: Seq
         values, rows = np.unique(column.dropna().map(str).to_numpy(dtype=str), return_inverse=True)
     except ValueError:  # lists of different lengths
         return False
-    said = np.array([known.get(text.removesuffix(".0").strip().casefold(), -1) for text in values], dtype=int)
+    label_of = np.array(
+        [known.get(text.removesuffix(".0").strip().casefold(), -1) for text in values], dtype=int
+    )
     # Slips of the pen are no other classes.
-    if len(set(said[said >= 0])) < 2 or (said[rows] >= 0).mean() < _MOST:
+    if len(set(label_of[label_of >= 0])) < 2 or (label_of[rows] >= 0).mean() < _MOST:
         return False
-    where = np.flatnonzero(column.notna().to_numpy())[said[rows] >= 0]
-    one, other = said[rows][said[rows] >= 0], codes[where]
+    where = np.flatnonzero(column.notna().to_numpy())[label_of[rows] >= 0]
+    one, other = label_of[rows][label_of[rows] >= 0], codes[where]
     by_chance = float(np.bincount(one, minlength=K) @ np.bincount(other, minlength=K)) / len(one) ** 2
     kappa = (float((one == other).mean()) - by_chance) / max(1e-9, 1 - by_chance)
     words = K > 2 and not any(map(is_integer, names))  # yes and no, 0 and 1 stand in many columns
@@ -116,7 +118,7 @@ def _are_labels(column: pd.Series[Any], codes: npt.NDArray[np.int64], names: Seq
 
 
 def _share_told(column: pd.Series[Any], codes: npt.NDArray[np.int64]) -> float:
-    """How many labels one gets right who knows this column alone; 0 for columns of many values."""
+    """How many labels this column alone gets right; 0 for columns of many values."""
     import pandas as pd
 
     try:

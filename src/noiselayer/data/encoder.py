@@ -179,7 +179,7 @@ class TableEncoder:
                 )
         scaled = (np.where(gaps, column.median, values) - column.mean) / column.scale
         blocks = [scaled, gaps] if column.gaps else [scaled]
-        with np.errstate(over="ignore"):  # whoever holds the numbers names the row with an infinity
+        with np.errstate(over="ignore"):  # the caller names the row with an infinity
             return np.stack(blocks, axis=1).astype(np.float32)
 
 
@@ -223,12 +223,12 @@ def column_error(problems: Mapping[str, str]) -> InputError:
       column 'day' holds dates.
     To leave all of them out, say ignore_columns='id,day'.
     """
-    said = [f"column {name!r} {problem}." for name, problem in problems.items()]
-    if len(said) == 1:
-        return InputError(said[0])
-    head = f"{len(said)} columns cannot be features as they are:"
+    sentences = [f"column {name!r} {problem}." for name, problem in problems.items()]
+    if len(sentences) == 1:
+        return InputError(sentences[0])
+    head = f"{len(sentences)} columns cannot be features as they are:"
     tail = f"To leave all of them out, say {argument('ignore_columns', ','.join(problems))}."
-    lines = [head, *(f"  {line}" for line in said), tail]
+    lines = [head, *(f"  {line}" for line in sentences), tail]
     return InputError("\n".join(lines))
 
 

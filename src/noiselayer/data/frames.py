@@ -196,7 +196,7 @@ def text_form(path: Path) -> TextForm:
         records = csv.reader(iter(whole), delimiter=separator, skipinitialspace=True)
         read[separator] = [record for record, _ in zip((r for r in records if r), range(20), strict=False)]
     if not read[usual]:
-        raise InputError(f"cannot read {path} as a table: No columns to parse from file")
+        raise InputError(f"cannot read {path} as a table: it is empty.")
     several = [mark for mark, rows in read.items() if len(rows[0]) > 1]
     even = [mark for mark in several if len({len(row) for row in read[mark]}) == 1]
     separator = next(iter([*even, *several, usual]))

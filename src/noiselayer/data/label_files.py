@@ -186,16 +186,21 @@ def labels_of_column(frame: pd.DataFrame, column: str) -> npt.NDArray[Any]:
 
 
 def names_of_column(frame: pd.DataFrame, column: str) -> npt.NDArray[np.str_]:
-    """Names in a column, "" for a gap; whole numbers without a fraction, whatever their type.
+    """Names in a column, "" for a gap; whole numbers without a fraction, of any type, also where they are text.
 
     >>> import pandas as pd
     >>> names_of_column(pd.DataFrame({"id": [7.0, None]}), "id").tolist()
     ['7', '']
+    >>> names_of_column(pd.DataFrame({"id": ["7.0", "12.0"]}), "id").tolist()  # as floats are written to a CSV file
+    ['7', '12']
     """
     values = labels_of_column(frame, column)
     if values.dtype.kind == "f":
         values = np.array(["" if np.isnan(one) else f"{one:.15g}" for one in values.tolist()])
-    return values.astype(str)
+    names = values.astype(str)
+    if all(re.fullmatch(r"-?\d+\.0|", name) for name in names.tolist()):
+        names = np.array([name.removesuffix(".0") for name in names.tolist()])
+    return names
 
 
 def row_names(frame: pd.DataFrame, column: str | None, *, warn: bool = False) -> tuple[str, ...] | None:

@@ -152,7 +152,7 @@ def read_table(
     values = labels_of_column(frame, str(place.name)) if place.own else place.read()
     if len(values) == len(frame):
         values = values[kept]
-    said: dict[str, Any] = {}
+    more: dict[str, Any] = {}
     for option, column in (("annotators", annotator_column), ("checked", checked_column)):
         option_name = f"{option.removesuffix('s')}_column"
         found = (
@@ -161,13 +161,13 @@ def read_table(
             else place.read_beside(column, option_name)
         )
         if found is not None:
-            said[option] = (found[0][kept] if len(found[0]) == len(frame) else found[0], found[1])
+            more[option] = (found[0][kept] if len(found[0]) == len(frame) else found[0], found[1])
     if split_column is not None:
-        said["of_test"] = _of_test(
+        more["of_test"] = _of_test(
             labels_of_column(frame, split_column), f"column {split_column!r} of {path}"
         )[kept]
     return label_inputs(
-        inputs, values, class_names, **said, origin=origin, where=place.words, skipped=skipped
+        inputs, values, class_names, **more, origin=origin, where=place.words, skipped=skipped
     )
 
 

@@ -72,23 +72,23 @@ def read_votes(
     existing_file(path, "table")
     if not is_table(path):
         raise InputError(f"the table must be a file {', '.join(TABLE_SUFFIXES)}; got {path}.")
-    said = list(label_columns) if label_columns else [str(label_column)]
-    used = [name for name in (*said, annotator_column, id_column, true_column) if name is not None]
+    vote_columns = list(label_columns) if label_columns else [str(label_column)]
+    used = [name for name in (*vote_columns, annotator_column, id_column, true_column) if name is not None]
     if len(set(used)) < len(used):
         twice = sorted({name for name in used if used.count(name) > 1})
         raise InputError(f"column {list_some(map(repr, twice))} is named for more than one purpose.")
     require_columns(read_columns(path), used, str(path))
     frame = read_frame(path, text_columns=used)
-    labelled = [*said, *([] if true_column is None else [true_column])]
+    labelled = [*vote_columns, *([] if true_column is None else [true_column])]
     texts = {name: names_of_column(frame, name) for name in used if name not in labelled}
     numbers, names = encode_columns({name: labels_of_column(frame, name) for name in labelled}, class_names)
     truth = None if true_column is None else numbers[true_column]
     if wide:
         ids = [str(row) for row in range(len(frame))] if id_column is None else texts[id_column].tolist()
         _check_ids(ids, str(id_column))
-        table = np.stack([numbers[name] for name in said], axis=1)
+        table = np.stack([numbers[name] for name in vote_columns], axis=1)
         sample, annotator = np.nonzero(table >= 0)
-        return _votes(ids, said, names, sample, annotator, table[sample, annotator], truth)
+        return _votes(ids, vote_columns, names, sample, annotator, table[sample, annotator], truth)
     return _long(
         texts[str(id_column)], texts[str(annotator_column)], numbers[str(label_column)], truth, names, used
     )

@@ -39,16 +39,16 @@ class GoldLabels:
         >>> found.classes.tolist(), found.given[:, 0].tolist(), found.gold.tolist()
         (['cat', 'dog'], [0, -1, 1], [-1, 1, -1])
         """
-        said = _objects(y)
-        said = said[:, None] if said.ndim == 1 else said
+        labels = _objects(y)
+        labels = labels[:, None] if labels.ndim == 1 else labels
         true = np.full(N, None) if gold is None else _objects(gold)
         more = np.empty(0, object) if y_clean is None else _objects(y_clean)
-        if said.ndim != 2 or len(said) != N or true.shape != (N,):
+        if labels.ndim != 2 or len(labels) != N or true.shape != (N,):
             raise InputError(
-                f"y must have shape ({N},) or ({N}, S) and gold ({N},), a row per row of X; got {said.shape} and "
+                f"y must have shape ({N},) or ({N}, S) and gold ({N},), a row per row of X; got {labels.shape} and "
                 f"{true.shape}. gold is missing (None, NaN, -1) where nobody has looked."
             )
-        everything = np.concatenate([said.ravel(), true, more])
+        everything = np.concatenate([labels.ravel(), true, more])
         none = np.array([_missing(value) for value in everything])
         try:
             classes, codes = np.unique(everything[~none].tolist(), return_inverse=True)
@@ -60,7 +60,7 @@ class GoldLabels:
             )
         numbers = np.full(len(everything), -1, dtype=np.int64)
         numbers[~none] = codes
-        size, S = said.size, said.shape[1]
+        size, S = labels.size, labels.shape[1]
         given = numbers[:size].reshape(N, S)
         return cls(
             classes,
@@ -79,16 +79,16 @@ class GoldLabels:
         notes = []
         K = len(self.classes)
         seen = np.bincount(self.gold[self.gold >= 0], minlength=K) > 0
-        said = np.bincount(self.given[self.given >= 0], minlength=K) > 0
+        carried = np.bincount(self.given[self.given >= 0], minlength=K) > 0
         if seen.any() and not seen.all():
             notes.append(
                 f"no checked sample is of class {self._names(~seen)}: only the labels speak for it. Check samples "
                 "that carry this label."
             )
-        if not said.all():
+        if not carried.all():
             notes.append(
-                f"no label is of class {self._names(~said)}, which was found among the checked samples: only these "
-                "speak for it. Check more, or have the labeller told of it."
+                f"no label is of class {self._names(~carried)}, which was found among the checked samples: only these "
+                "speak for it. Check more, or tell the labeller of it."
             )
         own = self.given[: len(self.given) - self.added]
         checked = np.flatnonzero(self.gold[: len(own)] >= 0)

@@ -133,7 +133,7 @@ def corrected_by_checks(
         result, at, truth, inclusion_probability=torch.tensor(chances), threshold=threshold
     )
     before, wrong = result.wrong, as_tensor(corrected.error_probability)[torch.tensor(at)]
-    said = {
+    answers = {
         "labels": len(answered),
         "wrong": int(wrong.sum()),
         "unanswered": len(drawn) - len(answered),
@@ -143,7 +143,7 @@ def corrected_by_checks(
             "high": before.total_high,
         },
     }
-    return corrected, said
+    return corrected, answers
 
 
 def without_checked(saved: SavedAudit, data: LabeledData, counts: dict[str, int]) -> SavedAudit:

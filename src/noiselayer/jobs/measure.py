@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from noiselayer.data.frames import read_columns, read_frame, require_columns
-from noiselayer.data.label_files import find_labels, labels_of_column
+from noiselayer.data.label_files import find_labels, labels_of_column, names_of_column
 from noiselayer.data.labels import encode_labels
 from noiselayer.errors import InputError, argument, as_input_errors, list_some
 from noiselayer.estimation.labeller import Figure, LabellerFigures, measure_labels
@@ -146,23 +146,23 @@ def _columns(job: MeasureJob) -> tuple[Column, Column, Column | None]:
     own, theirs = read_columns(job.table), read_columns(job.gold)
     key = job.id_column or _key(job, own, theirs)
     place = find_labels(job.gold, None, job.checked_column)
-    ids, of_gold = _column(job.table, key), _column(job.gold, key)
-    row_of = {value: row for row, value in enumerate(map(str, ids))}
-    unknown = [value for value in map(str, of_gold) if value not in row_of]
+    ids, of_gold = _names(job.table, key), _names(job.gold, key)
+    row_of = {value: row for row, value in enumerate(ids)}
+    unknown = [value for value in of_gold if value not in row_of]
     if unknown:
         raise InputError(
             f"{len(unknown):,} of {len(of_gold):,} rows of {job.gold} are not in {job.table} by column {key!r}: "
-            f"{list_some(unknown, 3)}. Gold must be part of what was labelled; name the column that says who is "
-            f"who with {argument('id_column')}."
+            f"{list_some(unknown, 3)}. Gold must be part of what was labelled; name the column of "
+            f"the samples' names with {argument('id_column')}."
         )
-    times = Counter(map(str, ids))
-    if twice := sorted({value for value in map(str, of_gold) if times[value] > 1}):
+    times = Counter(ids)
+    if twice := sorted({value for value in of_gold if times[value] > 1}):
         raise InputError(
             f"{len(twice):,} of the checked samples stand in {job.table} more than once by column {key!r}: "
             f"{list_some(twice, 3)}. A checked label has no one place then; keep one row of each, or name another "
             f"column with {argument('id_column')}."
         )
-    rows = np.array([row_of[str(value)] for value in of_gold], dtype=np.int64)
+    rows = np.array([row_of[value] for value in of_gold], dtype=np.int64)
     if len(set(rows.tolist())) < len(rows):
         raise InputError(f"{job.gold} holds some samples twice by column {key!r}; keep one row of each.")
     checked = np.full(len(ids), None, dtype=object)
@@ -175,7 +175,7 @@ def _columns(job: MeasureJob) -> tuple[Column, Column, Column | None]:
 
 
 def _ids(job: MeasureJob) -> tuple[str, list[str]]:
-    """The column that says who a sample is, and what it says."""
+    """The column of the samples' names, and these."""
     own = read_columns(job.table)
     name = next((name for name in (job.id_column, "id", "text") if name in own), None)
     if name is None:
@@ -183,7 +183,7 @@ def _ids(job: MeasureJob) -> tuple[str, list[str]]:
             f"{argument('suggest')} needs a column of {job.table} that says which sample is which; name it with "
             f"{argument('id_column')}."
         )
-    ids = [str(value) for value in _column(job.table, name)]
+    ids = _names(job.table, name)
     if again := len(ids) - len(set(ids)):
         raise InputError(
             f"column {name!r} of {job.table} says the same of {again:,} rows as of others, so what is checked would "
@@ -201,13 +201,19 @@ def _key(job: MeasureJob, own: list[str], theirs: list[str]) -> str:
         return shared[0]
     raise InputError(
         f"{job.table} and {job.gold} share {'no column' if not shared else 'columns ' + list_some(shared)}; name "
-        f"the one that says who is who with {argument('id_column')}."
+        f"the one with the samples' names with {argument('id_column')}."
     )
 
 
 def _column(table: Path, name: str) -> Column:
     require_columns(read_columns(table), [name], str(table))
     return labels_of_column(read_frame(table, text_columns=[name]), name)
+
+
+def _names(table: Path, name: str) -> list[str]:
+    require_columns(read_columns(table), [name], str(table))
+    names: list[str] = names_of_column(read_frame(table, text_columns=[name]), name).tolist()
+    return names
 
 
 def _numbers(table: Path, name: str, *, gaps: bool = False) -> npt.NDArray[np.float64]:

@@ -76,7 +76,7 @@ def write_next(
     stratum = torch.bucketize(e, torch.tensor(STRATA, dtype=e.dtype)).numpy()
     sizes, chosen = (np.bincount(s, minlength=len(STRATA) + 1) for s in (stratum, stratum[rows]))
     weight = np.round((sizes / np.maximum(chosen, 1))[stratum], 6)
-    said = [*names, no_answer(job)]
+    answers = [*names, no_answer(job)]
     cells = [
         (
             ids[1][row],
@@ -98,7 +98,7 @@ def write_next(
             str(row)
             if look.get("text") == ids[1][row]
             else ids[1][row],  # one and the same text is shown once
-            int(labels[row]) % len(said),
+            int(labels[row]) % len(answers),
             usual[labels[row]],
             float(e[row]),
             inclusion_probability=1 / float(weight[row]),
@@ -112,7 +112,7 @@ def write_next(
             f"These {number:,} labels were drawn by chance from {len(labels):,}, more of those that are right less "
             "often. Decide about every one, also where it seems plainly right."
         ],
-        said if (labels < 0).any() else names,
+        answers if (labels < 0).any() else names,
         notes=notes,
         suspects=suspects,
         suspects_note="Export the decisions as a file, and measure again with --gold next.csv --checked-column checked "

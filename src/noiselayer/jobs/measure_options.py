@@ -38,7 +38,7 @@ class MeasureJob:
         None, "Column with the true class, empty where nobody has looked.", _GOLD, shown="label, in --gold"
     )
     id_column: str | None = option(
-        None, "Column that both tables have, which says who is who.", _GOLD, shown="id, or the only one"
+        None, "Column of the samples' names, which both tables have.", _GOLD, shown="id, or the only one"
     )
     weight_column: str | None = option(
         None, "Column with one divided by the probability that a sample was chosen to be checked.", _GOLD

@@ -115,7 +115,7 @@ def run_config(
 
 
 def hardware_of(job: Any, **more: Any) -> Hardware:
-    """The machine that a job asks for, if it is here; bars of progress are for people who look on."""
+    """The machine that a job asks for, if it is here; progress bars are for terminals."""
     progress = job.progress and sys.stderr.isatty()
     hardware = Hardware(**{**given(job, Hardware), "progress": progress, **more})
     check_hardware(hardware)
@@ -125,7 +125,7 @@ def hardware_of(job: Any, **more: Any) -> Hardware:
 def training_options(
     data: LabeledData, options: dict[str, Any], optimization: dict[str, Any]
 ) -> TrainingOptions:
-    """The defaults for the data with changes; what the default model is told means nothing to another one."""
+    """The defaults for the data with changes; options of the default model mean nothing to another one."""
     default = default_options(data.inputs.kind, num_samples=len(data), given={*options, *optimization})
     if options.get("model", default.model) != default.model:
         options = {"model_options": {}, **options}

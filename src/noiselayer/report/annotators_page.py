@@ -16,8 +16,8 @@ def render_annotators(combined: CombinedLabels, *, title: str) -> str:
 
     >>> import torch
     >>> from noiselayer.annotators import combine_labels
-    >>> said = torch.tensor([[0, 0], [1, 1], [1, 0]] * 30)
-    >>> page = render_annotators(combine_labels(said, annotator_names=["<b>", "c"]), title="Who said what")
+    >>> votes = torch.tensor([[0, 0], [1, 1], [1, 0]] * 30)
+    >>> page = render_annotators(combine_labels(votes, annotator_names=["<b>", "c"]), title="Who votes what")
     >>> "&lt;b&gt;" in page, "<b>" in page, "http:" in page
     (True, False, False)
     """

@@ -202,7 +202,7 @@ class ReportContent:
 
     @property
     def id(self) -> str:
-        """A name by what is to be reviewed: progress in the browser belongs to it, whoever writes the page anew.
+        """A name by what is to be reviewed: progress in the browser belongs to it, also when the page is written again.
 
         >>> one = ReportContent("A", [], ["cat", "dog"], suspects=[Suspect(0, "0", 0, 1, 0.9)])
         >>> one.id == ReportContent("B", [], ["cat", "dog"], suspects=one.suspects).id

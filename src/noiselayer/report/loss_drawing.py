@@ -115,12 +115,14 @@ def describe_losses(stages: Sequence[StageLosses], noise_floor: float | None = N
     >>> describe_losses([StageLosses("main", (1.0, 0.5), ())], 0.25)
     'main: training loss from 1.000 to 0.500. The noise floor is 0.250 nats.'
     """
-    said = []
+    sentences = []
     for stage in stages:
         known = {name: _points(getattr(stage, name)) for name, *_ in _LINES}
         parts = [f"{name} loss from {p[0][1]:.3f} to {p[-1][1]:.3f}" for name, p in known.items() if p]
-        said += [f"{clip(stage.name)}: {', '.join(parts)}"] if parts else []
-    return "; ".join(said) + "." + (f" The noise floor is {noise_floor:.3f} nats." if noise_floor else "")
+        sentences += [f"{clip(stage.name)}: {', '.join(parts)}"] if parts else []
+    return (
+        "; ".join(sentences) + "." + (f" The noise floor is {noise_floor:.3f} nats." if noise_floor else "")
+    )
 
 
 def _points(losses: Sequence[float | None]) -> list[tuple[int, float]]:

@@ -31,7 +31,7 @@ class NoisyLabelMetaClassifier(NoisyLabelWrapper):
     (:func:`class_probabilities_behind`). More steps of expectation-maximisation (``max_iter``) take those of a copy
     trained with the weights, which climbs the likelihood of the noisy labels. All p are predicted out of fold
     (``cross_fit``), because a classifier that can memorise its weights, a forest for one, would otherwise confirm
-    whatever it was told first.
+    whatever the first labels were.
 
     Without ``noise_matrix`` it is learned from those predictions; with ``fit(X, y, X_clean=..., y_clean=...)``
     it is measured on the trusted samples, and these are trained on too. A fit costs ``cv`` fits to ``1 - 1 / cv`` of
