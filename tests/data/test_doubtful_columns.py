@@ -48,7 +48,8 @@ def test_others_labels_of_the_same_rows_are_no_feature_unasked(frame: pd.DataFra
     with pytest.raises(InputError, match="column 'human' holds names of the classes: are these labels too"):
         features_of(path)
     assert features_of(path, ignore_columns=["human"]) == ("e0", "e1", "age")
-    assert features_of(path, id_column="human") == ("e0", "e1", "age")
+    with pytest.warns(UserWarning, match="column 'human' says the same of 117 rows as of others"):
+        assert features_of(path, id_column="human") == ("e0", "e1", "age")
     assert features_of(path, feature_columns=["e*", "human"]) == ("e0", "e1", "human")
     with pytest.raises(InputError, match=r"has no column 'f\*'"):
         features_of(path, feature_columns=["f*"])
