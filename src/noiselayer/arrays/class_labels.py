@@ -52,7 +52,7 @@ def class_numbers(
         known = found.nan_to_num(MISSING)
         if bool((known == known.round()).all()):  # whole numbers that a table made floats of, as it had gaps
             return known.long()
-    if found.is_floating_point() or found.is_complex() or found.dtype == torch.bool:
+    if found.numel() and (found.is_floating_point() or found.dtype == torch.bool):
         gaps = found.is_floating_point() and bool(found.isnan().any())
         which = f", NaN at {int(found.flatten().isnan().nonzero()[0])}" if gaps else ""
         raise TypeError(
@@ -75,7 +75,9 @@ def is_missing(value: Any) -> bool:
 
 def _from_objects(values: Any, name: str, class_names: Sequence[str] | None, missing: bool) -> Tensor:
     """Names, numbers with gaps among them, or what is neither."""
-    if hasattr(values, "to_numpy"):
+    if hasattr(values, "to_pylist"):  # pyarrow, which copies text and gaps only when told to
+        values = values.to_pylist()
+    elif hasattr(values, "to_numpy"):
         values = values.to_numpy()
     array = values if isinstance(values, np.ndarray) else _objects(values, name)
     code = {} if class_names is None else {str(one): k for k, one in enumerate(class_names)}

@@ -63,7 +63,8 @@ class checked_batches:  # noqa: N801 - reads as the function that it is, and can
         y, p = as_tensor(labels), as_tensor(probs)
         if not p.is_floating_point():
             raise TypeError(f"probs must be floating-point probabilities; got {p.dtype}.")
-        if p.dtype in (torch.float16, torch.bfloat16):
+        given = p.dtype
+        if given in (torch.float16, torch.bfloat16):
             p = p.float()
         if y.is_floating_point() or y.is_complex() or y.dtype == torch.bool:
             raise TypeError(f"labels must be class indices (integers); got {y.dtype}.")
@@ -92,7 +93,7 @@ class checked_batches:  # noqa: N801 - reads as the function that it is, and can
                     "label out."
                 )
             if self.thorough:
-                self._check_rows(start, p)
+                self._check_rows(start, p, max(1e-3, 4 * torch.finfo(given).eps))
         known = None
         if verified is not None:
             known = as_tensor(verified)
@@ -104,8 +105,7 @@ class checked_batches:  # noqa: N801 - reads as the function that it is, and can
         return Batch(start, y, p, known)
 
     @staticmethod
-    def _check_rows(start: int, p: Tensor) -> None:
-        tolerance = 1e-3
+    def _check_rows(start: int, p: Tensor, tolerance: float) -> None:
         total = p.sum(dim=1)
         # Written so that NaN fails too.
         if float(p.amin()) >= -tolerance and bool(((total - 1).abs() <= tolerance).all()):

@@ -89,7 +89,11 @@ def check_images(paths: Sequence[Path]) -> list[ImageCheck]:
     >>> [check.error for check in check_images([Path("nowhere.png")])]
     ['no such file']
     """
-    return [check for chunk in map_chunks(_check_chunk, paths) for check in chunk]
+    return [
+        check
+        for chunk in map_chunks(lambda chunk: [_check(path) for path in chunk], paths)
+        for check in chunk
+    ]
 
 
 def map_chunks(function: Callable[[Sequence[_T]], _R], items: Sequence[_T]) -> Iterator[_R]:
@@ -107,10 +111,6 @@ def map_chunks(function: Callable[[Sequence[_T]], _R], items: Sequence[_T]) -> I
         yield from pool.map(function, chunks)
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
-
-
-def _check_chunk(paths: Sequence[Path]) -> list[ImageCheck]:
-    return [_check(path) for path in paths]
 
 
 def _check(path: Path) -> ImageCheck:

@@ -6,10 +6,10 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from noiselayer.choices import ImageFit
-from noiselayer.data.image_files import ImageSize, read_images
+from noiselayer.data.image_files import read_images
 from noiselayer.data.labeled import LabeledData
 from noiselayer.data.labels import encode_labels
+from noiselayer.data.read_options import ReadOptions
 from noiselayer.errors import InputError, argument, list_some
 
 IMAGE_SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
@@ -17,15 +17,7 @@ IMAGE_SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif
 _SPLITS = {"test", "testing", "train", "training", "val", "valid", "validation"}
 
 
-def read_folder(
-    folder: Path,
-    *,
-    class_names: Sequence[str] | None = None,
-    image_size: ImageSize | None = None,
-    image_fit: ImageFit = "squash",
-    skip_unreadable: bool = False,
-    with_labels: bool = True,
-) -> LabeledData:
+def read_folder(folder: Path, how: ReadOptions, *, with_labels: bool = True) -> LabeledData:
     """Read a folder of images; the name of the sub-folder an image lies in (at any depth) is its label.
 
     Hidden files are ignored; files with other endings too, and counted in ``origin``.
@@ -36,7 +28,7 @@ def read_folder(
     >>> for name in ("cat", "dog"):
     ...     (folder / name).mkdir()
     ...     Image.new("RGB", (8, 8)).save(folder / name / "1.png")
-    >>> data = read_folder(folder)
+    >>> data = read_folder(folder, ReadOptions(str(folder)))
     >>> data.class_names, data.inputs.ids
     (('cat', 'dog'), ('cat/1.png', 'dog/1.png'))
     """
@@ -45,8 +37,8 @@ def read_folder(
         raise InputError(f"folder {folder} holds no images ({', '.join(IMAGE_SUFFIXES)}).")
     ids = [path.relative_to(folder).as_posix() for path in images]
     if with_labels:
-        _check_class_folders(folder, images, class_names)
-    inputs, kept, skipped = read_images(images, ids, image_size, image_fit, skip_unreadable)
+        _check_class_folders(folder, images, how.class_names)
+    inputs, kept, skipped = read_images(images, ids, how.image_size, how.image_fit, how.skip_unreadable)
     notes = []
     if others:
         names = (path.relative_to(folder).as_posix() for path in others)
@@ -58,32 +50,24 @@ def read_folder(
         )
     origin = f"folder {folder}" + (f" ({'; '.join(notes)})" if notes else "")
     if not with_labels:
-        return LabeledData(inputs, None, tuple(class_names or ()), origin, skipped)
+        return LabeledData(inputs, None, tuple(how.class_names or ()), origin, skipped)
     values = [ids[index].split("/")[0] for index in kept]
-    if class_names is None:
+    if how.class_names is None:
         emptied = {name.split("/")[0] for name in skipped} - set(values)
         if emptied:
             raise InputError(
                 f"no image of class {list_some(map(repr, sorted(emptied)))} in {folder} can be read."
             )
-    indices, names_found = encode_labels(values, class_names, name=f"sub-folders of {folder}")
+    indices, names_found = encode_labels(values, how.class_names, name=f"sub-folders of {folder}")
     return LabeledData(inputs, indices, names_found, origin, skipped)
 
 
-def read_image(
-    path: Path,
-    *,
-    class_names: Sequence[str] | None = None,
-    image_size: ImageSize | None = None,
-    image_fit: ImageFit = "squash",
-    skip_unreadable: bool = False,
-    with_labels: bool = True,
-) -> LabeledData:
+def read_image(path: Path, how: ReadOptions, *, with_labels: bool = True) -> LabeledData:
     """Read a single image, to predict its class."""
     if with_labels:
         raise InputError(f"{path} is a single image, which has no label; give the folder of images by class.")
-    inputs, _, _ = read_images([path], [path.name], image_size, image_fit, skip_unreadable)
-    return LabeledData(inputs, None, tuple(class_names or ()), str(path))
+    inputs, _, _ = read_images([path], [path.name], how.image_size, how.image_fit, how.skip_unreadable)
+    return LabeledData(inputs, None, tuple(how.class_names or ()), str(path))
 
 
 def files_below(folder: Path) -> tuple[list[Path], list[Path], list[Path]]:

@@ -5,13 +5,12 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
 
-from noiselayer.choices import ImageFit, Layout
 from noiselayer.data.embedded_inputs import EmbeddedInputs, embed_inputs
 from noiselayer.data.encoder import TableEncoder
 from noiselayer.data.frames import TABLE_SUFFIXES, is_table
@@ -21,6 +20,7 @@ from noiselayer.data.labeled import LabeledData
 from noiselayer.data.numpy_files import npz_keys, split_address
 from noiselayer.data.read_arrays import read_arrays
 from noiselayer.data.read_folder import IMAGE_SUFFIXES, read_folder, read_image
+from noiselayer.data.read_options import ReadOptions
 from noiselayer.data.table_inputs import TableInputs, read_table
 from noiselayer.errors import InputError, argument
 from noiselayer.features.source import FeatureSource
@@ -47,97 +47,17 @@ _FORMS: dict[str, tuple[str, Any, set[str]]] = {
         {*_LABELS, *_IMAGES, *_ENCODED, *_EMBEDDED, *_OF_TABLES, "encoder"},
     ),
 }
-_FOR_ALL = {"class_names", "image_size", "with_labels"}
+_FOR_ALL = {"class_names", "image_size"}
 # These permit something, or say how, rather than ask for it: no harm where there is nothing to permit.
 _HARMLESS = {"skip_unreadable", "impute_missing", "image_fit"}
-# Newer than the first saved runs, which must stay what they were: written down only where they are set.
-_LATER: dict[str, Any] = {
-    "ignore_columns": (),
-    "id_column": None,
-    "show_columns": (),
-    "split_column": None,
-    "checked_column": None,
-    "text_column": None,
-    "embed": None,
-}
 
 
-@dataclass(frozen=True)
-class Reading:
-    """How to read inputs and labels from files, whatever their form.
-
-    ====================  ===========================================  ======================================
-    ``path``              inputs                                       labels
-    ====================  ===========================================  ======================================
-    ``FILE.npz[:KEY]``    an array of the file                         another array of it, or a file
-    ``FILE.npy``          the array, memory-mapped                     a file
-    a folder              its images, of any format Pillow reads       the sub-folder each image lies in
-    an image              itself                                       none
-    a table               ``image_column``, ``text_column``, or the    a column, or a file
-                          feature columns
-    ====================  ===========================================  ======================================
-
-    A table is a file .csv, .tsv (both packed with gzip too), .jsonl, .xlsx or .parquet. Separators and UTF-16
-    are recognised; other text must be UTF-8.
-
-    Attributes:
-        path: The data.
-        labels: What holds the labels: an array of the .npz file, a column of the table, or a file: ``.npy``,
-            ``FILE.npz:KEY``, a table or ``TABLE:COLUMN``. If None, the array or column with a usual name ("y",
-            "labels", ...). Samples without a label are left out, and counted.
-        label_column: The column with the labels, in the table or in the table that ``labels`` names.
-        annotator_column: The column that says who gave each label, in the table that holds the labels; of an .npz file
-            that holds them, the array.
-        inputs_key: The array of an .npz file with the inputs, the same as ``FILE.npz:KEY``. If None, the
-            one with a usual name ("x", "images", "x_train", ...).
-        layout: Where the channels of image arrays are: "NHWC", "NCHW", or "auto" where that is clear.
-        image_column: The column with paths of images, relative to the table.
-        image_size: Height and width to bring image files to; needed if they differ in size.
-        skip_unreadable: Leave out, with a warning, image files that cannot be read, instead of stopping.
-        feature_columns: The columns to learn from, by name or pattern (``e*``); all but the labels if None.
-        categorical_columns: Feature columns to take as categories although they look like numbers.
-        impute_missing: Fill missing numbers of a table with the median instead of refusing them.
-        class_names: The K classes in the order of the model's outputs. If None they are the array
-            ``class_names`` of the .npz file or else the different labels, sorted: whole numbers by size, other names
-            as text.
-        ignore_columns: Columns that are no features, by name or pattern.
-        id_column: The column with the samples' names, which is no feature either; predictions and reviews say them.
-            Images go by their paths.
-        split_column: The column that sets samples apart for the test; no feature.
-        show_columns: Columns that a review shows of a sample, by name or pattern; what it is learned from if empty.
-        image_fit: How an image of other proportions is brought to ``image_size``: "squash" scales each side by
-            itself, "pad" adds white margins, "crop" cuts off what sticks out.
-        checked_column: The column, beside the labels, with what somebody who is trusted has found them to be, empty
-            where nobody has looked; of an .npz file, the array. It is no feature.
-        text_column: The column with texts to learn from, instead of feature columns.
-        embed: What makes features of texts or images, see :func:`noiselayer.features.make_source` and
-            :func:`noiselayer.extraction.load_pretrained`; "tfidf" of texts if None.
+class Reading(ReadOptions):
+    """How to read inputs and labels from files, and the reading of them; see :class:`ReadOptions` for the fields.
 
     >>> Reading("people.csv", label_column="town").to_dict()["label_column"]
     'town'
     """
-
-    path: str
-    labels: str | None = None
-    label_column: str | None = None
-    annotator_column: str | None = None
-    inputs_key: str | None = None
-    layout: Layout = "auto"
-    image_column: str | None = None
-    image_size: tuple[int, int] | None = None
-    skip_unreadable: bool = False
-    feature_columns: tuple[str, ...] | None = None
-    categorical_columns: tuple[str, ...] = ()
-    impute_missing: bool = False
-    class_names: tuple[str, ...] | None = None
-    ignore_columns: tuple[str, ...] = ()
-    id_column: str | None = None
-    image_fit: ImageFit = "squash"
-    checked_column: str | None = None
-    text_column: str | None = None
-    embed: str | None = None
-    show_columns: tuple[str, ...] = ()
-    split_column: str | None = None
 
     def read(self, *, encoder: Encoder | None = None, with_labels: bool = True) -> LabeledData:
         """Read the data.
@@ -155,31 +75,34 @@ class Reading:
                 f"{self.path} names the array {key!r}, {argument('inputs_key')} the array {self.inputs_key!r}; "
                 "give one of them."
             )
-        options = {field.name: getattr(self, field.name) for field in fields(self)}
-        options |= {"inputs_key": key or self.inputs_key, "encoder": encoder, "with_labels": with_labels}
-        del options["path"]
+        how: ReadOptions = replace(self, inputs_key=key or self.inputs_key)
+        unset = ReadOptions(self.path)
         if encoder is not None:  # it knows the features already
-            options = {name: value for name, value in options.items() if name not in _ENCODED}
+            how = replace(how, **{name: getattr(unset, name) for name in _ENCODED})
         form = _form(file)
         what, read, takes = _FORMS[form]
         source = None if isinstance(encoder, TableEncoder) else encoder
         of_images = source is not None and source.takes == "images"
-        if of_images:
-            options["encoder"] = None
         if of_images or (self.embed is not None and (form != "table" or self.image_column is not None)):
             if self.image_size is not None:
                 size, embed = argument("image_size"), argument("embed")
                 raise InputError(
                     f"{size} has no effect with {embed}: a network brings images to a size of its own."
                 )
-            options |= {"embed": None, "image_size": None if form in ("npy", "npz") else _UNSEEN}
-        for name, value in options.items():
-            unset = value is None or value is False or value == "auto" or value == ()
-            if not unset and name not in takes | _FOR_ALL | _HARMLESS:
+            how = replace(how, embed=None, image_size=None if form in ("npy", "npz") else _UNSEEN)
+        asked = [
+            field.name
+            for field in fields(how)
+            if getattr(how, field.name) not in (getattr(unset, field.name), None)
+        ]
+        if of_images:
+            encoder = None
+        for name in [*asked, *(["encoder"] if encoder is not None else [])]:
+            if name not in takes | _FOR_ALL | _HARMLESS:
                 forms = " or ".join(form for form, _, names in _FORMS.values() if name in names)
                 raise InputError(f"{argument(name)} is for {forms}; {file} is {what}.")
-        wanted = takes | _FOR_ALL
-        data: LabeledData = read(file, **{name: value for name, value in options.items() if name in wanted})
+        more = {"encoder": encoder} if form == "table" else {}
+        data: LabeledData = read(file, how, with_labels=with_labels, **more)
         if data.inputs.kind == "text" or self.embed is not None or source is not None:
             data = embed_inputs(data, self.embed or "tfidf", source)
         return data
@@ -231,36 +154,6 @@ class Reading:
         key = self.inputs_key or split_address(self.path)[1]
         return replace(self, **changes, inputs_key=usable_key(path, key))
 
-    def to_dict(self) -> dict[str, Any]:
-        """As plain types, for JSON."""
-        return {name: value for name, value in asdict(self).items() if _LATER.get(name, self) != value}
-
-    @classmethod
-    def from_dict(cls, state: dict[str, Any]) -> Reading:
-        """What :meth:`to_dict` wrote, also after a trip through JSON; of older runs, whose images were cropped, too.
-
-        >>> Reading.from_dict({"path": "a.csv", "source_column": "who"}).annotator_column  # as 0.1 wrote it
-        'who'
-        >>> reading = Reading("a.npz", image_size=(8, 8), class_names=("a", "b"))
-        >>> Reading.from_dict({**reading.to_dict(), "image_size": [8, 8]}) == reading
-        True
-        """
-        plain: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in state.items()}
-        if "source_column" in plain:  # its name in version 0.1
-            plain["annotator_column"] = plain.pop("source_column")
-        for name in (
-            "path",
-            "labels",
-            "label_column",
-            "annotator_column",
-            "checked_column",
-            "image_column",
-            "text_column",
-        ):
-            if not isinstance(plain.get(name), str | None):
-                raise ValueError(f"{name} must be text; got {plain[name]!r}")
-        return cls(**{"image_fit": "crop", **plain})
-
 
 def read_data(
     path: str | Path, *, encoder: Encoder | None = None, with_labels: bool = True, **options: Any
@@ -297,7 +190,8 @@ def read_data(
     tensor([-1.,  0.,  1.])
     """
     plain: dict[str, Any] = {
-        name: tuple(value) if _is_list(value) else value for name, value in options.items()
+        name: tuple(value) if isinstance(value, Sequence) and not isinstance(value, str) else value
+        for name, value in options.items()
     }
     return Reading(str(path), **plain).read(encoder=encoder, with_labels=with_labels)
 
@@ -365,10 +259,6 @@ def fingerprint(data: LabeledData, *, samples: int = 256) -> str:
         return digest.hexdigest()
     digest.update(data.inputs.__getitems__(chosen).contiguous().numpy().tobytes())
     return digest.hexdigest()
-
-
-def _is_list(value: object) -> bool:
-    return isinstance(value, Sequence) and not isinstance(value, str)
 
 
 def _form(path: Path) -> str:

@@ -10,18 +10,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from noiselayer.choices import ImageFit
 from noiselayer.data.array_inputs import ArrayInputs
 from noiselayer.data.columns import CategoricalColumn
 from noiselayer.data.doubtful_columns import leaking_columns, rows_own_columns
 from noiselayer.data.embedded_inputs import TextInputs
 from noiselayer.data.encoder import TableEncoder, column_error, fit_columns
 from noiselayer.data.frames import match_columns, read_columns, read_frame, require_columns
-from noiselayer.data.image_files import ImageFileInputs, ImageSize, read_images
+from noiselayer.data.image_files import ImageFileInputs, read_images
 from noiselayer.data.inputs import Inputs
 from noiselayer.data.label_files import LabelPlace, find_labels, labels_of_column, row_names
 from noiselayer.data.labeled import LabeledData, label_inputs
 from noiselayer.data.labels import encode_labels
+from noiselayer.data.read_options import ReadOptions
 from noiselayer.errors import InputError, argument, list_some
 
 if TYPE_CHECKING:
@@ -56,59 +56,40 @@ class TableInputs(ArrayInputs):
 _FOR_TRAINING = ("", "train", "training", "val", "valid", "validation", "dev")
 
 
-def read_table(
-    path: Path,
-    *,
-    labels: str | None = None,
-    label_column: str | None = None,
-    annotator_column: str | None = None,
-    checked_column: str | None = None,
-    image_column: str | None = None,
-    text_column: str | None = None,
-    embed: str | None = None,
-    feature_columns: Sequence[str] | None = None,
-    ignore_columns: Sequence[str] = (),
-    id_column: str | None = None,
-    split_column: str | None = None,
-    show_columns: Sequence[str] = (),
-    categorical_columns: Sequence[str] = (),
-    impute_missing: bool = False,
-    encoder: Any = None,
-    class_names: Sequence[str] | None = None,
-    image_size: ImageSize | None = None,
-    image_fit: ImageFit = "squash",
-    skip_unreadable: bool = False,
-    with_labels: bool = True,
-) -> LabeledData:
-    r"""Read a table of features or image paths; see :class:`~noiselayer.data.reading.Reading`.
+def read_table(path: Path, how: ReadOptions, *, encoder: Any = None, with_labels: bool = True) -> LabeledData:
+    r"""Read a table of features or image paths; see :class:`ReadOptions`.
 
     >>> import tempfile
     >>> path = Path(tempfile.mkdtemp()) / "people.csv"
     >>> _ = path.write_text("age,label\n20,no\n40,yes\n")
-    >>> read_table(path).summary().split(". ")[-1]
+    >>> read_table(path, ReadOptions(str(path))).summary().split(". ")[-1]
     '2 classes: no 1, yes 1.'
     """
     columns = read_columns(path)
-    place = find_labels(path, labels, label_column) if with_labels else LabelPlace(path, None)
-    beside = (annotator_column, checked_column)
+    place = find_labels(path, how.labels, how.label_column) if with_labels else LabelPlace(path, None)
+    beside = (how.annotator_column, how.checked_column)
     own = (
         (place.name, *beside)
         if place.own
         else tuple(name if name in columns else None for name in (None, *beside))
     )
+    id_column = how.id_column
     if with_labels:
-        match_columns(columns, show_columns, str(path))  # a review shows them; here they must be there
+        match_columns(columns, how.show_columns, str(path))  # a review shows them; here they must be there
     elif id_column not in columns:
         id_column = None  # samples to predict on may do without names
     ignored = [
-        *match_columns(columns, ignore_columns, str(path)),
-        *(name for name in (id_column, split_column) if name),
+        *match_columns(columns, how.ignore_columns, str(path)),
+        *(name for name in (id_column, how.split_column) if name),
     ]
     encoder = encoder if isinstance(encoder, TableEncoder) else None  # texts have another one
-    _check_roles(image_column, text_column, feature_columns, encoder, embed)
-    apart = image_column or text_column
-    features = [] if apart else _features(columns, own, feature_columns, ignored, encoder)
-    as_text = [*categorical_columns, *(name for name in (apart, id_column, split_column, *own) if name)]
+    _check_roles(how, encoder)
+    apart = how.image_column or how.text_column
+    features = [] if apart else _features(columns, own, how.feature_columns, ignored, encoder)
+    as_text = [
+        *how.categorical_columns,
+        *(name for name in (apart, id_column, how.split_column, *own) if name),
+    ]
     require_columns(columns, [*features, *ignored, *as_text], str(path))
     if encoder is not None:
         as_text += [known.name for known in encoder.columns if isinstance(known, CategoricalColumn)]
@@ -118,42 +99,42 @@ def read_table(
     inputs: Inputs
     skipped: tuple[str, ...] = ()
     kept = list(range(len(frame)))
-    if image_column is not None:
-        inputs, kept, skipped = _images(frame, path, image_column, image_size, image_fit, skip_unreadable)
-        origin = f"{path}, images from column {image_column!r}"
-    elif text_column is not None:
-        inputs = TextInputs(_texts(frame, path, text_column), ids=ids)
-        origin = f"{path}, texts from column {text_column!r}"
+    if how.image_column is not None:
+        inputs, kept, skipped = _images(frame, path, how.image_column, how)
+        origin = f"{path}, images from column {how.image_column!r}"
+    elif how.text_column is not None:
+        inputs = TextInputs(_texts(frame, path, how.text_column), ids=ids)
+        origin = f"{path}, texts from column {how.text_column!r}"
     elif (embeddings := embeddings_column(frame, features, str(path), alone=with_labels)) is not None:
         inputs = ArrayInputs(embeddings, ids=ids, name=f"embeddings in {path}")
         origin = f"{path}, vectors from a column"
     else:
         if encoder is None:
             known, problems = fit_columns(
-                frame[features], categorical=categorical_columns, impute_missing=impute_missing
+                frame[features], categorical=how.categorical_columns, impute_missing=how.impute_missing
             )
-            if feature_columns is None:
+            if how.feature_columns is None:
                 own_to_rows = rows_own_columns(frame[features])
                 problems = own_to_rows | problems | own_to_rows  # in their order, and in their words
                 if place.own:
                     given = labels_of_column(frame, str(place.name))
-                    problems |= leaking_columns(frame[features], given, class_names)
+                    problems |= leaking_columns(frame[features], given, how.class_names)
             if problems:
                 if place.own:
                     _check_labels(
-                        labels_of_column(frame, str(place.name)), class_names, place.words, problems
+                        labels_of_column(frame, str(place.name)), how.class_names, place.words, problems
                     )
                 raise column_error(problems)
-            encoder = TableEncoder(known, impute_missing)
+            encoder = TableEncoder(known, how.impute_missing)
         inputs = TableInputs(frame, encoder, ids=ids)
         origin = f"{path}, features {list_some(features, 20)}"
     if not with_labels:
-        return LabeledData(inputs, None, tuple(class_names or ()), origin, skipped)
+        return LabeledData(inputs, None, tuple(how.class_names or ()), origin, skipped)
     values = labels_of_column(frame, str(place.name)) if place.own else place.read()
     if len(values) == len(frame):
         values = values[kept]
     more: dict[str, Any] = {}
-    for option, column in (("annotators", annotator_column), ("checked", checked_column)):
+    for option, column in (("annotators", how.annotator_column), ("checked", how.checked_column)):
         option_name = f"{option.removesuffix('s')}_column"
         found = (
             (labels_of_column(frame, column), f"column {column!r} of {path}")
@@ -162,12 +143,12 @@ def read_table(
         )
         if found is not None:
             more[option] = (found[0][kept] if len(found[0]) == len(frame) else found[0], found[1])
-    if split_column is not None:
+    if how.split_column is not None:
         more["of_test"] = _of_test(
-            labels_of_column(frame, split_column), f"column {split_column!r} of {path}"
+            labels_of_column(frame, how.split_column), f"column {how.split_column!r} of {path}"
         )[kept]
     return label_inputs(
-        inputs, values, class_names, **more, origin=origin, where=place.words, skipped=skipped
+        inputs, values, how.class_names, **more, origin=origin, where=place.words, skipped=skipped
     )
 
 
@@ -189,28 +170,22 @@ def _of_test(values: npt.NDArray[Any], where: str) -> npt.NDArray[np.bool_]:
     return chosen
 
 
-def _check_roles(
-    image_column: str | None,
-    text_column: str | None,
-    feature_columns: Sequence[str] | None,
-    encoder: TableEncoder | None,
-    embed: str | None,
-) -> None:
+def _check_roles(how: ReadOptions, encoder: TableEncoder | None) -> None:
     """A sample is one thing: an image, a text or a row."""
-    if image_column is not None and text_column is not None:
+    if how.image_column is not None and how.text_column is not None:
         raise InputError(
             f"{argument('image_column')} and {argument('text_column')} both say what a sample is; give one of them."
         )
     for option, column, what in (
-        ("image_column", image_column, "an image"),
-        ("text_column", text_column, "a text"),
+        ("image_column", how.image_column, "an image"),
+        ("text_column", how.text_column, "a text"),
     ):
-        if column is not None and (feature_columns is not None or encoder is not None):
+        if column is not None and (how.feature_columns is not None or encoder is not None):
             raise InputError(
                 f"{argument(option)} excludes {argument('feature_columns')} and encoder: a sample is "
                 f"{what} or a row."
             )
-    if embed is not None and text_column is None:
+    if how.embed is not None and how.text_column is None:
         raise InputError(
             f"{argument('embed')} says what makes features of texts; name their column with {argument('text_column')}."
         )
@@ -299,12 +274,7 @@ def _check_labels(
 
 
 def _images(
-    frame: pd.DataFrame,
-    path: Path,
-    column: str,
-    image_size: ImageSize | None,
-    image_fit: ImageFit,
-    skip_unreadable: bool,
+    frame: pd.DataFrame, path: Path, column: str, how: ReadOptions
 ) -> tuple[ImageFileInputs, list[int], tuple[str, ...]]:
     names = [str(name) for name in labels_of_column(frame, column)]
     gaps = [row for row, name in enumerate(names) if not name]
@@ -314,4 +284,5 @@ def _images(
             f"({list_some(gaps)}, counting from 0)."
         )
     # An absolute path stays what it is when joined.
-    return read_images([path.parent / name for name in names], names, image_size, image_fit, skip_unreadable)
+    files = [path.parent / name for name in names]
+    return read_images(files, names, how.image_size, how.image_fit, how.skip_unreadable)

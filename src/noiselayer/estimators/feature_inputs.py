@@ -104,18 +104,14 @@ def stacked(X: Any) -> Any:
     values = None if isinstance(X, list | tuple) else samples_of(X)
     if not values or not isinstance(values[0], Sequence | np.ndarray) or isinstance(values[0], str):
         return X
-    lengths = {len(value) if hasattr(value, "__len__") else -1 for value in values}
-    if len(lengths) > 1:
-        wrong = next(row for row, value in enumerate(values) if not _alike(value, values[0]))
+    lengths = [len(value) if hasattr(value, "__len__") else -1 for value in values]
+    if len(set(lengths)) > 1:
+        wrong = next(row for row, length in enumerate(lengths) if length != lengths[0])
         raise InputError(
             f"X must hold embeddings of one length; row 0 has {len(values[0])} numbers, row {wrong} holds "
             f"{str(values[wrong])[:60]}."
         )
     return np.array(values)
-
-
-def _alike(value: Any, other: Any) -> bool:
-    return hasattr(value, "__len__") and len(value) == len(other)
 
 
 def _source(embed: Any, samples: list[Any]) -> Any:

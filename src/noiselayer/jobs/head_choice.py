@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -56,14 +55,11 @@ def on_features(job: Any, reading: Reading) -> tuple[Reading, str]:
     return replace(reading, embed=name), line
 
 
-def _some(names: Sequence[str]) -> Sequence[str]:
-    return names[:: max(1, len(names) // _LOOKED_AT)]
-
-
 def _photographs(folder: Path) -> bool:
     """Whether most of some images are as large as photographs; what cannot be read is for others to say."""
     sides = []
-    for name in _some(images_below(folder)):
+    names = images_below(folder)
+    for name in names[:: max(1, len(names) // _LOOKED_AT)]:
         with suppress(OSError), Image.open(folder / name) as image:
             sides.append(min(image.size))
     return bool(sides) and sorted(sides)[len(sides) // 2] >= _PHOTOGRAPHS_FROM

@@ -94,7 +94,7 @@ def measure_table(job: MeasureJob) -> Measured:
     people = [_column(job.table, name) for name in job.people or ()]
     (labels, gold, *of_people), names, respelled = _encoded([given, checked, *people], job)
     certainty = None if job.confidence_column is None else _numbers(job.table, job.confidence_column)
-    with as_input_errors(_in_words):
+    with as_input_errors(lambda message: message.replace("stated_confidence", "confidence_column", 1)):
         figures = _measure(labels, gold, names, certainty, weights, job)
     without = labels < 0
     if without.any():
@@ -270,10 +270,6 @@ def _named(note: str, names: tuple[str, ...]) -> str:
         return found[1] + ", ".join(repr(names[int(k)]) for k in found[2].split(", "))
 
     return re.sub(r"((?:class|label) )((?:\d+, )*\d+)(?=[:.,]| |$)", name, note)
-
-
-def _in_words(message: str) -> str:
-    return message.replace("stated_confidence", "confidence_column", 1)
 
 
 def _groups(

@@ -44,7 +44,8 @@ def draw_losses(
         figure = Figure(figsize=(width / 72, height / 72))
         keys = 22 if width > 600 else 56  # of the legend, on one line or on three
         ax = figure.add_axes((46 / width, (keys + 52) / height, 1 - 58 / width, 1 - (keys + 92) / height))
-        start, every = 0, _step(sum(map(_length, drawn)), width)
+        start, epochs = 0, sum(map(_length, drawn))
+        every = max(1, math.ceil(epochs / max(2, (width - 80) // 42)))
         ticks: list[tuple[int, str]] = []
         for number, stage in enumerate(drawn, start=1):
             if start:
@@ -132,7 +133,3 @@ def _points(losses: Sequence[float | None]) -> list[tuple[int, float]]:
 
 def _length(stage: StageLosses) -> int:
     return max(len(stage.training), len(stage.validation))
-
-
-def _step(epochs: int, width: int) -> int:
-    return max(1, math.ceil(epochs / max(2, (width - 80) // 42)))
