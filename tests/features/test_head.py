@@ -10,6 +10,7 @@ from noiselayer.arrays.folds import stratified_folds
 from noiselayer.features import fit_head, project_features
 from noiselayer.features.cross_fitted import Folds
 from noiselayer.features.discriminant import Discriminant
+from noiselayer.features.matrix_choice import Smoothing, group_posteriors
 from noiselayer.features.matrix_fits import fit_matrices
 from noiselayer.features.minima import minimise_each
 from noiselayer.features.soft_targets import fit_soft_targets
@@ -360,3 +361,39 @@ def test_a_matrix_that_the_surest_labels_contradict_is_not_taken() -> None:
     assert head.gain > 2 * head.gain_error  # the likelihood of labels held out has no objection
     assert head.taken == "plain"
     assert not torch.equal(head.found_matrix, torch.eye(3))
+
+
+def test_a_discriminant_of_posteriors_that_are_labels_is_that_of_the_labels() -> None:
+    data, _ = four_folds()
+    discriminant = Discriminant(data)
+    before = discriminant.logits(0.1)
+    certain = data.of_labels()[:, None].expand(-1, len(data), -1)
+    torch.testing.assert_close(discriminant.logits(0.1, certain), before)
+    relabelled = certain.clone()
+    relabelled[:, 0] = certain[:, 0].roll(1, dims=1)  # the classes of one column moved on by one
+    after = discriminant.logits(0.1, relabelled)
+    torch.testing.assert_close(after[:, 1:], before[:, 1:])
+    torch.testing.assert_close(after[:, 0], before[:, 0].roll(1, dims=1))
+
+
+def test_posteriors_by_group_know_where_labels_say_less() -> None:
+    generator = torch.Generator().manual_seed(0)
+    truth = torch.randint(2, (6000,), generator=generator)
+    hard = torch.rand(6000, generator=generator) < 0.5
+    # On hard samples the classifier is right in 70 % and a label means nothing; on easy ones labels are right in 90 %.
+    guess = torch.where(hard & (torch.rand(6000, generator=generator) < 0.3), 1 - truth, truth)
+    size = torch.where(hard, 0.85, 4.0).double()
+    logits = (2 * guess - 1).double()[:, None] * size[:, None] * torch.tensor([-0.5, 0.5])
+    wrong = torch.rand(6000, generator=generator) < torch.where(hard, 0.5, 0.1)
+    labels = torch.where(wrong, 1 - truth, truth)
+    seen = torch.ones(6000, 2, dtype=torch.bool)
+    seen[:100, 1] = False
+    found = group_posteriors(logits[:, None].expand(-1, 2, -1), labels, seen, Smoothing(10.0, 0.0, 20))
+    assert found.shape == (6000, 2, 2)
+    torch.testing.assert_close(found.sum(2), torch.ones(6000, 2, dtype=torch.float64))
+    against = hard & (labels != guess)
+    easy = ~hard & (labels == guess)
+    for column in found.unbind(dim=1):
+        of_guess = column.gather(1, guess[:, None])[:, 0]
+        assert of_guess[against].mean() == pytest.approx(0.7, abs=0.07)  # whatever the label says
+        assert of_guess[easy].mean() > 0.95

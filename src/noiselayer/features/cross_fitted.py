@@ -15,6 +15,7 @@ RIDGES = (10.0, 3.0, 1.0, 0.3, 0.1, 0.03, 0.01, 3e-3, 1e-3, 3e-4, 1e-4, 1e-5)
 """Weights of ||W||^2 / 2 beside the mean loss, of standardised features."""
 _RISES = 2  # in a row, and the path ends
 
+_TOLERANCE = 1e-6  # nats: the standard error of what is compared is a thousand times that
 _TARGETS = 2**26  # numbers, of the classifiers that are fitted at once
 
 Loss = Callable[[Tensor], Tensor]
@@ -116,6 +117,7 @@ class Folds:
                     counts=seen.sum(dim=0) + beside,
                     start=None if start is None else start[some],
                     iterations=self.iterations,
+                    tolerance=_TOLERANCE,
                 )
             )
         return torch.cat(found)

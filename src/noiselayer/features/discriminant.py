@@ -12,6 +12,8 @@ that has not seen some folds costs one linear system.
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
 import torch
 from torch import Tensor
 
@@ -20,6 +22,9 @@ from noiselayer.features.cross_fitted import Folds
 SHRINKAGES = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
 """Parts of the mean variance that are added to S."""
 _ROWS = 8192
+
+Sums: TypeAlias = tuple[Tensor, Tensor, Tensor]
+"""Of samples: squares, shape (r, r); those of every class, (K, r); its weight, (K,)."""
 
 
 def linear_rule(covariance: Tensor, means: Tensor, shares: Tensor) -> tuple[Tensor, Tensor]:
@@ -49,32 +54,40 @@ class Discriminant:
         self.sums = [_sums(Z, T) for Z, T in zip(self.parts, targets, strict=True)]
         self.beside = [_sums(Z, T) for Z, T, *_ in data.beside]
 
-    def logits(self, shrinkage: float) -> Tensor:
+    def logits(self, shrinkage: float, posteriors: Tensor | None = None) -> Tensor:
         """For every fold left out, logits of all samples by classifiers that have not seen their own fold either.
 
         Args:
             shrinkage: What part of the mean variance is added to S.
+            posteriors: Of the true class, shape (N, F, K), that have not seen a fold each: in the place of the labels.
 
         Returns:
             Shape (N, F, K), double. Of two folds nothing would be left: the other's classifier stands in.
         """
         F = len(self.data)
         found = torch.empty(len(self.data.labels), F, self.data.num_classes, dtype=torch.float64)
-        for fold, rows in enumerate(torch.split(found, self.data.sizes)):
-            for held in range(F):
-                rows[:, held] = self._of_fold(fold, {fold} if F == 2 else {fold, held}, shrinkage)
+        for held in range(F):
+            sums = self.sums if posteriors is None else self._sums_of(posteriors[:, held])
+            for fold, rows in enumerate(torch.split(found, self.data.sizes)):
+                rows[:, held] = self._of_fold(fold, {fold} if F == 2 else {fold, held}, shrinkage, sums)
         return found
+
+    def _sums_of(self, posteriors: Tensor) -> list[Sums]:
+        """Of every fold with other targets, whose rows have the same sum as those of the labels."""
+        each = zip(self.sums, self.parts, torch.split(posteriors, self.data.sizes), strict=True)
+        return [(squares, *_sums_of_classes(Z, T.to(self.data.dtype))) for (squares, _, _), Z, T in each]
 
     def held_out(self, shrinkage: float) -> Tensor:
         """Logits of every sample by the classifier without its fold, shape (N, K), double."""
-        return torch.cat([self._of_fold(fold, {fold}, shrinkage) for fold in range(len(self.data))])
+        folds = range(len(self.data))
+        return torch.cat([self._of_fold(fold, {fold}, shrinkage, self.sums) for fold in folds])
 
-    def _of_fold(self, fold: int, left_out: set[int], shrinkage: float) -> Tensor:
+    def _of_fold(self, fold: int, left_out: set[int], shrinkage: float, sums: list[Sums]) -> Tensor:
         """Logits of a fold by the discriminant of all but some."""
-        seen = [self.sums[k] for k in range(len(self.sums)) if k not in left_out] + self.beside
-        squares, sums, counts = (torch.stack(each).sum(dim=0) for each in zip(*seen, strict=True))
+        seen = [sums[k] for k in range(len(sums)) if k not in left_out] + self.beside
+        squares, totals, counts = (torch.stack(each).sum(dim=0) for each in zip(*seen, strict=True))
         share = counts / counts.sum()
-        means = sums / counts.clamp_min(1e-12)[:, None]
+        means = totals / counts.clamp_min(1e-12)[:, None]
         S = squares / counts.sum() - (means * share[:, None]).T @ means
         S.diagonal().add_(shrinkage * S.diagonal().mean().clamp_min(1e-12))
         W, b = linear_rule(S, means, share.clamp_min(1e-12))
@@ -83,12 +96,17 @@ class Discriminant:
         return logits
 
 
-def _sums(Z: Tensor, T: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Of samples weighted by their targets: squares, shape (r, r); those of every class, (K, r); its weight, (K,)."""
+def _sums(Z: Tensor, T: Tensor) -> Sums:
+    """Of samples weighted by their targets."""
     squares = torch.zeros(Z.shape[1], Z.shape[1], dtype=torch.float64)
-    sums = torch.zeros(T.shape[1], Z.shape[1], dtype=torch.float64)
     for z, t in zip(torch.split(Z, _ROWS), torch.split(T, _ROWS), strict=True):
         z = z.to(t.dtype)
         squares += ((z * t.sum(dim=1, keepdim=True)).T @ z).double()
-        sums += (t.T @ z).double()
-    return squares, sums, T.sum(dim=0, dtype=torch.float64)
+    return squares, *_sums_of_classes(Z, T)
+
+
+def _sums_of_classes(Z: Tensor, T: Tensor) -> tuple[Tensor, Tensor]:
+    sums = torch.zeros(T.shape[1], Z.shape[1], dtype=torch.float64)
+    for z, t in zip(torch.split(Z, _ROWS), torch.split(T, _ROWS), strict=True):
+        sums += (t.T @ z.to(t.dtype)).double()
+    return sums, T.sum(dim=0, dtype=torch.float64)

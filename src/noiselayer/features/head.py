@@ -35,7 +35,7 @@ from noiselayer.features.matrix_choice import (
     Smoothing,
     choose_matrix,
     cross_validated,
-    find_matrices,
+    group_posteriors,
     numbers_of_groups,
     standard_error,
 )
@@ -55,6 +55,7 @@ _CERTAIN = (
     4.0  # beyond which the surest labels are not asked: people's are right more often there than on average
 )
 _MANY = 20_000  # samples, above which three folds say as much as five
+_AGAIN = 1  # time that discriminants are fitted to their own posteriors, where samples are that many
 
 
 def fit_head(
@@ -191,9 +192,9 @@ class _Fit:
         data, plain = self.data, self.step
         if method == "estimated":
             Q = self._measured()
-        logits = self._discriminant_logits()
+        discriminant = Discriminant(data)
         counts = [1] if Q is not None else numbers_of_groups(len(self.labels), data.num_classes)
-        ways = [self._through(Q, groups, logits) for groups in counts]
+        ways = [self._through(Q, groups, discriminant) for groups in counts]
         step, judged, climbed = min(ways, key=lambda way: float(way[1].losses.mean()))
         found = judged.found
         self.found = found.noise_matrix
@@ -213,11 +214,15 @@ class _Fit:
         if doubtful and contradicted(self.found, plain.logits, self.labels) > CONTRADICTED:
             return
         self.taken, self.Q, self.step, self.scale = "noise matrix", found.noise_matrix, step, found.scale
-        self.targets = self._posterior(self._calibrated(step.logits), found.noise_matrix)
+        logits = self._calibrated(step.logits)[:, None]
+        every = torch.ones(len(logits), 1, dtype=torch.bool)
+        self.targets = self._weighted(self._posteriors(logits, every, Q, judged.smoothing)[:, 0])
         if climbed:
             self.targets, self.climbing = found.noise_matrix[self.labels].to(data.dtype), self.noisy_weight
 
-    def _through(self, Q: Tensor | None, groups: int, logits: Tensor) -> tuple[Step, MatrixChoice, bool]:
+    def _through(
+        self, Q: Tensor | None, groups: int, discriminant: Discriminant
+    ) -> tuple[Step, MatrixChoice, bool]:
         """The second path and what is climbed from there, with the last losses and whether anything was climbed."""
         data, plain = self.data, self.step
         smoothing: Smoothing | None = None
@@ -225,7 +230,7 @@ class _Fit:
         if rough is None:
             first = choose_matrix(plain.logits, self.labels, self.fold_of, groups)
             smoothing, rough = first.smoothing, first.found.noise_matrix
-        targets = self._targets_of_others(logits, Q, smoothing)
+        targets = self._targets_of_others(discriminant, Q, smoothing)
         ridges = self.ridges[max(0, self.ridges.index(plain.ridge) - 1) :]
         step = best_step(data.path(targets, partial(self._losses_at_best_scale, Q=rough), ridges))
         judged = self._judged(step.logits, Q, smoothing)
@@ -255,27 +260,33 @@ class _Fit:
         losses = self._scaled_losses(logits, Q)
         return MatrixChoice(found, [found] * len(self.data), losses, Smoothing(0.0, 0.0))
 
-    def _discriminant_logits(self) -> Tensor:
-        """Of discriminants that have not seen a sample's fold, for every other fold left out, shape (N, F, K)."""
-        discriminant = Discriminant(self.data)
+    def _targets_of_others(
+        self, discriminant: Discriminant, Q: Tensor | None, smoothing: Smoothing | None
+    ) -> Tensor:
+        """For every fold left out, posteriors from discriminants and matrices that have not seen its labels."""
 
         def loss(shrinkage: float) -> float:
             return float(self._losses_at_best_scale(discriminant.held_out(shrinkage), self.identity).mean())
 
-        return discriminant.logits(min(SHRINKAGES, key=loss))
-
-    def _targets_of_others(self, logits: Tensor, Q: Tensor | None, smoothing: Smoothing | None) -> Tensor:
-        """For every fold left out, posteriors from discriminants and a matrix that have not seen its labels."""
+        shrinkage = min(SHRINKAGES, key=loss)
+        logits = discriminant.logits(shrinkage)
         seen = self.fold_of[:, None] != torch.arange(len(self.data))
-        if smoothing is not None:
-            found = find_matrices(logits, self.labels, seen, smoothing)
-        else:
-            assert Q is not None
-            found = [Found(Q, fit_scale(logits[s, held], self.labels[s], Q)) for held, s in enumerate(seen.T)]
-        return torch.stack(
-            [self._posterior(logits[:, held] * scale, matrix) for held, (matrix, scale) in enumerate(found)],
-            dim=1,
-        )
+        posteriors = self._posteriors(logits, seen, Q, smoothing)
+        for _ in range(_AGAIN if len(logits) > _MANY else 0):
+            logits = discriminant.logits(shrinkage, posteriors)
+            posteriors = self._posteriors(logits, seen, Q, smoothing)
+        return self._weighted(posteriors)
+
+    def _posteriors(
+        self, logits: Tensor, seen: Tensor, Q: Tensor | None, smoothing: Smoothing | None
+    ) -> Tensor:
+        """Of the true class, shape (N, B, K), by logits and through matrices of what each of B has seen, (N, B)."""
+        if Q is None:
+            assert smoothing is not None
+            return group_posteriors(logits, self.labels, seen, smoothing)
+        scales = [fit_scale(logits[s, held], self.labels[s], Q) for held, s in enumerate(seen.T)]
+        prior = (logits * torch.tensor(scales)[:, None]).log_softmax(dim=2)
+        return (Q.clamp_min(1e-12).log()[self.labels][:, None] + prior).softmax(dim=2)
 
     def _losses_at_best_scale(self, logits: Tensor, Q: Tensor) -> Tensor:
         return noisy_nll(logits * fit_scale(logits, self.labels, Q), self.labels, Q)
@@ -318,9 +329,8 @@ class _Fit:
             one_hot = torch.nn.functional.one_hot(y, self.data.num_classes)
             self.data.beside.append((Z, one_hot.to(self.data.dtype)))
 
-    def _posterior(self, logits: Tensor, Q: Tensor) -> Tensor:
-        joint = Q.clamp_min(1e-12).log()[self.labels] + logits.log_softmax(dim=1)
-        return (joint.softmax(dim=1) * self.noisy_weight).to(self.data.dtype)
+    def _weighted(self, posteriors: Tensor) -> Tensor:
+        return (posteriors * self.noisy_weight).to(self.data.dtype)
 
     def _scaled_losses(self, logits: Tensor, Q: Tensor) -> Tensor:
         """Of every label, the scale fitted to the other folds."""

@@ -166,36 +166,43 @@ def cross_validated(
     return choices
 
 
-def find_matrices(logits: Tensor, labels: Tensor, seen: Tensor, smoothing: Smoothing) -> list[Found]:
-    """Q and the scale, of some samples each, whose labels the classifiers have not seen.
+def group_posteriors(logits: Tensor, labels: Tensor, seen: Tensor, smoothing: Smoothing) -> Tensor:
+    """p(true class | x, noisy label) through the matrix of the sample's group, which has not seen some of the labels.
+
+    Through the mean matrix a label would say more of a hard image than it does: who looks at one that the classifier
+    takes for another class is likelier to err in the same way.
 
     Args:
         logits: Shape (N, B, K), double.
         labels: Shape (N,).
-        seen: Shape (N, B), whether a matrix has the sample.
+        seen: Shape (N, B), whether the matrices of a column have the sample.
         smoothing: Counts are of all N samples.
+
+    Returns:
+        Shape (N, B, K), double.
 
     >>> z = 2 * torch.eye(2, dtype=torch.float64).repeat(50, 1)[:, None]
     >>> seen = torch.ones(100, 1, dtype=torch.bool)
-    >>> [found] = find_matrices(z, torch.tensor([0, 1]).repeat(50), seen, Smoothing(10.0, 0.0))
-    >>> bool((found.noise_matrix.diagonal() > 0.9).all())
+    >>> p = group_posteriors(z, torch.tensor([0, 1]).repeat(50), seen, Smoothing(10.0, 0.0))
+    >>> bool((p[:2, 0].diagonal() > 0.9).all())
     True
     """
     B, K = logits.shape[1:]
     drawn = _drawn(len(labels))
-    logits, labels, seen = logits[drawn], labels[drawn], seen[drawn]
+    z, seen = logits[drawn], seen[drawn]
     confidence = logits.softmax(dim=2).amax(dim=2)
     least = int(seen.sum(dim=0).min())
     count = min(smoothing.groups, numbers_of_groups(least, K)[-1])
-    edges = [_edges(confidence[seen[:, b], b], count) for b in range(B)]
+    edges = [_edges(confidence[drawn, b][seen[:, b]], count) for b in range(B)]
     groups = torch.stack([torch.bucketize(confidence[:, b].contiguous(), edges[b]) for b in range(B)], dim=1)
     counts = smoothing.counts * seen.double().mean(dim=0)
     traces = torch.full_like(counts, smoothing.trace_penalty)
-    matrices, scales = _fit(logits, labels, seen, groups, len(edges[0]) + 1, counts, traces)
-    return [
-        _mean_matrix(matrices[b], float(scales[b]), logits[s, b], labels[s], groups[s, b])
-        for b, s in enumerate(seen.T)
-    ]
+    matrices, scales = _fit(z, labels[drawn], seen, groups[drawn], len(edges[0]) + 1, counts, traces)
+    found = torch.empty_like(logits)
+    for b in range(B):
+        rows = matrices[b].softmax(dim=-2)[groups[:, b], labels].clamp_min(1e-12)
+        found[:, b] = (rows.log() + (logits[:, b] * scales[b]).log_softmax(dim=1)).softmax(dim=1)
+    return found
 
 
 def within_one_error(losses: Tensor, least: Tensor) -> bool:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 _ROWS = 8192
+_MOST = 1024  # components
 _HALF_ABOVE = 2**28
 """Numbers: what is more is kept in half precision, whose error is far below the features' own noise."""
 
@@ -65,7 +66,7 @@ def project_features(
     Args:
         features: Shape (N, D): an array, a tensor or a memory map, of any floating type or of bytes.
         max_components: So many, those of the largest variance; a fifth of N, but at least 64, of not standardised ones
-            512, if None: a ridge that suits the rest leaves nothing of them.
+            512, and at most 1,024, if None: a ridge that suits the rest leaves nothing of them.
         standardize: Whether every feature is brought to variance 1; if not, all are multiplied by one number, which
             brings their mean variance to 1.
         dtype: Of the arithmetic; what is summed up over rows is double.
@@ -112,7 +113,7 @@ def project_features(
     else:
         covariance = squares / N - torch.outer(offset, offset)
         variances, directions = torch.linalg.eigh(inverse[:, None] * covariance * inverse)
-    most = max_components or max(64 if standardize else 512, N // 5)
+    most = max_components or min(max(64 if standardize else 512, N // 5), _MOST)
     kept = (variances > 1e-6 * variances[-1].clamp_min(1e-12)).nonzero().flatten()[-most:].flip(0)
     return Projection(mean, inverse[:, None] * directions[:, kept], variances[kept])
 

@@ -39,6 +39,7 @@ def fit_soft_targets(
     counts: Tensor | None = None,
     start: Tensor | None = None,
     iterations: int = 60,
+    tolerance: float = 1e-7,
 ) -> Tensor:
     """W, shape (K, r + 1) with the biases last: the least mean cross-entropy to the targets, with a ridge.
 
@@ -51,6 +52,7 @@ def fit_soft_targets(
         counts: Shape (B,), samples that every problem sees, where these are not all.
         start: W to begin with; zero if None.
         iterations: At most.
+        tolerance: A problem is done when its loss falls by less.
 
     Returns:
         W; shape (B, K, r + 1) for several problems.
@@ -105,5 +107,6 @@ def fit_soft_targets(
         return loss, (gradient * unit).view(B, -1)
 
     u = torch.zeros(B * K, r + 1, dtype=dtype) if start is None else start.reshape(B * K, r + 1) / unit
-    W = minimise_each(value, u.view(B, -1), iterations).view(B, K, r + 1) * unit
+    u = minimise_each(value, u.view(B, -1), iterations, tolerance_change=tolerance)
+    W = u.view(B, K, r + 1) * unit
     return W if first.ndim == 3 else W[0]
