@@ -3,7 +3,8 @@ r"""The head on frozen features: multinomial logistic regression through a noise
 Climbing that likelihood directly is not convex, and a sample votes for its own posterior: along a path of ridges it
 may lose classes on the way. So the posterior comes from a classifier that has not seen the sample. A plain path of
 ridges comes first; its logits out of fold say how the matrix is smoothed. Discriminants, which wrong labels bend less
-(:mod:`noiselayer.features.discriminant`), give the posterior, and a second path is fitted to that. From there the
+(:mod:`noiselayer.features.discriminant`), give the posterior, by a matrix for each group of confidence and, of many
+samples, in two rounds; of few samples more rounds may lose classes. A second path is fitted to that. From there the
 likelihood is climbed, as long as that gains more than two standard errors. Everything is chosen by the likelihood of
 noisy labels held out, those of the second path held out from the first as well. The plain classifier stays in the
 running, and is taken unless the noise matrix gains more than one standard error, two where it was learned; both with
