@@ -99,7 +99,7 @@ def test_folds_deal_every_class_out_evenly() -> None:
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_the_learned_matrix_is_near_the_truth_and_the_classifier_better(dtype: torch.dtype) -> None:
-    f, truth = blobs(2000, dim=4)
+    f, truth = blobs(4000, dim=4)
     test_f, test_truth = blobs(4000, dim=4, seed=5)
     labels = noisy(truth)
     head = fit_head(f, labels, 3, dtype=dtype)

@@ -52,9 +52,7 @@ HeadMethod = Literal["learned", "estimated", "known", "top-down", "normal"]
 _ROUNDS = 4  # of climbing and measuring the matrix anew, at most
 _FOR_A_CLIMB = 2.0  # standard errors that it must gain
 _FOR_A_LEARNED_ONE = 2.0  # standard errors that a matrix must gain; it was found with these labels
-_CERTAIN = (
-    4.0  # beyond which the surest labels are not asked: people's are right more often there than on average
-)
+_CERTAIN = 4.0  # beyond which the surest labels are not asked: people's are right there more often
 _MANY = 20_000  # samples, above which three folds say as much as five
 _AGAIN = 1  # time that discriminants are fitted to their own posteriors, where samples are that many
 
