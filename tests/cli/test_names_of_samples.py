@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from click.testing import Result
+from PIL import Image
 
 from noiselayer.data import read_data
 from noiselayer.jobs.apply_review import apply_review
@@ -182,3 +183,32 @@ def test_an_estimate_takes_probabilities_of_the_samples_they_name(
         assert done.exit_code == 0, done.output
         found.append((tmp_path / name / "noise_matrix.csv").read_text())
     assert found[0] == found[1]
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+def test_images_are_found_by_their_paths_although_a_column_names_them(
+    run: Run, truth: np.ndarray, tmp_path: Path, suffix: str
+) -> None:
+    (tmp_path / "images").mkdir()
+    files = [f"images/{row}.png" for row in range(N)]
+    for name, label in zip(files, truth, strict=True):
+        Image.new("RGB", (8, 8), (60 * int(label), 0, 0)).save(tmp_path / name)
+    table = pd.DataFrame({"ticket": [f"t{row}" for row in range(N)], "file": files})
+    write(table.assign(label=np.array(CLASSES)[truth]), tmp_path / "data.csv")
+    in_order = probabilities(table.rename(columns={"file": "id"}), truth)
+    found = [
+        audit(run, tmp_path, write(probs, tmp_path / name), "--image-column", "file", "--id-column", "ticket")
+        for name, probs in ((f"a{suffix}", in_order), (f"b{suffix}", in_order.sample(frac=1, random_state=0)))
+    ]
+    pd.testing.assert_frame_equal(found[0].labels, found[1].labels)
+    assert not found[0].labels["is_error"].any()
+
+
+def test_row_numbers_in_order_are_no_names_of_a_column_nobody_named(
+    run: Run, truth: np.ndarray, tmp_path: Path
+) -> None:
+    names = [str(N - 1 - row) for row in range(N)]
+    table = pd.DataFrame({"id": names, "label": np.array(CLASSES)[truth]})
+    write(table, tmp_path / "data.csv")
+    by_row = probabilities(table.assign(id=range(N)), truth)  # as predict writes them
+    assert not audit(run, tmp_path, write(by_row, tmp_path / "p.csv")).labels["is_error"].any()

@@ -80,3 +80,14 @@ class ChosenNames(_Names):
 
     def __reduce__(self) -> Any:
         return ChosenNames, (self.names, self.indices)
+
+
+def same_names(names: Sequence[str], others: Sequence[Sequence[str]]) -> Sequence[str] | None:
+    """The first of ``others`` that is the same, else the first that holds these names in another order; None if none.
+
+    >>> same_names(("1", "0"), [("0", "1"), ("1", "0")]), same_names(("b", "a"), [RowNumbers(2), ("a", "b")])
+    (('1', '0'), ('a', 'b'))
+    """
+    known = set(names)
+    alike = [other for other in others if len(other) == len(names) and set(other) == known]
+    return next((other for other in alike if list(other) == list(names)), alike[0] if alike else None)

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from noiselayer.audit.checked_batches import ENTRIES, Batches
+from noiselayer.data.names import same_names
 from noiselayer.errors import InputError
 
 
@@ -53,7 +54,7 @@ def batches_of_parquet(
 
 
 def batches_of_columns(
-    path: str | Path, prob_columns: Sequence[str], labels: Any, *, ids: Sequence[str] = ()
+    path: str | Path, prob_columns: Sequence[str], labels: Any, *, ids: Sequence[Sequence[str]] = ()
 ) -> Batches | None:
     """A function that reads probabilities from a Parquet file batch by batch, with labels from elsewhere.
 
@@ -61,7 +62,7 @@ def batches_of_columns(
         path: The file.
         prob_columns: The K columns of probabilities, in the order of the classes.
         labels: Shape (N,), integers 0..K-1.
-        ids: The samples' names.
+        ids: Names that the samples go by.
 
     Returns:
         None if the file has other columns than these, another number of rows than there are labels, or names the
@@ -78,7 +79,7 @@ def batches_of_columns(
         return None
     if ids and "id" in schema.names:
         own = list(map(str, pq.read_table(path, columns=["id"]).column(0).to_pylist()))
-        if own != list(ids) and sorted(own) == sorted(ids):
+        if own != list(same_names(own, ids) or own):
             return None
     rows = max(1, ENTRIES // len(there))
 

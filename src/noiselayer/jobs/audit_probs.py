@@ -11,6 +11,7 @@ from torch import Tensor
 from noiselayer.data import LabeledData
 from noiselayer.data.inputs import SubsetInputs
 from noiselayer.data.label_files import names_in
+from noiselayer.data.names import ChosenNames, same_names
 from noiselayer.data.numpy_files import read_npy, split_address
 from noiselayer.data.parquet_batches import batches_of_columns
 from noiselayer.data.probabilities import check_nameless, read_probabilities
@@ -38,8 +39,7 @@ def given_probs(job: AuditJob, reading: Reading, data: LabeledData) -> Any:
             found, shape = Path(address), read_npy(Path(address), memory_map=True).shape
     elif suffix == "parquet" and not whole:  # as predict --probs writes it
         columns = [f"p({name})" for name in data.class_names]
-        ids = _names(reading, data)
-        found = batches_of_columns(address, columns, data.labels, ids=ids)
+        found = batches_of_columns(address, columns, data.labels, ids=_names(reading, data))
         shape = (len(data), data.num_classes)
     if found is None:
         found = _read(address, reading, data).float()
@@ -77,15 +77,19 @@ def _read(address: str, reading: Reading, data: LabeledData) -> Tensor:
     """Rows by the samples' names where both files have them, else in their order; of labelled samples alone."""
     table, names, kept = read_probabilities(address, reading.id_column), _names(reading, data), None
     if data.unlabelled and isinstance(data.inputs, SubsetInputs):
-        kept = data.inputs.indices
-        if len(table.values) == len(kept):  # it has these alone
-            names, kept = [names[row] for row in kept], None
-    found = table.in_order_of(names).ordered(data.class_names, chosen=names_its_classes(reading))
-    return found if kept is None or len(found) != len(names) else found[kept]
+        if len(table.values) == len(data.inputs.base):
+            kept = data.inputs.indices
+        else:  # it has the labelled ones alone
+            names = [ChosenNames(every, data.inputs.indices) for every in names]
+    order = None if table.ids is None else same_names(table.ids, names)
+    table = table if order is None else table.in_order_of(order)
+    found = table.ordered(data.class_names, chosen=names_its_classes(reading))
+    return found if kept is None else found[kept]
 
 
-def _names(reading: Reading, data: LabeledData) -> Sequence[str]:
-    """The names of all samples, labelled or not: a column ``id``, if no other is named."""
+def _names(reading: Reading, data: LabeledData) -> list[Sequence[str]]:
+    """Names that all samples go by, labelled or not: those of a column ``id``, and their own."""
     inputs = data.inputs
     own = inputs.base.ids if data.unlabelled and isinstance(inputs, SubsetInputs) else inputs.ids
-    return names_in(split_address(reading.path)[0], reading.id_column or "id") or own
+    column = names_in(split_address(reading.path)[0], reading.id_column or "id")
+    return [own] if column is None or len(column) != len(own) else [column, own]
