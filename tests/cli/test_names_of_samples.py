@@ -10,6 +10,7 @@ from click.testing import Result
 from PIL import Image
 
 from noiselayer.data import read_data
+from noiselayer.errors import InputError
 from noiselayer.jobs.apply_review import apply_review
 from noiselayer.report.from_audit import content_from_audit
 from noiselayer.storage.audit_folder import SavedAudit, load_audit
@@ -54,8 +55,7 @@ def audit(run: Run, folder: Path, probs: Path, *more: object) -> SavedAudit:
     return load_audit(folder / probs.name.replace(".", "-"))
 
 
-@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
-@pytest.mark.parametrize("named", [True, False])
+@pytest.mark.parametrize(("suffix", "named"), [(".csv", True), (".parquet", False)])
 def test_probabilities_in_another_order_are_those_of_the_samples_they_name(
     run: Run, table: pd.DataFrame, truth: np.ndarray, tmp_path: Path, suffix: str, named: bool
 ) -> None:
@@ -110,6 +110,9 @@ def test_a_review_shows_and_corrects_the_row_that_is_named(
 
     decision = Decision(int(first["sample"]), first["id"], first["given_label"], "pick", CLASSES[truth[row]])
     apply_review(tmp_path / "data.csv", [decision], tmp_path / "new.csv", id_column="id")
+    if first["id"].startswith("s"):
+        with pytest.raises(InputError, match="some rows of .* have no label, so that its row is not known"):
+            apply_review(tmp_path / "data.csv", [decision], tmp_path / "other.csv")
     new = pd.read_csv(tmp_path / "new.csv")
     assert new.index[(new["label"] != table["label"]) & table["label"].notna()].tolist() == [row]
     assert new["label"][row] == CLASSES[truth[row]]

@@ -117,7 +117,14 @@ def _row(decision: Decision, store: LabelStore) -> int:
     """The row that a decision is about: by its name, since samples may have been left out in between."""
     if store.ids is None:
         name = decision.id
-        row = int(name) if name.isascii() and name.isdigit() and len(name) < 19 else decision.sample
+        numbered = name.isascii() and name.isdigit() and len(name) < 19
+        if not numbered and "" in store.names:  # which were left out, so that places have moved
+            raise InputError(
+                f"a decision is about {short(name)}, and some rows of {store.origin} have no label, so that its row is "
+                f"not known: say which column holds such names with {argument('id_column')} or "
+                f"{argument('image_column')}."
+            )
+        row = int(name) if numbered else decision.sample
         if row >= len(store.names):
             raise InputError(
                 f"a decision is about sample {row}, but {store.origin} has {len(store.names):,} labels only: these are "
