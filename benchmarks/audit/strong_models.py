@@ -43,46 +43,53 @@ def figures(audit: Any, wrong: np.ndarray) -> dict[str, Any]:
 
 
 def ask_ppi(
-    e: np.ndarray, wrong: np.ndarray, draws: np.ndarray, python: str
-) -> tuple[np.ndarray, np.ndarray]:
-    """Ends of the intervals that ``ppi_side.py`` finds for the number of wrong labels, one per draw of checked ones."""
+    e: np.ndarray, wrong: np.ndarray, draws: np.ndarray, weights: np.ndarray, python: str
+) -> np.ndarray:
+    """What ``ppi_side.py`` finds, one row per draw: the number of wrong labels, and both ends of its interval."""
     with tempfile.TemporaryDirectory() as folder:
         given, out = Path(folder) / "in.npz", Path(folder) / "out.npz"
-        np.savez(given, e=e, wrong=wrong, draws=draws)
+        np.savez(given, e=e, wrong=wrong, draws=draws, weights=weights)
         subprocess.run([python, str(Path(__file__).parent / "ppi_side.py"), str(given), str(out)], check=True)
         with np.load(out) as found:
-            return found["low"], found["high"]
+            return np.stack([(found["low"] + found["high"]) / 2, found["low"], found["high"]], axis=1)
+
+
+def quality(found: np.ndarray, wrong: int) -> dict[str, float]:
+    """Of totals and both ends, one row per draw; ``width_95`` is the width that would have covered 95 %."""
+    total, low, high = found.T
+    off = np.where(
+        total < wrong, (wrong - total) / (high - total + 1e-9), (total - wrong) / (total - low + 1e-9)
+    )
+    width = float((high - low).mean())
+    return {
+        "coverage": float(((low <= wrong) & (wrong <= high)).mean()),
+        "width": width,
+        "width_95": width * float(np.quantile(off, 0.95)),
+    }
 
 
 def checks_of(audit: Any, truth: np.ndarray, repetitions: int, ppi_python: str | None) -> dict[str, Any]:
-    """How often the interval of checked labels covers, and how wide it is; of random ones beside ppi-python's."""
-    wrong, found = int((audit.labels != truth).sum()), {}
-    generator = np.random.default_rng(0)
+    """How often the interval of checked labels covers, and how wide it is, beside ppi-python's of the same draws."""
+    wrong, found = audit.labels != truth, {}
+    generator, e = np.random.default_rng(0), audit.error_probability.astype(float)
     for number in (100, 300):
         for drawn in ("random", "suggested"):
-            covered, widths, draws = 0, [], []
+            ours, draws, weights = [], [], []
             for seed in range(repetitions):
                 chances = None
                 if drawn == "random":
                     samples = generator.choice(len(truth), number, replace=False)
                 else:
                     checks = suggest_checks(audit, number, seed=seed)
-                    samples, chances = checks.samples.numpy(), checks.inclusion_probability
+                    samples, chances = checks.samples.numpy(), checks.inclusion_probability.numpy()
                 one = count_with_checks(audit, samples, truth[samples], inclusion_probability=chances)
+                ours.append((one.total, one.low, one.high))
                 draws.append(samples)
-                covered += one.low <= wrong <= one.high
-                widths.append(one.high - one.low)
-            found[f"{number} {drawn}"] = {
-                "coverage": covered / repetitions,
-                "width": float(np.mean(widths)),
-            }
-            if drawn == "random" and ppi_python is not None:
-                e = audit.error_probability.astype(float)
-                low, high = ask_ppi(e, audit.labels != truth, np.array(draws), ppi_python)
-                found[f"{number} ppi-python"] = {
-                    "coverage": float(((low <= wrong) & (wrong <= high)).mean()),
-                    "width": float((high - low).mean()),
-                }
+                weights.append(np.ones(number) if chances is None else 1 / chances)
+            found[f"{number} {drawn}"] = quality(np.array(ours), int(wrong.sum()))
+            if ppi_python is not None:
+                theirs = ask_ppi(e, wrong, np.array(draws), np.array(weights), ppi_python)
+                found[f"{number} {drawn}, ppi-python"] = quality(theirs, int(wrong.sum()))
     return found
 
 
@@ -135,10 +142,17 @@ def in_a_table(rows: dict[str, Any]) -> list[str]:
     checked = {name: row["checks"] for name, row in rows.items() if "checks" in row}
     if checked:
         kinds = list(next(iter(checked.values())))
-        lines += ["", "Checked labels: coverage of the 95 % interval, and its mean width.", ""]
+        lines += [
+            "",
+            "Checked labels: coverage of the 95 % interval, its mean width (scaled so that 95 % cover).",
+            "",
+        ]
         lines += [f"| set | {' | '.join(kinds)} |", f"|---|{'---|' * len(kinds)}"]
         for name, found in checked.items():
-            cells = " | ".join(f"{one['coverage']:.1%}, {one['width']:,.0f}" for one in found.values())
+            cells = " | ".join(
+                f"{one['coverage']:.1%}, {one['width']:,.0f} ({one['width_95']:,.0f})"
+                for one in found.values()
+            )
             lines.append(f"| {name} | {cells} |")
     return lines
 

@@ -96,6 +96,15 @@ def test_a_weak_models_interval_allows_for_no_wrong_label() -> None:
     assert "the interval allows for no wrong label at all" in audit.warnings[0]
 
 
+def test_noise_that_the_surest_show_too_is_not_taken_to_be_learned() -> None:
+    found = []
+    for Q in (symmetric(4, 0.3), torch.eye(4)):
+        probs, labels, _ = by_class(Q, sharpness=1.7)
+        found.append(whose_doubt(candidates_of(probs, labels), NoiseModel(symmetric(4, 0.1).double())))
+    noisy, hard = found
+    assert noisy.learnable < 0.5 < 0.9 < hard.learnable
+
+
 def test_a_matrix_that_was_given_settles_it() -> None:
     probs, labels, _ = peoples(N=1000)
     count = audit_labels(labels, probs, symmetric(4, 0.2), probs_predict="given", check_model=False).wrong
@@ -111,17 +120,22 @@ def test_the_ends_are_what_loops_say() -> None:
     for j in range(K):
         here = labels == j
         assert float(doubt.label_end[j]) == pytest.approx(float((predicted[here] != j).float().mean()))
-    wrong = torch.zeros(K)
+    wrong, disagree = torch.zeros(K), []
     for i in range(K):
         rows = (predicted == i).nonzero().flatten()
         order = rows[confidence[rows].argsort(stable=True)]
         surest = [int(n) for k, n in enumerate(order) if (k + 0.5) / len(rows) >= 0.9]
         for n in surest:
+            disagree.append(float(labels[n] != i))
             if labels[n] != i:
                 wrong[labels[n]] += len(rows) / len(surest)
     found = doubt.sample_end * torch.bincount(labels, minlength=K)
     assert 0.7 < doubt.accuracy < 1
     assert not doubt.by_sample
+    among = sum(disagree) / len(disagree)
+    among -= (among * (1 - among) / len(disagree)) ** 0.5
+    assert 0 < doubt.learnable < 1
+    assert doubt.learnable == pytest.approx(1 - among / float((predicted != labels).float().mean()))
     torch.testing.assert_close(found.float(), wrong * (doubt.accuracy - 0.7) / 0.3)
     weak = whose_doubt(samples, NoiseModel(Q, 0.1))
     assert (weak.weak, float(weak.sample_end.sum())) == (True, 0.0)

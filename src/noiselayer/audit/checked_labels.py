@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
+from torch.nn.functional import softplus
+from torch.quasirandom import SobolEngine
 
 from noiselayer.arrays.tensors import as_tensor, in_kind
 from noiselayer.audit.audit_result import AuditResult
@@ -16,12 +17,10 @@ from noiselayer.estimation.validate import check_labels
 
 STRATA = (0.02, 0.1, 0.3, 0.5, 0.7, 0.9, 0.98)
 """Error probabilities between which labels are taken together."""
-_FEWEST = 8  # checked labels of a stratum; with fewer it joins the next one
 _LEAST_DOUBT = 0.02  # that the audit may be mistaken where it is sure: many labels, few of them wrong
-_PRIOR = 2.0  # checks that the audit's error probabilities are taken to tell nothing for
-_LEAST_LEFT = 0.05  # of the spread within a stratum
-_DRAWS = 4000
-_FLOOR = 1e-4
+_FLOOR = 1e-6  # of error probabilities whose log odds are taken
+_SPREAD = (2.0, 0.7, 0.7)  # of the line before any check, around 0, 1, 1: what the audit says
+_DRAWS = 1024
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,14 +108,15 @@ def count_with_checks(
 ) -> CheckedCount:
     r"""How many labels are wrong, with an interval that holds however wrong the audit is.
 
-    The labels checked are a random sample, so that the share of wrong ones within a stratum of error probability is
-    known but for chance, :math:`p_h \sim \mathrm{Beta}(x_h + 1/2,\; n_h - x_h + 1/2)` where x of n checked ones are
-    wrong (Jeffreys). The number is post-stratified, :math:`\hat W = \sum_h N_h (x_h / n_h + \bar e_h - \bar e_h^c)`,
-    corrected by the mean error probabilities of the stratum and of those checked in it; the interval has the
-    quantiles of :math:`\sum_h N_h p_h`, with the spread that the error probabilities leave within the stratum, as far
-    as the checks agree with them. The audit does no more than make it narrow.
+    The error probabilities are recalibrated, :math:`m = \sigma(a + b_- \min(l, 0) + b_+ \max(l, 0))` with l their log
+    odds, by a logistic regression on the n checked labels w, 1 where wrong. With :math:`\pi` the probability of each
+    to be drawn, the number is model-assisted (a generalised regression estimate),
 
-    The error probabilities are recalibrated by a line through their log odds, fitted to the checks.
+    .. math:: \hat W = \sum_\text{checked} w + \sum_\text{others} m + \sum_\text{checked} (1 / \pi - 1) (w - m),
+
+    right in the mean however wrong m is. The interval has the shape of the posterior of the first two sums, and is as
+    wide as that, or as chance makes the last one, by the residuals or by m, whichever is most; times
+    :math:`1 + 3 / n` for the three numbers that were fitted.
 
     Args:
         audit: With a row for every sample.
@@ -141,17 +141,17 @@ def count_with_checks(
     (True, True)
     """
     e, K = _all_of(audit), len(audit.noise_matrix)
-    at, truth, v = _checked(samples, true_labels, inclusion_probability, len(e), K)
+    at, truth, chances = _checked(samples, true_labels, inclusion_probability, len(e), K)
     if not 0 < confidence < 1:
         raise ValueError(f"confidence must lie between 0 and 1; got {confidence}.")
     labels = as_tensor(audit.labels)
     wrong = (labels[at] != truth).double()
-    total, low, high = _post_stratified(e, at, wrong, v, confidence)
-    calibrated = _recalibrated(e, at, wrong, v)
+    found = _recalibrated(e, at, wrong, chances, confidence)
+    calibrated = found.error_probability
     calibrated[at] = wrong
     by_label = torch.zeros(K, dtype=torch.float64).index_add_(0, labels, calibrated)
-    by_label *= total / by_label.sum().clamp_min(1e-12)
-    return CheckedCount(total, low, high, calibrated.float(), by_label)
+    by_label *= found.total / by_label.sum().clamp_min(1e-12)
+    return CheckedCount(found.total, found.low, found.high, calibrated.float(), by_label)
 
 
 def audit_with_checks(
@@ -186,13 +186,14 @@ def audit_with_checks(
     """
     found = count_with_checks(audit, samples, true_labels, inclusion_probability=inclusion_probability)
     e, labels, K = _all_of(audit), as_tensor(audit.labels), len(audit.noise_matrix)
-    at, truth, v = _checked(samples, true_labels, inclusion_probability, len(e), K)
+    at, truth, chances = _checked(samples, true_labels, inclusion_probability, len(e), K)
     wrong = (labels[at] != truth).double()
     low, high = torch.zeros(K, dtype=torch.float64), torch.bincount(labels, minlength=K).double()
     for k in torch.unique(labels[at]).tolist():
         rows, of_class = (labels == k).nonzero().flatten(), labels[at] == k
         place = torch.searchsorted(rows, at[of_class])
-        _, low[k], high[k] = _post_stratified(e[rows], place, wrong[of_class], v[of_class], 0.95)
+        one = _recalibrated(e[rows], place, wrong[of_class], chances[of_class], 0.95)
+        low[k], high[k] = one.low, one.high
     known = torch.zeros(len(e), dtype=torch.bool)
     known[at] = True
     corrected = found.error_probability.double()
@@ -229,7 +230,7 @@ def audit_with_checks(
 def _checked(
     samples: Any, true_labels: Any, inclusion_probability: Any, num_samples: int, num_classes: int
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Positions, true classes (-1: none of them) and weights."""
+    """Positions, true classes (-1: none of them) and the chances of being drawn."""
     at = check_labels(samples, num_samples, name="samples").cpu()
     truth = as_tensor(true_labels, "true_labels").cpu()
     of_none = truth == -1
@@ -243,50 +244,68 @@ def _checked(
     if len(set(at.tolist())) < len(at):
         raise ValueError("samples must name each checked label once; some are named twice.")
     if inclusion_probability is None:
-        return at, truth, torch.ones(len(at), dtype=torch.float64)
+        return at, truth, torch.full((len(at),), len(at) / num_samples, dtype=torch.float64)
     chances = as_tensor(inclusion_probability).double()
     if chances.shape != at.shape or not bool(((chances > 0) & (chances <= 1)).all()):
         raise ValueError(
             "inclusion_probability must be a probability above 0 for each of the checked samples."
         )
-    return at, truth, 1 / chances
+    return at, truth, chances
 
 
-def _post_stratified(
-    e: Tensor, at: Tensor, wrong: Tensor, v: Tensor, confidence: float
-) -> tuple[float, float, float]:
-    """The number of wrong ones of these labels, and its interval."""
-    N, stratum = len(e), _strata(e, at)
-    of = stratum[at]
+@dataclass(frozen=True, eq=False)
+class _Recalibrated:
+    """Error probabilities as the checked labels have them: a line in the log odds, bent where they are even."""
 
-    def sums(groups: Tensor, *values: Tensor) -> Tensor:
-        into = torch.zeros(len(values), int(stratum.max()) + 1, dtype=torch.float64)
-        return into.index_add_(1, groups, torch.stack(values))
+    error_probability: Tensor
+    total: float
+    low: float
+    high: float
 
-    sizes, mean, squares = sums(stratum, torch.ones_like(e), e, e.square())
-    mean, squares = mean / sizes, squares / sizes
-    weight, weights_squared, p, checked = sums(of, v, v.square(), v * wrong, v * e[at])
-    p, checked = p / weight, checked / weight
-    n = weight.square() / weights_squared  # Kish: what unequal weights leave of the number that was checked
-    # How much of the spread within a stratum is left if e is subtracted: by e itself and by the checks, the larger.
-    left = sums(of, v * (wrong - e[at] - (p - checked)[of]).square())[0] / weight
-    alone, by_itself = p * (1 - p), (mean * (1 - mean)).clamp_min(1e-12)
-    more = _PRIOR * torch.maximum(alone, by_itself)
-    part = torch.maximum(1 - (squares - mean.square()) / by_itself, (n * left + more) / (n * alone + more))
-    part = part.clamp(_LEAST_LEFT, 1.0)
-    shift = torch.where(part < 1, mean - checked, 0.0)
-    total = float((sizes * (p + shift).clamp(0, 1)).sum())
-    a, b = n * p + 0.5, n * (1 - p) + 0.5
-    centre = a / (a + b)
-    shares = np.random.default_rng(0).beta(a, b, (_DRAWS, len(sizes)))
-    shares = (centre + shift).numpy() + (shares - centre.numpy()) * part.sqrt().numpy()
-    drawn = shares.clip(0, 1) @ sizes.numpy()
-    tail = (1 - confidence) / 2
-    low, high = (float(q) for q in np.quantile(drawn, [tail, 1 - tail]))
-    # Where nothing was found at all, or nothing else, no quantile reaches the end that it may be.
-    low = 0.0 if total == 0 else max(min(low, total), float(wrong.sum()))
-    high = float(N) if total == N else min(max(high, total), N - float((1 - wrong).sum()))
-    return total, low, high
+
+def _recalibrated(e: Tensor, at: Tensor, wrong: Tensor, chances: Tensor, confidence: float) -> _Recalibrated:
+    """The likeliest line, and the number of wrong ones of these labels with its interval."""
+    found, x = float(wrong.sum()), e.clamp(_FLOOR, 1 - _FLOOR).logit()
+    X = torch.stack([torch.ones_like(x), x.clamp(max=0), x.clamp(min=0)], dim=1)
+    A, prior = X[at], torch.tensor(_SPREAD, dtype=torch.float64).square().reciprocal()
+    start = torch.tensor([0.0, 1.0, 1.0], dtype=torch.float64)
+    line = start.clone()
+    for _ in range(30):
+        p = (A @ line).sigmoid()
+        gradient = A.T @ (wrong - p) - prior * (line - start)
+        curvature = (A * (p * (1 - p)).unsqueeze(1)).T @ A + prior.diag()
+        line = line + torch.linalg.solve(curvature, gradient).clamp(-1, 1)
+    # Draws of the line: Student's t around the likeliest one, weighted to follow the posterior.
+    u = SobolEngine(6, scramble=True, seed=0).draw(_DRAWS, dtype=torch.float64).clamp(1e-6, 1 - 1e-6)
+    z = torch.special.ndtri(u[:, :3]) / (-2 * u[:, 3:].log().sum(dim=1, keepdim=True) / 6).sqrt()
+    off = torch.linalg.solve_triangular(torch.linalg.cholesky(curvature).T, z.T, upper=True).T
+    lines = line + off
+    odds = lines @ A.T
+    fit = (wrong * odds - softplus(odds)).sum(dim=1) - 0.5 * (lines - start).square() @ prior
+    weight = (fit + 4.5 * torch.log1p(z.square().sum(dim=1) / 6)).softmax(dim=0)
+    shares = odds.sigmoid()
+    # The labels that were not checked: those of almost equal error probability at once.
+    _, group = torch.unique((x * 9).round(), return_inverse=True)
+    size = torch.bincount(group).double()
+    middle = torch.zeros(len(size), 3, dtype=torch.float64).index_add_(0, group, X) / size.unsqueeze(1)
+    drawn = found + (lines @ middle.T).sigmoid() @ size - shares.sum(dim=1)
+    by_model, checked = float(weight @ drawn), weight @ shares
+    tail, order = (1 - confidence) / 2, drawn.argsort()
+    passed = weight[order].cumsum(0)
+    low, high = (float(drawn[order[int((passed < q).sum())]]) for q in (tail, 1 - tail))
+    # What the line leaves of the checked ones stands for those that were not; it is right however wrong the line is.
+    rest, apart = 1 / chances - 1, wrong - checked
+    total = by_model + float(rest @ apart)
+    apart = apart - rest @ apart / rest.sum().clamp_min(1e-12)
+    chance = [float((rest / chances * spread).sum()) for spread in (apart.square(), checked * (1 - checked))]
+    normal = float(torch.special.ndtri(torch.tensor(1 - tail)))
+    wider = max(1.0, 2 * normal * max(chance) ** 0.5 / max(high - low, 1e-12)) * (1 + 3 / len(at))
+    low, high = total + (low - by_model) * wider, total + (high - by_model) * wider
+    N, most = float(len(e)), len(e) - float((1 - wrong).sum())
+    # Where nothing was found at all, or nothing else, no line reaches the end that it may be.
+    total = 0.0 if not found else N if most == N else min(max(total, found), most)
+    low, high = max(min(low, total), found) if found else 0.0, N if most == N else min(max(high, total), most)
+    return _Recalibrated((X @ line).sigmoid(), total, low, high)
 
 
 def _all_of(audit: AuditResult) -> Tensor:
@@ -296,33 +315,3 @@ def _all_of(audit: AuditResult) -> Tensor:
             "Audit without top."
         )
     return as_tensor(audit.error_probability).double()
-
-
-def _strata(e: Tensor, at: Tensor) -> Tensor:
-    """The stratum of every label; neighbours are joined until each has enough checked ones."""
-    fine = torch.bucketize(e, torch.tensor(STRATA, dtype=e.dtype))
-    counts = torch.bincount(fine[at], minlength=len(STRATA) + 1).tolist()
-    joined, current, held = [], 0, 0
-    for number in counts:
-        joined.append(current)
-        held += number
-        if held >= _FEWEST:
-            current, held = current + 1, 0
-    if held < _FEWEST:  # what is left over joins the last whole one
-        joined = [min(h, max(0, current - 1)) for h in joined]
-    return torch.tensor(joined)[fine]
-
-
-def _recalibrated(e: Tensor, at: Tensor, wrong: Tensor, weights: Tensor) -> Tensor:
-    """sigmoid(a + b logit e), the likeliest a and b, drawn to 0 and 1 by the weight of one check each."""
-    x = e.clamp(_FLOOR, 1 - _FLOOR).logit()
-    X = torch.stack([torch.ones(len(at), dtype=torch.float64), x[at]], dim=1)
-    v = (weights / weights.mean()).unsqueeze(1)
-    start = torch.tensor([0.0, 1.0], dtype=torch.float64)
-    line = start.clone()
-    for _ in range(30):
-        p = (X @ line).sigmoid()
-        gradient = (v * X * (wrong - p).unsqueeze(1)).sum(dim=0) - (line - start)
-        curvature = (v * X * (p * (1 - p)).unsqueeze(1)).T @ X + torch.eye(2, dtype=torch.float64)
-        line = line + torch.linalg.solve(curvature, gradient).clamp(-1, 1)
-    return (line[0] + line[1] * x).sigmoid()

@@ -49,6 +49,8 @@ class Doubt:
         by_sample: The noise depends on the sample: it does not vanish among the surest, and is more than the fit
             explains, or falls as the confidence rises.
         differing: How many labels differ from the prediction.
+        learnable: The part of the disagreement that is more than that among the surest tenth of every predicted class,
+            less a standard error: what is found there is noise by class, which no model learns.
     """
 
     sample_end: Tensor
@@ -58,6 +60,7 @@ class Doubt:
     settled: bool
     by_sample: bool
     differing: int = 0
+    learnable: float = 1.0
 
     @property
     def accuracy(self) -> float:
@@ -136,9 +139,12 @@ def whose_doubt(samples: Candidates, model: NoiseModel, standard_error: Tensor |
     if not by_sample:
         sample_end = sample_end * max(0.0, (accuracy - _WEAK) / (1 - _WEAK))
     carried = torch.bincount(labels, minlength=K).clamp_min(1)
-    return Doubt(
-        sample_end / carried, label_end / carried, fitted, lost, settled, by_sample, int(differs.sum())
-    )
+    surest = differs[sureness >= 1 - _SUREST]
+    among = float(surest.mean()) if len(surest) else 0.0
+    among -= math.sqrt(among * (1 - among) / max(len(surest), 1))
+    learnable = min(1.0, 1 - among / share) if share else 1.0
+    ends = (sample_end / carried, label_end / carried)
+    return Doubt(*ends, fitted, lost, settled, by_sample, int(differs.sum()), max(0.0, learnable))
 
 
 def _by_sample(share: float, sure: float, explained: float, accuracy: float, trend: float) -> bool:

@@ -300,7 +300,8 @@ def _ends(
 
     To the labels' end belongs what agrees with a prediction that is itself wrong, by the judgement. A model may have
     learned mistakes of the labels, and the fit, which sees them agree, then has it right too often: of what agrees with
-    a model that is right on a share a by the fit, 1.5 (1 - a) may be wrong, unless noise depends on the sample.
+    a model that is right on a share a by the fit, 1.5 (1 - a) may be wrong, unless noise depends on the sample; less by
+    the part of the disagreement that is as frequent among the surest, since noise by class alone is not learned.
     """
     labels, K = carried.double(), len(carried)
     if samples.verified is not None:
@@ -312,7 +313,7 @@ def _ends(
     agreed = _agreed(options, doubt)
     known = agreed is not None
     if not (known or doubt.settled or doubt.by_sample):
-        wrong = torch.maximum(wrong, min(1.0, _LEARNED * (1 - doubt.accuracy)) * agreeing)
+        wrong = torch.maximum(wrong, min(1.0, _LEARNED * (1 - doubt.accuracy) * doubt.learnable) * agreeing)
     return Ends(
         labels * doubt.sample_end,
         labels - agreeing + wrong,
