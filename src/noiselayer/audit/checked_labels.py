@@ -20,6 +20,9 @@ STRATA = (0.02, 0.1, 0.3, 0.5, 0.7, 0.9, 0.98)
 _LEAST_DOUBT = 0.02  # that the audit may be mistaken where it is sure: many labels, few of them wrong
 _FLOOR = 1e-6  # of error probabilities whose log odds are taken
 _SPREAD = (2.0, 0.7, 0.7)  # of the line before any check, around 0, 1, 1: what the audit says
+_WIDER = (
+    5  # over n, the part by which intervals of few checks are too narrow; set with docs/evidence/audit.md
+)
 _DRAWS = 1024
 
 
@@ -116,7 +119,7 @@ def count_with_checks(
 
     right in the mean however wrong m is. The interval has the shape of the posterior of the first two sums, and is as
     wide as that, or as chance makes the last one, by the residuals or by m, whichever is most; times
-    :math:`1 + 3 / n` for the three numbers that were fitted.
+    :math:`1 + 5 / n`, as three numbers were fitted to few.
 
     Args:
         audit: With a row for every sample.
@@ -299,7 +302,7 @@ def _recalibrated(e: Tensor, at: Tensor, wrong: Tensor, chances: Tensor, confide
     apart = apart - rest @ apart / rest.sum().clamp_min(1e-12)
     chance = [float((rest / chances * spread).sum()) for spread in (apart.square(), checked * (1 - checked))]
     normal = float(torch.special.ndtri(torch.tensor(1 - tail)))
-    wider = max(1.0, 2 * normal * max(chance) ** 0.5 / max(high - low, 1e-12)) * (1 + 3 / len(at))
+    wider = max(1.0, 2 * normal * max(chance) ** 0.5 / max(high - low, 1e-12)) * (1 + _WIDER / len(at))
     low, high = total + (low - by_model) * wider, total + (high - by_model) * wider
     N, most = float(len(e)), len(e) - float((1 - wrong).sum())
     # Where nothing was found at all, or nothing else, no line reaches the end that it may be.

@@ -30,6 +30,8 @@ _UNEXPLAINED = (
 )
 _UNEXPLAINED_BY_TREND = 1.1
 _TREND, _NO_RISE = 3.0, -1.0  # standard errors
+# Of a model that is right on nine in ten: noise by class that the fit almost explains needs some trend to be another.
+_ALMOST, _SOME_TREND = 0.55, 1.64
 _LEAST_GAIN = 0.02  # nats a label, over no noise at all: with less, the data do not tell
 _SUREST = 0.1  # of the samples of every predicted class
 
@@ -97,8 +99,9 @@ def whose_doubt(samples: Candidates, model: NoiseModel, standard_error: Tensor |
 
     Class-conditional noise is as frequent among the surest samples as among the sure. The noise depends on the sample
     where the fit explains less than two thirds of the disagreement, the surest quarter disagrees too, and one of three
-    things is so: the model is right on nine in ten by the fit itself; the surest quarter disagrees 1.4 times as often
-    as the fit explains of all, which contradicts it; or disagreement falls by three standard errors of a trend over
+    things is so: the model is right on nine in ten by the fit itself, and the fit explains less than 0.55 of the
+    disagreement or that falls by 1.64 standard errors; the surest quarter disagrees 1.4 times as often as the fit
+    explains of all, which contradicts it; or disagreement falls by three standard errors of a trend over
     the surer half of every predicted class.
 
     Args:
@@ -155,7 +158,9 @@ def _by_sample(share: float, sure: float, explained: float, accuracy: float, tre
     """
     if trend <= _NO_RISE or sure < _NOISY_SURE * share:
         return False
-    if accuracy >= _STRONG or sure >= _UNEXPLAINED * explained:
+    if sure >= _UNEXPLAINED * explained:
+        return True
+    if accuracy >= _STRONG and (explained < _ALMOST * share or trend > _SOME_TREND):
         return True
     falls = trend > _TREND and sure >= _NOISY_SURE_BY_TREND * share
     return falls and (accuracy >= _GOOD or sure >= _UNEXPLAINED_BY_TREND * explained)
