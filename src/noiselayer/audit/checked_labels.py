@@ -279,7 +279,8 @@ def _recalibrated(e: Tensor, at: Tensor, wrong: Tensor, chances: Tensor, confide
         curvature = (A * (p * (1 - p)).unsqueeze(1)).T @ A + prior.diag()
         line = line + torch.linalg.solve(curvature, gradient).clamp(-1, 1)
     # Draws of the line: Student's t around the likeliest one, weighted to follow the posterior.
-    u = SobolEngine(6, scramble=True, seed=0).draw(_DRAWS, dtype=torch.float64).clamp(1e-6, 1 - 1e-6)
+    engine = SobolEngine(6, scramble=True, seed=0)  # type: ignore[no-untyped-call]
+    u = engine.draw(_DRAWS, dtype=torch.float64).clamp(1e-6, 1 - 1e-6)
     z = torch.special.ndtri(u[:, :3]) / (-2 * u[:, 3:].log().sum(dim=1, keepdim=True) / 6).sqrt()
     off = torch.linalg.solve_triangular(torch.linalg.cholesky(curvature).T, z.T, upper=True).T
     lines = line + off
