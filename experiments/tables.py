@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from cells import RESULTS, new_parser
+from many_classes import table as many_classes
 from no_harm import by_setting, summary
 
 from noiselayer.paper import EXPERIMENTS
@@ -97,6 +98,7 @@ TABLES = {
     "joint-learning": partial(written, "joint_learning"),
     "no-harm": by_setting,
     "no-harm-summary": summary,
+    "many-classes": many_classes,
     "small-network-choices": small_network_choices,
     **{name: partial(of_experiment, name) for name in EXPERIMENTS},
 }
