@@ -3,11 +3,13 @@
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pytest
 import torch
 
-from noiselayer import audit_labels
+from noiselayer import NoisyLabelFeaturesClassifier, audit_labels, measure_labels
+from noiselayer.annotators import fit_with_gold
 from noiselayer.arrays.class_labels import class_numbers
 
 NAMES = ["cat", "dog", "owl"]
@@ -54,3 +56,33 @@ def test_rounded_probabilities_are_probabilities(dtype: torch.dtype, K: int) -> 
     torch.testing.assert_close(rounded.error_probability, exact.error_probability, atol=0.1, rtol=0)
     with pytest.raises(ValueError, match="row 0 sums to"):
         audit_labels(labels, 2 * logits.softmax(dim=1).to(dtype), probs_predict="given")
+
+
+def with_gaps(values: np.ndarray, kind: str) -> Any:
+    """All but the first forty missing."""
+    some = [int(value) if row < 40 else None for row, value in enumerate(values)]
+    if kind == "arrow":
+        return pa.array(some)
+    if kind == "nullable":
+        return pd.Series(some, dtype="Int64")
+    return np.array([np.nan if one is None else one for one in some])
+
+
+@pytest.mark.parametrize("kind", ["arrow", "nullable", "float"])
+def test_checked_labels_with_gaps_are_taken_alike(kind: str) -> None:
+    generator = np.random.default_rng(0)
+    truth = generator.integers(2, size=200)
+    labels = np.where(generator.random(200) < 0.3, 0, truth)
+    plain = np.where(np.arange(200) < 40, truth, -1)
+    gold = with_gaps(truth, kind)
+    assert measure_labels(labels, gold, 2).accuracy == measure_labels(labels, plain, 2).accuracy
+    X = np.eye(2)[truth] + 0.3 * generator.normal(size=(200, 2))
+    one, other = fit_with_gold(X, labels, gold, 2), fit_with_gold(X, labels, plain, 2)
+    torch.testing.assert_close(one.weight, other.weight)
+    fitted = NoisyLabelFeaturesClassifier(random_state=0).fit(X, labels, gold=gold)
+    assert fitted.classes_.dtype.kind == "i"
+
+
+def test_fractions_are_no_checked_labels() -> None:
+    with pytest.raises(TypeError, match=r"gold must be class indices \(integers\)"):
+        fit_with_gold(np.eye(2)[[0, 1] * 20], [0, 1] * 20, [0.0, 0.7] * 20, 2)

@@ -37,8 +37,8 @@ from noiselayer.annotators.gold_head import Candidate, GoldHead
 from noiselayer.annotators.gold_inputs import certainties, check_votes
 from noiselayer.annotators.model_evidence import Evidence
 from noiselayer.annotators.votes import votes_of
+from noiselayer.arrays.class_labels import class_numbers
 from noiselayer.arrays.folds import stratified_folds
-from noiselayer.arrays.tensors import as_tensor
 from noiselayer.features.calibration import fit_scale_and_shifts
 from noiselayer.features.cross_fitted import RIDGES
 from noiselayer.features.matrix_choice import standard_error
@@ -91,7 +91,9 @@ def fit_with_gold(
     >>> bool((head.logits(features).argmax(dim=1) == truth).float().mean() > 0.85)
     True
     """
-    votes, checked = (as_tensor(x, name).cpu().long() for x, name in ((labels, "labels"), (gold, "gold")))
+    votes, checked = (
+        class_numbers(x, name, missing=True).cpu() for x, name in ((labels, "labels"), (gold, "gold"))
+    )
     K, N = num_classes, len(features)
     votes = votes[:, None] if votes.ndim == 1 else votes
     check_votes(votes, checked, N, K)

@@ -27,6 +27,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from noiselayer.arrays.class_labels import class_numbers
 from noiselayer.arrays.kinds import check_count
 from noiselayer.arrays.tensors import as_tensor
 from noiselayer.estimation.uncertainty import normal_quantile
@@ -95,8 +96,8 @@ def measure_labels(
     """Accuracy, precision, recall and true shares of classes from labels of which some were checked.
 
     Args:
-        labels: Shape (N,), the labeller's, integers 0..K-1; -1 where it gave none.
-        gold: Shape (N,), the true classes of the samples that were checked, -1 of all others. Those checked must
+        labels: Shape (N,), the labeller's, integers 0..K-1; -1, None or NaN where it gave none.
+        gold: Shape (N,), the true classes of the samples that were checked, missing of all others. Those checked must
             have been drawn at random, or with the probabilities whose inverse ``weights`` holds.
         num_classes: K.
         stated_confidence: Shape (N,), what the labeller says of its own certainty, 0 to 1: a better prediction
@@ -123,12 +124,10 @@ def measure_labels(
     >>> round(float(found.label_shares[1]), 2)  # what the labels alone would say
     0.36
     """
-    y, g = (as_tensor(x, name).numpy() for x, name in ((labels, "labels"), (gold, "gold")))
+    y, g = (class_numbers(x, name, missing=True).numpy() for x, name in ((labels, "labels"), (gold, "gold")))
     check_count(num_classes, "num_classes")
     K, N = num_classes, len(y)
     for name, values in (("labels", y), ("gold", g)):
-        if values.dtype.kind not in "iu":
-            raise TypeError(f"{name} must be class numbers 0..{K - 1}, or -1 for none; got {values.dtype}.")
         if values.shape != (N,) or (N and not -1 <= values.min() <= values.max() < K):
             raise ValueError(
                 f"{name} must have shape ({N},) and lie in -1..{K - 1}, -1 for none; got shape {values.shape}"

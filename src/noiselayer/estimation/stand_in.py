@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from noiselayer.arrays.tensors import as_tensor
+from noiselayer.arrays.class_labels import class_numbers
 
 Array = npt.NDArray[Any]
 
@@ -91,10 +91,9 @@ def alternative_annotator_test(
     >>> alternative_annotator_test(says(0.9), people).passed, alternative_annotator_test(says(0.2), people).passed
     (True, False)
     """
-    f, h = (as_tensor(x, name).numpy() for x, name in ((labels, "labels"), (people, "people")))
-    for name, values in (("labels", f), ("people", h)):
-        if values.dtype.kind not in "iu":
-            raise TypeError(f"{name} must be class numbers, or -1 for none; got {values.dtype}.")
+    f, h = (
+        class_numbers(x, name, missing=True).numpy() for x, name in ((labels, "labels"), (people, "people"))
+    )
     if f.ndim != 1 or h.ndim != 2 or len(f) != len(h):
         raise ValueError(
             f"labels must have shape (N,) and people (N, S); got {tuple(f.shape)} and {tuple(h.shape)}."

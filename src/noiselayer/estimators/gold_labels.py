@@ -109,8 +109,14 @@ class GoldLabels:
 
 
 def _objects(values: Any) -> Array:
-    array = np.asarray(values.to_numpy() if hasattr(values, "to_numpy") else values)
-    return array.astype(object)
+    """As an array of objects; whole numbers that are floats because there are gaps among them are whole numbers."""
+    if hasattr(values, "to_pylist") and not hasattr(values, "columns"):  # of pyarrow
+        values = values.to_pylist()
+    array = np.array(values.to_numpy() if hasattr(values, "to_numpy") else values, dtype=object)
+    known = np.array([not _missing(value) for value in array.flat], dtype=bool).reshape(array.shape)
+    if not known.all() and all(isinstance(value, float) and value.is_integer() for value in array[known]):
+        array[known] = array[known].astype(int)
+    return array
 
 
 def _missing(value: Any) -> bool:
