@@ -121,7 +121,8 @@ def run_photographs(
     for method in METHODS:
         say(f"Fitting: {method}")
         matrix = Q if method == "known" else None
-        head = heads[method] = fit_head(X, noisy, K, method=method, noise_matrix=matrix, seed=seed)  # type: ignore[arg-type]
+        options = {"noise_matrix": matrix, "standardize": source.standardize, "seed": seed}
+        head = heads[method] = fit_head(X, noisy, K, method=method, **options)  # type: ignore[arg-type]
         wrong = head.logits(X_test).argmax(dim=1).numpy() != given.test_truth[test]
         errors[method] = 100 * float(wrong.mean())
     saved = audit_files(AuditJob(data=str(out / "photographs"), embed=network, out=out / "photographs-audit"))
