@@ -11,6 +11,7 @@ import torch
 from noiselayer import NoisyLabelFeaturesClassifier, audit_labels, measure_labels
 from noiselayer.annotators import fit_with_gold
 from noiselayer.arrays.class_labels import class_numbers
+from noiselayer.features import fit_head
 
 NAMES = ["cat", "dog", "owl"]
 TEXT = ["owl", "cat", "dog", "cat"]
@@ -83,6 +84,9 @@ def test_checked_labels_with_gaps_are_taken_alike(kind: str) -> None:
     assert fitted.classes_.dtype.kind == "i"
 
 
-def test_fractions_are_no_checked_labels() -> None:
+def test_fractions_are_no_labels() -> None:
+    X, fractions = np.eye(2)[[0, 1] * 20], [0.0, 0.7] * 20
     with pytest.raises(TypeError, match=r"gold must be class indices \(integers\)"):
-        fit_with_gold(np.eye(2)[[0, 1] * 20], [0, 1] * 20, [0.0, 0.7] * 20, 2)
+        fit_with_gold(X, [0, 1] * 20, fractions, 2)
+    with pytest.raises(TypeError, match=r"noisy_labels must be class indices \(integers\)"):
+        fit_head(X, fractions, 2)

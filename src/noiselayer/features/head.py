@@ -22,6 +22,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
+from noiselayer.arrays.class_labels import class_numbers
 from noiselayer.arrays.folds import stratified_folds
 from noiselayer.arrays.tensors import as_tensor
 from noiselayer.estimation.from_confusions import estimate_from_predictions
@@ -114,7 +115,7 @@ def fit_head(
     >>> bool((head.logits(features).argmax(dim=1) == truth).float().mean() > 0.9)
     True
     """
-    labels = as_tensor(noisy_labels, "noisy_labels").cpu().long()
+    labels = class_numbers(noisy_labels, "noisy_labels").cpu()
     K = num_classes
     _check(features, labels, K, method, noise_matrix, clean_features, clean_labels)
     projection = project_features(
@@ -132,8 +133,7 @@ def fit_head(
     data = Folds(components, labels[order], sizes, K, projection.variances, dtype)
     clean = None
     if clean_features is not None:
-        y = as_tensor(clean_labels, "clean_labels").cpu().long()
-        clean = projection.apply(clean_features, dtype), y
+        clean = projection.apply(clean_features, dtype), class_numbers(clean_labels, "clean_labels").cpu()
     fit = _Fit(data, ridges, noisy_weight, clean)
     if outside_features is not None:
         Z = projection.apply(outside_features, dtype)
