@@ -74,8 +74,8 @@ class NoisyLabelFeaturesClassifier(TrueClassesMixin):
     >>> model = NoisyLabelFeaturesClassifier(random_state=0).fit(X, np.array(["cat", "dog"])[y])
     >>> model.predict(np.array([[0.0] * 5, [3.0] + [0.0] * 4])).tolist()
     ['cat', 'dog']
-    >>> model.taken_  # the matrix gains nothing beyond two standard errors here
-    'plain'
+    >>> model.taken_  # what the matrix gains is more than two standard errors here
+    'noise matrix'
 
     Texts are turned into TF-IDF:
 

@@ -4,13 +4,13 @@ Climbing that likelihood directly is not convex, and a sample votes for its own 
 may lose classes on the way. So the posterior comes from a classifier that has not seen the sample. A plain path of
 ridges comes first; its logits out of fold say how the matrix is smoothed. Discriminants, which wrong labels bend less
 (:mod:`noiselayer.features.discriminant`), give the posterior, by a matrix for each group of confidence and, of many
-samples, in two rounds; of few samples more rounds may lose classes. A second path is fitted to that. From there the
-likelihood is climbed, as long as that gains more than two standard errors. Everything is chosen by the likelihood of
-noisy labels held out, those of the second path held out from the first as well. The plain classifier stays in the
-running, and is taken unless the noise matrix gains more than one standard error, two where it was learned; both with
-the factor and the biases that suit labels held out (:mod:`noiselayer.features.calibration`), or the matrix would be
-praised for mending what the ridge has done. A learned matrix that gains no more than four must not be contradicted by
-the surest labels either (:mod:`noiselayer.joint.surest_labels`). The classifiers of all folds are fitted at once.
+samples, in two rounds. A second path is fitted to that. From there the likelihood is climbed, as long as that gains
+more than two standard errors. Everything is chosen by the likelihood of noisy labels held out, those of the second
+path held out from the first as well. The plain classifier stays in the running, and is taken unless the noise matrix
+gains more than one standard error, two where it was learned; both with the factor and the biases that suit labels held
+out (:mod:`noiselayer.features.calibration`), or the matrix would be praised for mending what the ridge has done. A
+learned matrix that gains no more than four must not be contradicted by the surest labels
+(:mod:`noiselayer.joint.surest_labels`). The classifiers of all folds are fitted at once.
 """
 
 from __future__ import annotations
@@ -210,7 +210,8 @@ class _Fit:
         if self.gain <= (_FOR_A_LEARNED_ONE if learned else 1.0) * self.gain_error:
             return
         doubtful = learned and self.gain <= _CERTAIN * self.gain_error
-        if doubtful and contradicted(self.found, plain.logits, self.labels) > CONTRADICTED:
+        both = found.noise_matrix, found.surest  # noise may be rarer where samples are sure
+        if doubtful and all(contradicted(M, plain.logits, self.labels) > CONTRADICTED for M in both):
             return
         self.taken, self.Q, self.step, self.scale = "noise matrix", found.noise_matrix, step, found.scale
         logits = self._calibrated(step.logits)[:, None]
@@ -255,7 +256,7 @@ class _Fit:
         if Q is None:
             assert smoothing is not None
             return cross_validated(logits, self.labels, self.fold_of, [smoothing])[0]
-        found = Found(Q, fit_scale(logits, self.labels, Q))
+        found = Found(Q, fit_scale(logits, self.labels, Q), Q)
         losses = self._scaled_losses(logits, Q)
         return MatrixChoice(found, [found] * len(self.data), losses, Smoothing(0.0, 0.0))
 

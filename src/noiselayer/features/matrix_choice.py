@@ -44,10 +44,11 @@ class Smoothing(NamedTuple):
 
 
 class Found(NamedTuple):
-    """Q, shape (K, K), double, and the factor that the logits lack."""
+    """Q, shape (K, K), double, the factor that the logits lack, and the matrix of the surest group of samples."""
 
     noise_matrix: Tensor
     scale: float
+    surest: Tensor
 
 
 class MatrixChoice(NamedTuple):
@@ -278,5 +279,6 @@ def _mean_matrix(log_matrix: Tensor, scale: float, logits: Tensor, labels: Tenso
     p = (logits * scale).softmax(dim=1)
     G, K = log_matrix.shape[0], p.shape[1]
     share = torch.zeros(G, K, dtype=p.dtype).index_add_(0, groups, p).clamp_min_(1e-12)
-    Q = (log_matrix.softmax(dim=-2) * share[:, None]).sum(dim=0) / share.sum(dim=0)
-    return Found(Q, fit_scale(logits, labels, Q) if G > 1 else scale)
+    matrices = log_matrix.softmax(dim=-2)
+    Q = (matrices * share[:, None]).sum(dim=0) / share.sum(dim=0)
+    return Found(Q, fit_scale(logits, labels, Q) if G > 1 else scale, matrices[-1])
