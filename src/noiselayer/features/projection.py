@@ -106,17 +106,18 @@ def project_features(
         std = variance.clamp_min(0).mean().sqrt().expand(D)
     inverse = torch.where(used, 1 / std.clamp_min(1e-300), 0.0)
     if wide:
-        f = torch.cat([block for _, block in blocks(features, dtype)]).double()
-        f = (f - mean) * inverse
-        variances, U = _eigh(f @ f.T / N, dtype)
-        directions = f.T @ U / (N * variances.clamp_min(1e-12)).sqrt()
+        f = torch.cat([((block.double() - mean) * inverse).to(dtype) for _, block in blocks(features, dtype)])
+        variances, found = _eigh(f @ f.T / N, dtype)
     else:
         covariance = squares / N - torch.outer(offset, offset)
-        variances, directions = _eigh(inverse[:, None] * covariance * inverse, dtype)
+        variances, found = _eigh(inverse[:, None] * covariance * inverse, dtype)
     most = max_components or min(max(64 if standardize else 512, N // 5), _MOST)
     least = 1e-6 if dtype == torch.float64 else 1e-5  # of the largest; what is less is rounding
     kept = (variances > least * variances[-1].clamp_min(1e-12)).nonzero().flatten()[-most:].flip(0)
-    return Projection(mean, inverse[:, None] * directions[:, kept], variances[kept])
+    variances, directions = variances[kept], found[:, kept]
+    if wide:
+        directions = (f.T @ directions.to(dtype)).double() / (N * variances).sqrt()
+    return Projection(mean, inverse[:, None] * directions, variances)
 
 
 def _eigh(symmetric: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
