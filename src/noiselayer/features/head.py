@@ -51,8 +51,7 @@ from noiselayer.noise.matrices import check
 
 HeadMethod = Literal["learned", "estimated", "known", "top-down", "normal"]
 _ROUNDS = 4  # of climbing and measuring the matrix anew, at most
-_FOR_A_CLIMB = 2.0  # standard errors that it must gain
-_FOR_A_LEARNED_ONE = 2.0  # standard errors that a matrix must gain; it was found with these labels
+_BEYOND_CHANCE = 2.0  # standard errors that climbing must gain, and a matrix found with these labels
 _CERTAIN = 4.0  # beyond which the surest labels are not asked: people's are right there more often
 _MANY = 20_000  # samples, above which three folds say as much as five
 _AGAIN = 1  # time that discriminants are fitted to their own posteriors, where samples are that many
@@ -207,7 +206,7 @@ class _Fit:
         difference = before - after
         self.gain, self.gain_error = float(difference.mean()), standard_error(difference)
         learned = method == "learned"
-        if self.gain <= (_FOR_A_LEARNED_ONE if learned else 1.0) * self.gain_error:
+        if self.gain <= (_BEYOND_CHANCE if learned else 1.0) * self.gain_error:
             return
         doubtful = learned and self.gain <= _CERTAIN * self.gain_error
         both = found.noise_matrix, found.surest  # noise may be rarer where samples are sure
@@ -240,7 +239,7 @@ class _Fit:
             higher = self._climbed(step, rows.to(data.dtype))
             again = self._judged(higher.logits, Q, smoothing)
             excess = judged.losses - again.losses
-            if float(excess.mean()) <= _FOR_A_CLIMB * standard_error(excess):
+            if float(excess.mean()) <= _BEYOND_CHANCE * standard_error(excess):
                 break  # what gains nothing for certain may have lost classes on the way
             step, judged, climbed = higher, again, True
         return step, judged, climbed
