@@ -28,7 +28,7 @@ from noiselayer.jobs.demo.output import MARK, DemoFolder
 from noiselayer.report.matrix_drawing import save_noise_matrices
 from noiselayer.storage.environment import versions
 
-TRAIN, TEST = 1500, 500
+TRAIN, TEST = 2000, 500
 
 
 @dataclass(frozen=True)
