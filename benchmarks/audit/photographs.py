@@ -3,7 +3,7 @@
     python benchmarks/audit/photographs.py --data DIR --features FEATURES --folder PHOTOS [--labels cifar10n_worse]
 
 PHOTOS gets CIFAR-10's training images as files, in folders by the labels that people gave them (CIFAR-10N, 40 % of
-"worse" are wrong), where they are not there yet. FEATURES holds what ``experiments/frozen_features.py --layers end``
+"worse" are wrong), where they are not there yet. FEATURES holds what ``experiments/frozen_features.py``
 has extracted, of a frozen EfficientNet-Lite0 whose weights were trained on ImageNet, images enlarged to 160 pixels; it
 goes into the cache under the network's fingerprint, and eight images are extracted anew to show that the cache holds
 what the network gives. Then ``noiselayer audit PHOTOS --embed lite0:160`` runs in this process, whose seconds begin
@@ -32,6 +32,7 @@ from sklearn.metrics import average_precision_score
 from strong_models import f1
 
 from noiselayer.extraction import NetworkFeatures, Pretrained, extract_features
+from noiselayer.extraction.block_maps import blocks_of, with_block_maps
 from noiselayer.extraction.feature_cache import FeatureCache, keys_of
 from noiselayer.features.by_name import KINDS, Kind
 from noiselayer.files.whole_file import write_json
@@ -59,7 +60,8 @@ def network() -> Pretrained:
     def embed(samples: Any, device: torch.device) -> torch.Tensor:
         return module(torch.stack(list(samples)).to(device))
 
-    return Pretrained(NAME, "images", module, embed, prepare, "bicubic 160")
+    beside = with_block_maps(embed, blocks_of(module))
+    return Pretrained(NAME, "images", module, beside, prepare, "bicubic 160 blocks", layers="blocks")
 
 
 def make_folder(folder: Path, images: np.ndarray, labels: np.ndarray, names: list[str]) -> list[Path]:
