@@ -62,6 +62,8 @@ def test_a_matrix_with_two_columns_alike_is_not_taken() -> None:
     assert choice.alike == (1, 2)
     apart = torch.tensor([[1.0, 0.0, 0.0], [0.0, 0.7, 0.2], [0.0, 0.3, 0.8]])
     assert closest_columns(apart) == ((1, 2), pytest.approx(0.5))
+    for classes, rate in ((2, 0.48), (10, 0.85)):  # columns are all near, and no two more than others
+        assert closest_columns(symmetric(classes, rate))[1] == pytest.approx(1, abs=1e-4)
     assert closest_columns(torch.eye(1))[1] == float("inf")
 
 
