@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pytest
 import torch
 from torch import Tensor
+from torch.autograd import gradgradcheck
 from torch.func import functional_call, grad, hessian, jacrev, jvp, vmap
 
 from noiselayer import NoiseLayer, NoisyLabelLoss, SparseNoiseMatrix, noisy_label_loss
@@ -108,7 +109,42 @@ def test_the_layer_with_parameters_of_its_callers() -> None:
     torch.testing.assert_close(got, expected)
 
 
-def test_a_sparse_matrix_is_refused_in_words() -> None:
-    sparse = SparseNoiseMatrix.from_dense(torch.eye(3), 1)
-    with pytest.raises(RuntimeError, match=r"torch.func cannot .* SparseNoiseMatrix; use its to_dense\(\)"):
-        grad(lambda z: noisy_label_loss(z, LABELS[:2], sparse))(torch.zeros(2, 3))
+def sparse(rest: int) -> SparseNoiseMatrix:
+    """Two confusions a class; with ``rest`` what remains is spread evenly."""
+    values = torch.rand(5, 5, dtype=F64, generator=torch.Generator().manual_seed(1)) + 2 * torch.eye(
+        5, dtype=F64
+    )
+    if not rest:
+        values[(torch.arange(5) + 2) % 5, torch.arange(5)] = 0
+        values[(torch.arange(5) + 3) % 5, torch.arange(5)] = 0
+    return SparseNoiseMatrix.from_dense(values / values.sum(dim=0), 2)
+
+
+@pytest.mark.parametrize("rest", [0, 1])
+def test_a_sparse_matrix_as_its_dense_one(rest: int) -> None:
+    matrix, z, y = sparse(rest), torch.randn(6, 5, dtype=F64), torch.tensor([0, 1, 2, 3, 4, 0])
+    of_sparse = lambda z, y: noisy_label_loss(z, y, matrix)  # noqa: E731
+    of_dense = lambda z, y: noisy_label_loss(z, y, matrix.to_dense())  # noqa: E731
+    torch.testing.assert_close(hessian(of_sparse)(z, y), hessian(of_dense)(z, y))
+    torch.testing.assert_close(vmap(grad(of_sparse))(z, y), vmap(grad(of_dense))(z, y))
+    assert gradgradcheck(lambda z: of_sparse(z, y), (z.requires_grad_(),))
+
+
+@LOSSES
+def test_gradients_of_gradients(loss: Loss, skewed: Tensor) -> None:
+    z, Q = torch.randn(6, 3, dtype=F64, requires_grad=True), (0.9 * skewed + 0.1 / 3).requires_grad_()
+    assert gradgradcheck(loss, (z, Q))
+    # Through create_graph=True the gradient itself is no other than without.
+    (again,) = torch.autograd.grad(loss(z, Q), z, create_graph=True)
+    torch.testing.assert_close(again, torch.autograd.grad(loss(z, Q), z)[0])
+    assert again.requires_grad
+
+
+def test_a_gradient_penalty_trains_in_half_precision(skewed: Tensor) -> None:
+    z = torch.randn(6, 3, dtype=torch.bfloat16, requires_grad=True)
+    (slope,) = torch.autograd.grad(indices(z, skewed.float()), z, create_graph=True)
+    assert slope.dtype == torch.bfloat16
+    slope.square().sum().backward()
+    assert z.grad is not None
+    assert z.grad.isfinite().all()
+    assert bool((z.grad != 0).any())

@@ -74,8 +74,6 @@ def noisy_label_loss(
             ``ignore_index`` that is a class.
         TypeError: If annotators are not integers, logits are, or labels are neither indices nor probabilities.
         IndexError: If a label or annotator is out of range (checked on the CPU; elsewhere the device asserts).
-        RuntimeError: On ``create_graph=True``: second derivatives are had from ``torch.func`` alone, whose ``grad``,
-            ``vmap``, ``jvp`` and ``hessian`` work on dense matrices.
 
     >>> Q = torch.tensor([[0.8, 0.4], [0.2, 0.6]])
     >>> logits = torch.tensor([[2.0, 0.0], [0.0, 1.0]])

@@ -11,6 +11,7 @@ let a zero grow again. Both gradients of the bottom-up loss are simple:
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, TypeAlias
 
@@ -22,12 +23,15 @@ from noiselayer.noise.posterior import bayes
 
 def noisy_nll(logits: Tensor, labels: Tensor, noise_matrix: Tensor) -> Tensor:
     """-log sum_i Q[label, i] softmax(logits)_i, unchecked, (B,), in float32 or better; Q may be several, stacked."""
-    dtype = torch.promote_types(logits.dtype, torch.float32)
-    z, Q = logits.to(dtype), noise_matrix.to(dtype)
     if is_transformed():
-        return -_composed(z, Q.index_select(0, labels))
-    loss: Tensor = _NoisyNLL.apply(z, labels, Q)
+        return _composed_nll(logits, labels, noise_matrix)
+    loss: Tensor = _NoisyNLL.apply(logits, labels, noise_matrix)
     return loss
+
+
+def _at_least_float32(logits: Tensor, noise_matrix: Tensor) -> tuple[Tensor, Tensor]:
+    dtype = torch.promote_types(logits.dtype, torch.float32)
+    return logits.to(dtype), noise_matrix.to(dtype)
 
 
 def is_transformed() -> bool:
@@ -42,16 +46,50 @@ def is_transformed() -> bool:
     return active is not None and bool(active())
 
 
-def _composed(z: Tensor, rows: Tensor) -> Tensor:
-    """The log of sum_i rows_i softmax(z)_i over the last dimension, for torch.func, with derivatives of any order.
+def is_differentiated_again() -> bool:
+    """In a backward pass: whether its result is to be differentiated in turn, by ``create_graph=True``.
+
+    >>> with torch.no_grad():
+    ...     is_differentiated_again()
+    False
+    """
+    return torch.is_grad_enabled() and not torch.compiler.is_compiling()
+
+
+def differentiable_gradients(
+    function: Callable[..., Tensor], inputs: Sequence[Tensor | None], grad: Tensor
+) -> tuple[Tensor | None, ...]:
+    """Those of ``function(*inputs)`` as autograd makes them, so that they have derivatives; None where none is wanted.
+
+    >>> x = torch.tensor([3.0], requires_grad=True)
+    >>> (slope,) = differentiable_gradients(lambda x: x**3, [x], torch.ones(1))
+    >>> torch.autograd.grad(slope, x)
+    (tensor([18.]),)
+    """
+    wanted = [x for x in inputs if x is not None and x.requires_grad]
+    found = iter(torch.autograd.grad(function(*inputs), wanted, grad, create_graph=True))
+    return tuple(next(found) if x is not None and x.requires_grad else None for x in inputs)
+
+
+def _composed_nll(logits: Tensor, labels: Tensor, noise_matrix: Tensor) -> Tensor:
+    z, Q = _at_least_float32(logits, noise_matrix)
+    return -log_mean(torch.log_softmax(z, dim=-1), Q.index_select(0, labels))
+
+
+def _composed_log_probs(logits: Tensor, noise_matrix: Tensor) -> Tensor:
+    z, Q = _at_least_float32(logits, noise_matrix)
+    return log_mean(torch.log_softmax(z, dim=-1).unsqueeze(1), Q)  # K^2 numbers per row
+
+
+def log_mean(log_p: Tensor, rows: Tensor) -> Tensor:
+    """The log of sum_i rows_i exp(log_p_i) over the last dimension, with derivatives of any order.
 
     Without a branch that depends on values. The largest term that is possible is taken out; what is impossible
     (a zero of Q) is bounded, so that it has no share in the sum and still a gradient for Q.
     """
-    log_p = torch.log_softmax(z, dim=-1)
     bounded = torch.where(rows > 0, log_p, -math.inf).amax(dim=-1, keepdim=True).detach()
-    largest = bounded.clamp_min(torch.finfo(z.dtype).min)
-    evidence = (rows * (log_p - largest).clamp_max(_bound(z.dtype)).exp()).sum(dim=-1)
+    largest = bounded.clamp_min(torch.finfo(log_p.dtype).min)
+    evidence = (rows * (log_p - largest).clamp_max(_bound(log_p.dtype)).exp()).sum(dim=-1)
     # A label that Q calls impossible costs infinity and moves nothing.
     impossible = bounded.squeeze(-1) == -math.inf
     found = torch.where(impossible, 1.0, evidence).log() + largest.squeeze(-1)
@@ -62,20 +100,24 @@ class _NoisyNLL(torch.autograd.Function):
     """Probabilities where they keep their digits, else logarithms; gradients are made in the forward pass and kept."""
 
     @staticmethod
-    def forward(ctx: Any, z: Tensor, labels: Tensor, Q: Tensor) -> Tensor:
+    def forward(ctx: Any, logits: Tensor, labels: Tensor, noise_matrix: Tensor) -> Tensor:
         wants_z, _, wants_Q = ctx.needs_input_grad
+        z, Q = _at_least_float32(logits, noise_matrix)
         # Which rows have lost their digits must be read back; that would stall other devices than the CPU.
         in_probs = z.device.type == "cpu" and not torch.compiler.is_compiling()
         branch = _nll_in_probs if in_probs else _nll_in_logs
         log_evidence, grad_z, ratio = branch(z, labels, Q, wants_z, wants_Q)
-        ctx.save_for_backward(grad_z, ratio, labels if wants_Q else None)
-        ctx.rows = Q.shape[0]
+        ctx.save_for_backward(grad_z, ratio, logits, labels, noise_matrix)
         return log_evidence.neg_()
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, None, Tensor | None]:
-        refuse_second_derivative()
-        grad_z, ratio, labels = ctx.saved_tensors
+        grad_z, ratio, logits, labels, noise_matrix = ctx.saved_tensors
+        if is_differentiated_again():
+            of_logits, of_matrix = differentiable_gradients(
+                lambda z, Q: _composed_nll(z, labels, Q), (logits, noise_matrix), grad
+            )
+            return of_logits, None, of_matrix
         scale = torch.Tensor.mul_ if _graph_is_freed() else torch.mul
         column = grad.unsqueeze(1)
         if grad_z is not None:
@@ -83,7 +125,7 @@ class _NoisyNLL(torch.autograd.Function):
         grad_Q = None
         if ratio is not None:
             K = ratio.shape[1]
-            grad_Q = ratio.new_zeros(ctx.rows, K).index_add_(0, labels, scale(ratio, -column))
+            grad_Q = ratio.new_zeros(len(noise_matrix), K).index_add_(0, labels, scale(ratio, -column))
         return grad_z, None, grad_Q
 
 
@@ -166,11 +208,9 @@ _SHORT_ROW = 64
 
 def log_noisy_probs(logits: Tensor, noise_matrix: Tensor) -> Tensor:
     """The log of sum_i Q[j, i] softmax(logits)_i for every noisy label j, (B, K), unchecked; costs K^2 per row."""
-    dtype = torch.promote_types(logits.dtype, torch.float32)
-    z, Q = logits.to(dtype), noise_matrix.to(dtype)
-    if is_transformed():  # K^2 numbers per row
-        return _composed(z.unsqueeze(1), Q)
-    log_probs: Tensor = _LogNoisyProbs.apply(z, Q)
+    if is_transformed():
+        return _composed_log_probs(logits, noise_matrix)
+    log_probs: Tensor = _LogNoisyProbs.apply(logits, noise_matrix)
     return log_probs
 
 
@@ -178,7 +218,8 @@ class _LogNoisyProbs(torch.autograd.Function):
     """One matrix product; entries that underflow in it are computed again in log space."""
 
     @staticmethod
-    def forward(ctx: Any, z: Tensor, Q: Tensor) -> Tensor:
+    def forward(ctx: Any, logits: Tensor, noise_matrix: Tensor) -> Tensor:
+        z, Q = _at_least_float32(logits, noise_matrix)
         log_p = torch.log_softmax(z, dim=1)
         with _no_autocast(z):
             noisy = log_p.exp() @ Q.T
@@ -186,13 +227,15 @@ class _LogNoisyProbs(torch.autograd.Function):
         log_noisy = noisy.log_()
         for rows, labels in underflown:
             log_noisy[rows, labels] = (log_p[rows] + Q[labels].log()).logsumexp(dim=1)
-        ctx.save_for_backward(log_p, Q, log_noisy)
+        ctx.save_for_backward(log_p, Q, log_noisy, logits, noise_matrix)
         return log_noisy
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor | None]:
-        refuse_second_derivative()
-        log_p, Q, log_noisy = ctx.saved_tensors
+        log_p, Q, log_noisy, logits, noise_matrix = ctx.saved_tensors
+        if is_differentiated_again():
+            of_logits, of_matrix = differentiable_gradients(_composed_log_probs, (logits, noise_matrix), grad)
+            return of_logits, of_matrix
         p, noisy = log_p.exp(), log_noisy.exp()
         underflown = _underflown(noisy)
         ratio = grad / noisy
@@ -215,19 +258,6 @@ class _LogNoisyProbs(torch.autograd.Function):
                 grad_rows = bounded_ratio(log_p[rows], log_noisy[rows, labels].unsqueeze(1))
                 grad_Q.index_add_(0, labels, grad_rows.mul_(grad[rows, labels].unsqueeze(1)))
         return grad_z, grad_Q
-
-
-def refuse_second_derivative() -> None:
-    """Raise where once_differentiable would drop a term: it stays silent when the loss is a mean or sum.
-
-    >>> with torch.no_grad():
-    ...     refuse_second_derivative()
-    """
-    if torch.is_grad_enabled() and not torch.compiler.is_compiling():
-        raise RuntimeError(
-            "noiselayer's losses have no second derivative: differentiate them without create_graph=True, or with "
-            "torch.func (grad, hessian, jvp), where derivatives of every order are to be had."
-        )
 
 
 _PORTION = 2**22

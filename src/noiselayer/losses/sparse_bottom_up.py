@@ -8,24 +8,38 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from noiselayer.losses.log_space import bounded_ratio, is_transformed, refuse_second_derivative
+from noiselayer.losses.log_space import (
+    bounded_ratio,
+    differentiable_gradients,
+    is_differentiated_again,
+    is_transformed,
+    log_mean,
+)
 from noiselayer.noise.sparse_matrix import SparseNoiseMatrix
 
 
 def sparse_noisy_nll(logits: Tensor, labels: Tensor, noise_matrix: SparseNoiseMatrix) -> Tensor:
     """-log sum_i Q[label, i] softmax(logits)_i, unchecked, (B,); beyond a softmax, work grows with the longest row."""
     Q = noise_matrix
-    if is_transformed():
-        raise RuntimeError(
-            "torch.func cannot differentiate or map the loss of a SparseNoiseMatrix; use its to_dense(), or "
-            "loss.backward()."
-        )
     dtype = torch.promote_types(logits.dtype, torch.float32)
     # Gathered outside, where autograd adds the gradients of the entries up by itself.
     true_classes, rows = Q.row_of(labels, dtype=dtype)
     rest = Q.values[-1].to(dtype) if Q.has_rest else None
-    loss: Tensor = _SparseNLL.apply(logits.to(dtype), true_classes, rows, rest)
+    z = logits.to(dtype)
+    if is_transformed():
+        return _composed(z, true_classes, rows, rest)
+    loss: Tensor = _SparseNLL.apply(z, true_classes, rows, rest)
     return loss
+
+
+def _composed(z: Tensor, columns: Tensor, rows: Tensor, rest: Tensor | None) -> Tensor:
+    """The same of what autograd knows, with derivatives of any order."""
+    log_p = torch.log_softmax(z, dim=-1)
+    terms, shares = log_p.gather(-1, columns), rows
+    if rest is not None:
+        terms = torch.cat([terms, log_p], dim=-1)
+        shares = torch.cat([rows, (rest / z.shape[-1]).expand_as(log_p)], dim=-1)
+    return -log_mean(terms, shares)
 
 
 class _SparseNLL(torch.autograd.Function):
@@ -58,13 +72,19 @@ class _SparseNLL(torch.autograd.Function):
                 share = torch.where(posterior[:, -1:] > 0, share, 0)
                 posterior = posterior[:, :-1]
         saved = (p, rest, possible, share, posterior) if wants_z else (None,) * 5
-        ctx.save_for_backward(columns, ratio, ratio_of_all, *saved)
+        ctx.save_for_backward(columns, ratio, ratio_of_all, *saved, z, rows, rest)
         return log_evidence.neg_()
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, None, Tensor | None, Tensor | None]:
-        refuse_second_derivative()
-        columns, ratio, ratio_of_all, p, rest, possible, share, posterior = ctx.saved_tensors
+        columns, ratio, ratio_of_all, p, rest, possible, share, posterior, z, rows, all_rest = (
+            ctx.saved_tensors
+        )
+        if is_differentiated_again():
+            of_z, of_rows, of_rest = differentiable_gradients(
+                lambda z, rows, rest: _composed(z, columns, rows, rest), (z, rows, all_rest), grad
+            )
+            return of_z, None, of_rows, of_rest
         column = grad.unsqueeze(1)
         grad_z = None
         if p is not None:
