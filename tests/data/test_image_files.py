@@ -9,8 +9,8 @@ import torch
 from PIL import Image
 
 from noiselayer.data import ImageFileInputs
-from noiselayer.data.decode import check_images, decode_image, map_chunks
 from noiselayer.errors import InputError
+from noiselayer.files.decode import check_images, decode_image, map_chunks
 
 MakeImage = Callable[..., Path]
 

@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 
 from noiselayer.data import image_index
-from noiselayer.data.decode import ImageCheck, check_images
 from noiselayer.data.image_index import cache_folder, indexed_checks
+from noiselayer.files.decode import ImageCheck, check_images
 
 
 @pytest.fixture

@@ -12,10 +12,10 @@ from torch import Tensor
 
 from noiselayer.choices import ImageFit
 from noiselayer.data.array_inputs import ArrayInputs
-from noiselayer.data.decode import ImageCheck, check_fit, check_images, decode_image, map_chunks
 from noiselayer.data.image_index import indexed_checks
 from noiselayer.data.inputs import Indices, Inputs
 from noiselayer.errors import InputError, argument, list_some
+from noiselayer.files.decode import ImageCheck, check_fit, check_images, decode_image, map_chunks
 
 ImageSize = int | tuple[int, int]
 
@@ -24,7 +24,7 @@ class ImageFileInputs(Inputs):
     """Images in files, decoded when asked for.
 
     Every file comes out as RGB, uint8, shape (3, height, width): see
-    :func:`~noiselayer.data.decode.decode_image` for scaling and transparency.
+    :func:`~noiselayer.files.decode.decode_image` for scaling and transparency.
 
     Args:
         paths: The files.

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import PIL
 
-from noiselayer.data.decode import ImageCheck, check_images
+from noiselayer.files.decode import ImageCheck, check_images
 from noiselayer.files.whole_file import whole_file
 
 _FORMAT = 1
@@ -36,7 +36,7 @@ def cache_folder() -> Path:
 
 
 def indexed_checks(paths: Sequence[Path], *, worth: int = _WORTH) -> list[ImageCheck]:
-    """As :func:`~noiselayer.data.decode.check_images`, but files that have not changed are not decoded again.
+    """As :func:`~noiselayer.files.decode.check_images`, but files that have not changed are not decoded again.
 
     A file is taken for the same if its path, size and time of change are. The index is a file in
     :func:`cache_folder`, of about 60 bytes and the path for every image; where it cannot be written, there is none.

@@ -14,11 +14,11 @@ import torch
 from PIL import Image, ImageOps
 from torch import Tensor
 
-from noiselayer.data.decode import read_rgb
 from noiselayer.data.image_index import cache_folder
 from noiselayer.errors import InputError, argument
 from noiselayer.extraction.feature_cache import FeatureCache, Keys, keys_of
 from noiselayer.extraction.pretrained import Layers, Pretrained, load_pretrained
+from noiselayer.files.decode import read_rgb
 from noiselayer.files.whole_file import read_json, write_json, writing
 
 _FORMAT = 1

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy.typing as npt
 
 from noiselayer.errors import InputError, nearest
+from noiselayer.features.patches import PatchFeatures
 from noiselayer.features.source import FeatureSource
 from noiselayer.features.text import TextFeatures
 
@@ -21,6 +22,7 @@ class Kind(NamedTuple):
 
 KINDS: dict[str, Kind] = {
     "tfidf": Kind(lambda name, samples: TextFeatures.fit(samples), TextFeatures.from_dict),
+    "patches": Kind(lambda name, samples: PatchFeatures.fit(samples), PatchFeatures.from_dict),
 }
 """What stands before the colon of a name -> how to get it. Add your own and every way in knows it."""
 
@@ -36,7 +38,7 @@ def make_source(name: str, samples: Sequence[Any]) -> FeatureSource:
     >>> make_source("tfid", [])
     Traceback (most recent call last):
     ...
-    noiselayer.errors.InputError: there are no features 'tfid'. Did you mean 'tfidf'? Known are tfidf...
+    noiselayer.errors.InputError: there are no features 'tfid'. Did you mean 'tfidf'? Known are tfidf, patches...
     """
     return _kind(name).make(name, samples)
 
@@ -60,7 +62,7 @@ def restore_source(state: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[An
 def _kind(name: str) -> Kind:
     kind = name.partition(":")[0]
     if kind not in KINDS:
-        known = [key if key == "tfidf" else f"{key}:NAME" for key in KINDS]
+        known = [key if key in ("tfidf", "patches") else f"{key}:NAME" for key in KINDS]
         raise InputError(
             f"there are no features {name!r}.{nearest(kind, KINDS)} Known are {', '.join(known)}."
         )

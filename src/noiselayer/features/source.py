@@ -13,7 +13,7 @@ class FeatureSource(Protocol):
     """Samples in, features out; what it takes to make it again stands in a run's folder as JSON and safetensors.
 
     Attributes:
-        name: What somebody says to get it: "tfidf", "timm:tf_efficientnet_lite0", "st:all-MiniLM-L6-v2".
+        name: What somebody says to get it: "tfidf", "patches", "timm:tf_efficientnet_lite0", "st:all-MiniLM-L6-v2".
         takes: What its samples are, in words: "texts", "images".
         standardize: Whether a linear head brings every feature to variance 1 first; not where a feature's variance
             says how much it matters.

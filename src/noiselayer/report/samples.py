@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 from PIL import Image, ImageOps
 
 from noiselayer.data import Inputs, read_data
-from noiselayer.data.decode import decode_image
 from noiselayer.data.frames import is_table, match_columns, read_frame
 from noiselayer.data.label_files import names_in
 from noiselayer.data.numpy_files import split_address
 from noiselayer.errors import InputError
+from noiselayer.files.decode import decode_image
 from noiselayer.report.content import Note
 from noiselayer.report.thumbnails import PIXEL_ART, file_thumbnail, image_uri, tensor_thumbnail
 

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from PIL import Image
 from torch import Tensor
 
-from noiselayer.data.decode import decode_image
+from noiselayer.files.decode import decode_image
 
 LONGEST_SIDE = 288  # a card shows them smaller, and enlarged on a click
 PIXEL_ART = 48

@@ -11,9 +11,9 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
-from noiselayer.data.decode import map_chunks
 from noiselayer.data.inputs import Inputs
 from noiselayer.errors import InputError
+from noiselayer.files.decode import map_chunks
 from noiselayer.paper.datasets.image_set import ImageSet, Labels, Pixels
 
 _READ = 1024

@@ -12,12 +12,12 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from noiselayer.data.decode import check_images
 from noiselayer.data.image_files import ImageFileInputs, ImageSize
 from noiselayer.data.labeled import LabeledData
 from noiselayer.data.labels import encode_labels
 from noiselayer.data.read_folder import IMAGE_SUFFIXES
 from noiselayer.errors import InputError, list_some, nearest
+from noiselayer.files.decode import check_images
 from noiselayer.paper.datasets.find_files import require_file
 from noiselayer.paper.datasets.image_set import Labels
 
