@@ -98,8 +98,8 @@ def test_what_does_not_suit_is_said() -> None:
         NoisyLabelClassifier(max_iter=3, learning_rate=0.1).fit(texts, noisy)
     with pytest.raises(InputError, match="augmentation is for networks"):
         NoisyLabelClassifier(options={"augmentation": "shift"}).fit(texts, noisy)
-    with pytest.raises(InputError, match=r"no noise matrix of its own for each annotator: leave them out"):
-        NoisyLabelClassifier().fit(texts, noisy, annotators=["ann", "bob"] * 20)
+    by_two = NoisyLabelClassifier(random_state=0).fit(texts, noisy, annotators=["ann", "bob"] * 20)
+    assert by_two.annotator_matrices_.shape == (2, 2, 2)
     with pytest.raises(InputError, match=r"row 3 \(counting from 0\) holds None. Give ''"):
         NoisyLabelClassifier().fit([*texts[:3], None, *texts[4:]], noisy)
     with pytest.raises(ValueError, match="inconsistent numbers of samples"):

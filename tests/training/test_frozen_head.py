@@ -1,5 +1,7 @@
 """The head in the place of a network: what it shares with one, and what it says no to."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -8,6 +10,8 @@ from noiselayer import NoisyLabelClassifier, corrupt_labels
 from noiselayer.data import from_arrays
 from noiselayer.errors import InputError
 from noiselayer.features import fit_head
+from noiselayer.losses.annotator_rows import mean_matrix
+from noiselayer.noise import pair_flip, symmetric
 from noiselayer.training.cross_fit import cross_fit
 from noiselayer.training.frozen_head import fit_frozen_head
 from noiselayer.training.logits import predict_logits
@@ -151,8 +155,58 @@ def test_what_it_cannot_do_is_said() -> None:
     with pytest.raises(InputError, match="let.* a network and the matrix learn on together"):
         fit_frozen_head(data, default_options("embedded", method="refined"), clean=from_arrays(X + 1, noisy))
     by_two = data.with_annotators(["ann", "bob"] * 30, "here")
-    with pytest.raises(InputError, match="no noise matrix of its own for each annotator"):
+    with pytest.raises(InputError, match="annotators would change nothing with method 'normal'"):
         fit_frozen_head(by_two, default_options("embedded", method="normal"))
+    with pytest.raises(InputError, match="method gold has no noise matrix of its own for each annotator"):
+        fit_frozen_head(by_two, default_options("embedded", method="gold"), clean=from_arrays(X + 1, noisy))
+    with pytest.raises(InputError, match=r"noise_matrix must have shape \(2, K, K\)"):
+        fit_frozen_head(by_two, default_options("embedded", method="known"), noise_matrix=torch.eye(3))
     images = from_arrays(np.zeros((60, 4, 4), np.uint8), noisy)
     with pytest.raises(InputError, match=r"takes vectors; these samples have shape \(1, 4, 4\)"):
         fit_frozen_head(images, default_options("embedded", method="normal"))
+
+
+def by_three(
+    count: int, seed: int
+) -> tuple[np.ndarray, torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Samples of four classes near each other, their truth, who labelled each, the labels, and all matrices."""
+    generator = torch.Generator().manual_seed(seed)
+    truth = torch.randint(4, (count,), generator=generator)
+    X = torch.randn(count, 40, generator=generator) + 2 * torch.eye(4, 40)[truth]
+    who = torch.randint(3, (count,), generator=generator)
+    Q = torch.stack([symmetric(4, 0.05), pair_flip(4, 0.6), symmetric(4, 0.7)])
+    return X.numpy(), truth, who, torch.multinomial(Q[who, :, truth], 1, generator=generator)[:, 0], Q
+
+
+def test_every_annotator_has_a_matrix() -> None:
+    X, truth, who, noisy, Q = by_three(1500, 0)
+    data = from_arrays(X, noisy.numpy())
+    by_all = data.with_annotators([("ann", "bob", "cy")[s] for s in who], "here")
+    options = default_options("embedded", method="learned")
+    alone, together = fit_frozen_head(data, options), fit_frozen_head(by_all, options)
+    known = fit_frozen_head(by_all, replace(options, method="known"), noise_matrix=Q)
+    assert together.annotator_names == ("ann", "bob", "cy")
+    assert together.annotator_matrices is not None
+    assert float((together.annotator_matrices - Q).abs().sum(dim=1).mean()) < 0.3
+    assert known.annotator_matrices is not None
+    torch.testing.assert_close(known.annotator_matrices, Q)
+    mean = mean_matrix(together.annotator_matrices.double(), who)
+    torch.testing.assert_close(together.noise_matrix.double(), mean, atol=1e-6, rtol=0)
+    assert together.by_annotator is not None
+    of_alone, of_together, of_known = (
+        float((trained.network(torch.from_numpy(X)).argmax(dim=1) == truth).float().mean())
+        for trained in (alone, together, known)
+    )
+    assert of_together > of_alone + 0.03
+    assert of_together > of_known - 0.02
+
+
+def test_annotators_alike_change_nothing() -> None:
+    X, _, noisy = blobs(300)
+    one = fit_head(X, noisy, 2, method="known", noise_matrix=Q)
+    stacked = fit_head(
+        X, noisy, 2, method="known", noise_matrix=torch.stack([Q] * 2), annotators=np.arange(300) % 2
+    )
+    torch.testing.assert_close(stacked.weight, one.weight)
+    torch.testing.assert_close(stacked.noise_matrix, one.noise_matrix)
+    assert stacked.gain == pytest.approx(one.gain)

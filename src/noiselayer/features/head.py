@@ -17,20 +17,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from noiselayer.arrays.class_labels import class_numbers
 from noiselayer.arrays.folds import stratified_folds
-from noiselayer.arrays.tensors import as_tensor
 from noiselayer.estimation.from_confusions import estimate_from_predictions
 from noiselayer.estimation.noise_estimate import NoiseEstimate
 from noiselayer.features.calibration import calibrated_losses, fit_scale_and_shifts
 from noiselayer.features.cross_fitted import RIDGES, Folds, Step, best_step
 from noiselayer.features.discriminant import SHRINKAGES, Discriminant
 from noiselayer.features.feature_head import FeatureHead, Taken
+from noiselayer.features.head_arguments import HeadMethod, check_arguments
 from noiselayer.features.matrix_choice import (
     Found,
     MatrixChoice,
@@ -45,13 +45,12 @@ from noiselayer.features.projection import Projection, project_features
 from noiselayer.joint.linear_fit import linear_logits
 from noiselayer.joint.matrix_fit import fit_scale
 from noiselayer.joint.surest_labels import CONTRADICTED, contradicted
+from noiselayer.losses.annotator_rows import mean_matrix
 from noiselayer.losses.log_space import noisy_nll
 from noiselayer.losses.top_down import uniform_conversion
-from noiselayer.noise.matrices import check
 
-HeadMethod = Literal["learned", "estimated", "known", "top-down", "normal"]
 _ROUNDS = 4  # of climbing and measuring the matrix anew, at most
-_BEYOND_CHANCE = 2.0  # standard errors that climbing must gain, and a matrix found with these labels
+BEYOND_CHANCE = 2.0  # standard errors that climbing must gain, and a matrix found with these labels
 _CERTAIN = 4.0  # beyond which the surest labels are not asked: people's are right there more often
 _MANY = 20_000  # samples, above which three folds say as much as five
 _AGAIN = 1  # time that discriminants are fitted to their own posteriors, where samples are that many
@@ -64,6 +63,7 @@ def fit_head(
     *,
     method: HeadMethod = "learned",
     noise_matrix: Tensor | None = None,
+    annotators: Any = None,
     clean_features: Any = None,
     clean_labels: Any = None,
     outside_features: Any = None,
@@ -86,6 +86,7 @@ def fit_head(
         method: "learned" (Q from the noisy labels alone), "estimated" (measured with the trusted samples), "known",
             "top-down" (labels are softened) or "normal" (plain regression).
         noise_matrix: Shape (K, K), ``noise_matrix[j, i] = p(noisy = j | true = i)``, for "known".
+        annotators: Shape (N,), integers 0..S-1, who gave each label, where ``noise_matrix`` has shape (S, K, K).
         clean_features: Shape (M, D), trusted samples; they are trained on too.
         clean_labels: Shape (M,), their labels.
         outside_features: Shape (L, D), samples from no class, with uniform targets.
@@ -116,7 +117,9 @@ def fit_head(
     """
     labels = class_numbers(noisy_labels, "noisy_labels").cpu()
     K = num_classes
-    _check(features, labels, K, method, noise_matrix, clean_features, clean_labels)
+    rows, Q = check_arguments(
+        features, labels, K, method, noise_matrix, annotators, clean_features, clean_labels
+    )
     projection = project_features(
         features, max_components=max_components, standardize=standardize, dtype=dtype
     )
@@ -133,7 +136,7 @@ def fit_head(
     clean = None
     if clean_features is not None:
         clean = projection.apply(clean_features, dtype), class_numbers(clean_labels, "clean_labels").cpu()
-    fit = _Fit(data, ridges, noisy_weight, clean)
+    fit = _Fit(data, rows[order], ridges, noisy_weight, clean)
     if outside_features is not None:
         Z = projection.apply(outside_features, dtype)
         data.beside.append((Z, torch.full((len(Z), K), outside_weight / K, dtype=dtype)))
@@ -141,7 +144,7 @@ def fit_head(
         return fit.top_down(uniform_conversion(K, alpha).to(dtype)).head(projection, order)
     fit.plain()
     if method != "normal":
-        fit.through_matrix(method, None if noise_matrix is None else as_tensor(noise_matrix).double())
+        fit.through_matrix(method, Q)
     return fit.head(projection, order)
 
 
@@ -156,12 +159,14 @@ class _Fit:
     def __init__(
         self,
         data: Folds,
+        rows: Tensor,
         ridges: Sequence[float],
         noisy_weight: float,
         clean: tuple[Tensor, Tensor] | None,
     ) -> None:
         self.data, self.ridges, self.noisy_weight, self.clean = data, ridges, noisy_weight, clean
         self.labels, self.fold_of = data.labels, data.fold_of
+        self.rows = rows  # of Q, where those of annotators stand below each other
         self.identity = torch.eye(data.num_classes, dtype=torch.float64)
         self.Q = self.found = self.identity
         self.taken: Taken = "plain"
@@ -197,7 +202,7 @@ class _Fit:
         found = judged.found
         self.found = found.noise_matrix
         before, after = (
-            calibrated_losses(z, self.labels, self.fold_of, matrices, scale=self.scale)
+            calibrated_losses(z, self._rows_of(matrices[0]), self.fold_of, matrices, scale=self.scale)
             for z, matrices in (
                 (plain.logits, [self.identity] * len(data)),
                 (step.logits, [other.noise_matrix for other in judged.of_others]),
@@ -206,7 +211,7 @@ class _Fit:
         difference = before - after
         self.gain, self.gain_error = float(difference.mean()), standard_error(difference)
         learned = method == "learned"
-        if self.gain <= (_BEYOND_CHANCE if learned else 1.0) * self.gain_error:
+        if self.gain <= (BEYOND_CHANCE if learned else 1.0) * self.gain_error:
             return
         doubtful = learned and self.gain <= _CERTAIN * self.gain_error
         both = found.noise_matrix, found.surest  # noise may be rarer where samples are sure
@@ -217,7 +222,8 @@ class _Fit:
         every = torch.ones(len(logits), 1, dtype=torch.bool)
         self.targets = self._weighted(self._posteriors(logits, every, Q, judged.smoothing)[:, 0])
         if climbed:
-            self.targets, self.climbing = found.noise_matrix[self.labels].to(data.dtype), self.noisy_weight
+            rows = self._rows_of(found.noise_matrix)
+            self.targets, self.climbing = found.noise_matrix[rows].to(data.dtype), self.noisy_weight
 
     def _through(
         self, Q: Tensor | None, groups: int, discriminant: Discriminant
@@ -235,11 +241,12 @@ class _Fit:
         judged = self._judged(step.logits, Q, smoothing)
         climbed = False
         for _ in range(_ROUNDS):
-            rows = torch.stack([found.noise_matrix[self.labels] for found in judged.of_others], dim=1)
+            at = self._rows_of(judged.found.noise_matrix)
+            rows = torch.stack([found.noise_matrix[at] for found in judged.of_others], dim=1)
             higher = self._climbed(step, rows.to(data.dtype))
             again = self._judged(higher.logits, Q, smoothing)
             excess = judged.losses - again.losses
-            if float(excess.mean()) <= _BEYOND_CHANCE * standard_error(excess):
+            if float(excess.mean()) <= BEYOND_CHANCE * standard_error(excess):
                 break  # what gains nothing for certain may have lost classes on the way
             step, judged, climbed = higher, again, True
         return step, judged, climbed
@@ -255,7 +262,7 @@ class _Fit:
         if Q is None:
             assert smoothing is not None
             return cross_validated(logits, self.labels, self.fold_of, [smoothing])[0]
-        found = Found(Q, fit_scale(logits, self.labels, Q), Q)
+        found = Found(Q, fit_scale(logits, self.rows, Q), Q)
         losses = self._scaled_losses(logits, Q)
         return MatrixChoice(found, [found] * len(self.data), losses, Smoothing(0.0, 0.0))
 
@@ -283,18 +290,24 @@ class _Fit:
         if Q is None:
             assert smoothing is not None
             return group_posteriors(logits, self.labels, seen, smoothing)
-        scales = [fit_scale(logits[s, held], self.labels[s], Q) for held, s in enumerate(seen.T)]
+        scales = [fit_scale(logits[s, held], self.rows[s], Q) for held, s in enumerate(seen.T)]
         prior = (logits * torch.tensor(scales)[:, None]).log_softmax(dim=2)
-        return (Q.clamp_min(1e-12).log()[self.labels][:, None] + prior).softmax(dim=2)
+        return (Q.clamp_min(1e-12).log()[self.rows][:, None] + prior).softmax(dim=2)
 
     def _losses_at_best_scale(self, logits: Tensor, Q: Tensor) -> Tensor:
-        return noisy_nll(logits * fit_scale(logits, self.labels, Q), self.labels, Q)
+        rows = self._rows_of(Q)
+        return noisy_nll(logits * fit_scale(logits, rows, Q), rows, Q)
+
+    def _rows_of(self, Q: Tensor) -> Tensor:
+        """Which row of a matrix each label is: of a matrix of all, or of one below the other."""
+        return self.labels if len(Q) == self.data.num_classes else self.rows
 
     def head(self, projection: Projection, order: Tensor) -> FeatureHead:
         """The last fit, to all folds."""
         start = self.step.weights[:1]
         [W] = self.data.fit(self.targets, self.step.ridge, start, [()], noisy_weight=self.climbing)
-        scale, shifts = fit_scale_and_shifts(self.step.logits, self.labels, self.Q, scale=self.scale)
+        rows = self._rows_of(self.Q)
+        scale, shifts = fit_scale_and_shifts(self.step.logits, rows, self.Q, scale=self.scale)
         W = W.double() * scale
         W[:, -1] += shifts
         weight, bias = projection.weights_of_features(W.to(self.data.dtype))
@@ -303,16 +316,21 @@ class _Fit:
         return FeatureHead(
             weight,
             bias,
-            self.Q,
+            self._of_all(self.Q),
             self.taken,
             self.step.ridge,
             self.gain,
             self.gain_error,
             self.tried,
             out_of_fold,
-            self.found,
+            self._of_all(self.found),
             self.estimate,
         )
+
+    def _of_all(self, Q: Tensor) -> Tensor:
+        """One matrix: of annotators' the mean, weighted by their labels."""
+        K = self.data.num_classes
+        return Q if len(Q) == K else mean_matrix(Q.view(-1, K, K), self.rows // K)
 
     def _path(self, targets: Tensor) -> None:
         steps = self.data.path(
@@ -333,16 +351,17 @@ class _Fit:
 
     def _scaled_losses(self, logits: Tensor, Q: Tensor) -> Tensor:
         """Of every label, the scale fitted to the other folds."""
-        losses = torch.empty(len(logits), dtype=torch.float64)
+        rows, losses = self._rows_of(Q), torch.empty(len(logits), dtype=torch.float64)
         for fold in range(len(self.data)):
             held = self.fold_of == fold
-            scale = fit_scale(logits[~held], self.labels[~held], Q)
-            losses[held] = noisy_nll(logits[held] * scale, self.labels[held], Q)
+            scale = fit_scale(logits[~held], rows[~held], Q)
+            losses[held] = noisy_nll(logits[held] * scale, rows[held], Q)
         return losses
 
     def _calibrated(self, logits: Tensor) -> Tensor:
         """With the scale and the shifts that suit the matrix taken."""
-        scale, shifts = fit_scale_and_shifts(logits, self.labels, self.Q, scale=self.scale)
+        rows = self._rows_of(self.Q)
+        scale, shifts = fit_scale_and_shifts(logits, rows, self.Q, scale=self.scale)
         return logits * scale + shifts
 
     def _measured(self) -> Tensor:
@@ -359,42 +378,3 @@ class _Fit:
             num_bootstrap=0,
         )
         return torch.as_tensor(self.estimate.noise_matrix).double()
-
-
-def _check(
-    features: Any,
-    labels: Tensor,
-    num_classes: int,
-    method: str,
-    noise_matrix: Any,
-    clean_features: Any,
-    clean_labels: Any,
-) -> None:
-    if tuple(labels.shape) != (len(features),):
-        raise ValueError(
-            f"noisy_labels must have shape ({len(features)},), one per row of features; got {tuple(labels.shape)}."
-        )
-    if len(labels) < 4:
-        raise ValueError(
-            f"features must hold at least 4 samples, so that some can be left out; got {len(labels)}."
-        )
-    if int(labels.min()) < 0 or int(labels.max()) >= num_classes:
-        raise IndexError(
-            f"noisy_labels must lie in 0..{num_classes - 1}; got {int(labels.min())} to {int(labels.max())}."
-        )
-    methods = HeadMethod.__args__  # type: ignore[attr-defined]
-    if method not in methods:
-        raise ValueError(f"method must be one of {', '.join(methods)}; got {method!r}.")
-    if (noise_matrix is not None) != (method == "known"):
-        raise ValueError(
-            f"noise_matrix goes with method='known', and only with it; got method={method!r} and "
-            f"{'a matrix' if noise_matrix is not None else 'none'}."
-        )
-    if noise_matrix is not None:
-        check(as_tensor(noise_matrix), num_classes=num_classes)
-    if (clean_features is None) != (clean_labels is None):
-        raise ValueError("clean_features and clean_labels must be given together.")
-    if method == "estimated" and clean_features is None:
-        raise ValueError(
-            "method='estimated' needs clean_features and clean_labels to measure the matrix with."
-        )

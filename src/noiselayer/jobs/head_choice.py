@@ -29,7 +29,6 @@ def suits_head(job: Any, data: LabeledData) -> bool:
     return (
         data.inputs.kind == "vector"
         and data.inputs.shape[0] >= _EMBEDDINGS_FROM
-        and data.annotators is None
         and not {"model", "from_scratch", *OF_NETWORKS} & set(chosen)
         and chosen.get("method") != "refined"
     )

@@ -76,6 +76,17 @@ def rows_of_annotators(
     return s * K + labels, noise_matrix.reshape(S * K, K)
 
 
+def mean_matrix(matrices: Tensor, annotators: Tensor) -> Tensor:
+    """The matrix of all annotators together, shape (K, K): each of (S, K, K) counts by how many labels it gave.
+
+    >>> mean_matrix(torch.stack([torch.eye(2), torch.full((2, 2), 0.5)]), torch.tensor([0, 1, 0, 1]))
+    tensor([[0.7500, 0.2500],
+            [0.2500, 0.7500]])
+    """
+    shares = torch.bincount(annotators, minlength=len(matrices)).to(matrices.dtype) / len(annotators)
+    return (shares[:, None, None] * matrices).sum(dim=0)
+
+
 def _check_range(annotators: Tensor, num_annotators: int) -> None:
     """Where that costs nothing, on the CPU: elsewhere the device's own assertion catches the error."""
     if not readable(annotators):

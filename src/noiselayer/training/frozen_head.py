@@ -21,10 +21,11 @@ from noiselayer.errors import InputError, argument, list_some
 from noiselayer.estimation.labeller import selected_by_label
 from noiselayer.estimation.noise_estimate import combine_estimates
 from noiselayer.features.feature_head import FeatureHead
-from noiselayer.features.head import fit_head
+from noiselayer.features.head import BEYOND_CHANCE, fit_head
 from noiselayer.losses.log_space import noisy_nll
 from noiselayer.models import build_model
 from noiselayer.training.options import TrainingOptions
+from noiselayer.training.per_annotator import check_annotators, judge_annotators
 from noiselayer.training.set_checks import (
     automatic_method,
     check_complete,
@@ -60,7 +61,7 @@ def check_head(method: str, data: LabeledData, given: Collection[str] = ()) -> N
     """Raise an error if the head cannot do what is asked for.
 
     Raises:
-        InputError: Names the method, the annotators, the shape, or an option among ``given`` that is for networks.
+        InputError: Names the method, the shape, or an option among ``given`` that is for networks.
 
     >>> from noiselayer.data.labeled import from_arrays
     >>> check_head("normal", from_arrays(np.eye(3), [0, 1, 1]), ["batch_size"])
@@ -82,11 +83,6 @@ def check_head(method: str, data: LabeledData, given: Collection[str] = ()) -> N
             f"{argument('method', 'refined')} lets a network and the matrix learn on together; with the head take "
             f"estimated or learned, or take {network}."
         )
-    if data.annotators is not None:
-        raise InputError(
-            "the head has no noise matrix of its own for each annotator: leave them out "
-            f"({argument('annotator_column')}), make one label of many first (noiselayer combine), or take {network}."
-        )
     if len(data.inputs.shape) != 1:
         raise InputError(
             f"the head takes vectors; these samples have shape {tuple(data.inputs.shape)}. Take a network."
@@ -98,14 +94,20 @@ def automatic_head_method(
 ) -> tuple[str, str]:
     """What "auto" takes for the head, and why in one line: "gold" from ten trusted labels on, else as for a network.
 
-    Where samples are ``weighted``, or from outside the classes, it is as for a network too.
+    Where samples are ``weighted``, from outside the classes, or labelled by several annotators, it is as for a network
+    too.
 
     >>> from noiselayer.data.labeled import from_arrays
     >>> data = from_arrays(np.eye(20), [0, 1] * 10)
     >>> automatic_head_method(data, data)
     ('gold', '20 trusted labels choose between classifiers, that of these labels alone among them')
     """
-    if weighted or clean is None or not FEWEST <= len(clean) <= _GOLD_UP_TO - len(data):
+    if (
+        weighted
+        or data.annotators is not None
+        or clean is None
+        or not FEWEST <= len(clean) <= _GOLD_UP_TO - len(data)
+    ):
         return automatic_method(data, clean)
     why = f"{len(clean):,} trusted labels choose between classifiers, that of these labels alone among them"
     return "gold", why
@@ -147,6 +149,7 @@ def fit_frozen_head(
         say(f"Method {method}: {why}.")
         options = replace(options, method=method)
     check_head(options.method, data)
+    check_annotators(data, options, noise_matrix)
     check_known(data, noise_matrix)
     check_learnable(options.method, data)
     if options.method == "estimated" and clean is not None:
@@ -158,6 +161,11 @@ def fit_frozen_head(
                 f"{argument('clean')} DATA."
                 if clean is None
                 else f"method gold takes no samples from {argument('outside')}; take estimated."
+            )
+        if data.annotators is not None:
+            raise InputError(
+                "method gold has no noise matrix of its own for each annotator; take estimated, or leave the "
+                "annotators out."
             )
         return _fit_with_gold(data, options, clean, clean_given, rows, say)
     began = time.perf_counter()
@@ -173,18 +181,36 @@ def fit_frozen_head(
     if clean is not None:
         shared |= {"clean_features": _Rows(clean.inputs), "clean_labels": clean.labels}
     features, K = _Rows(data.inputs), data.num_classes
-    head = fit_head(features, data.labels, K, method=options.method, noise_matrix=noise_matrix, **shared)  # type: ignore[arg-type]
+    known: dict[str, Any] = {"method": "known", "annotators": data.annotators, **shared}
+    asked = known if options.method == "known" else {"method": options.method, **shared}
+    head = fit_head(features, data.labels, K, noise_matrix=noise_matrix, **asked)
     estimate = head.estimate
     pairs = None if clean is None or clean_given is None else estimate_from_checked(clean, clean_given)
     if estimate is not None and pairs is not None:  # pairs of labels say more than a few models do
         estimate = combine_estimates(estimate, pairs) if estimate.standard_error is not None else pairs
         Q = estimate.noise_matrix.double()
-        head = fit_head(features, data.labels, K, method="known", noise_matrix=Q, **shared)
+        head = fit_head(features, data.labels, K, **{**known, "annotators": None}, noise_matrix=Q)
+    matrices, judged = noise_matrix, None
+    if data.annotators is not None and matrices is None:
+        # What a classifier says that has not seen the label; plain, it repeats the labels.
+        guesses: Literal["given", "true"] = "given" if head.taken == "plain" else "true"
+        judged = judge_annotators(
+            data, head.out_of_fold.softmax(dim=1), head.found_matrix, probs_predict=guesses
+        )
+        assert judged.annotators is not None
+        matrices = judged.annotators.noise_matrices
+        through = fit_head(features, data.labels, K, noise_matrix=matrices, **known)
+        if through.gain > max(head.gain, BEYOND_CHANCE * through.gain_error):
+            head = replace(through, estimate=estimate)
     say(head.summary())
     if head.taken == "plain":
         options = replace(options, method="normal")
     seconds = time.perf_counter() - began
-    return _trained(data, options, head, head.noise_matrix, rows, clean, seconds, estimate)
+    trained = _trained(data, options, head, head.noise_matrix, rows, clean, seconds, estimate)
+    if data.annotators is not None:
+        trained.annotator_names, trained.by_annotator = data.annotator_names, judged
+        trained.annotator_matrices = None if matrices is None else matrices.float()
+    return trained
 
 
 def _fit_with_gold(

@@ -17,6 +17,7 @@ from noiselayer.data.inputs import Inputs
 from noiselayer.data.labeled import LabeledData
 from noiselayer.errors import InputError
 from noiselayer.estimation.noise_estimate import NoiseEstimate, combine_estimates
+from noiselayer.losses.annotator_rows import mean_matrix
 from noiselayer.losses.noise_layer import NoiseLayer
 from noiselayer.noise.matrices import check
 from noiselayer.training.frozen_head import HEAD, fit_frozen_head
@@ -26,7 +27,7 @@ from noiselayer.training.machine import check_hardware
 from noiselayer.training.main_stage import late_matrix, run_main_stage
 from noiselayer.training.measured import measured_matrix, trained_on_clean
 from noiselayer.training.options import Hardware, TrainingOptions, with_weight_decay
-from noiselayer.training.per_annotator import check_annotators, judge_annotators, mean_matrix
+from noiselayer.training.per_annotator import check_annotators, judge_annotators
 from noiselayer.training.set_checks import (
     automatic_method,
     check_complete,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Literal
 
-import torch
 from torch import Tensor
 
 from noiselayer.annotators.error_probabilities import audit_annotators
@@ -23,6 +22,7 @@ def judge_annotators(
 ) -> CombinedLabels:
     """What each annotator's labels say of it, once the matrix of all together is known: ``annotators`` of the result.
 
+    >>> import torch
     >>> from noiselayer.data.labeled import from_arrays
     >>> truth = torch.arange(2000) % 2
     >>> annotator = torch.arange(2000) % 4 // 2  # the second annotator's labels are a coin's
@@ -45,17 +45,6 @@ def judge_annotators(
         annotator_names=data.annotator_names,
         class_names=data.class_names,
     )
-
-
-def mean_matrix(matrices: Tensor, annotators: Tensor) -> Tensor:
-    """The matrix of all annotators together, shape (K, K): each of (S, K, K) counts by how many labels it gave.
-
-    >>> mean_matrix(torch.stack([torch.eye(2), torch.full((2, 2), 0.5)]), torch.tensor([0, 1, 0, 1]))
-    tensor([[0.7500, 0.2500],
-            [0.2500, 0.7500]])
-    """
-    shares = torch.bincount(annotators, minlength=len(matrices)).to(matrices.dtype) / len(annotators)
-    return (shares[:, None, None] * matrices).sum(dim=0)
 
 
 def check_annotators(data: LabeledData, options: TrainingOptions, noise_matrix: Tensor | None) -> None:
