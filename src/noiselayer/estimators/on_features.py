@@ -22,7 +22,8 @@ from noiselayer.estimators.feature_inputs import features_of
 from noiselayer.estimators.gold_labels import GoldLabels
 from noiselayer.estimators.true_classes import TrueClassesMixin, check_pair
 from noiselayer.features.feature_head import FeatureHead
-from noiselayer.features.head import HeadMethod, fit_head
+from noiselayer.features.head import fit_head
+from noiselayer.features.head_arguments import HeadMethod
 
 
 class NoisyLabelFeaturesClassifier(TrueClassesMixin):
