@@ -1,10 +1,11 @@
-"""Small folders of photographs: how the default network is best trained there.
+"""Small folders of photographs: how the default network is best trained there, and whether a network at all.
 
     python experiments/small_images.py --data DIR [--sets cifar10n tiny] [--sizes 500 1500 5000] [--seeds 2]
 
 DIR is that of defaults.py; for the second set it holds the files of noiselayer.paper.datasets.outside32 too. Images of
 CIFAR-10 with the labels of CIFAR-10N "worse" (40 % wrong), and of the first 20 classes of Tiny ImageNet, at 32 x 32,
-where 30 % of the labels are drawn wrong, each class in a way of its own. Method "normal", 20 epochs. Ways are compared
+where 30 % of the labels are drawn wrong, each class in a way of its own. Method "normal", 20 epochs; the head on patch
+features with the learned matrix too. Ways are compared
 by the error on 3,000 other images with such noisy labels; true labels (5,000 of the test set, or of the second set the
 2,000 images that are left) are read for the record and choose nothing.
 """
@@ -24,7 +25,7 @@ from cells import RESULTS as FOLDER
 from cells import Arrays, add_data, load_arrays, new_parser, write_json
 from sklearn.linear_model import LogisticRegression
 
-from noiselayer import corrupt_labels, noise
+from noiselayer import NoisyLabelFeaturesClassifier, corrupt_labels, noise
 from noiselayer.data import from_arrays
 from noiselayer.paper.datasets import load_outside32
 from noiselayer.paper.markdown import grouped, markdown, spread
@@ -38,6 +39,7 @@ WAYS: dict[str, tuple[int, dict[str, Any]]] = {
     "AdamW 0.001, batch 64": (64, {"optimizer": "adamw", "learning_rate": 0.001, "weight_decay": 0.05}),
 }
 LOGISTIC = "logistic regression on pixels"
+PATCHES = {"patches, head": "normal", "patches, head, learned matrix": "learned"}
 HELD_OUT, TESTED, CLASSES = 3000, 5000, 20
 
 
@@ -79,6 +81,10 @@ def run(name: str, way: str, size: int, seed: int, folder: Path) -> dict[str, An
     began = time.process_time()
     if way == LOGISTIC:
         guess = logistic(x, y)
+    elif way in PATCHES:
+        guess = (
+            NoisyLabelFeaturesClassifier(PATCHES[way], embed="patches", random_state=seed).fit(x, y).predict
+        )
     else:
         batch_size, rates = WAYS[way]
         options = default_options("image", method="normal", seed=seed, batch_size=batch_size)
@@ -115,7 +121,9 @@ def logistic(images: Any, labels: Any) -> Any:
 
 def table(rows: list[dict[str, Any]]) -> str:
     """A line per size and way."""
-    rows = sorted(rows, key=lambda row: (row["set"], row["size"], [*WAYS, LOGISTIC].index(row["way"])))
+    rows = sorted(
+        rows, key=lambda row: (row["set"], row["size"], [*WAYS, LOGISTIC, *PATCHES].index(row["way"]))
+    )
     lines = [
         [
             {"cifar10n": "CIFAR-10N worse", "tiny": "20 classes of Tiny ImageNet"}[name],
@@ -145,7 +153,7 @@ def main() -> None:
     torch.set_num_threads(1)
     rows = json.loads(RESULTS.read_text()) if RESULTS.exists() else []
     done = {(row["set"], row["way"], row["size"], row["seed"]) for row in rows}
-    cells = product(range(arguments.seeds), arguments.sizes, arguments.sets, (LOGISTIC, *WAYS))
+    cells = product(range(arguments.seeds), arguments.sizes, arguments.sets, (LOGISTIC, *PATCHES, *WAYS))
     for seed, size, name, way in cells:
         if (name, way, size, seed) not in done:
             rows.append(run(name, way, size, seed, arguments.data))

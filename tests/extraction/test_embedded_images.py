@@ -101,12 +101,14 @@ def test_arrays_of_images_give_what_files_give(cache, tmp_path) -> None:
 
 def test_what_does_not_suit_is_said(cache, tmp_path) -> None:
     folder = photographs(tmp_path / "photos", 2)
-    with pytest.raises(InputError, match="image_size has no effect with embed: a network brings images to"):
+    with pytest.raises(
+        InputError, match="image_size has no effect with embed: what makes features brings images to"
+    ):
         read_data(folder, embed="colours:mean", image_size=(8, 8))
     with pytest.raises(InputError, match=r"the features tfidf are of texts; .* holds images"):
         read_data(folder, embed="tfidf")
     np.savez(tmp_path / "vectors.npz", x=np.zeros((4, 5)), y=np.arange(4) % 2)
-    with pytest.raises(InputError, match=r"texts or of colour images; these are samples of shape \(5,\)"):
+    with pytest.raises(InputError, match=r"texts or of images; these are samples of shape \(5,\)"):
         read_data(tmp_path / "vectors.npz", embed="colours:mean")
 
 
@@ -164,8 +166,48 @@ def test_photographs_get_the_network_at_hand_and_small_images_do_not(cache, tmp_
         scratch = prepare_run(job)
         assert (scratch.options.model, "colours" in scratch.choice) == ("small", False)
     monkeypatch.setattr(head_choice, "network_at_hand", lambda: None)
+    run = prepare_run(TrainJob(data=str(photos), out=tmp_path / "e"))
+    assert "Features of patches" in run.choice
     with pytest.raises(InputError, match="say with image_size"):
-        prepare_run(TrainJob(data=str(photos), out=tmp_path / "e"))
+        prepare_run(TrainJob(data=str(photos), out=tmp_path / "f", from_scratch=True))
+
+
+def test_few_images_get_patches_unless_a_network_is_asked_for(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(head_choice, "network_at_hand", lambda: None)
+    monkeypatch.setattr(head_choice, "FEW_IMAGES", 81)
+    folder, out = photographs(tmp_path / "photos"), tmp_path / "run"
+    done = CliRunner().invoke(app, ["train", str(folder), "--out", str(out)])
+    assert done.exit_code == 0, done.output
+    assert "Features of patches, found without labels in about a second: 80 images are few" in done.output
+    assert load_run(out).predict(str(folder)).labels == ["blue"] * 40 + ["red"] * 40
+    new = tmp_path / "new.png"
+    Image.fromarray(
+        np.random.default_rng(1).normal((210, 50, 50), 60, (9, 7, 3)).clip(0, 255).astype("u1")
+    ).save(new)
+    assert load_run(out).predict(str(new)).labels == ["red"]
+
+    grey = np.random.default_rng(0).random((80, 8, 8), dtype=np.float32)
+    np.savez(tmp_path / "grey.npz", x=grey, y=np.arange(80) % 2)
+    jobs = {
+        "head": TrainJob(data=str(tmp_path / "grey.npz"), out=tmp_path / "a"),
+        "small": TrainJob(data=str(tmp_path / "grey.npz"), out=tmp_path / "b", from_scratch=True),
+        "small ": TrainJob(data=str(tmp_path / "grey.npz"), out=tmp_path / "c", max_epochs=2),
+    }
+    assert [prepare_run(job).options.model for job in jobs.values()] == [name.strip() for name in jobs]
+    monkeypatch.setattr(head_choice, "FEW_IMAGES", 80)
+    assert prepare_run(TrainJob(data=str(tmp_path / "grey.npz"), out=tmp_path / "e")).options.model == "small"
+
+
+def test_the_audit_of_few_images_is_by_patches_and_shows_them(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(head_choice, "network_at_hand", lambda: None)
+    folder, out = photographs(tmp_path / "photos"), tmp_path / "audit"
+    (folder / "red" / "0.png").rename(folder / "blue" / "stray.png")
+    done = CliRunner().invoke(app, ["audit", str(folder), "--out", str(out)])
+    assert done.exit_code == 0, done.output
+    assert "Features of patches" in done.output
+    labels = pd.read_parquet(out / "labels.parquet")
+    assert labels.loc[labels["error_probability"].idxmax(), "id"] == "blue/stray.png"
+    assert "data:image/" in (out / "report.html").read_text()
 
 
 def test_a_network_is_at_hand_where_its_weights_are(monkeypatch, tmp_path) -> None:

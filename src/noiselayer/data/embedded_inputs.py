@@ -42,7 +42,7 @@ class EmbeddedInputs(ArrayInputs):
     """Samples as features, float32, with the source that makes such features of others.
 
     Args:
-        samples: What the source takes: texts, paths of images, or images of shape (H, W, 3).
+        samples: What the source takes: texts, paths of images, or images of shape (H, W, C).
         encoder: The source.
         ids: A name per sample; row numbers counted from 0 if None.
         features: Theirs, where they have been made already.
@@ -93,16 +93,20 @@ def _samples(inputs: Inputs) -> tuple[Sequence[Any], str]:
         return inputs.texts, "texts"
     if isinstance(inputs, ImageFileInputs):
         return inputs.paths, "images"
-    if inputs.kind == "image" and inputs.dtype == torch.uint8 and inputs.shape[0] == 3:
-        return _Pixels(inputs), "images"
+    if inputs.kind == "image":
+        return Pixels(inputs), "images"
     raise InputError(
-        f"features are made of texts or of colour images; these are samples of shape {tuple(inputs.shape)} that are "
+        f"features are made of texts or of images; these are samples of shape {tuple(inputs.shape)} that are "
         f"neither. Leave out {argument('embed')}."
     )
 
 
-class _Pixels(Sequence[Any]):
-    """Images of an array one by one, bytes of shape (H, W, 3)."""
+class Pixels(Sequence[Any]):
+    """Images of an array one by one, shape (H, W, C).
+
+    >>> Pixels(ArrayInputs(torch.zeros(5, 8, 8)))[0].shape
+    (8, 8, 1)
+    """
 
     def __init__(self, inputs: Inputs) -> None:
         self._inputs = inputs

@@ -87,7 +87,7 @@ class Reading(ReadOptions):
             if self.image_size is not None:
                 size, embed = argument("image_size"), argument("embed")
                 raise InputError(
-                    f"{size} has no effect with {embed}: a network brings images to a size of its own."
+                    f"{size} has no effect with {embed}: what makes features brings images to a size of its own."
                 )
             how = replace(how, embed=None, image_size=None if form in ("npy", "npz") else _UNSEEN)
         asked = [

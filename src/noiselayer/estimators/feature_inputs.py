@@ -9,16 +9,27 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.utils.validation import check_consistent_length, column_or_1d, validate_data
 
+from noiselayer.data.array_inputs import ArrayInputs
+from noiselayer.data.embedded_inputs import Pixels
 from noiselayer.errors import InputError
-from noiselayer.estimators.arguments import plain_labels
+from noiselayer.estimators.arguments import for_networks, plain_labels
 from noiselayer.features.by_name import KINDS, make_source
 from noiselayer.features.text import SparseFeatures
+from noiselayer.training.options import FEW_IMAGES
 
 DTYPES = (np.float64, np.float32, np.float16)
+_OF_BOTH = {"layout", "overlapping", "outside_weight", "folds"}
+"""Further options that mean something to the head as well as to a network."""
 
 
 def features_of(
-    estimator: Any, X: Any, y: Any = "no_validation", *, embed: Any = None, reset: bool = False
+    estimator: Any,
+    X: Any,
+    y: Any = "no_validation",
+    *,
+    embed: Any = None,
+    layout: Any = "auto",
+    reset: bool = False,
 ) -> Any:
     """Features, shape (N, D), of X in any form, with y checked beside them; ``reset`` where X is being fitted.
 
@@ -28,9 +39,14 @@ def features_of(
     if reset:
         estimator.source_ = None
     source: Any = getattr(estimator, "source_", None)
-    samples = (
-        samples_of(X) if embed is not None or (source is not None and hasattr(source, "takes")) else None
-    )
+    samples: Any = None
+    if embed is not None or (source is not None and hasattr(source, "takes")):
+        samples = images_of(X, layout)
+        samples = samples_of(X) if samples is None else samples
+        takes = getattr(source, "takes", None if embed != "patches" else "images")
+        if samples is None and takes in ("images", "texts"):
+            form = f"numbers of shape {np.shape(X)}" if hasattr(X, "shape") else type(X).__name__
+            raise InputError(f"X must hold {takes}{'' if reset else ', as in fit'}; got {form}.")
     samples = texts_of(X) if samples is None else samples
     if samples is not None and (reset or hasattr(source, "takes")):
         if reset:
@@ -65,6 +81,20 @@ def are_features_made(X: Any) -> bool:
     return hasattr(X, "tocsr") or texts_of(X) is not None
 
 
+def usual_embed(estimator: Any, X: Any, annotators: Any) -> str | None:
+    """The name "patches" for few images that nobody has asked a network for, nor what only one has.
+
+    >>> from noiselayer import NoisyLabelClassifier
+    >>> X = np.zeros((50, 8, 8))
+    >>> usual_embed(NoisyLabelClassifier(), X, None), usual_embed(NoisyLabelClassifier(max_iter=9), X, None)
+    ('patches', None)
+    """
+    few = len(getattr(X, "shape", ())) > 2 and len(X) < FEW_IMAGES and sorted(X.shape[1:])[-2] > 2
+    asked = estimator.model is not None or estimator.method == "refined" or annotators is not None
+    asked = asked or for_networks(estimator) or set(estimator.options or {}) - _OF_BOTH
+    return "patches" if few and not asked else None
+
+
 def texts_of(X: Any) -> list[str] | None:
     """Texts in a list, an array or a column; None for anything else.
 
@@ -80,6 +110,18 @@ def texts_of(X: Any) -> list[str] | None:
                 f"X must hold a text in every row; row {row} (counting from 0) holds {value!r}. Give '' for no text."
             )
     return values
+
+
+def images_of(X: Any, layout: Any = "auto") -> Pixels | None:
+    """Images one by one, shape (H, W, C), of an array or a tensor of more than two dimensions; None for anything else.
+
+    >>> len(images_of(np.zeros((5, 8, 8)))), images_of(np.eye(2))
+    (5, None)
+    """
+    if len(getattr(X, "shape", ())) < 3:
+        return None
+    X = X if str(X.dtype).endswith("uint8") else np.asarray(X, dtype=np.float32)
+    return Pixels(ArrayInputs(X, layout=layout, name="X"))
 
 
 def samples_of(X: Any) -> list[Any] | None:
@@ -114,7 +156,7 @@ def stacked(X: Any) -> Any:
     return np.array(values)
 
 
-def _source(embed: Any, samples: list[Any]) -> Any:
+def _source(embed: Any, samples: Sequence[Any]) -> Any:
     """A source by name, as it is, or around a function of samples."""
     if isinstance(embed, str):
         if embed not in KINDS:

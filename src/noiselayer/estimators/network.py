@@ -30,7 +30,7 @@ from noiselayer.estimators.arguments import (
     plain_labels,
     prediction_device,
 )
-from noiselayer.estimators.feature_inputs import are_features_made, features_of, stacked
+from noiselayer.estimators.feature_inputs import are_features_made, features_of, stacked, usual_embed
 from noiselayer.estimators.true_classes import TrueClassesMixin, check_pair
 from noiselayer.training.cross_fit import cross_fit
 from noiselayer.training.effects import check_effects
@@ -45,8 +45,9 @@ class NoisyLabelClassifier(TrueClassesMixin):
     """A classifier that learns from wrong labels, with scikit-learn's interface: a network, or a head on features.
 
     ``fit`` takes labels of which many may be wrong, and trusted ones where there are some; ``predict`` gives
-    true classes. The noise matrix is found on the way and stands in ``noise_matrix_``. Numbers and images train a
-    network; texts and sparse matrices become features, and a linear head is fitted to these, as the command line does.
+    true classes. The noise matrix is found on the way and stands in ``noise_matrix_``. Numbers, and images
+    from 10,000 on, train a network; texts, sparse matrices and fewer images (features of patches:
+    :mod:`noiselayer.features.patches`) become features, and a linear head is fitted to these, as the command line does.
 
     Whatever weighs, mixes or penalises something raises an error where it would change nothing.
 
@@ -57,7 +58,8 @@ class NoisyLabelClassifier(TrueClassesMixin):
             softened) or "normal" (ordinary training, which takes every label as right). All train on the clean
             samples too, if there are any.
         model: A name that :func:`noiselayer.models.build_model` knows; None takes "mlp" for two-dimensional X,
-            "small" for images and "head" for texts and sparse matrices. "head" suits embeddings too, in seconds.
+            "small" for images from 10,000 on, or where anything is asked that only networks have, and "head" for fewer
+            images, texts and sparse matrices. "head" suits embeddings too, in seconds.
         noise_matrix: Shape (K, K), array or tensor, ``noise_matrix[j, i] = p(noisy = j | true = i)``: columns
             are true classes and sum to 1; rows and columns in the order of ``classes_``, sorted labels. For
             ``method="known"``, and only for it. If ``fit`` is told who gave each label, shape (S, K, K), a matrix
@@ -96,7 +98,7 @@ class NoisyLabelClassifier(TrueClassesMixin):
         estimate_: A :class:`~noiselayer.estimation.NoiseEstimate` with the standard errors of the matrix as it
             was measured, and warnings; None for methods that do not measure it.
         start_matrix_: Where the learned matrix started, shape (K, K); None for other methods and starts.
-        network_: A ``torch.nn.Module``: raw inputs, or features of texts, to logits of the true class.
+        network_: A ``torch.nn.Module``: raw inputs, or what ``source_`` makes of them, to logits of the true class.
         source_: What made features of texts, of a sparse matrix or of other samples; None if X were numbers.
         head_: The :class:`~noiselayer.features.FeatureHead` of the model "head" (a
             :class:`~noiselayer.annotators.GoldHead` with method "gold"), with ``summary()``; None for a network.
@@ -274,7 +276,8 @@ class NoisyLabelClassifier(TrueClassesMixin):
         return tags
 
     def _labeled(self, X: Any, y: Any, annotators: Any = None) -> LabeledData:
-        inputs, y = self._inputs(X, "X", y, reset=True)
+        embed = self._setting("embed") or usual_embed(self, X, annotators)
+        inputs, y = self._inputs(X, "X", y, embed=embed, reset=True)
         codes = self._codes(y)
         self.input_shape_ = inputs.shape
         data = LabeledData(inputs, torch.from_numpy(codes), self._class_names(), "X and y")
@@ -306,15 +309,15 @@ class NoisyLabelClassifier(TrueClassesMixin):
         return (self.options or {}).get(name, BESIDE_TRAINING.get(name, default))
 
     def _inputs(
-        self, X: Any, name: str, y: Any = "no_validation", *, reset: bool = False
+        self, X: Any, name: str, y: Any = "no_validation", *, embed: Any = None, reset: bool = False
     ) -> tuple[ArrayInputs, Any]:
         """Samples of the form of the X that is fitted, which ``reset`` sets, and their labels if they have any."""
         if reset:
             self.source_ = None
-        embed = self._setting("embed") if reset else None
         with np.errstate(over="ignore"):  # too large for single precision: refused in words, as infinity is
             if embed is not None or self.source_ is not None or are_features_made(X):
-                checked = features_of(self, X, y, embed=embed, reset=reset)
+                layout = self._setting("layout")
+                checked = features_of(self, X, y, embed=embed, layout=layout, reset=reset)
             else:
                 y = y if isinstance(y, str) else plain_labels(y, name.replace("X", "y"))
                 checked = validate_data(self, stacked(X), y, reset=reset, dtype=DTYPES, allow_nd=True)

@@ -45,10 +45,10 @@ class NoisyLabelFeaturesClassifier(TrueClassesMixin):
         alpha: For "top-down", how much of a label is believed, 0 to 1.
         cv: Folds; 5, but 3 above 20,000 samples, if None.
         random_state: Of the folds.
-        embed: What makes features of samples that are no numbers: "tfidf" (the default for texts), the name of another
-            source that :func:`noiselayer.features.make_source` knows, a fitted
-            :class:`~noiselayer.features.FeatureSource`, or a function from a list of samples to an array of shape
-            (N, D).
+        embed: What makes features of samples that are no numbers: "tfidf" (the default for texts), "patches" (of
+            images: :mod:`noiselayer.features.patches`), the name of another source that
+            :func:`noiselayer.features.make_source` knows, a fitted :class:`~noiselayer.features.FeatureSource`, or a
+            function from a list of samples to an array of shape (N, D).
 
     Attributes:
         classes_: Shape (K,), the different labels, sorted.
@@ -64,7 +64,7 @@ class NoisyLabelFeaturesClassifier(TrueClassesMixin):
         head_: The :class:`~noiselayer.features.FeatureHead`, with ``summary()`` and the path of ridges; with method
             "gold" a :class:`~noiselayer.annotators.GoldHead`, with ``summary()`` and the ``candidates``.
         estimate_: The :class:`~noiselayer.estimation.NoiseEstimate` of "estimated"; else None.
-        source_: What made features of texts, of a sparse matrix or of other samples; None if X were numbers.
+        source_: What made features of images, texts, a sparse matrix or other samples; None if X were numbers.
         n_features_in_: ``X.shape[1]``, where X were numbers.
         feature_names_in_: Column names, if X was a DataFrame whose columns are all text.
 

@@ -172,12 +172,12 @@ def _sample(sample: Any, position: int, takes: str) -> Any:
         if isinstance(sample, Image.Image):
             return sample.convert("RGB")
         array = np.asarray(sample)
-        if array.dtype != np.uint8 or array.ndim != 3 or array.shape[2] != 3:
+        if array.dtype != np.uint8 or array.ndim != 3 or array.shape[2] not in (1, 3):
             raise InputError(
-                f"sample {position} must be a path, a Pillow image or bytes of shape (height, width, 3); got "
-                f"{array.dtype} of shape {array.shape}."
+                f"sample {position} must be a path, a Pillow image or bytes of shape (height, width, 3), or (height, "
+                f"width, 1) if it is grey; got {array.dtype} of shape {array.shape}."
             )
-        return Image.fromarray(array)
+        return Image.fromarray(array[:, :, 0] if array.shape[2] == 1 else array).convert("RGB")
     if takes == "texts" and not isinstance(sample, str):
         raise InputError(f"sample {position} must be a text; got {_brief(sample)}.")
     return torch.as_tensor(sample) if isinstance(sample, np.ndarray) else sample

@@ -19,10 +19,12 @@ SIDE = 32
 """Pixels; larger images are scaled down to it."""
 _GRID = 2
 """Each centroid's activations are averaged over so many by so many parts of an image."""
-_LEARNED_FROM = 4000  # images
+_SMALLEST, _LARGEST = 4, 5
+"""Pixels of a patch's side."""
+_LEARNED_FROM = 2000  # images
 _PATCHES = 60_000
 _ROUNDS = 12
-_FLAT, _SMOOTH = 0.01, 0.1
+_FLAT, _SMOOTH = 0.1, 0.1
 """What is added to variances: of a patch, times their mean, before division; of a direction of normalised patches."""
 _ACTIVATIONS = 500_000
 """Numbers at a time, which a processor's cache holds."""
@@ -49,21 +51,21 @@ class PatchDictionary(NamedTuple):
 def learn_patches(images: Tensor, *, centroids: int = CENTROIDS, seed: int = 0) -> PatchDictionary:
     """Typical patches of images, by k-means: no label is looked at, and nothing is trained.
 
-    Every patch gets mean 0 and variance 1, all together are whitened, and k-means begins with some of them. The larger
-    the images the larger the patches, up to 6 x 6 pixels. Coates, Ng & Lee 2011, "An analysis of single-layer networks
+    Every patch gets mean 0 and variance 1, all together are whitened, and k-means begins with some of them. Patches
+    are 5 x 5 pixels, of small images 4 x 4. Coates, Ng & Lee 2011, "An analysis of single-layer networks
     in unsupervised feature learning".
 
     Args:
-        images: Shape (N, C, H, W), of any type and in any units; some 4,000 are enough.
+        images: Shape (N, C, H, W), of any type and in any units; some 2,000 are enough.
         centroids: How many.
         seed: Of what is drawn.
 
     >>> patches = learn_patches(torch.rand(50, 1, 8, 8), centroids=10)
     >>> patches.centroids.shape, patches.size
-    (torch.Size([10, 9]), 3)
+    (torch.Size([10, 16]), 4)
     """
     generator = torch.Generator().manual_seed(seed)
-    size = min(6, max(3, round(min(images.shape[2:]) / 5)), *images.shape[2:])
+    size = min(_LARGEST, max(_SMALLEST, round(min(images.shape[2:]) / 6)), *images.shape[2:])
     per_image = -(-_PATCHES // len(images))
     drawn = []
     for batch in torch.split(images, 256):
@@ -94,22 +96,23 @@ def patch_features(images: Tensor, patches: PatchDictionary) -> Tensor:
 
     .. math:: f_k(x) = \max(0,\; \overline{z}(x) - z_k(x)), \qquad z_k(x) = \|x - c_k\|,
 
-    with :math:`\overline{z}` the mean over centroids, averaged over the whitened patches x of each quarter.
+    with :math:`\overline{z}` the mean over centroids, averaged over the whitened patches x of each quarter. Beside
+    these stand mean and standard deviation of each channel there, for a whitened patch does not say how bright it was.
 
     Args:
         images: Shape (N, C, H, W), in the units of those that the patches were learned from.
         patches: Of images of the same shape.
 
     Returns:
-        Shape (N, 4 k), float32, on the device of the images.
+        Shape (N, 4 k + 8 C), float32, on the device of the images.
 
     >>> images = torch.rand(50, 3, 12, 12)
     >>> patch_features(images, learn_patches(images, centroids=10)).shape
-    torch.Size([50, 40])
+    torch.Size([50, 64])
     """
     height, width = (side - patches.size + 1 for side in images.shape[2:])
     mean, whitening, c = (each.to(images.device) for each in patches[:3])
-    pool = _quarters(height, width).to(images.device)
+    pool, pixels = (_quarters(*each).to(images.device) for each in ((height, width), images.shape[2:]))
     squares, found = (c**2).sum(dim=1), []
     for batch in torch.split(images, max(1, _ACTIVATIONS // (height * width * len(c)))):
         x = _normalized(_patches(batch, patches.size).flatten(0, 1), patches.floor)
@@ -117,7 +120,12 @@ def patch_features(images: Tensor, patches: PatchDictionary) -> Tensor:
         z = torch.addmm(squares, x, c.T, alpha=-2).add_((x**2).sum(dim=1, keepdim=True))
         z = z.clamp_min_(0).sqrt_()
         nearer = torch.sub(z.mean(dim=1, keepdim=True), z, out=z).clamp_min_(0)
-        found.append((pool @ nearer.view(len(batch), height * width, -1)).flatten(1))
+        pooled = (pool @ nearer.view(len(batch), height * width, -1)).flatten(1)
+        p = batch.float().flatten(2)
+        level = p.mean(dim=2, keepdim=True)  # taken out first, for squares of large numbers are not exact
+        means = (p - level) @ pixels.T
+        spreads = (((p - level) ** 2) @ pixels.T - means**2).clamp_min(0).sqrt()
+        found.append(torch.cat([pooled, (means + level).flatten(1), spreads.flatten(1)], dim=1))
     return torch.cat(found)
 
 
@@ -130,7 +138,7 @@ class PatchFeatures:
 
     >>> images = np.random.default_rng(0).integers(256, size=(50, 8, 8), dtype=np.uint8)
     >>> PatchFeatures.fit(images).transform(images[:2]).shape
-    (2, 1600)
+    (2, 1608)
     """
 
     name = "patches"
@@ -142,7 +150,7 @@ class PatchFeatures:
 
     @classmethod
     def fit(cls, images: Any) -> PatchFeatures:
-        """Learn from images, of at most 4,000 of them.
+        """Learn from images, of at most 2,000 of them.
 
         Args:
             images: N arrays of shape (H, W) or (H, W, C), Pillow images or paths of files, or an array of shape
@@ -162,7 +170,7 @@ class PatchFeatures:
         return cls(learn_patches(_pixels(_some(images, chosen), shape)), shape)
 
     def transform(self, samples: Any) -> npt.NDArray[np.float32]:
-        """Shape (N, 4 k), of images in the form of those that it was fitted to."""
+        """Shape (N, 4 k + 8 C), of images in the form of those that it was fitted to."""
         found = []
         for batch in torch.split(torch.arange(len(samples)), 256):
             images = _pixels(_some(samples, batch.tolist()), self.shape)

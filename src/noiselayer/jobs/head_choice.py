@@ -10,17 +10,24 @@ from typing import Any
 from PIL import Image
 
 from noiselayer.data.labeled import LabeledData
+from noiselayer.data.numpy_files import split_address
 from noiselayer.data.read_folder import images_below
 from noiselayer.data.reading import Reading
+from noiselayer.errors import InputError
 from noiselayer.extraction.at_hand import network_at_hand
 from noiselayer.jobs.option import differing
 from noiselayer.training.frozen_head import HEAD, OF_NETWORKS
+from noiselayer.training.options import FEW_IMAGES
 
 _EMBEDDINGS_FROM = 64
 """Numbers a sample: vectors of fewer are measurements rather than somebody's embeddings."""
 _PHOTOGRAPHS_FROM = 64
 """Pixels, of the shorter side: smaller images are digits, icons or thumbnails, which networks train on in minutes."""
 _LOOKED_AT = 15
+_PATCHES_A_SECOND = 400
+"""Images of 32 x 32 pixels on one core, decoding included."""
+_NETWORKS = {"model", "embed", "image_size", "image_fit", "from_scratch", "annotator_column", *OF_NETWORKS}
+"""Options that say what samples become, or that only a network has."""
 
 
 def suits_head(job: Any, data: LabeledData) -> bool:
@@ -35,23 +42,41 @@ def suits_head(job: Any, data: LabeledData) -> bool:
 
 
 def on_features(job: Any, reading: Reading) -> tuple[Reading, str]:
-    """How to read a folder of photographs: as features of a pretrained network that is at hand, and a line on that.
+    """How to read images: as features that are at hand or can be had at once, and a line on that.
 
-    The reading stays as it is, and the line is empty, where nothing is at hand, images are smaller than photographs, or
-    somebody has asked for a network, or for what only one has.
+    A folder of photographs gets features of a pretrained network that is at hand; fewer than
+    :data:`~noiselayer.training.options.FEW_IMAGES` images those of patches. The reading stays as it is, and the line is
+    empty, for others, and where somebody has asked for a network, or for what only one has.
     """
     folder, chosen = Path(reading.path), differing(job)
-    asked = {"model", "embed", "image_size", "image_fit", "from_scratch", *OF_NETWORKS} & set(chosen)
-    if asked or chosen.get("method") == "refined" or not folder.is_dir() or not _photographs(folder):
+    if _NETWORKS & set(chosen) or chosen.get("method") == "refined":
         return reading, ""
-    name = network_at_hand()
-    if name is None:
+    name = network_at_hand() if folder.is_dir() and _photographs(folder) else None
+    if name is not None:
+        line = (
+            f"Features of {name}, a pretrained network on this machine; --from-scratch would train one on the images "
+            "themselves."
+        )
+        return replace(reading, embed=name), line
+    count = _images(reading)
+    if not 0 < count < FEW_IMAGES:
         return reading, ""
     line = (
-        f"Features of {name}, a pretrained network on this machine; --from-scratch would train one on the images "
-        "themselves."
+        f"Features of patches, found without labels in about {in_words(count / _PATCHES_A_SECOND)}: {count:,} images "
+        "are few for a network; --from-scratch would train one."
     )
-    return replace(reading, embed=name), line
+    return replace(reading, embed="patches"), line
+
+
+def _images(reading: Reading) -> int:
+    """How many images there are, of a folder, an array or a column of paths; 0 of anything else."""
+    if Path(reading.path).is_dir():
+        return len(images_below(Path(reading.path)))
+    with suppress(InputError):  # what cannot be read is for others to say
+        if reading.image_column is not None or split_address(reading.path)[0].suffix in (".npy", ".npz"):
+            data = reading.read()
+            return len(data) if data.inputs.kind == "image" and min(data.inputs.shape[1:]) > 2 else 0
+    return 0
 
 
 def _photographs(folder: Path) -> bool:

@@ -32,8 +32,8 @@ class DataOptions:
     text_column: str | None = option(None, "Column with texts to learn from.", _DATA)
     embed: str | None = option(
         None,
-        "What makes features: tfidf of texts; timm:NAME, torchvision:NAME, st:NAME, hf:NAME or package:NAME, frozen "
-        "networks, of images or texts.",
+        "What makes features: tfidf of texts; patches of images; timm:NAME, torchvision:NAME, st:NAME, hf:NAME or "
+        "package:NAME, frozen networks, of images or texts.",
         _DATA,
         shown="tfidf for texts",
     )

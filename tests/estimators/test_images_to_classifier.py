@@ -1,0 +1,100 @@
+"""Arrays of images: few become features of patches by themselves, and a network is trained where one is asked for."""
+
+import pickle
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from noiselayer import NoisyLabelClassifier, NoisyLabelFeaturesClassifier
+from noiselayer.errors import InputError
+from noiselayer.estimators import feature_inputs
+
+Y = np.arange(120) % 2
+
+
+def stripes(channels: int = 3, side: int = 10) -> Any:
+    """Lying and standing ones, under noise."""
+    generator = np.random.default_rng(0)
+    lying = np.arange(side) // 2 % 2 * np.ones((side, 1))
+    both = np.stack([lying, lying.T])[Y] * 100
+    noise = generator.integers(100, size=(len(Y), side, side, channels))
+    return (both[..., None] + noise).astype(np.uint8)
+
+
+def wrong(y: Any) -> Any:
+    return np.where(np.random.default_rng(1).random(len(y)) < 0.3 * y, 1 - y, y)  # 1s are often 0
+
+
+def classifiers() -> dict[str, Any]:
+    return {
+        "features": NoisyLabelFeaturesClassifier(embed="patches", random_state=0),
+        "network": NoisyLabelClassifier(random_state=0),
+    }
+
+
+@pytest.mark.parametrize("name", classifiers())
+def test_images_of_every_form_are_told_apart_in_spite_of_wrong_labels(name: str) -> None:
+    x = stripes()
+    model = classifiers()[name].fit(x, wrong(Y))
+    assert model.source_.name == "patches"
+    assert model.score(x, Y) > 0.85
+    same = pickle.loads(pickle.dumps(model))
+    for form in (x.transpose(0, 3, 1, 2), torch.from_numpy(x), x.astype(int), x.astype(float)):
+        np.testing.assert_allclose(same.predict_proba(form), model.predict_proba(x), atol=1e-5)
+    grey = classifiers()[name].fit(x[..., 0], wrong(Y))
+    assert grey.score(x[..., 0], Y) > 0.8
+
+
+def test_brightness_alone_tells_classes_apart() -> None:
+    x = (np.random.default_rng(0).integers(0, 128, (len(Y), 8, 8)) + 60 * Y[:, None, None]).astype(np.uint8)
+    assert NoisyLabelClassifier(random_state=0).fit(x, Y).score(x, Y) > 0.85
+
+
+def test_trusted_samples_those_of_no_class_and_the_audit_go_with_patches() -> None:
+    x = stripes(1)[..., 0]
+    model = NoisyLabelClassifier(random_state=0)
+    model.fit(
+        x[40:],
+        wrong(Y)[40:],
+        X_clean=x[:40],
+        y_clean=Y[:40],
+        X_outside=np.random.default_rng(2).random((9, 10, 10)),
+    )
+    assert model.source_.name == "patches"
+    audit = NoisyLabelClassifier(random_state=0).audit(x, wrong(Y))
+    found = audit.error_probability[torch.from_numpy(wrong(Y) != Y)].mean()
+    assert found > 2 * audit.error_probability[torch.from_numpy(wrong(Y) == Y)].mean()
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"model": "small"},
+        {"max_iter": 2},
+        {"method": "refined"},
+        {"options": {"optimizer": "sgd"}},
+        {"options": {"start": "identity"}},
+    ],
+)
+def test_what_only_a_network_has_gets_a_network(asked: dict[str, Any]) -> None:
+    model = NoisyLabelClassifier(**asked)
+    assert feature_inputs.usual_embed(model, stripes(), None) is None
+    assert feature_inputs.usual_embed(NoisyLabelClassifier(), stripes(), None) == "patches"
+
+
+def test_so_do_labels_of_several_annotators_and_many_images(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert feature_inputs.usual_embed(NoisyLabelClassifier(), stripes(), ["a"] * 120) is None
+    monkeypatch.setattr(feature_inputs, "FEW_IMAGES", 120)
+    assert feature_inputs.usual_embed(NoisyLabelClassifier(), stripes(), None) is None
+
+
+def test_what_does_not_suit_is_said() -> None:
+    model = NoisyLabelFeaturesClassifier("normal", embed="patches").fit(stripes(), Y)
+    with pytest.raises(InputError, match=r"X must hold images, as in fit; got numbers of shape \(4, 300\)"):
+        model.predict(np.zeros((4, 300)))
+    with pytest.raises(InputError, match="3 channels, as in fit; got 1"):
+        model.predict(np.zeros((4, 10, 10)))
+    with pytest.raises(InputError, match=r"X must hold images; got numbers of shape \(120, 5\)"):
+        NoisyLabelFeaturesClassifier(embed="patches").fit(np.zeros((120, 5)), Y)
