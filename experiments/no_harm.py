@@ -178,6 +178,7 @@ SETS = {
     "vehicle": Set(table("Vehicle", "Class"), design=True),
     "photographs": Set(photographs),
     "Fashion-MNIST, network": Set(images("fashion-mnist"), kind="images"),
+    "digits, network": Set(images("digits"), design=True, kind="images"),
     "CIFAR-10, network": Set(images("cifar10"), design=True, kind="images"),
     "sentences": Set(sentences, kind="texts"),
     "Hausa": Set(titles, kind="texts"),
@@ -351,7 +352,7 @@ def main() -> None:
                         if SETS[name].kind == "images":
                             row = run_network(name, samples, kind, method, seed)
                         else:
-                            row = run(name, *samples, kind, method, seed)
+                            row = run(name, samples[0], samples[1], kind, method, seed)
                         write_json(path, row)
                         print(
                             cell, row["test_error"], row["noise_matrix_error"], row["cpu_seconds"], flush=True

@@ -1,11 +1,16 @@
-"""Out-of-fold confusion and folds: what must hold for any labels."""
+"""Where a learned matrix starts: confusions, folds and patches."""
 
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from sklearn.datasets import load_digits
 
+from noiselayer import corrupt_labels, noise
 from noiselayer.arrays.folds import shuffled_folds
+from noiselayer.data import from_arrays
 from noiselayer.estimation.confusion import confusion_of_predictions
+from noiselayer.training.methods import fit_classifier
+from noiselayer.training.options import default_options
 from noiselayer.training.start import _gain_of_networks, _looked_at_again, _View
 
 LABELS = st.lists(st.integers(0, 3), min_size=1, max_size=40)
@@ -103,3 +108,46 @@ def test_networks_are_compared_on_labels_that_they_have_not_seen() -> None:
     assert gain > 5 * error
     wrong, error = _gain_of_networks(labels, knows, knows, Q.T / Q.T.sum(dim=0))
     assert wrong < -2 * error
+
+
+def digits(count: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Images of 8 x 8 pixels of the digits 0 to 3, and what they show."""
+    loaded = load_digits(n_class=4)
+    return torch.from_numpy(loaded.images[:count]).float()[:, None], torch.from_numpy(loaded.target[:count])
+
+
+def test_few_images_need_no_network_to_find_the_noise_matrix() -> None:
+    images, truth = digits(500)
+    Q = noise.random(4, 0.4, generator=torch.Generator().manual_seed(0))
+    told: list[str] = []
+
+    def found(labels: torch.Tensor) -> torch.Tensor:
+        options = default_options("image", method="learned", max_epochs=1)
+        trained = fit_classifier(from_arrays(images, labels), options, on_stage=told.append)
+        assert next(stage.name for stage in trained.stages) == "main"
+        assert trained.start_matrix is not None
+        return trained.start_matrix
+
+    noisy = found(corrupt_labels(truth, Q, generator=torch.Generator().manual_seed(1)))
+    assert (noisy - Q).abs().sum(dim=0).mean() < 0.3
+    assert told[0] == "A linear classifier of patches finds where Q starts: the images are few."
+    told.clear()
+    assert torch.equal(found(truth), torch.eye(4))
+    assert told[1].startswith(
+        "Labels of samples held out are not explained better through a noise matrix by a linear classifier of patches "
+        "than without ("
+    )
+
+
+def test_annotators_of_few_images_are_judged_by_patches() -> None:
+    images, truth = digits(700)
+    generator = torch.Generator().manual_seed(0)
+    annotator = torch.arange(len(truth)) % 2
+    errs = (torch.rand(len(truth), generator=generator) < 0.5) & (annotator == 1)
+    labels = (truth + errs * torch.randint(1, 4, (len(truth),), generator=generator)) % 4
+    data = from_arrays(images, labels).with_annotators(annotator, "an array")
+    trained = fit_classifier(data, default_options("image", method="learned", max_epochs=1))
+    assert trained.annotator_matrices is not None
+    careful, careless = trained.annotator_matrices
+    assert careful.diagonal().min() > 0.9
+    assert abs(float(careless.diagonal().mean()) - 0.5) < 0.1

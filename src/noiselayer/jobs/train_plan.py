@@ -10,10 +10,12 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from noiselayer.data import LabeledData
+from noiselayer.data.inputs import Kind
 from noiselayer.models import build_model
 from noiselayer.training.measured import trained_on_clean
 from noiselayer.training.options import TrainingOptions
 from noiselayer.training.seeding import seeded
+from noiselayer.training.start import by_patches
 
 
 @dataclass(frozen=True)
@@ -26,7 +28,12 @@ class PlannedStage:
 
 
 def planned_stages(
-    options: TrainingOptions, num_noisy: int, num_clean: int = 0, num_outside: int = 0
+    options: TrainingOptions,
+    num_noisy: int,
+    num_clean: int = 0,
+    num_outside: int = 0,
+    *,
+    kind: Kind = "vector",
 ) -> list[PlannedStage]:
     """The stages that :func:`noiselayer.training.methods.fit_classifier` would run.
 
@@ -50,7 +57,7 @@ def planned_stages(
     stages = []
     if learned and joint:
         stages = [PlannedStage("joint learning, Q = I first, then Q learns", two, samples)]
-    elif learned and not identity:
+    elif learned and not identity and not by_patches(kind, num_noisy, options):
         part = num_noisy - num_noisy // options.folds
         stages = _folds("warm-up {} of {}, Q = I", part, options.warm_up_epochs, options.folds)
     if options.method in ("estimated", "refined"):
@@ -69,7 +76,10 @@ def planned_stages(
         "estimated": "Q as measured",
         "refined": "Q as measured first, then it learns",
         "top-down": f"labels smoothed by {1 - options.alpha:g}",
-    }.get(options.method, "Q from joint learning" if joint else "Q from the warm-up")
+    }.get(
+        options.method,
+        "Q from joint learning" if joint else "Q from the warm-up" if stages else "Q from patches",
+    )
     if options.method == "learned" and options.noise_trainable:
         what += ", which goes on learning"
     if of_paper:

@@ -38,7 +38,7 @@ from noiselayer.training.set_checks import (
     trainable,
 )
 from noiselayer.training.stage import StageRunner
-from noiselayer.training.start import starting_matrix
+from noiselayer.training.start import by_patches, starting_matrix
 from noiselayer.training.trained import TrainedClassifier
 
 
@@ -205,7 +205,12 @@ def _learned_jointly(sets: TrainingSets, runner: StageRunner, say: Callable[[str
 def _learned_by_folds(sets: TrainingSets, runner: StageRunner, say: Callable[[str], None]) -> Tensor | None:
     """From noisy labels of samples that the models had not seen."""
     options, trained = runner.options, runner.trained
-    say(f"Warm-up: {options.folds} models with Q = I, each on its folds, to find where Q starts.")
+    patches = by_patches(sets.noisy.inputs.kind, len(sets.noisy) + len(sets.noisy_validation), options)
+    say(
+        "A linear classifier of patches finds where Q starts: the images are few."
+        if patches
+        else f"Warm-up: {options.folds} models with Q = I, each on its folds, to find where Q starts."
+    )
     found = starting_matrix(sets.noisy, sets.noisy_validation, options, runner)
     if found is None:
         return None
@@ -214,7 +219,7 @@ def _learned_by_folds(sets: TrainingSets, runner: StageRunner, say: Callable[[st
         say(found.note)
     if sets.noisy.annotators is not None:
         trained.by_annotator = judge_annotators(
-            sets.noisy, found.logits.softmax(dim=1), found.noise_matrix, probs_predict="given"
+            sets.noisy, found.logits.softmax(dim=1), found.noise_matrix, probs_predict=found.logits_predict
         )
     for warning in dict.fromkeys(e.warning for e in trained.start_estimates if e.warning):
         warnings.warn(warning[0].upper() + warning[1:], stacklevel=3)

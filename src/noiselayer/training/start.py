@@ -5,16 +5,20 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor
 
 from noiselayer.arrays.folds import shuffled_folds
+from noiselayer.data.embedded_inputs import Pixels
+from noiselayer.data.inputs import Kind
 from noiselayer.data.labeled import LabeledData
 from noiselayer.estimation.confusion import confusion_of_predictions
 from noiselayer.features.calibration import fit_scale_and_shifts
-from noiselayer.features.matrix_choice import standard_error
+from noiselayer.features.head import fit_head
+from noiselayer.features.matrix_choice import choose_matrix, standard_error
+from noiselayer.features.patches import PatchFeatures
 from noiselayer.joint.alternating import alternate, fixed_matrix_losses, renamed_classes
 from noiselayer.joint.from_features import FeatureEstimate, estimate_from_features
 from noiselayer.joint.held_out_choice import Choice, choose_by_held_out_labels
@@ -22,20 +26,22 @@ from noiselayer.losses.log_space import noisy_nll
 from noiselayer.noise.simplex import project
 from noiselayer.training.batches import noisy_part
 from noiselayer.training.logits import features_and_logits
-from noiselayer.training.options import TrainingOptions
+from noiselayer.training.options import FEW_IMAGES, TrainingOptions
 from noiselayer.training.stage import StageRunner
 
 
 class Found(NamedTuple):
-    """Where a learned matrix starts, each fold's estimate with its penalties, and out-of-fold logits of the labels.
+    """Where a learned matrix starts, each fold's estimate with its penalties, and out-of-fold logits.
 
-    ``note`` says why it is the identity, where labels held out have decided so.
+    ``note`` says why it is the identity, where labels held out have decided so; ``logits_predict`` the label that was
+    given or the true class.
     """
 
     noise_matrix: Tensor
     estimates: list[FeatureEstimate]
     logits: Tensor
     note: str = ""
+    logits_predict: Literal["given", "true"] = "given"
 
 
 def starting_matrix(
@@ -43,12 +49,15 @@ def starting_matrix(
 ) -> Found | None:
     """Train a model per fold with Q = I, look at the samples it has not seen, and average what they say of Q.
 
+    Of few images the features of patches say more, which need no model: :func:`_from_patches`.
     Where linear classifiers do not gain by it for certain, and samples are few, models are trained through it too, and
     it is kept only if these explain labels that they have not seen better than the first ones: by a standard error
     where linear classifiers gain two, else by two. Where it says that more labels are wrong than right, it is read from
     such models' features once more. None if the user stopped the warm-up.
     """
     K = train.num_classes
+    if by_patches(train.inputs.kind, len(train) + len(validation), options):
+        return _from_patches(train, validation, options.seed)
     fold_of = shuffled_folds(train.given, options.folds, options.seed + 1)
     warm_up = _warm_up(train, validation, options, runner, fold_of)
     if warm_up is None:
@@ -106,6 +115,33 @@ def starting_matrix(
         if look_again:
             found = _looked_at_again(again[0], found, validation.given)
     return Found(found, estimates, logits)
+
+
+def by_patches(kind: Kind, num_samples: int, options: TrainingOptions) -> bool:
+    """Whether a learned matrix starts without networks, whom the labels of few images teach little.
+
+    >>> by_patches("image", 1000, TrainingOptions()), by_patches("table", 1000, TrainingOptions())
+    (True, False)
+    """
+    return options.start == "features" and kind == "image" and num_samples < FEW_IMAGES
+
+
+def _from_patches(train: LabeledData, validation: LabeledData, seed: int) -> Found:
+    """The matrix that a linear head on features of patches finds, if it takes one.
+
+    The head has a matrix for every group of confidence, the network one: it is fitted anew to the head's logits.
+    """
+    K, pixels = train.num_classes, [Pixels(part.inputs) for part in (train, validation)]
+    source = PatchFeatures.fit(pixels[0])
+    features = torch.cat([torch.from_numpy(source.transform(images)) for images in pixels])
+    labels = torch.cat([train.given, validation.given])
+    head = fit_head(features, labels, K, seed=seed)
+    logits = head.out_of_fold[: len(train)].float()
+    if head.taken == "plain":
+        note = _note(" by a linear classifier of patches", head.gain, head.gain_error)
+        return Found(torch.eye(K), [], logits, note)
+    found = choose_matrix(head.out_of_fold, labels, torch.arange(len(labels)) % 5).found.noise_matrix
+    return Found(project(found.float()), [], logits, logits_predict="true")
 
 
 def _note(by: str, gain: float, error: float) -> str:
