@@ -27,19 +27,19 @@ def test_features_are_those_of_the_definition() -> None:
     mean, whitening, centroids, floor, size = patches
     found = patch_features(channels_first(x), patches)[0]
     rows, columns = 9 - size + 1, 7 - size + 1
-    expected = np.zeros((2, 2, 7))
-    counts = np.zeros((2, 2, 1))
+    expected = np.zeros((3, 3, 7))
+    counts = np.zeros((3, 3, 1))
     for i in range(rows):
         for j in range(columns):
             p = x[0, i : i + size, j : j + size].transpose(2, 0, 1).ravel().astype(float)
             p = (p - p.mean()) / np.sqrt(p.var() + floor)
             z = np.linalg.norm(whitening.numpy() @ (p - mean.numpy()) - centroids.numpy(), axis=1)
-            expected[i * 2 // rows, j * 2 // columns] += np.maximum(0, z.mean() - z)
-            counts[i * 2 // rows, j * 2 // columns] += 1
-    np.testing.assert_allclose(found[:28].reshape(2, 2, 7), expected / counts, atol=1e-3)  # roots near 0
-    corner = x[0, :5, :4].astype(float)  # of nine rows and seven columns
-    np.testing.assert_allclose(found[28::4][:3], corner.mean(axis=(0, 1)), atol=1e-3)
-    np.testing.assert_allclose(found[40::4], corner.std(axis=(0, 1)), atol=1e-3)
+            expected[i * 3 // rows, j * 3 // columns] += np.maximum(0, z.mean() - z)
+            counts[i * 3 // rows, j * 3 // columns] += 1
+    np.testing.assert_allclose(found[:63].reshape(3, 3, 7), expected / counts, atol=1e-3)  # roots near 0
+    corner = x[0, :3, :3].astype(float)  # of nine rows and seven columns
+    np.testing.assert_allclose(found[63::9][:3], corner.mean(axis=(0, 1)), atol=1e-3)
+    np.testing.assert_allclose(found[90::9], corner.std(axis=(0, 1)), atol=1e-3)
 
 
 def test_whitened_patches_have_variance_near_one_at_most() -> None:
@@ -56,7 +56,7 @@ def test_whitened_patches_have_variance_near_one_at_most() -> None:
 def test_images_of_any_size(shape: tuple[int, ...]) -> None:
     features = PatchFeatures.fit(images(20, *shape)).transform(images(4, *shape))
     assert features.dtype == np.float32
-    assert features.shape == (4, 1600 + 8 * (*shape, 1)[2])
+    assert features.shape == (4, 1800 + 18 * (*shape, 1)[2])
     assert np.isfinite(features).all()
     assert (features.std(axis=0) > 0).mean() > 0.9
 
@@ -64,8 +64,8 @@ def test_images_of_any_size(shape: tuple[int, ...]) -> None:
 def test_units_do_not_matter() -> None:
     x = images(60, 8, 8).astype(np.float32)
     one, other = (PatchFeatures.fit(scale * x).transform(scale * x) for scale in (1, 1 / 256))
-    np.testing.assert_allclose(one[:, :1600], other[:, :1600], atol=1e-5)
-    np.testing.assert_allclose(one[:, 1600:], other[:, 1600:] * 256, rtol=1e-4)
+    np.testing.assert_allclose(one[:, :1800], other[:, :1800], atol=1e-5)
+    np.testing.assert_allclose(one[:, 1800:], other[:, 1800:] * 256, rtol=1e-4)
 
 
 def test_the_same_whatever_images_come_as(tmp_path: Path) -> None:

@@ -14,10 +14,10 @@ from torch.nn.functional import interpolate, unfold
 
 from noiselayer.errors import InputError
 
-CENTROIDS = 400
+CENTROIDS = 200
 SIDE = 32
 """Pixels; larger images are scaled down to it."""
-_GRID = 2
+_GRID = 3
 """Each centroid's activations are averaged over so many by so many parts of an image."""
 _SMALLEST, _LARGEST = 4, 5
 """Pixels of a patch's side."""
@@ -92,11 +92,11 @@ def learn_patches(images: Tensor, *, centroids: int = CENTROIDS, seed: int = 0) 
 
 
 def patch_features(images: Tensor, patches: PatchDictionary) -> Tensor:
-    r"""How much nearer than usual each centroid is to the patches of each quarter of an image.
+    r"""How much nearer than usual each centroid is to the patches of each ninth of an image.
 
     .. math:: f_k(x) = \max(0,\; \overline{z}(x) - z_k(x)), \qquad z_k(x) = \|x - c_k\|,
 
-    with :math:`\overline{z}` the mean over centroids, averaged over the whitened patches x of each quarter. Beside
+    with :math:`\overline{z}` the mean over centroids, averaged over the whitened patches x of each ninth. Beside
     these stand mean and standard deviation of each channel there, for a whitened patch does not say how bright it was.
 
     Args:
@@ -104,15 +104,15 @@ def patch_features(images: Tensor, patches: PatchDictionary) -> Tensor:
         patches: Of images of the same shape.
 
     Returns:
-        Shape (N, 4 k + 8 C), float32, on the device of the images.
+        Shape (N, 9 k + 18 C), float32, on the device of the images.
 
     >>> images = torch.rand(50, 3, 12, 12)
     >>> patch_features(images, learn_patches(images, centroids=10)).shape
-    torch.Size([50, 64])
+    torch.Size([50, 144])
     """
     height, width = (side - patches.size + 1 for side in images.shape[2:])
     mean, whitening, c = (each.to(images.device) for each in patches[:3])
-    pool, pixels = (_quarters(*each).to(images.device) for each in ((height, width), images.shape[2:]))
+    pool, pixels = (_parts(*each).to(images.device) for each in ((height, width), images.shape[2:]))
     squares, found = (c**2).sum(dim=1), []
     for batch in torch.split(images, max(1, _ACTIVATIONS // (height * width * len(c)))):
         x = _normalized(_patches(batch, patches.size).flatten(0, 1), patches.floor)
@@ -138,7 +138,7 @@ class PatchFeatures:
 
     >>> images = np.random.default_rng(0).integers(256, size=(50, 8, 8), dtype=np.uint8)
     >>> PatchFeatures.fit(images).transform(images[:2]).shape
-    (2, 1608)
+    (2, 1818)
     """
 
     name = "patches"
@@ -170,7 +170,7 @@ class PatchFeatures:
         return cls(learn_patches(_pixels(_some(images, chosen), shape)), shape)
 
     def transform(self, samples: Any) -> npt.NDArray[np.float32]:
-        """Shape (N, 4 k + 8 C), of images in the form of those that it was fitted to."""
+        """Shape (N, 9 k + 18 C), of images in the form of those that it was fitted to."""
         found = []
         for batch in torch.split(torch.arange(len(samples)), 256):
             images = _pixels(_some(samples, batch.tolist()), self.shape)
@@ -210,8 +210,8 @@ def _normalized(patches: Tensor, floor: float) -> Tensor:
     return patches.mul_((patches.square().mean(dim=1, keepdim=True) + floor).rsqrt_())
 
 
-def _quarters(height: int, width: int) -> Tensor:
-    """Shape (4, height * width): what averages positions over each part."""
+def _parts(height: int, width: int) -> Tensor:
+    """Shape (9, height * width): what averages positions over each part."""
     parts = torch.arange(_GRID)
     rows = torch.arange(height) * _GRID // height == parts[:, None]
     columns = torch.arange(width) * _GRID // width == parts[:, None]
