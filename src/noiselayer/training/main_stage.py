@@ -30,15 +30,17 @@ def run_main_stage(
     """Train the network that is kept, from ``start``, (K, K) or (S, K, K) of annotators.
 
     Where it predicts a class far too seldom, another one is trained: the likelihood has optima in which a class is
-    hidden in another, and other initial weights lead elsewhere.
+    hidden in another, and other initial weights lead elsewhere. Not where the matrix is the identity, which is
+    plain training: nothing there is hidden in another class.
     """
     trained, options = runner.trained, runner.options
     module = _trained_once("main", options.seed, start, sets, runner, say, callbacks)
     _take(module, trained)
     if options.method not in THROUGH_Q or trained.interrupted:
         return trained
+    plain = torch.equal(trained.noise_matrix, torch.eye(start.shape[-1]))
     swallowed = swallowed_classes(trained.network, sets.noisy, trained.noise_matrix)
-    if swallowed and not callbacks:  # else somebody follows this very network
+    if swallowed and not plain and not callbacks:  # else somebody follows this very network
         named = list_some(
             f"{trained.class_names[i]!r} ({share:.0%} of the samples, where {due:.0%} should be of it)"
             for i, (share, due) in swallowed.items()
