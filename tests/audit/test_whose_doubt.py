@@ -89,6 +89,20 @@ def test_noise_by_class_alone_is_settled(Q: Tensor) -> None:
     assert audit.warnings == ()
 
 
+@pytest.mark.parametrize(("sharpness", "verdict"), [(2.0, "settled"), (1.6, "open")])
+def test_a_fair_model_whose_probabilities_show_the_noise_is_enough(sharpness: float, verdict: str) -> None:
+    Q = pair_flip(4, 0.4).double()
+    right, _, truth = by_class(torch.eye(4), sharpness=sharpness)
+    unsure = right.pow(0.35) / right.pow(0.35).sum(dim=1, keepdim=True)
+    labels = corrupt_labels(truth, Q, generator=torch.Generator().manual_seed(1))
+    found = whose_doubt(
+        candidates_of(unsure @ Q.T.float(), labels), NoiseModel(Q, 1 / 0.35, learned_share=1.0)
+    )
+    assert 0.65 < found.fitted_accuracy < 0.85
+    assert found.settled == (verdict == "settled")
+    assert found.open
+
+
 def test_a_weak_models_interval_allows_for_no_wrong_label() -> None:
     probs, labels, _ = by_class(torch.eye(4), sharpness=0.7)
     audit = audit_labels(labels, probs, probs_predict="given", check_model=False)

@@ -150,6 +150,7 @@ def test_decisions_of_the_page_are_the_table_filled_in(tmp_path) -> None:
     ):
         measure_table(job(tmp_path, reviewed=tmp_path / "decisions.csv", force=True))
     text = (tmp_path / "decisions.csv").read_text()
-    (tmp_path / "decisions.csv").write_text(text.replace(f"{decided[0][0]},", "1,", 1))
-    with pytest.raises(InputError, match="is about sample 1 .* Give the decisions that were exported"):
+    other = next(k for k in range(len(truth)) if f"t{k}" not in place)
+    (tmp_path / "decisions.csv").write_text(text.replace(f"\n{decided[0][0]},", f"\n{other},", 1))
+    with pytest.raises(InputError, match=f"is about sample {other} .* Give the decisions that were exported"):
         again(tmp_path / "out" / "next.csv", "three", reviewed=tmp_path / "decisions.csv")

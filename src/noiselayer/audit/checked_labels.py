@@ -15,14 +15,10 @@ from noiselayer.audit.audit_result import AuditResult
 from noiselayer.audit.verdict import best_threshold
 from noiselayer.estimation.validate import check_labels
 
-STRATA = (0.02, 0.1, 0.3, 0.5, 0.7, 0.9, 0.98)
-"""Error probabilities between which labels are taken together."""
-_LEAST_DOUBT = 0.02  # that the audit may be mistaken where it is sure: many labels, few of them wrong
+_TRUST = 0.5  # of the log odds of the error probabilities, by which labels to look at are drawn
+_LEAST_DOUBT = 0.04  # that the audit may be mistaken where it is sure: many labels, few of them wrong
 _FLOOR = 1e-6  # of error probabilities whose log odds are taken
-_SPREAD = (2.0, 0.7, 0.7)  # of the line before any check, around 0, 1, 1: what the audit says
-_WIDER = (
-    5  # over n, the part by which intervals of few checks are too narrow; set with docs/evidence/audit.md
-)
+_SPREAD = (2.0, 0.6, 0.7)  # of the line before any check, around 0, 1, 1: what the audit says
 _DRAWS = 1024
 
 
@@ -62,9 +58,10 @@ class CheckedCount:
 def suggest_checks(audit: AuditResult, number: int, *, seed: int = 0) -> SuggestedChecks:
     r"""A random sample of labels to look at, more of those that are in doubt.
 
-    Labels are drawn within strata of error probability, with Neyman's shares
-    :math:`n_h \propto N_h \sqrt{\bar e_h (1 - \bar e_h)}` and e between 0.02 and 0.98: where the audit is sure and
-    mistaken, only checks can tell.
+    Each is drawn with a probability in proportion to :math:`\sqrt{p (1 - p)}`, where p has half the log odds of the
+    error probability and lies between 0.04 and 0.96: audits are too sure, and where one is sure and mistaken, only
+    checks can tell. The draw is systematic, at even distances along the error probabilities, so that it holds labels of
+    every kind in their shares.
 
     Args:
         audit: With a row for every sample.
@@ -82,23 +79,24 @@ def draw_checks(error_probability: Tensor, number: int, *, seed: int = 0) -> Sug
     e = error_probability.double()
     if not 1 <= number <= len(e):
         raise ValueError(f"number of checks must be from 1 to the {len(e)} labels; got {number}.")
-    stratum = torch.bucketize(e, torch.tensor(STRATA, dtype=e.dtype))
-    sizes = torch.bincount(stratum, minlength=len(STRATA) + 1).double()
-    mean = torch.zeros_like(sizes).index_add_(0, stratum, e) / sizes.clamp_min(1)
-    mean = mean.clamp(_LEAST_DOUBT, 1 - _LEAST_DOUBT)
-    doubt = sizes * (mean * (1 - mean)).sqrt()
-    wanted = torch.minimum((number * doubt / doubt.sum()).floor() + 1, sizes)
-    while float(wanted.sum()) > number:
-        wanted[wanted.argmax()] -= 1
-    while float(wanted.sum()) < number:
-        wanted[torch.where(wanted < sizes, sizes - wanted, 0).argmax()] += 1
+    odds = e.clamp(_FLOOR, 1 - _FLOOR).logit()
+    p = (_TRUST * odds).sigmoid().clamp(_LEAST_DOUBT, 1 - _LEAST_DOUBT)
+    spread = (p * (1 - p)).sqrt()
+    sure = torch.zeros(len(e), dtype=torch.bool)
+    while True:
+        left = torch.where(sure, 0.0, spread)
+        chance = torch.where(sure, 1.0, (number - sure.sum()) * left / left.sum().clamp_min(1e-12))
+        more = ~sure & (chance > 1 - 1e-9)
+        if not bool(more.any()):
+            break
+        sure |= more
     generator = torch.Generator().manual_seed(seed)
-    chosen = []
-    for h in range(len(sizes)):
-        rows = (stratum == h).nonzero().flatten()
-        chosen.append(rows[torch.randperm(len(rows), generator=generator)[: int(wanted[h])]])
-    samples = torch.cat(chosen).sort().values
-    return SuggestedChecks(samples, (wanted / sizes.clamp_min(1))[stratum[samples]])
+    order = torch.randperm(len(e), generator=generator)  # of labels with about the same error probability
+    order = order[(odds[order] * 10).round().argsort(stable=True)]
+    start = torch.rand(1, dtype=torch.float64, generator=generator)
+    place = torch.searchsorted(chance[order].cumsum(0), start + torch.arange(number))
+    samples = order[place.clamp(max=len(e) - 1)].sort().values
+    return SuggestedChecks(samples, chance[samples])
 
 
 def count_with_checks(
@@ -115,11 +113,13 @@ def count_with_checks(
     odds, by a logistic regression on the n checked labels w, 1 where wrong. With :math:`\pi` the probability of each
     to be drawn, the number is model-assisted (a generalised regression estimate),
 
-    .. math:: \hat W = \sum_\text{checked} w + \sum_\text{others} m + \sum_\text{checked} (1 / \pi - 1) (w - m),
+    .. math::
+        \hat W = \sum_\text{checked} w + \sum_\text{others} m + \max(0, 1 - s^2 / c^2) c, \quad
+        c = \sum_\text{checked} (1 / \pi - 1) (w - m),
 
-    right in the mean however wrong m is. The interval has the shape of the posterior of the first two sums, and is as
-    wide as that, or as chance makes the last one, by the residuals or by m, whichever is most; times
-    :math:`1 + 5 / n`, as three numbers were fitted to few.
+    with s the standard deviation of c by chance: what the line leaves is made good as far as it is more than that, so
+    that an audit may be wrong in any way. The interval has the shape of the posterior of the first two sums, and is as
+    wide as that, or as chance makes c by the residuals, whichever is more.
 
     Args:
         audit: With a row for every sample.
@@ -297,13 +297,14 @@ def _recalibrated(e: Tensor, at: Tensor, wrong: Tensor, chances: Tensor, confide
     tail, order = (1 - confidence) / 2, drawn.argsort()
     passed = weight[order].cumsum(0)
     low, high = (float(drawn[order[int((passed < q).sum())]]) for q in (tail, 1 - tail))
-    # What the line leaves of the checked ones stands for those that were not; it is right however wrong the line is.
+    # What the line leaves of the checked ones stands for those that were not: as far as chance does not explain it.
     rest, apart = 1 / chances - 1, wrong - checked
-    total = by_model + float(rest @ apart)
-    apart = apart - rest @ apart / rest.sum().clamp_min(1e-12)
+    left = float(rest @ apart)
+    apart = apart - left / rest.sum().clamp_min(1e-12)
     chance = [float((rest / chances * spread).sum()) for spread in (apart.square(), checked * (1 - checked))]
+    total = by_model + left * max(0.0, 1 - max(chance) / max(left**2, 1e-12))
     normal = float(torch.special.ndtri(torch.tensor(1 - tail)))
-    wider = max(1.0, 2 * normal * max(chance) ** 0.5 / max(high - low, 1e-12)) * (1 + _WIDER / len(at))
+    wider = max(1.0, 2 * normal * chance[0] ** 0.5 / max(high - low, 1e-12))
     low, high = total + (low - by_model) * wider, total + (high - by_model) * wider
     N, most = float(len(e)), len(e) - float((1 - wrong).sum())
     # Where nothing was found at all, or nothing else, no line reaches the end that it may be.

@@ -25,6 +25,7 @@ _STRONG, _GOOD = (
     0.9,
     0.85,
 )  # a model that is right so often by the fit itself leaves little to the samples' doubt
+_FAIR = 0.75  # the same where the probabilities show the noise: kappa is 1
 _UNEXPLAINED = (
     1.4  # times what the fit explains of all: the disagreement of the surest quarter, which contradicts it
 )
@@ -46,8 +47,9 @@ class Doubt:
         fitted_accuracy: How often the model is right by the class-conditional fit.
         lost: How many classes carry another label at least as often as their own by the fit; of a model that is right
             on nine in ten by it, only those beyond a standard error.
-        settled: The model is right on 85 % by the fit, which explains most of the disagreement, so that the ends are
-            near each other, and the labels better than no noise at all does.
+        settled: The model is right on 85 % by the fit (75 % where its probabilities show the noise, kappa 1), which
+            explains most of the disagreement, so that the ends are near each other, and the labels better than no noise
+            at all does.
         by_sample: The noise depends on the sample: it does not vanish among the surest, and is more than the fit
             explains, or falls as the confidence rises.
         differing: How many labels differ from the prediction.
@@ -71,8 +73,11 @@ class Doubt:
 
     @property
     def open(self) -> bool:
-        """Whether nothing here favours either answer: neither settled nor noise by sample, nor right on nine in ten."""
-        return not (self.settled or self.by_sample or self.accuracy >= _STRONG)
+        """Whether the verdict heeds both answers.
+
+        Not if noise depends on the sample, or the model is right on nine in ten, or on 85 % where the data settle it.
+        """
+        return not (self.by_sample or self.accuracy >= (_GOOD if self.settled else _STRONG))
 
     @property
     def unlearned(self) -> bool:
@@ -134,8 +139,8 @@ def whose_doubt(samples: Candidates, model: NoiseModel, standard_error: Tensor |
         and _by_sample(share, sure, explained, accuracy, _falls(sureness, differs))
     )
 
-    settled = near and accuracy >= _GOOD and _gain(samples, model) >= _LEAST_GAIN
-
+    enough = _FAIR if model.learned_share == 1 else _GOOD
+    settled = near and accuracy >= enough and _gain(samples, model) >= _LEAST_GAIN
     by_class, anchored = _by_label(e, labels, K), _anchored(predicted, labels, sureness, K)
     sample_end = min(by_class, anchored, key=lambda ends: float(ends.sum()))
     label_end = _by_label(differs, labels, K)

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from noiselayer.audit.checked_labels import STRATA, draw_checks
+from noiselayer.audit.checked_labels import draw_checks
 from noiselayer.data.frames import read_columns
 from noiselayer.data.reading import Reading
 from noiselayer.errors import InputError, argument
@@ -55,9 +55,11 @@ def write_next(
 ) -> None:
     """Samples drawn for checking, as a table to fill in, below those that were checked already, and as a review page.
 
-    Samples are drawn within strata of the probability that their label is wrong, as its precision has it, with
-    Neyman's shares. ``weight`` is the number of samples of a stratum divided by that of its checked ones, old and new,
-    so that the whole table is a sample with known probabilities. ``ids`` are a column's name and what it holds.
+    Samples are drawn by the probability that their label is wrong, as its precision has it, as
+    :func:`noiselayer.audit.suggest_checks` does. ``weight`` is the number of samples of equal probability divided by
+    that of the checked ones, old and new, so that the whole table is a sample with known probabilities; those of whom
+    none was checked are counted with the next that are likelier to be wrong. ``ids`` are a column's name and what it
+    holds.
 
     Raises:
         InputError: If there are not so many samples that nobody has checked.
@@ -73,9 +75,10 @@ def write_next(
         )
     drawn = left[draw_checks(e[left], number).samples.numpy()]
     rows = np.concatenate([np.flatnonzero(gold >= 0), drawn])
-    stratum = torch.bucketize(e, torch.tensor(STRATA, dtype=e.dtype)).numpy()
-    sizes, chosen = (np.bincount(s, minlength=len(STRATA) + 1) for s in (stratum, stratum[rows]))
-    weight = np.round((sizes / np.maximum(chosen, 1))[stratum], 6)
+    group = np.unique(e.numpy(), return_inverse=True)[1]
+    seen = np.unique(group[rows])
+    group = np.searchsorted(seen, group).clip(max=len(seen) - 1)
+    weight = np.round((np.bincount(group) / np.bincount(group[rows]))[group], 6)
     answers = [*names, no_answer(job)]
     cells = [
         (
