@@ -110,6 +110,13 @@ def test_the_learned_matrix_is_near_the_truth_and_the_classifier_better(dtype: t
     assert right(head, test_f, test_truth) > right(plain, test_f, test_truth) + 0.05
 
 
+def test_where_errors_depend_on_the_class_alone_groups_of_confidence_do_not_blur_the_matrix() -> None:
+    f, truth = blobs(4000, dim=30)
+    centres = 2 * torch.randn(3, 30, generator=torch.Generator().manual_seed(99))
+    head = fit_head(f - 0.75 * centres[truth], noisy(truth), 3)  # classes overlap: 94 % are told right
+    assert float((head.found_matrix - Q).abs().sum() / 3) < 0.045  # by twenty groups .063
+
+
 def test_a_known_matrix_is_kept_and_its_order_matters() -> None:
     f, truth = blobs(2000, dim=4)
     labels = noisy(truth)

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from noiselayer.features.cross_fitted import Folds
+from noiselayer.features.projection import gram
 
 SHRINKAGES = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
 """Parts of the mean variance that are added to S."""
@@ -101,7 +102,7 @@ def _sums(Z: Tensor, T: Tensor) -> Sums:
     squares = torch.zeros(Z.shape[1], Z.shape[1], dtype=torch.float64)
     for z, t in zip(torch.split(Z, _ROWS), torch.split(T, _ROWS), strict=True):
         z = z.to(t.dtype)
-        squares += ((z * t.sum(dim=1, keepdim=True)).T @ z).double()
+        squares += gram(z * t.sum(dim=1, keepdim=True).sqrt()).double()
     return squares, *_sums_of_classes(Z, T)
 
 

@@ -5,10 +5,11 @@ may lose classes on the way. So the posterior comes from a classifier that has n
 ridges comes first; its logits out of fold say how the matrix is smoothed. Discriminants, which wrong labels bend less
 (:mod:`noiselayer.features.discriminant`), give the posterior, by a matrix for each group of confidence and, of many
 samples, in two rounds. A second path is fitted to that. From there the likelihood is climbed, as long as that gains
-more than two standard errors. Everything is chosen by the likelihood of noisy labels held out, those of the second
-path held out from the first as well. The plain classifier stays in the running, and is taken unless the noise matrix
-gains more than one standard error, two where it was learned; both with the factor and the biases that suit labels held
-out (:mod:`noiselayer.features.calibration`), or the matrix would be praised for mending what the ridge has done. A
+more than two standard errors; what lets it gain are errors that depend on the class alone, so that one group's matrix
+counts. Everything is chosen by the likelihood of noisy labels held out, those of the second path held out from the
+first as well. The plain classifier stays in the running, and is taken unless the noise matrix gains more than one
+standard error, two where it was learned; both with the factor and the biases that suit labels held out
+(:mod:`noiselayer.features.calibration`), or the matrix would be praised for mending what the ridge has done. A
 learned matrix that gains no more than four must not be contradicted by the surest labels
 (:mod:`noiselayer.joint.surest_labels`). The classifiers of all folds are fitted at once.
 """
@@ -249,6 +250,8 @@ class _Fit:
             if float(excess.mean()) <= BEYOND_CHANCE * standard_error(excess):
                 break  # what gains nothing for certain may have lost classes on the way
             step, judged, climbed = higher, again, True
+        if climbed and smoothing is not None:  # errors depend on the class: what groups are for is not there
+            judged = self._judged(step.logits, Q, smoothing._replace(groups=1))
         return step, judged, climbed
 
     def _climbed(self, step: Step, rows: Tensor) -> Step:

@@ -96,7 +96,7 @@ def project_features(
             bad = rows.start + int((~f.isfinite().all(dim=1)).nonzero()[0])
             raise ValueError(f"features must be finite numbers; row {bad} has one that is not.")
         total += block_total
-        squares += f.square().sum(dim=0).double() if wide else (f.T @ f).double()
+        squares += f.square().sum(dim=0).double() if wide else gram(f).double()
     offset = total / N
     variance = (squares if wide else squares.diagonal()) / N - offset.square()
     mean = shift + offset
@@ -118,6 +118,17 @@ def project_features(
     if wide:
         directions = (f.T @ directions.to(dtype)).double() / (N * variances).sqrt()
     return Projection(mean, inverse[:, None] * directions, variances)
+
+
+def gram(f: Tensor) -> Tensor:
+    """f.T @ f, in half the time of that product: NumPy sees that it is symmetric.
+
+    >>> gram(torch.tensor([[1.0, 2.0]]))
+    tensor([[1., 2.],
+            [2., 4.]])
+    """
+    a = f.numpy()
+    return torch.from_numpy(a.T @ a)
 
 
 def _eigh(symmetric: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
