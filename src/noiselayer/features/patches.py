@@ -178,25 +178,25 @@ class PatchFeatures:
         return torch.cat(found).numpy()
 
     def to_dict(self) -> dict[str, Any]:
-        """What images are brought to, and the size of patches."""
-        return {
-            "name": self.name,
-            "shape": list(self.shape),
-            "floor": self.patches.floor,
-            "size": self.patches.size,
-        }
+        """What images are brought to, and the size of patches: the same on every machine."""
+        return {"name": self.name, "shape": list(self.shape), "size": self.patches.size}
 
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
-        """Mean, whitening and centroids."""
-        found = zip(PatchDictionary._fields, self.patches, strict=True)
-        return {name: value.cpu().numpy() for name, value in found if isinstance(value, Tensor)}
+        """Mean, whitening, centroids and floor."""
+        return {
+            name: np.asarray(value.cpu() if isinstance(value, Tensor) else value)
+            for name, value in self.patches._asdict().items()
+            if name != "size"
+        }
 
     @classmethod
     def from_dict(cls, state: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]]) -> PatchFeatures:
         """What :meth:`to_dict` and :meth:`arrays` gave."""
-        tensors = {name: torch.from_numpy(np.array(value)) for name, value in arrays.items()}
+        mean, whitening, centroids = (
+            torch.from_numpy(np.array(arrays[name])) for name in ("mean", "whitening", "centroids")
+        )
         channels, height, width = state["shape"]
-        patches = PatchDictionary(**tensors, floor=state["floor"], size=state["size"])
+        patches = PatchDictionary(mean, whitening, centroids, arrays["floor"].item(), state["size"])
         return cls(patches, (channels, height, width))
 
 
