@@ -6,11 +6,12 @@ ridges comes first; its logits out of fold say how the matrix is smoothed. Discr
 (:mod:`noiselayer.features.discriminant`), give the posterior, by a matrix for each group of confidence and, of many
 samples, in two rounds. A second path is fitted to that. From there the likelihood is climbed, as long as that gains
 more than two standard errors; what lets it gain are errors that depend on the class alone, so that one group's matrix
-counts. Everything is chosen by the likelihood of noisy labels held out, those of the second path held out from the
-first as well. The plain classifier stays in the running, and is taken unless the noise matrix gains more than one
-standard error, two where it was learned; both with the factor and the biases that suit labels held out
-(:mod:`noiselayer.features.calibration`), or the matrix would be praised for mending what the ridge has done. A
-learned matrix that gains no more than four must not be contradicted by the surest labels
+counts. Of up to 20,000 samples, of which a matrix gains nothing so far, matrix and classifier are found by turns
+(:mod:`noiselayer.features.turns`). Everything is chosen by the likelihood of noisy labels held out, those of the
+second path held out from the first as well. The plain classifier stays in the running, and is taken unless the noise
+matrix gains more than one standard error, two where it was learned; both with the factor and the biases that suit
+labels held out (:mod:`noiselayer.features.calibration`), or the matrix would be praised for mending what the ridge has
+done. A learned matrix that gains no more than four must not be contradicted by the surest labels
 (:mod:`noiselayer.joint.surest_labels`). The classifiers of all folds are fitted at once.
 """
 
@@ -43,6 +44,7 @@ from noiselayer.features.matrix_choice import (
     standard_error,
 )
 from noiselayer.features.projection import Projection, project_features
+from noiselayer.features.turns import Way, by_turns
 from noiselayer.joint.linear_fit import linear_logits
 from noiselayer.joint.matrix_fit import fit_scale
 from noiselayer.joint.surest_labels import CONTRADICTED, contradicted
@@ -199,6 +201,11 @@ class _Fit:
         discriminant = Discriminant(data)
         counts = [1] if Q is not None else numbers_of_groups(len(self.labels), data.num_classes)
         ways = [self._through(Q, groups, discriminant) for groups in counts]
+        if Q is None and len(self.labels) <= _MANY:
+            gains = [plain.losses - way[1].losses for way in ways]
+            if all(float(gain.mean()) <= BEYOND_CHANCE * standard_error(gain) for gain in gains):
+                through = partial(self._through, groups=1, discriminant=discriminant)
+                ways.append(by_turns(plain.logits, self.labels, self.fold_of, through))
         step, judged, climbed = min(ways, key=lambda way: float(way[1].losses.mean()))
         found = judged.found
         self.found = found.noise_matrix
@@ -226,9 +233,7 @@ class _Fit:
             rows = self._rows_of(found.noise_matrix)
             self.targets, self.climbing = found.noise_matrix[rows].to(data.dtype), self.noisy_weight
 
-    def _through(
-        self, Q: Tensor | None, groups: int, discriminant: Discriminant
-    ) -> tuple[Step, MatrixChoice, bool]:
+    def _through(self, Q: Tensor | None, groups: int, discriminant: Discriminant) -> Way:
         """The second path and what is climbed from there, with the last losses and whether anything was climbed."""
         data, plain = self.data, self.step
         smoothing: Smoothing | None = None
