@@ -63,6 +63,9 @@ def test_trusted_samples_those_of_no_class_and_the_audit_go_with_patches() -> No
         X_outside=np.random.default_rng(2).random((9, 10, 10)),
     )
     assert model.source_.name == "patches"
+    by_two = NoisyLabelClassifier(random_state=0).fit(x, wrong(Y), annotators=["ann", "bob"] * 60)
+    assert by_two.source_.name == "patches"
+    assert by_two.annotator_matrices_.shape == (2, 2, 2)
     audit = NoisyLabelClassifier(random_state=0).audit(x, wrong(Y))
     found = audit.error_probability[torch.from_numpy(wrong(Y) != Y)].mean()
     assert found > 2 * audit.error_probability[torch.from_numpy(wrong(Y) == Y)].mean()
@@ -80,14 +83,13 @@ def test_trusted_samples_those_of_no_class_and_the_audit_go_with_patches() -> No
 )
 def test_what_only_a_network_has_gets_a_network(asked: dict[str, Any]) -> None:
     model = NoisyLabelClassifier(**asked)
-    assert feature_inputs.usual_embed(model, stripes(), None) is None
-    assert feature_inputs.usual_embed(NoisyLabelClassifier(), stripes(), None) == "patches"
+    assert feature_inputs.usual_embed(model, stripes()) is None
+    assert feature_inputs.usual_embed(NoisyLabelClassifier(), stripes()) == "patches"
 
 
-def test_so_do_labels_of_several_annotators_and_many_images(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert feature_inputs.usual_embed(NoisyLabelClassifier(), stripes(), ["a"] * 120) is None
+def test_so_do_many_images(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(feature_inputs, "FEW_IMAGES", 120)
-    assert feature_inputs.usual_embed(NoisyLabelClassifier(), stripes(), None) is None
+    assert feature_inputs.usual_embed(NoisyLabelClassifier(), stripes()) is None
 
 
 def test_what_does_not_suit_is_said() -> None:

@@ -81,16 +81,16 @@ def are_features_made(X: Any) -> bool:
     return hasattr(X, "tocsr") or texts_of(X) is not None
 
 
-def usual_embed(estimator: Any, X: Any, annotators: Any) -> str | None:
+def usual_embed(estimator: Any, X: Any) -> str | None:
     """The name "patches" for few images that nobody has asked a network for, nor what only one has.
 
     >>> from noiselayer import NoisyLabelClassifier
     >>> X = np.zeros((50, 8, 8))
-    >>> usual_embed(NoisyLabelClassifier(), X, None), usual_embed(NoisyLabelClassifier(max_iter=9), X, None)
+    >>> usual_embed(NoisyLabelClassifier(), X), usual_embed(NoisyLabelClassifier(max_iter=9), X)
     ('patches', None)
     """
     few = len(getattr(X, "shape", ())) > 2 and len(X) < FEW_IMAGES and sorted(X.shape[1:])[-2] > 2
-    asked = estimator.model is not None or estimator.method == "refined" or annotators is not None
+    asked = estimator.model is not None or estimator.method == "refined"
     asked = asked or for_networks(estimator) or set(estimator.options or {}) - _OF_BOTH
     return "patches" if few and not asked else None
 

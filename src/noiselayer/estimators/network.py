@@ -276,7 +276,7 @@ class NoisyLabelClassifier(TrueClassesMixin):
         return tags
 
     def _labeled(self, X: Any, y: Any, annotators: Any = None) -> LabeledData:
-        embed = self._setting("embed") or usual_embed(self, X, annotators)
+        embed = self._setting("embed") or usual_embed(self, X)
         inputs, y = self._inputs(X, "X", y, embed=embed, reset=True)
         codes = self._codes(y)
         self.input_shape_ = inputs.shape

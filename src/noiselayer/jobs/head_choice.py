@@ -26,7 +26,7 @@ _PHOTOGRAPHS_FROM = 64
 _LOOKED_AT = 15
 _PATCHES_A_SECOND = 400
 """Images of 32 x 32 pixels on one core, decoding included."""
-_NETWORKS = {"model", "embed", "image_size", "image_fit", "from_scratch", "annotator_column", *OF_NETWORKS}
+_NETWORKS = {"model", "embed", "image_size", "image_fit", "from_scratch", *OF_NETWORKS}
 """Options that say what samples become, or that only a network has."""
 
 
