@@ -11,14 +11,11 @@ import torch
 from torch import Tensor
 
 from noiselayer.arrays.folds import shuffled_folds
-from noiselayer.data.embedded_inputs import Pixels
 from noiselayer.data.inputs import Kind
 from noiselayer.data.labeled import LabeledData
 from noiselayer.estimation.confusion import confusion_of_predictions
 from noiselayer.features.calibration import fit_scale_and_shifts
-from noiselayer.features.head import fit_head
-from noiselayer.features.matrix_choice import choose_matrix, standard_error
-from noiselayer.features.patches import PatchFeatures
+from noiselayer.features.matrix_choice import standard_error
 from noiselayer.joint.alternating import alternate, fixed_matrix_losses, renamed_classes
 from noiselayer.joint.from_features import FeatureEstimate, estimate_from_features
 from noiselayer.joint.held_out_choice import Choice, choose_by_held_out_labels
@@ -27,6 +24,7 @@ from noiselayer.noise.simplex import project
 from noiselayer.training.batches import noisy_part
 from noiselayer.training.logits import features_and_logits
 from noiselayer.training.options import FEW_IMAGES, TrainingOptions
+from noiselayer.training.patch_matrix import matrix_of_patches
 from noiselayer.training.stage import StageRunner
 
 
@@ -49,7 +47,8 @@ def starting_matrix(
 ) -> Found | None:
     """Train a model per fold with Q = I, look at the samples it has not seen, and average what they say of Q.
 
-    Of few images the features of patches say more, which need no model: :func:`_from_patches`.
+    Of few images the features of patches say more, which need no model: :func:`_from_patches`. Of many both say as
+    much, and err in different ways: the mean of the two is nearer to the truth than either.
     Where linear classifiers do not gain by it for certain, and samples are few, models are trained through it too, and
     it is kept only if these explain labels that they have not seen better than the first ones: by a standard error
     where linear classifiers gain two, else by two. Where it says that more labels are wrong than right, it is read from
@@ -114,6 +113,9 @@ def starting_matrix(
             return Found(torch.eye(K), estimates, logits, note)
         if look_again:
             found = _looked_at_again(again[0], found, validation.given)
+    if train.inputs.kind == "image":
+        patches = matrix_of_patches(train, validation, options.seed)
+        found = project((found + patches.noise_matrix) / 2) if patches.taken else found
     return Found(found, estimates, logits)
 
 
@@ -127,21 +129,13 @@ def by_patches(kind: Kind, num_samples: int, options: TrainingOptions) -> bool:
 
 
 def _from_patches(train: LabeledData, validation: LabeledData, seed: int) -> Found:
-    """The matrix that a linear head on features of patches finds, if it takes one.
-
-    The head has a matrix for every group of confidence, the network one: it is fitted anew to the head's logits.
-    """
-    K, pixels = train.num_classes, [Pixels(part.inputs) for part in (train, validation)]
-    source = PatchFeatures.fit(pixels[0])
-    features = torch.cat([torch.from_numpy(source.transform(images)) for images in pixels])
-    labels = torch.cat([train.given, validation.given])
-    head = fit_head(features, labels, K, seed=seed)
+    """The matrix that features of patches tell, if they tell one."""
+    found, head = matrix_of_patches(train, validation, seed)
     logits = head.out_of_fold[: len(train)].float()
     if head.taken == "plain":
         note = _note(" by a linear classifier of patches", head.gain, head.gain_error)
-        return Found(torch.eye(K), [], logits, note)
-    found = choose_matrix(head.out_of_fold, labels, torch.arange(len(labels)) % 5).found.noise_matrix
-    return Found(project(found.float()), [], logits, logits_predict="true")
+        return Found(found, [], logits, note)
+    return Found(found, [], logits, logits_predict="true")
 
 
 def _note(by: str, gain: float, error: float) -> str:
