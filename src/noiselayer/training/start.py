@@ -48,7 +48,7 @@ def starting_matrix(
     """Train a model per fold with Q = I, look at the samples it has not seen, and average what they say of Q.
 
     Of few images the features of patches say more, which need no model: :func:`_from_patches`. Of many both say as
-    much, and err in different ways: the mean of the two is nearer to the truth than either.
+    much, and err in different ways: the mean of the two is taken.
     Where linear classifiers do not gain by it for certain, and samples are few, models are trained through it too, and
     it is kept only if these explain labels that they have not seen better than the first ones: by a standard error
     where linear classifiers gain two, else by two. Where it says that more labels are wrong than right, it is read from
