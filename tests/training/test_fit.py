@@ -192,7 +192,7 @@ def test_joint_learning_without_a_fresh_network_has_another_name() -> None:
         TrainingOptions(start="joint", fresh_network=False)
 
 
-def test_a_class_that_is_never_predicted_is_told_and_another_network_trained() -> None:
+def test_a_class_that_is_never_predicted_is_told_and_two_others_are_trained() -> None:
     """Two classes share one point of the plane, and the rarer of them is never the likelier: nothing can help."""
     truth = torch.tensor([0, 1, 2, 2, 2, 3, 3]).repeat(60)
     data = from_arrays(torch.eye(3)[truth.clamp_max(2)], truth, class_names=NAMES)
@@ -205,7 +205,7 @@ def test_a_class_that_is_never_predicted_is_told_and_another_network_trained() -
         trained = fit_classifier(
             data, given, noise_matrix=0.99 * torch.eye(K) + 0.01 / K, on_stage=said.append
         )
-    assert sorted(stage.name for stage in trained.stages) == ["main", "main-again"]
+    assert sorted(stage.name for stage in trained.stages) == ["main", "main-again", "main-again-1"]
     assert any(
         line.startswith("The network predicts too seldom 'west' (0% of the samples, where 29%")
         for line in said

@@ -52,8 +52,8 @@ def read_stages(folder: Path, stages: Sequence[Mapping[str, Any]]) -> list[Stage
 def _in_words(name: str) -> str:
     """A stage in words.
 
-    >>> _in_words("main"), _in_words("main-again"), _in_words("warm-up-0"), _in_words("warm-up-again-0")
-    ('main stage', 'main stage again', 'warm-up, part 1', 'warm-up again, part 1')
+    >>> _in_words("main"), _in_words("main-again-1"), _in_words("warm-up-0"), _in_words("warm-up-again-0")
+    ('main stage', 'main again, part 2', 'warm-up, part 1', 'warm-up again, part 1')
     """
     head, _, number = name.rpartition("-")
     if name in ("main", "main-again"):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from pytorch_lightning.callbacks import Callback
@@ -19,6 +19,9 @@ from noiselayer.training.stage import StageRunner
 from noiselayer.training.swallowed import swallowed_classes
 from noiselayer.training.trained import TrainedClassifier
 
+_AGAIN = ("main-again", "main-again-1")
+"""Stages of other networks, where each so far predicts a class too seldom."""
+
 
 def run_main_stage(
     start: Tensor,
@@ -29,9 +32,9 @@ def run_main_stage(
 ) -> TrainedClassifier:
     """Train the network that is kept, from ``start``, (K, K) or (S, K, K) of annotators.
 
-    Where it predicts a class far too seldom, another one is trained: the likelihood has optima in which a class is
-    hidden in another, and other initial weights lead elsewhere. Not where the matrix is the identity, which is
-    plain training: nothing there is hidden in another class.
+    Where it predicts a class far too seldom, another one is trained, and a third one at most: the likelihood has optima
+    in which a class is hidden in another, and other initial weights lead elsewhere. Not where the matrix is the
+    identity, which is plain training: nothing there is hidden in another class.
     """
     trained, options = runner.trained, runner.options
     module = _trained_once("main", options.seed, start, sets, runner, say, callbacks)
@@ -40,22 +43,31 @@ def run_main_stage(
         return trained
     plain = torch.equal(trained.noise_matrix, torch.eye(start.shape[-1]))
     swallowed = swallowed_classes(trained.network, sets.noisy, trained.noise_matrix)
-    if swallowed and not plain and not callbacks:  # else somebody follows this very network
+    if plain or callbacks:  # or somebody follows this very network
+        return _warned(swallowed, trained)
+    best = trained.stages[-1]
+    for number, name in enumerate(_AGAIN, start=1):
+        if not swallowed:
+            break
         named = list_some(
             f"{trained.class_names[i]!r} ({share:.0%} of the samples, where {due:.0%} should be of it)"
             for i, (share, due) in swallowed.items()
         )
         say(f"The network predicts too seldom {named}: training another one.")
-        first = trained.stages[-1]
-        again = _trained_once("main-again", options.seed + 5000, start, sets, runner, say, ())
+        seed = options.seed + 5000 * number
+        again = _trained_once(name, seed, start, sets, runner, say, ())
         if trained.interrupted:
             return trained
-        still = swallowed_classes(again.network, sets.noisy, trained.noise_matrix)
-        if (len(still), trained.stages[-1].best_loss) < (len(swallowed), first.best_loss):
+        still, stage = swallowed_classes(again.network, sets.noisy, trained.noise_matrix), trained.stages[-1]
+        if (len(still), stage.best_loss) < (len(swallowed), best.best_loss):
             _take(again, trained)
-            swallowed = still
-        else:  # the last stage is that of the network kept
-            trained.stages.append(trained.stages.pop(-2))
+            swallowed, best = still, stage
+    trained.stages.sort(key=lambda stage: stage is best)  # the last stage is that of the network kept
+    return _warned(swallowed, trained)
+
+
+def _warned(swallowed: Mapping[int, tuple[float, float]], trained: TrainedClassifier) -> TrainedClassifier:
+    """What was trained, with a warning if it never predicts a class."""
     never = {i: due for i, (share, due) in swallowed.items() if share == 0}
     if never:
         named = list_some(
@@ -64,7 +76,7 @@ def run_main_stage(
         )
         warnings.warn(
             f"The network never predicts {named}. Check some of their labels, or give clean samples.",
-            stacklevel=3,
+            stacklevel=4,
         )
     return trained
 
