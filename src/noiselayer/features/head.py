@@ -7,11 +7,12 @@ ridges comes first; its logits out of fold say how the matrix is smoothed. Discr
 samples, in two rounds. A second path is fitted to that. From there the likelihood is climbed, as long as that gains
 more than two standard errors; what lets it gain are errors that depend on the class alone, so that one group's matrix
 counts. Of up to 20,000 samples, of which a matrix gains nothing so far, matrix and classifier are found by turns
-(:mod:`noiselayer.features.turns`). Everything is chosen by the likelihood of noisy labels held out, those of the
-second path held out from the first as well. The plain classifier stays in the running, and is taken unless the noise
-matrix gains more than one standard error, two where it was learned; both with the factor and the biases that suit
-labels held out (:mod:`noiselayer.features.calibration`), or the matrix would be praised for mending what the ridge has
-done. A learned matrix that gains no more than four must not be contradicted by the surest labels
+(:mod:`noiselayer.features.turns`), and kept if that gains more than four. Everything is chosen by the likelihood of
+noisy labels held out, those of the second path held out from the first as well. The plain classifier stays in the
+running, and is taken unless the noise matrix gains more than one standard error, two where it was learned; both with
+the factor and the biases that suit labels held out (:mod:`noiselayer.features.calibration`), or the matrix would be
+praised for mending what the ridge has done. A learned matrix that gains no more than four must not be contradicted by
+the surest labels
 (:mod:`noiselayer.joint.surest_labels`). The classifiers of all folds are fitted at once.
 """
 
@@ -205,7 +206,10 @@ class _Fit:
             gains = [plain.losses - way[1].losses for way in ways]
             if all(float(gain.mean()) <= BEYOND_CHANCE * standard_error(gain) for gain in gains):
                 through = partial(self._through, groups=1, discriminant=discriminant)
-                ways.append(by_turns(plain.logits, self.labels, self.fold_of, through))
+                turned = by_turns(plain.logits, self.labels, self.fold_of, through)
+                excess = plain.losses - turned[1].losses
+                if float(excess.mean()) > _CERTAIN * standard_error(excess):
+                    ways.append(turned)
         step, judged, climbed = min(ways, key=lambda way: float(way[1].losses.mean()))
         found = judged.found
         self.found = found.noise_matrix
