@@ -92,6 +92,16 @@ def test_so_do_many_images(monkeypatch: pytest.MonkeyPatch) -> None:
     assert feature_inputs.usual_embed(NoisyLabelClassifier(), stripes()) is None
 
 
+@pytest.mark.parametrize("shape", [(2, 2), (1, 30), (40, 1)])
+def test_images_too_small_for_patches_train_a_network(shape: tuple[int, int]) -> None:
+    x = np.random.default_rng(0).random((120, *shape)) + Y[:, None, None]
+    model = NoisyLabelClassifier(
+        "learned", model="linear", options={"warm_up_epochs": 2}, max_iter=2, random_state=0
+    )
+    assert model.fit(x, wrong(Y)).source_ is None
+    assert {"warm-up-0", "warm-up-1"} <= {row["stage"] for row in model.history_}
+
+
 def test_what_does_not_suit_is_said() -> None:
     model = NoisyLabelFeaturesClassifier("normal", embed="patches").fit(stripes(), Y)
     with pytest.raises(InputError, match=r"X must hold images, as in fit; got numbers of shape \(4, 300\)"):

@@ -72,7 +72,7 @@ class PreparedRun:
         noisy, noisy_held = _parted(sets.noisy, options)
         clean, clean_held = (0, 0) if sets.clean is None else _parted(sets.clean, options)
         outside = 0 if sets.outside is None else len(sets.outside)
-        stages = planned_stages(options, noisy, clean, outside, kind=self.data.inputs.kind)
+        stages = planned_stages(options, noisy, clean, outside, shape=self.data.inputs.shape)
         # Validation goes forward only: about a third of a step.
         total = (
             sum(stage.epochs * (stage.samples + (noisy_held + clean_held) / 3) for stage in stages) * seconds

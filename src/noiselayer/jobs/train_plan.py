@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +11,6 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from noiselayer.data import LabeledData
-from noiselayer.data.inputs import Kind
 from noiselayer.models import build_model
 from noiselayer.training.measured import trained_on_clean
 from noiselayer.training.options import TrainingOptions
@@ -33,12 +33,12 @@ def planned_stages(
     num_clean: int = 0,
     num_outside: int = 0,
     *,
-    kind: Kind = "vector",
+    shape: Sequence[int] = (),
 ) -> list[PlannedStage]:
     """The stages that :func:`noiselayer.training.methods.fit_classifier` would run.
 
     Where the warm-up finds that most labels are wrong it runs once more, which is not foreseen here. Samples held
-    out are not counted.
+    out are not counted. ``shape`` is that of a sample.
 
     >>> [stage.epochs for stage in planned_stages(TrainingOptions(max_epochs=5, warm_up_epochs=2), 100)]
     [2, 2, 5]
@@ -57,7 +57,7 @@ def planned_stages(
     stages = []
     if learned and joint:
         stages = [PlannedStage("joint learning, Q = I first, then Q learns", two, samples)]
-    elif learned and not identity and not by_patches(kind, num_noisy, options):
+    elif learned and not identity and not by_patches(shape, num_noisy, options):
         part = num_noisy - num_noisy // options.folds
         stages = _folds("warm-up {} of {}, Q = I", part, options.warm_up_epochs, options.folds)
     if options.method in ("estimated", "refined"):

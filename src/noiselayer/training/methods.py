@@ -205,7 +205,7 @@ def _learned_jointly(sets: TrainingSets, runner: StageRunner, say: Callable[[str
 def _learned_by_folds(sets: TrainingSets, runner: StageRunner, say: Callable[[str], None]) -> Tensor | None:
     """From noisy labels of samples that the models had not seen."""
     options, trained = runner.options, runner.trained
-    patches = by_patches(sets.noisy.inputs.kind, len(sets.noisy) + len(sets.noisy_validation), options)
+    patches = by_patches(sets.noisy.inputs.shape, len(sets.noisy) + len(sets.noisy_validation), options)
     say(
         "A linear classifier of patches finds where Q starts: the images are few."
         if patches

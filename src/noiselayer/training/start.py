@@ -11,7 +11,6 @@ import torch
 from torch import Tensor
 
 from noiselayer.arrays.folds import shuffled_folds
-from noiselayer.data.inputs import Kind
 from noiselayer.data.labeled import LabeledData
 from noiselayer.estimation.confusion import confusion_of_predictions
 from noiselayer.features.calibration import fit_scale_and_shifts
@@ -24,7 +23,7 @@ from noiselayer.noise.simplex import project
 from noiselayer.training.batches import noisy_part
 from noiselayer.training.logits import features_and_logits
 from noiselayer.training.options import FEW_IMAGES, TrainingOptions
-from noiselayer.training.patch_matrix import matrix_of_patches
+from noiselayer.training.patch_matrix import has_patches, matrix_of_patches
 from noiselayer.training.stage import StageRunner
 
 
@@ -55,7 +54,7 @@ def starting_matrix(
     such models' features once more. None if the user stopped the warm-up.
     """
     K = train.num_classes
-    if by_patches(train.inputs.kind, len(train) + len(validation), options):
+    if by_patches(train.inputs.shape, len(train) + len(validation), options):
         return _from_patches(train, validation, options.seed)
     fold_of = shuffled_folds(train.given, options.folds, options.seed + 1)
     warm_up = _warm_up(train, validation, options, runner, fold_of)
@@ -113,19 +112,19 @@ def starting_matrix(
             return Found(torch.eye(K), estimates, logits, note)
         if look_again:
             found = _looked_at_again(again[0], found, validation.given)
-    if train.inputs.kind == "image":
+    if has_patches(train.inputs.shape):
         patches = matrix_of_patches(train, validation, options.seed)
         found = project((found + patches.noise_matrix) / 2) if patches.taken else found
     return Found(found, estimates, logits)
 
 
-def by_patches(kind: Kind, num_samples: int, options: TrainingOptions) -> bool:
+def by_patches(shape: Sequence[int], num_samples: int, options: TrainingOptions) -> bool:
     """Whether a learned matrix starts without networks, whom the labels of few images teach little.
 
-    >>> by_patches("image", 1000, TrainingOptions()), by_patches("table", 1000, TrainingOptions())
+    >>> by_patches((1, 28, 28), 1000, TrainingOptions()), by_patches((20,), 1000, TrainingOptions())
     (True, False)
     """
-    return options.start == "features" and kind == "image" and num_samples < FEW_IMAGES
+    return options.start == "features" and has_patches(shape) and num_samples < FEW_IMAGES
 
 
 def _from_patches(train: LabeledData, validation: LabeledData, seed: int) -> Found:
