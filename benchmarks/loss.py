@@ -29,7 +29,8 @@ from torch.nn.functional import cross_entropy, nll_loss
 from noiselayer import NoisyLabelLoss, noisy_label_loss
 from noiselayer.models import build_model
 
-CASES = [(1024, 10, 1000), (1024, 1000, 200), (512, 10_000, 9), (256, 21_841, 5)]  # batch, classes, rounds
+# batch, classes, rounds
+CASES = [(128, 10, 1000), (1024, 10, 1000), (1024, 1000, 200), (512, 10_000, 9), (256, 21_841, 5)]
 QUICK = [(1024, 10, 50), (256, 300, 5)]
 
 
@@ -81,7 +82,9 @@ def of_case(B: int, K: int, rounds: int, bytes_per_second: float, memory: bool) 
     rows = [row(f"{n}, {size}", milliseconds(t), "ms") for n, t in (seconds | slow).items()]
     base = seconds["cross_entropy"]
     fixed = ratios(seconds["fixed Q"], base)
-    rows.append(row(f"fixed Q / cross_entropy, {size}", fixed, "x", at_most=1.5 if K <= 1000 else None))
+    rows.append(
+        row(f"fixed Q / cross_entropy, {size}", fixed, "x", at_most=1.5 if B > 128 and K <= 1000 else None)
+    )
     rows.append(row(f"learned Q / cross_entropy, {size}", ratios(seconds["learned Q"], base), "x"))
     for which in ("fixed Q", "learned Q"):
         gain = ratios(slow[f"textbook, {which}"], seconds[which][:few])

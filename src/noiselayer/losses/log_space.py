@@ -136,35 +136,51 @@ _Parts: TypeAlias = tuple[Tensor, Tensor | None, Tensor | None]
 def _nll_in_probs(z: Tensor, labels: Tensor, Q: Tensor, wants_z: bool, wants_Q: bool) -> _Parts:
     """A softmax, one row of Q per sample, a product and a sum, a few rows at a time so that they stay in the cache."""
     B, K = z.shape
-    evidence = z.new_empty(B)
-    grad_z = torch.empty_like(z, memory_format=torch.contiguous_format) if wants_z else None
-    ratio = torch.empty_like(z, memory_format=torch.contiguous_format) if wants_Q else None
-    portion = max(1, min(B, _CACHED * torch.get_num_threads() // max(K, 1)))
-    p_buffer = z.new_empty(portion, K)
-    parts = torch.split(z, portion)
-    joints = [z.new_empty(portion, K)] * len(parts) if grad_z is None else torch.split(grad_z, portion)
-    ratios = [None] * len(parts) if ratio is None else torch.split(ratio, portion)
-    columns = torch.split(evidence.unsqueeze(1), portion)
-    pieces = zip(parts, torch.split(labels, portion), columns, joints, ratios, strict=True)
-    for some_z, some_labels, column, joint, some_ratio in pieces:
-        p = _softmax(some_z, out=p_buffer[: len(some_z)])
-        joint = joint[: len(some_z)]
-        torch.index_select(Q, 0, some_labels, out=joint).mul_(p)
-        torch.sum(joint, dim=1, keepdim=True, out=column)
-        if wants_z:
-            torch.sub(p, joint.div_(column), out=joint)
-        if some_ratio is not None:
-            torch.div(p, column, out=some_ratio)
+    portion = max(1, _CACHED * torch.get_num_threads() // max(K, 1))
+    if portion >= B:  # most batches; what they cost is calls
+        evidence, grad_z, ratio = _few_in_probs(z, labels, Q, wants_z, wants_Q)
+    else:
+        evidence = z.new_empty(B, 1)
+        grad_z = torch.empty_like(z, memory_format=torch.contiguous_format) if wants_z else None
+        ratio = torch.empty_like(z, memory_format=torch.contiguous_format) if wants_Q else None
+        buffers = z.new_empty(2, portion, K)
+        for first in range(0, B, portion):
+            rows = slice(first, min(first + portion, B))
+            p, joint = buffers[:, : rows.stop - first]
+            out = (
+                p,
+                joint if grad_z is None else grad_z[rows],
+                evidence[rows],
+                ratio if ratio is None else ratio[rows],
+            )
+            _few_in_probs(z[rows], labels[rows], Q, wants_z, wants_Q, out)
     # Below this Q's gradient is bounded (see bounded_ratio), and far below it the products underflow.
-    kept = evidence > math.exp(-_bound(z.dtype))
+    least = math.exp(-_bound(z.dtype))
+    evidence = evidence.squeeze(1)
+    lost = None if B == 0 or float(evidence.min()) > least else (~(evidence > least)).nonzero().flatten()
     log_evidence = evidence.log_()
-    if not bool(kept.all()):
-        lost = (~kept).nonzero().flatten()
+    if lost is not None:
         again = _nll_in_logs(z[lost], labels[lost], Q, wants_z, wants_Q)
         for all_rows, found in zip((log_evidence, grad_z, ratio), again, strict=True):
             if all_rows is not None and found is not None:
                 all_rows[lost] = found
     return log_evidence, grad_z, ratio
+
+
+def _few_in_probs(
+    z: Tensor,
+    labels: Tensor,
+    Q: Tensor,
+    wants_z: bool,
+    wants_Q: bool,
+    out: tuple[Tensor | None, Tensor | None, Tensor | None, Tensor | None] = (None,) * 4,
+) -> _Parts:
+    """Evidence, (B, 1), and the gradients; written to ``out``: softmax, gradient by z, evidence, gradient by Q."""
+    p = _softmax(z, out=out[0])
+    joint = torch.index_select(Q, 0, labels, out=out[1]).mul_(p)
+    evidence = torch.sum(joint, dim=1, keepdim=True, out=out[2])
+    grad_z = torch.sub(p, joint.div_(evidence), out=joint) if wants_z else None
+    return evidence, grad_z, torch.div(p, evidence, out=out[3]) if wants_Q else None
 
 
 _CACHED = 2**17
@@ -195,7 +211,7 @@ def _graph_is_freed() -> bool:
     return keeps is not None and not keeps()
 
 
-def _softmax(z: Tensor, out: Tensor) -> Tensor:
+def _softmax(z: Tensor, out: Tensor | None) -> Tensor:
     """A softmax that is quick for short rows too, of which torch's own takes one at a time."""
     if z.shape[1] > _SHORT_ROW:
         return torch.softmax(z, dim=1, out=out)
