@@ -1,8 +1,5 @@
 """Where a learned matrix starts: confusions, folds and patches."""
 
-from typing import Literal
-
-import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,12 +9,8 @@ from noiselayer import corrupt_labels, noise
 from noiselayer.arrays.folds import shuffled_folds
 from noiselayer.data import from_arrays
 from noiselayer.estimation.confusion import confusion_of_predictions
-from noiselayer.features.feature_head import FeatureHead
-from noiselayer.joint.held_out_choice import Choice
-from noiselayer.training import start
 from noiselayer.training.methods import fit_classifier
 from noiselayer.training.options import default_options
-from noiselayer.training.patch_matrix import PatchMatrix
 from noiselayer.training.start import _gain_of_networks, _looked_at_again, _View
 
 LABELS = st.lists(st.integers(0, 3), min_size=1, max_size=40)
@@ -123,7 +116,7 @@ def digits(count: int) -> tuple[torch.Tensor, torch.Tensor]:
     return torch.from_numpy(loaded.images[:count]).float()[:, None], torch.from_numpy(loaded.target[:count])
 
 
-def test_few_images_need_no_network_to_find_the_noise_matrix() -> None:
+def test_images_need_no_network_to_find_the_noise_matrix() -> None:
     images, truth = digits(500)
     Q = noise.random(4, 0.4, generator=torch.Generator().manual_seed(0))
     told: list[str] = []
@@ -137,7 +130,7 @@ def test_few_images_need_no_network_to_find_the_noise_matrix() -> None:
 
     noisy = found(corrupt_labels(truth, Q, generator=torch.Generator().manual_seed(1)))
     assert (noisy - Q).abs().sum(dim=0).mean() < 0.3
-    assert told[0] == "A linear classifier of patches finds where Q starts: the images are few."
+    assert told[0] == "A linear classifier of patches finds where Q starts."
     told.clear()
     assert torch.equal(found(truth), torch.eye(4))
     assert told[1].startswith(
@@ -146,7 +139,7 @@ def test_few_images_need_no_network_to_find_the_noise_matrix() -> None:
     )
 
 
-def test_annotators_of_few_images_are_judged_by_patches() -> None:
+def test_annotators_of_images_are_judged_by_patches() -> None:
     images, truth = digits(700)
     generator = torch.Generator().manual_seed(0)
     annotator = torch.arange(len(truth)) % 2
@@ -158,22 +151,3 @@ def test_annotators_of_few_images_are_judged_by_patches() -> None:
     careful, careless = trained.annotator_matrices
     assert careful.diagonal().min() > 0.9
     assert abs(float(careless.diagonal().mean()) - 0.5) < 0.1
-
-
-def test_of_many_images_the_mean_of_networks_and_patches_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
-    images, truth = digits(240)
-    networks, told = noise.symmetric(4, 0.2), noise.symmetric(4, 0.4)
-    monkeypatch.setattr(start, "FEW_IMAGES", 0)
-    monkeypatch.setattr(start, "_choice", lambda *args: Choice(networks, "in turns", 0.0, 1.0, 0.1))
-
-    def found(taken: Literal["plain", "noise matrix"]) -> torch.Tensor:
-        nothing = torch.empty(0)
-        head = FeatureHead(nothing, nothing, told, taken, 1.0, 0.0, 0.0, (), nothing, told)
-        monkeypatch.setattr(start, "matrix_of_patches", lambda *args: PatchMatrix(told, head))
-        options = default_options("image", method="learned", model="linear", max_epochs=1, warm_up_epochs=1)
-        trained = fit_classifier(from_arrays(images, truth), options)
-        assert trained.start_matrix is not None
-        return trained.start_matrix
-
-    torch.testing.assert_close(found("plain"), networks)
-    torch.testing.assert_close(found("noise matrix"), (networks + told) / 2)

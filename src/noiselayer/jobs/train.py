@@ -72,7 +72,12 @@ class PreparedRun:
         noisy, noisy_held = _parted(sets.noisy, options)
         clean, clean_held = (0, 0) if sets.clean is None else _parted(sets.clean, options)
         outside = 0 if sets.outside is None else len(sets.outside)
-        stages = planned_stages(options, noisy, clean, outside, shape=self.data.inputs.shape)
+        stages = planned_stages(
+            options,
+            *(noisy, clean, outside),
+            shape=self.data.inputs.shape,
+            num_classes=self.data.num_classes,
+        )
         # Validation goes forward only: about a third of a step.
         total = (
             sum(stage.epochs * (stage.samples + (noisy_held + clean_held) / 3) for stage in stages) * seconds

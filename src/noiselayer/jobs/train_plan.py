@@ -34,6 +34,7 @@ def planned_stages(
     num_outside: int = 0,
     *,
     shape: Sequence[int] = (),
+    num_classes: int = 2,
 ) -> list[PlannedStage]:
     """The stages that :func:`noiselayer.training.methods.fit_classifier` would run.
 
@@ -57,7 +58,7 @@ def planned_stages(
     stages = []
     if learned and joint:
         stages = [PlannedStage("joint learning, Q = I first, then Q learns", two, samples)]
-    elif learned and not identity and not by_patches(shape, num_noisy, options):
+    elif learned and not identity and not by_patches(shape, num_classes, num_noisy, options):
         part = num_noisy - num_noisy // options.folds
         stages = _folds("warm-up {} of {}, Q = I", part, options.warm_up_epochs, options.folds)
     if options.method in ("estimated", "refined"):

@@ -78,5 +78,5 @@ EXPERIMENT = Experiment(
     budgets=BUDGETS,
     run=run,
     table=table,
-    default_seeds={"small": 1, "reduced": 3, "paper": 3},
+    default_seeds={"small": 1, "reduced": 5, "paper": 5},
 )

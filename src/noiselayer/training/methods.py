@@ -205,21 +205,21 @@ def _learned_jointly(sets: TrainingSets, runner: StageRunner, say: Callable[[str
 def _learned_by_folds(sets: TrainingSets, runner: StageRunner, say: Callable[[str], None]) -> Tensor | None:
     """From noisy labels of samples that the models had not seen."""
     options, trained = runner.options, runner.trained
-    patches = by_patches(sets.noisy.inputs.shape, len(sets.noisy) + len(sets.noisy_validation), options)
+    noisy = sets.noisy
     say(
-        "A linear classifier of patches finds where Q starts: the images are few."
-        if patches
+        "A linear classifier of patches finds where Q starts."
+        if by_patches(noisy.inputs.shape, noisy.num_classes, len(noisy) + len(sets.noisy_validation), options)
         else f"Warm-up: {options.folds} models with Q = I, each on its folds, to find where Q starts."
     )
-    found = starting_matrix(sets.noisy, sets.noisy_validation, options, runner)
+    found = starting_matrix(noisy, sets.noisy_validation, options, runner)
     if found is None:
         return None
     trained.start_matrix, trained.start_estimates = found.noise_matrix, found.estimates
     if found.note:
         say(found.note)
-    if sets.noisy.annotators is not None:
+    if noisy.annotators is not None:
         trained.by_annotator = judge_annotators(
-            sets.noisy, found.logits.softmax(dim=1), found.noise_matrix, probs_predict=found.logits_predict
+            noisy, found.logits.softmax(dim=1), found.noise_matrix, probs_predict=found.logits_predict
         )
     for warning in dict.fromkeys(e.warning for e in trained.start_estimates if e.warning):
         warnings.warn(warning[0].upper() + warning[1:], stacklevel=3)

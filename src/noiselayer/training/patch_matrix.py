@@ -33,11 +33,6 @@ class PatchMatrix(NamedTuple):
     noise_matrix: Tensor
     head: FeatureHead
 
-    @property
-    def taken(self) -> bool:
-        """Whether labels held out speak for a matrix."""
-        return self.head.taken == "noise matrix"
-
 
 def has_patches(shape: Sequence[int]) -> bool:
     """Whether samples of that shape are images large enough.

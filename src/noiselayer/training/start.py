@@ -46,15 +46,14 @@ def starting_matrix(
 ) -> Found | None:
     """Train a model per fold with Q = I, look at the samples it has not seen, and average what they say of Q.
 
-    Of few images the features of patches say more, which need no model: :func:`_from_patches`. Of many both say as
-    much, and err in different ways: the mean of the two is taken.
+    Of images the features of patches say as much, steadier, and need no model: :func:`_from_patches`.
     Where linear classifiers do not gain by it for certain, and samples are few, models are trained through it too, and
     it is kept only if these explain labels that they have not seen better than the first ones: by a standard error
     where linear classifiers gain two, else by two. Where it says that more labels are wrong than right, it is read from
     such models' features once more. None if the user stopped the warm-up.
     """
     K = train.num_classes
-    if by_patches(train.inputs.shape, len(train) + len(validation), options):
+    if by_patches(train.inputs.shape, K, len(train) + len(validation), options):
         return _from_patches(train, validation, options.seed)
     fold_of = shuffled_folds(train.given, options.folds, options.seed + 1)
     warm_up = _warm_up(train, validation, options, runner, fold_of)
@@ -112,19 +111,20 @@ def starting_matrix(
             return Found(torch.eye(K), estimates, logits, note)
         if look_again:
             found = _looked_at_again(again[0], found, validation.given)
-    if has_patches(train.inputs.shape):
-        patches = matrix_of_patches(train, validation, options.seed)
-        found = project((found + patches.noise_matrix) / 2) if patches.taken else found
     return Found(found, estimates, logits)
 
 
-def by_patches(shape: Sequence[int], num_samples: int, options: TrainingOptions) -> bool:
-    """Whether a learned matrix starts without networks, whom the labels of few images teach little.
+def by_patches(shape: Sequence[int], num_classes: int, num_samples: int, options: TrainingOptions) -> bool:
+    """Whether a learned matrix starts without networks: with images, unless both they and their classes are many.
 
-    >>> by_patches((1, 28, 28), 1000, TrainingOptions()), by_patches((20,), 1000, TrainingOptions())
+    >>> options = TrainingOptions()
+    >>> by_patches((1, 28, 28), 10, 50_000, options), by_patches((20,), 10, 50_000, options)
+    (True, False)
+    >>> by_patches((3, 32, 32), 200, 5000, options), by_patches((3, 32, 32), 200, 50_000, options)
     (True, False)
     """
-    return options.start == "features" and has_patches(shape) and num_samples < FEW_IMAGES
+    few = num_classes <= _MOST_CLASSES_IN_TURNS or num_samples < FEW_IMAGES
+    return options.start == "features" and has_patches(shape) and few
 
 
 def _from_patches(train: LabeledData, validation: LabeledData, seed: int) -> Found:
