@@ -16,7 +16,6 @@ from typing import Any
 
 from cells import RESULTS, new_parser
 from many_classes import table as many_classes
-from matrix_alone import table as matrix_alone
 from no_harm import by_setting, summary
 
 from noiselayer.paper import EXPERIMENTS
@@ -100,7 +99,6 @@ TABLES = {
     "no-harm": by_setting,
     "no-harm-summary": summary,
     "many-classes": many_classes,
-    "matrix-alone": matrix_alone,
     "small-network-choices": small_network_choices,
     **{name: partial(of_experiment, name) for name in EXPERIMENTS},
 }

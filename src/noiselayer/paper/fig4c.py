@@ -69,5 +69,5 @@ EXPERIMENT = Experiment(
     table=table,
     figure=figure,
     cells_of="table1",
-    default_seeds={"small": 1, "reduced": 3, "paper": 3},
+    default_seeds={"small": 1, "reduced": 5, "paper": 5},
 )
