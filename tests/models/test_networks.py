@@ -51,6 +51,17 @@ def test_any_image_size(name: str, shape: tuple[int, int, int]) -> None:
     assert model(torch.randn(3, *shape)).shape == (3, 2)
 
 
+def test_small_mirrored_gives_the_mean_of_both_views_in_evaluation_alone() -> None:
+    plain = SmallNet(10, (3, 16, 16), widths=(16, 16, 16))
+    mirrored = SmallNet(10, (3, 16, 16), widths=(16, 16, 16), mirrored=True)
+    mirrored.load_state_dict(plain.state_dict())
+    x = torch.randn(4, 3, 16, 16)
+    torch.testing.assert_close(mirrored(x), plain(x))
+    plain.eval(), mirrored.eval()
+    assert not torch.allclose(plain(x), plain(x.flip(-1)), atol=1e-4)
+    torch.testing.assert_close(mirrored(x), (plain(x) + plain(x.flip(-1))) / 2)
+
+
 def test_small_has_half_a_quarter_and_an_eighth_of_the_size() -> None:
     x, seen = torch.randn(2, 3, 32, 32), []
     for layer in SmallNet(10, (3, 32, 32)):

@@ -77,6 +77,8 @@ class SmallNet(nn.Sequential):
         input_shape: (channels, height, width), at least 8 x 8 pixels.
         widths: Filters at half, a quarter and an eighth of the image's size. The stem has as many as the first,
             if there are so many waves: 96 for three channels, 32 for one.
+        mirrored: In evaluation the logits are the mean of those of an image and of its mirror image; for images that
+            are as likely one way round as the other (``augmentation="flip-shift"``). Costs a second prediction.
 
     Raises:
         ValueError: If the images are too small or ``widths`` has not three sizes.
@@ -87,7 +89,12 @@ class SmallNet(nn.Sequential):
     """
 
     def __init__(
-        self, num_classes: int, input_shape: Sequence[int], *, widths: Sequence[int] = (64, 128, 192)
+        self,
+        num_classes: int,
+        input_shape: Sequence[int],
+        *,
+        widths: Sequence[int] = (64, 128, 192),
+        mirrored: bool = False,
     ) -> None:
         check_num_classes(num_classes)
         channels, _, _ = check_image_shape("small", input_shape)
@@ -111,6 +118,14 @@ class SmallNet(nn.Sequential):
             elif isinstance(layer, nn.Linear):
                 nn.init.normal_(layer.weight, std=0.01)  # logits start near zero
                 nn.init.zeros_(layer.bias)
+        self.mirrored = mirrored
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Images, shape (N, C, H, W), to logits, shape (N, K)."""
+        logits: Tensor = super().forward(images)
+        if self.training or not self.mirrored:
+            return logits
+        return (logits + super().forward(images.flip(3))) / 2
 
 
 def _conv3(inputs: int, outputs: int) -> nn.Conv2d:

@@ -111,12 +111,14 @@ def notes(rows: Sequence[Row]) -> str:
     hardware, versions, budget = (rows[0][name] for name in ("hardware", "versions", "budget"))
     steps = budget.get("steps", 0)
     threads = sorted({row["hardware"]["threads"] for row in rows})
+    epochs = sorted({row["budget"]["epochs"] for row in rows})
+    precisions = dict.fromkeys(row["hardware"]["precision"] for row in rows)
     return (
         f"{', '.join(dict.fromkeys(row['dataset'] for row in rows))}; "
-        f"{budget['model']} network, {budget['epochs']} epochs"
+        f"{budget['model']} network, {' or '.join(map(str, epochs))} epochs"
         f"{f' or as many as make {steps:,} steps' if steps else ''}; "
         f"{len(rows)} cells, seeds {', '.join(map(str, sorted({row['seed'] for row in rows})))}, "
         f"{sum(row['seconds'] for row in rows) / 3600:.1f} hours of one processor; {hardware['processor']}, "
-        f"{' or '.join(map(str, threads))} thread{'s' if threads != [1] else ''}, {hardware['precision']}; "
+        f"{' or '.join(map(str, threads))} thread{'s' if threads != [1] else ''}, {' or '.join(precisions)}; "
         f"PyTorch {versions['torch']}, noiselayer {versions['noiselayer']}.\n"
     )
