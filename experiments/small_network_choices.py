@@ -25,18 +25,19 @@ from torch import nn
 
 from noiselayer.data import from_arrays
 from noiselayer.models import MODELS, SmallNet
-from noiselayer.paper.beyond.small_network import OPTIMIZATION, WIDTHS
 from noiselayer.paper.datasets import CIFAR10_CLASSES
 from noiselayer.training.logits import predict_logits
 from noiselayer.training.methods import fit_classifier
 from noiselayer.training.options import Hardware, Optimization, default_options
 
 EPOCHS = 4
+WIDTHS = [32, 64, 128]
+HIGHER = Optimization(learning_rate=0.2, weight_decay=2e-3)
 CELLS: dict[str, tuple[str, Optimization]] = {
     "default-rates": ("random", Optimization()),
-    "higher-rates": ("random", OPTIMIZATION),
-    "trained-waves": ("cosine waves", OPTIMIZATION),
-    "chosen": ("cosine waves, fixed", OPTIMIZATION),
+    "higher-rates": ("random", HIGHER),
+    "trained-waves": ("cosine waves", HIGHER),
+    "chosen": ("cosine waves, fixed", HIGHER),
 }
 """Name -> stem, rates."""
 

@@ -79,6 +79,26 @@ def small_network_choices() -> str:
     return markdown(header, lines)
 
 
+def small_network_labels() -> str:
+    """A row per loss and rate."""
+    names = {
+        "rate-0.2": "Eq. 2",
+        "rate-0.07": "Eq. 2",
+        "posterior": "Eq. 2 and posteriors of a running mean",
+        "elr": "Eq. 2 and early-learning regularisation",
+    }
+    rows = {row["cell"]: row for row in rows_of("small_network_labels")}
+    lines = [
+        [
+            *(names[cell], f"{row['learning_rate']:g}", f"{row['given_labels_right']:.1f}"),
+            *(f"{row['loss_through_matrix']:.3f}", f"{row['seconds']:.0f}"),
+        ]
+        for cell, row in ((cell, rows[cell]) for cell in names if cell in rows)
+    ]
+    header = ["loss", "peak rate", "given labels right, %", "their loss through Q", "CPU s"]
+    return markdown(header, lines)
+
+
 def written(name: str) -> str:
     """The table that an experiment writes itself."""
     return (RESULTS / f"{name}.md").read_text(encoding="utf-8")
@@ -100,6 +120,7 @@ TABLES = {
     "no-harm-summary": summary,
     "many-classes": many_classes,
     "small-network-choices": small_network_choices,
+    "small-network-labels": small_network_labels,
     **{name: partial(of_experiment, name) for name in EXPERIMENTS},
 }
 

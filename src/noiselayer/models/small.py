@@ -122,10 +122,10 @@ class SmallNet(nn.Sequential):
 
     def forward(self, images: Tensor) -> Tensor:
         """Images, shape (N, C, H, W), to logits, shape (N, K)."""
-        logits: Tensor = super().forward(images)
-        if self.training or not self.mirrored:
-            return logits
-        return (logits + super().forward(images.flip(3))) / 2
+        logits: Tensor = super().forward(images)  # type: ignore[no-untyped-call]
+        if self.mirrored and not self.training:
+            logits = (logits + super().forward(images.flip(3))) / 2  # type: ignore[no-untyped-call]
+        return logits
 
 
 def _conv3(inputs: int, outputs: int) -> nn.Conv2d:
