@@ -306,7 +306,7 @@ def test_the_likelihood_climbed_is_equation_2() -> None:
     f, truth = blobs(400, dim=4)
     labels = noisy(truth)
     W = fit_soft_targets(
-        [(f.double(), Q.double()[labels], torch.ones(400, 1).double())],
+        [(f.double(), Q.double()[labels], torch.ones(1, 400).double())],
         torch.ones(4).double(),
         0.01,
         iterations=500,
@@ -336,11 +336,18 @@ def test_a_discriminant_is_scikit_learns() -> None:
         torch.testing.assert_close(ours[held], theirs, atol=0.01, rtol=0)  # they divide by N - K
 
 
+def shrunk(data: Folds) -> Discriminant:
+    """Which labels choose the shrinkage is not asked here."""
+    discriminant = Discriminant(data)
+    discriminant.shrinkage = 0.1
+    return discriminant
+
+
 def test_a_discriminant_has_seen_neither_fold() -> None:
     data, y = four_folds()
-    before = Discriminant(data).logits(0.1)
+    before = shrunk(data).logits()
     data.labels = torch.where(data.fold_of == 2, (y + 1) % 3, y)
-    after = Discriminant(data).logits(0.1)
+    after = shrunk(data).logits()
     of_2 = data.fold_of == 2
     torch.testing.assert_close(before[:, 2], after[:, 2])  # left out for all samples
     torch.testing.assert_close(before[of_2], after[of_2])  # and for its own
@@ -372,13 +379,13 @@ def test_a_matrix_that_the_surest_labels_contradict_is_not_taken() -> None:
 
 def test_a_discriminant_of_posteriors_that_are_labels_is_that_of_the_labels() -> None:
     data, _ = four_folds()
-    discriminant = Discriminant(data)
-    before = discriminant.logits(0.1)
+    discriminant = shrunk(data)
+    before = discriminant.logits()
     certain = data.of_labels()[:, None].expand(-1, len(data), -1)
-    torch.testing.assert_close(discriminant.logits(0.1, certain), before)
+    torch.testing.assert_close(discriminant.logits(certain), before)
     relabelled = certain.clone()
     relabelled[:, 0] = certain[:, 0].roll(1, dims=1)  # the classes of one column moved on by one
-    after = discriminant.logits(0.1, relabelled)
+    after = discriminant.logits(relabelled)
     torch.testing.assert_close(after[:, 1:], before[:, 1:])
     torch.testing.assert_close(after[:, 0], before[:, 0].roll(1, dims=1))
 

@@ -106,12 +106,19 @@ class Folds:
                 [~torch.isin(fold_of, torch.tensor(left_out[b])) for b in some.tolist()], dim=1
             )
             T = targets[:, some] if targets.ndim == 3 else targets[:, None]
-            part: Part = (self.components, T * seen[:, :, None])
+            T, weights = T.permute(1, 2, 0).contiguous(), seen.T.to(self.dtype)
+            columns = [T * weights[:, None]]
             if noisy_weight is not None:
-                part = (self.components, T, noisy_weight * seen.to(self.dtype))
+                columns = [T.expand(len(weights), -1, -1), noisy_weight * weights]
+            # A part for every fold: classifiers that have not seen it cost nothing there.
+            by_fold = zip(
+                torch.split(self.components, self.sizes),
+                *(torch.split(column, self.sizes, dim=-1) for column in columns),
+                strict=True,
+            )
             found.append(
                 fit_soft_targets(
-                    [part, *self.beside],
+                    [*by_fold, *self.beside],
                     self.variances,
                     ridge,
                     counts=seen.sum(dim=0) + beside,

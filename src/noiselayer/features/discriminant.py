@@ -12,6 +12,7 @@ that has not seen some folds costs one linear system.
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TypeAlias
 
 import torch
@@ -19,9 +20,11 @@ from torch import Tensor
 
 from noiselayer.features.cross_fitted import Folds
 from noiselayer.features.projection import gram
+from noiselayer.joint.matrix_fit import fit_scale
+from noiselayer.losses.log_space import noisy_nll
 
 SHRINKAGES = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
-"""Parts of the mean variance that are added to S."""
+"""What part of the mean variance is added to S."""
 _ROWS = 8192
 
 Sums: TypeAlias = tuple[Tensor, Tensor, Tensor]
@@ -43,7 +46,7 @@ class Discriminant:
 
     >>> Z = torch.tensor([[-1.0], [1.0]]).repeat(30, 1) + torch.randn(60, 1, generator=torch.Generator().manual_seed(0))
     >>> data = Folds(Z, torch.tensor([0, 1]).repeat(30), [20, 20, 20], 2, torch.ones(1), torch.float32)
-    >>> z = Discriminant(data).logits(0.1)
+    >>> z = Discriminant(data).logits()
     >>> z.shape, bool(((z[:, 0, 1] > z[:, 0, 0]) == (data.labels == 1)).double().mean() > 0.7)
     (torch.Size([60, 3, 2]), True)
     """
@@ -55,11 +58,26 @@ class Discriminant:
         self.sums = [_sums(Z, T) for Z, T in zip(self.parts, targets, strict=True)]
         self.beside = [_sums(Z, T) for Z, T, *_ in data.beside]
 
-    def logits(self, shrinkage: float, posteriors: Tensor | None = None) -> Tensor:
+    @cached_property
+    def shrinkage(self) -> float:
+        """By which labels held out are likeliest, whatever factor the logits lack."""
+        labels, identity = self.data.labels, torch.eye(self.data.num_classes, dtype=torch.float64)
+
+        def loss(shrinkage: float) -> float:
+            logits = self.held_out(shrinkage)
+            return float(noisy_nll(logits * fit_scale(logits, labels, identity), labels, identity).mean())
+
+        return min(SHRINKAGES, key=loss)
+
+    @cached_property
+    def of_labels(self) -> Tensor:
+        """:meth:`logits` of the noisy labels."""
+        return self.logits()
+
+    def logits(self, posteriors: Tensor | None = None) -> Tensor:
         """For every fold left out, logits of all samples by classifiers that have not seen their own fold either.
 
         Args:
-            shrinkage: What part of the mean variance is added to S.
             posteriors: Of the true class, shape (N, F, K), that have not seen a fold each: in the place of the labels.
 
         Returns:
@@ -70,7 +88,7 @@ class Discriminant:
         for held in range(F):
             sums = self.sums if posteriors is None else self._sums_of(posteriors[:, held])
             for fold, rows in enumerate(torch.split(found, self.data.sizes)):
-                rows[:, held] = self._of_fold(fold, {fold} if F == 2 else {fold, held}, shrinkage, sums)
+                rows[:, held] = self._of_fold(fold, {fold} if F == 2 else {fold, held}, self.shrinkage, sums)
         return found
 
     def _sums_of(self, posteriors: Tensor) -> list[Sums]:

@@ -6,14 +6,13 @@ ridges comes first; its logits out of fold say how the matrix is smoothed. Discr
 (:mod:`noiselayer.features.discriminant`), give the posterior, by a matrix for each group of confidence and, of many
 samples, in two rounds. A second path is fitted to that. From there the likelihood is climbed, as long as that gains
 more than two standard errors; what lets it gain are errors that depend on the class alone, so that one group's matrix
-counts. Of up to 20,000 samples, of which a matrix gains nothing so far, matrix and classifier are found by turns
-(:mod:`noiselayer.features.turns`), and kept if that gains more than four. Everything is chosen by the likelihood of
-noisy labels held out, those of the second path held out from the first as well. The plain classifier stays in the
+counts. Of up to 20,000 samples, of which a matrix gains nothing so far, matrix and classifier may be found by turns
+(:mod:`noiselayer.features.turns`), which are kept if they gain more than four. Everything is chosen by the likelihood
+of noisy labels held out, those of the second path held out from the first as well. The plain classifier stays in the
 running, and is taken unless the noise matrix gains more than one standard error, two where it was learned; both with
 the factor and the biases that suit labels held out (:mod:`noiselayer.features.calibration`), or the matrix would be
 praised for mending what the ridge has done. A learned matrix that gains no more than four must not be contradicted by
-the surest labels
-(:mod:`noiselayer.joint.surest_labels`). The classifiers of all folds are fitted at once.
+the surest labels (:mod:`noiselayer.joint.surest_labels`). The classifiers of all folds are fitted at once.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ from noiselayer.estimation.from_confusions import estimate_from_predictions
 from noiselayer.estimation.noise_estimate import NoiseEstimate
 from noiselayer.features.calibration import calibrated_losses, fit_scale_and_shifts
 from noiselayer.features.cross_fitted import RIDGES, Folds, Step, best_step
-from noiselayer.features.discriminant import SHRINKAGES, Discriminant
+from noiselayer.features.discriminant import Discriminant
 from noiselayer.features.feature_head import FeatureHead, Taken
 from noiselayer.features.head_arguments import HeadMethod, check_arguments
 from noiselayer.features.matrix_choice import (
@@ -207,8 +206,8 @@ class _Fit:
             if all(float(gain.mean()) <= BEYOND_CHANCE * standard_error(gain) for gain in gains):
                 through = partial(self._through, groups=1, discriminant=discriminant)
                 turned = by_turns(plain.logits, self.labels, self.fold_of, through)
-                excess = plain.losses - turned[1].losses
-                if float(excess.mean()) > _CERTAIN * standard_error(excess):
+                excess = plain.losses - turned[1].losses if turned else torch.zeros(1)
+                if turned and float(excess.mean()) > _CERTAIN * standard_error(excess):
                     ways.append(turned)
         step, judged, climbed = min(ways, key=lambda way: float(way[1].losses.mean()))
         found = judged.found
@@ -282,17 +281,10 @@ class _Fit:
         self, discriminant: Discriminant, Q: Tensor | None, smoothing: Smoothing | None
     ) -> Tensor:
         """For every fold left out, posteriors from discriminants and matrices that have not seen its labels."""
-
-        def loss(shrinkage: float) -> float:
-            return float(self._losses_at_best_scale(discriminant.held_out(shrinkage), self.identity).mean())
-
-        shrinkage = min(SHRINKAGES, key=loss)
-        logits = discriminant.logits(shrinkage)
         seen = self.fold_of[:, None] != torch.arange(len(self.data))
-        posteriors = self._posteriors(logits, seen, Q, smoothing)
-        for _ in range(_AGAIN if len(logits) > _MANY else 0):
-            logits = discriminant.logits(shrinkage, posteriors)
-            posteriors = self._posteriors(logits, seen, Q, smoothing)
+        posteriors = self._posteriors(discriminant.of_labels, seen, Q, smoothing)
+        for _ in range(_AGAIN if len(self.labels) > _MANY else 0):
+            posteriors = self._posteriors(discriminant.logits(posteriors), seen, Q, smoothing)
         return self._weighted(posteriors)
 
     def _posteriors(

@@ -61,6 +61,7 @@ def fit_matrices(
     made_up = (made_up * (counts / (G * each))[:, None, None])[:, None].expand(B, G, K, K)
     index = (torch.arange(B) * G + groups) * K + labels[:, None]  # of rows, all matrices one below another
     z = (logits if logits.ndim == 3 else logits[:, None]).float()
+    z = z - z.amax(dim=2, keepdim=True)  # so that the largest exponential is 1, whatever s is
     chunk = max(1, _ENTRIES // (B * K))
     parts = [torch.split(t, chunk) for t in (z, index, seen)]
 
@@ -73,7 +74,8 @@ def fit_matrices(
         grad_Q = torch.zeros(B * G * K, K, dtype=torch.float64)
         for z_, index_, seen_ in zip(*parts, strict=True):
             scaled = z_ * s[:, None].float()
-            p = scaled.softmax(dim=2)
+            p = scaled.exp()
+            p /= p.sum(dim=2, keepdim=True)  # torch's own softmax takes short rows one at a time
             joint = rows[index_].mul_(p)
             evidence = joint.sum(dim=2, keepdim=True).clamp_min_(1e-30)
             loss -= (evidence.squeeze(2).log() * seen_).sum(dim=0, dtype=torch.float64)
