@@ -108,7 +108,10 @@ def notes(rows: Sequence[Row]) -> str:
     """What the rows have in common: data, machine, versions, seeds and time."""
     if not rows:
         return "No cell has been run yet.\n"
-    hardware, versions, budget = (rows[0][name] for name in ("hardware", "versions", "budget"))
+    hardware, budget = rows[0]["hardware"], rows[0]["budget"]
+    torch, ours = (
+        " and ".join(sorted({row["versions"][of] for row in rows})) for of in ("torch", "noiselayer")
+    )
     steps = budget.get("steps", 0)
     threads = sorted({row["hardware"]["threads"] for row in rows})
     epochs = sorted({row["budget"]["epochs"] for row in rows})
@@ -120,5 +123,5 @@ def notes(rows: Sequence[Row]) -> str:
         f"{len(rows)} cells, seeds {', '.join(map(str, sorted({row['seed'] for row in rows})))}, "
         f"{sum(row['seconds'] for row in rows) / 3600:.1f} hours of one processor; {hardware['processor']}, "
         f"{' or '.join(map(str, threads))} thread{'s' if threads != [1] else ''}, {' or '.join(precisions)}; "
-        f"PyTorch {versions['torch']}, noiselayer {versions['noiselayer']}.\n"
+        f"PyTorch {torch}, noiselayer {ours}.\n"
     )
