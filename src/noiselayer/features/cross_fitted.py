@@ -13,7 +13,8 @@ from noiselayer.joint.linear_fit import linear_logits
 
 RIDGES = (10.0, 3.0, 1.0, 0.3, 0.1, 0.03, 0.01, 3e-3, 1e-3, 3e-4, 1e-4, 1e-5)
 """Weights of ||W||^2 / 2 beside the mean loss, of standardised features."""
-_RISES = 2  # in a row, and the path ends
+_RISES = 2  # in a row, and the path ends; so it does after one that is beyond chance
+_BEYOND_CHANCE = 2.0  # paired standard errors
 
 _TOLERANCE = 1e-6  # nats: the standard error of what is compared is a thousand times that
 _TARGETS = 2**26  # numbers, of the classifiers that are fitted at once
@@ -153,7 +154,9 @@ class Folds:
             logits = self.held_out(weights)
             steps.append(Step(ridge, loss(logits), logits, weights))
             best = min(range(len(steps)), key=lambda k: steps[k].loss)
-            if len(steps) - 1 - best >= _RISES:
+            rise = steps[-1].losses - steps[best].losses
+            certain = float(rise.mean()) > _BEYOND_CHANCE * float(rise.std() / len(rise) ** 0.5)
+            if len(steps) - 1 - best >= _RISES or certain:
                 break
         return steps
 

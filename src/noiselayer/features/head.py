@@ -96,7 +96,8 @@ def fit_head(
         noisy_weight: Gamma: weight of a noisy sample where a trusted one has 1.
         outside_weight: Of a sample from no class.
         alpha: How much of a label is believed, for "top-down".
-        ridges: Candidates, falling; the path ends where labels held out are explained worse twice in a row.
+        ridges: Candidates, falling; the path ends where labels held out are explained worse, for certain or twice in
+            a row.
         folds: 5, but 3 above 20,000 samples, if None.
         max_components: Of the principal components, :func:`~noiselayer.features.project_features`.
         standardize: Whether every feature is brought to variance 1 first; not where a feature's variance says how
