@@ -93,6 +93,24 @@ def test_no_wrong_label_among_the_checked_leaves_none_possible(audited: tuple[Au
     assert 0 < found.high < 1500
 
 
+def test_a_rare_mistake_that_was_not_drawn_may_still_be(audited: tuple[AuditResult, Tensor]) -> None:
+    """60 of 3,900 sure labels are checked, all right; the interval is no narrower than chance among them makes it."""
+    e = torch.where(torch.arange(4000) < 3900, 0.001, 0.5)
+    audit = replace(audited[0], error_probability=e)
+    samples, chances = torch.arange(3860, 3960), torch.full((100,), 60 / 3900)
+    chances[40:] = 60 / 100
+    truth = audit.labels[samples].clone()
+    truth[-20:] = (truth[-20:] + 1) % 4
+    wrong = (truth != audit.labels[samples]).double()
+    found = count_with_checks(audit, samples, truth, inclusion_probability=chances)
+    unchecked = torch.where(samples < 3900, 0, 3999)  # with the same error probability
+    m = found.error_probability[unchecked].double()
+    weight = (1 / chances.double() - 1) / chances
+    variance = (float((weight * (wrong - m) ** 2).sum()) + float((weight * m * (1 - m)).sum())) / 2
+    assert found.total - found.low >= 1.96 * variance**0.5
+    assert found.high - found.total >= 1.96 * variance**0.5
+
+
 @pytest.mark.parametrize(
     ("samples", "truth", "options", "message"),
     [

@@ -118,8 +118,10 @@ def count_with_checks(
         c = \sum_\text{checked} (1 / \pi - 1) (w - m),
 
     with s the standard deviation of c by chance: what the line leaves is made good as far as it is more than that, so
-    that an audit may be wrong in any way. The interval has the shape of the posterior of the first two sums, and is as
-    wide as that, or as chance makes c by the residuals, whichever is more.
+    that an audit may be wrong in any way. Each end of the interval is as far away as in the posterior of the first two
+    sums, or as the normal quantile times the standard deviation of c, whichever is more. The variance of c is the mean
+    of what the residuals :math:`w - m` make it and of what :math:`m (1 - m)` lets one expect: where no rare mistake is
+    drawn, residuals alone are too small.
 
     Args:
         audit: With a row for every sample.
@@ -303,9 +305,9 @@ def _recalibrated(e: Tensor, at: Tensor, wrong: Tensor, chances: Tensor, confide
     apart = apart - left / rest.sum().clamp_min(1e-12)
     chance = [float((rest / chances * spread).sum()) for spread in (apart.square(), checked * (1 - checked))]
     total = by_model + left * max(0.0, 1 - max(chance) / max(left**2, 1e-12))
-    normal = float(torch.special.ndtri(torch.tensor(1 - tail)))
-    wider = max(1.0, 2 * normal * chance[0] ** 0.5 / max(high - low, 1e-12))
-    low, high = total + (low - by_model) * wider, total + (high - by_model) * wider
+    # Residuals alone say too little of chance where no rare mistake was drawn, and too much where one was.
+    least = float(torch.special.ndtri(torch.tensor(1 - tail))) * (sum(chance) / 2) ** 0.5
+    low, high = total - max(by_model - low, least), total + max(high - by_model, least)
     N, most = float(len(e)), len(e) - float((1 - wrong).sum())
     # Where nothing was found at all, or nothing else, no line reaches the end that it may be.
     total = 0.0 if not found else N if most == N else min(max(total, found), most)
