@@ -44,6 +44,9 @@ def test_a_column_of_the_same_table(run: Any, frame: pd.DataFrame, tmp_path: Pat
     content = json.loads((tmp_path / "m" / "measure.json").read_text())
     assert content["figures"]["num_checked"] == frame["human"].notna().sum()
     assert len(content["figures"]["noise_matrix"]) == 4  # three classes, and no answer
+    answered = frame["llm"][frame["llm"] != "-1"].value_counts(normalize=True)
+    assert content["figures"]["label_shares"] == pytest.approx(list(answered[["cat", "dog", "owl"]]))
+    assert "left out of what the labels alone say" in " ".join(done.stderr.split())
 
 
 def test_a_table_of_their_own_and_every_format_give_the_same(

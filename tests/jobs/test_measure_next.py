@@ -100,7 +100,16 @@ def test_decisions_of_the_page_are_the_table_filled_in(tmp_path) -> None:
     page = (tmp_path / "out" / "next.html").read_text()
     assert "&lt;b&gt;t" in page
     state = json.loads(re.search(r'<script type="application/json" id="state">(.*?)</script>', page)[1])
-    assert state["classNames"] == ["no", "yes", "-1"]
+    assert state["classNames"] == ["no", "yes"]
+    silent = {sample for sample, _, given, *_ in state["suspects"] if given < 0}
+    assert silent
+    assert silent == {sample for sample, *_ in state["suspects"] if sample % 40 == 0}
+    cards = re.findall(r'<li class="card".*?</li>', page, re.DOTALL)
+    for card, (sample, *_) in zip(cards, state["suspects"], strict=True):
+        assert ("no answer" in card) == (sample in silent)
+        assert ("Keep" in card and "P(wrong)" in card) == (sample not in silent)
+    assert "-1" not in "".join(re.sub(r"<[^>]*>", " ", card) for card in cards)
+    named = [*state["classNames"], ""]  # the last is that of -1
     with (tmp_path / "out" / "next.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     place = {row["id"]: row for row in rows}
@@ -108,15 +117,15 @@ def test_decisions_of_the_page_are_the_table_filled_in(tmp_path) -> None:
     for k, (sample, name, given, suggested, p, chance) in enumerate(state["suspects"]):
         assert name == f"t{sample}"
         assert chance == pytest.approx(1 / float(place[name]["weight"]))
-        assert 0 <= p <= 1
+        assert p is None if sample in silent else 0 <= p <= 1
         assert suggested < 2
         if k % 10 == 9:  # nobody knows
-            decided.append((sample, name, state["classNames"][given], "unsure", "", chance))
+            decided.append((sample, name, named[given], "unsure", "", chance))
             continue
         new = NAMES[truth[sample]]
         place[name]["checked"] = new
-        kind = "reject" if state["classNames"][given] == new else "pick"
-        decided.append((sample, name, state["classNames"][given], kind, new, chance))
+        kind = "reject" if named[given] == new else "pick"
+        decided.append((sample, name, named[given], kind, new, chance))
     header = ["sample", "id", "given_label", "decision", "new_label", "inclusion_probability"]
     for path, lines in (
         ("decisions.csv", [header, *decided]),
@@ -140,6 +149,7 @@ def test_decisions_of_the_page_are_the_table_filled_in(tmp_path) -> None:
 
     reviewed = again(tmp_path / "out" / "next.csv", "one", reviewed=tmp_path / "decisions.csv")
     filled = again(tmp_path / "filled.csv", "two")
+    assert "15 of 150 decisions name no class (unsure: 15)" in " ".join(reviewed.notes)
     assert reviewed.num_checked == filled.num_checked == 120 + 135
     assert reviewed.accuracy.value == pytest.approx(filled.accuracy.value, abs=0.01)
     right = np.where(np.arange(len(truth)) % 40 == 0, False, truth == said).mean()
@@ -150,6 +160,17 @@ def test_decisions_of_the_page_are_the_table_filled_in(tmp_path) -> None:
     ):
         measure_table(job(tmp_path, reviewed=tmp_path / "decisions.csv", force=True))
     text = (tmp_path / "decisions.csv").read_text()
+    for said in ("-1", " "):  # "keep" of a sample without an answer
+        k, (sample, name, *_) = next(
+            (k, row) for k, row in enumerate(decided) if row[0] in silent and row[3] == "pick"
+        )
+        lines = text.splitlines()
+        lines[1 + k] = f"{sample},{name},{said},reject,{said},0.5"
+        (tmp_path / "decisions.csv").write_text("\n".join(lines))
+        with pytest.raises(
+            InputError, match=f"gives sample {sample} .* stands for no answer and is no class"
+        ):
+            again(tmp_path / "out" / "next.csv", "three", reviewed=tmp_path / "decisions.csv")
     other = next(k for k in range(len(truth)) if f"t{k}" not in place)
     (tmp_path / "decisions.csv").write_text(text.replace(f"\n{decided[0][0]},", f"\n{other},", 1))
     with pytest.raises(InputError, match=f"is about sample {other} .* Give the decisions that were exported"):

@@ -61,7 +61,7 @@ class LabellerFigures:
         accuracy: The share of all N labels that are right; abstentions count as not right.
         kappa: Agreement with the truth beyond chance (Cohen), at most 1.
         shares: Of the true classes among the N samples, K figures.
-        label_shares: What the labels alone would say, shape (K,).
+        label_shares: What the labels alone would say, of the samples that have one, shape (K,).
         precision: Of the samples with label k, the share that is of class k; None where none was checked.
         recall: Of the samples of class k, the share with label k; None where none was found.
         noise_matrix: Shape (K, K), ``[j, i] = p(label j | true class i)``; a last row for abstentions, if any.
@@ -157,10 +157,10 @@ def measure_labels(
     shares = shares / shares.sum()
     right = (own == truth).astype(float)
     (accuracy,), (accuracy_error,) = design.means(right[:, None])
-    label_shares = np.bincount(y[y >= 0], minlength=K) / N
-    by_chance = float(label_shares @ shares)
+    said = np.bincount(y[y >= 0], minlength=K) / N
+    by_chance = float(said @ shares)
     kappa = (accuracy - by_chance) / (1 - by_chance) if by_chance < 1 else 0.0
-    slope = right / (1 - by_chance) - (1 - accuracy) / (1 - by_chance) ** 2 * (of_class @ label_shares)
+    slope = right / (1 - by_chance) - (1 - accuracy) / (1 - by_chance) ** 2 * (of_class @ said)
     kappa_error = design.means(slope[:, None])[1][0] if by_chance < 1 else 0.0
     # Where hardly any label differs from the others, the slope says nothing; the interval of the accuracy does.
     right_share = design.figure(accuracy, accuracy_error)
@@ -174,14 +174,14 @@ def measure_labels(
         notes.append(
             f"no checked sample is of class {', '.join(map(str, unseen))}: its share is bounded, no more."
         )
-    unused = [k for k in range(K) if label_shares[k] == 0]
+    unused = [k for k in range(K) if said[k] == 0]
     if unused:
         notes.append(f"the labeller never gives class {', '.join(map(str, unused))}.")
     return LabellerFigures(
         right_share,
         Figure(float(kappa), float(max(-1.0, low)), float(min(1.0, high))),
         tuple(design.figure(p, e) for p, e in zip(shares, share_errors, strict=True)),
-        label_shares,
+        said / max(said.sum(), 1 / N),
         precision,
         recall,
         Q,

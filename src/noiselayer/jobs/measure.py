@@ -21,7 +21,7 @@ from noiselayer.estimation.stand_in import StandIn, alternative_annotator_test
 from noiselayer.files.given import check_not_read, check_target
 from noiselayer.files.whole_file import whole_files, write_json, write_rows, writing
 from noiselayer.interchange.read_review import read_review
-from noiselayer.jobs.measure_next import missing, take_reviewed, write_next
+from noiselayer.jobs.measure_next import abstentions, missing, take_reviewed, write_next
 from noiselayer.jobs.measure_options import MeasureJob
 from noiselayer.report.measure_page import render_measure
 
@@ -83,14 +83,14 @@ def measure_table(job: MeasureJob) -> Measured:
             f"{argument('confidence')} must lie between 0 and 1, as in 0.95; got {job.confidence}."
         )
     given, checked, weights = _columns(job)
-    given = _without(given, ("-1",) if job.abstention is None else job.abstention)
+    given, said = _without(given, abstentions(job)), ""
     if job.reviewed is not None:
         if weights is None or job.gold is None:
             raise InputError(
                 f"{argument('reviewed')} are decisions about the samples of next.csv: give that table with "
                 f"{argument('gold')}, and {argument('weight_column')} weight."
             )
-        checked, weights = take_reviewed(read_review(job.reviewed), given, checked, weights, job)
+        checked, weights, said = take_reviewed(read_review(job.reviewed), given, checked, weights, job)
     people = [_column(job.table, name) for name in job.people or ()]
     (labels, gold, *of_people), names, respelled = _encoded([given, checked, *people], job)
     certainty = None if job.confidence_column is None else _numbers(job.table, job.confidence_column)
@@ -100,9 +100,11 @@ def measure_table(job: MeasureJob) -> Measured:
     if without.any():
         note = (
             f"{without.sum():,} of {len(labels):,} samples have no label, {(without & (gold >= 0)).sum():,} of the "
-            "checked ones among them; they count as not right."
+            "checked ones among them; they count as not right, and are left out of what the labels alone say."
         )
         figures = replace(figures, notes=(note, *figures.notes))
+    if said:
+        figures = replace(figures, notes=(said, *figures.notes))
     if respelled:
         figures = replace(figures, notes=(f"{respelled}.", *figures.notes))
     groups = () if job.group_column is None else _groups(job, labels, gold, names, certainty, weights)
@@ -229,8 +231,7 @@ def _numbers(table: Path, name: str, *, gaps: bool = False) -> npt.NDArray[np.fl
 
 def _without(given: Column, abstention: tuple[str, ...]) -> Column:
     """An abstention is no class: None, as an empty cell is."""
-    texts = {text.strip() for text in abstention}
-    return np.array([None if str(value).strip() in texts else value for value in given], dtype=object)
+    return np.array([None if str(value).strip() in abstention else value for value in given], dtype=object)
 
 
 def _encoded(columns: list[Column], job: MeasureJob) -> tuple[list[Column], tuple[str, ...], str]:

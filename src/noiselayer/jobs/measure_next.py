@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ from noiselayer.storage.review.decisions import WITHOUT_LABEL, Decision
 
 Column = npt.NDArray[Any]
 COLUMNS = ("label", "checked", "weight")
-_UNKNOWN = 0.5  # the error probability of a label of which none was checked
+_UNKNOWN = 0.5  # where no such label was checked, and where there is no answer: how likely to be drawn
 
 
 def checks_for(figures: LabellerFigures, half_width: float = 0.02) -> int:
@@ -65,8 +66,8 @@ def write_next(
         InputError: If there are not so many samples that nobody has checked.
     """
     number = job.suggest or 0
-    wrong = np.array([_UNKNOWN if p is None else 1 - p.value for p in figures.precision] + [_UNKNOWN])
-    e = torch.from_numpy(wrong[labels])  # -1, no answer, is the last
+    wrong = np.array([np.nan if p is None else 1 - p.value for p in figures.precision] + [np.nan])
+    e = torch.from_numpy(np.nan_to_num(wrong, nan=_UNKNOWN)[labels])  # -1, no answer, is the last
     left = np.flatnonzero(gold < 0)
     if not 1 <= number <= len(left):
         raise InputError(
@@ -79,7 +80,6 @@ def write_next(
     seen = np.unique(group[rows])
     group = np.searchsorted(seen, group).clip(max=len(seen) - 1)
     weight = np.round((np.bincount(group) / np.bincount(group[rows]))[group], 6)
-    answers = [*names, no_answer(job)]
     cells = [
         (
             ids[1][row],
@@ -91,9 +91,9 @@ def write_next(
     ]
     table = [[for_spreadsheet(cell) for cell in row] for row in cells]
     write_rows(folder / "next.csv", (ids[0], *COLUMNS), table)
-    usual = [
-        int(np.nan_to_num(R, nan=-1).argmax()) for R in figures.inverse_noise_matrix.T
-    ]  # behind each label
+    # The class behind each label most often; none where none was checked, and none of a sample without a label.
+    behind = zip(figures.precision, figures.inverse_noise_matrix.T, strict=False)
+    usual = [-1 if p is None else int(R.argmax()) for p, R in behind] + [-1]
     looks, notes = _looks(job, drawn.tolist(), ids[0])
     suspects = [
         Suspect(
@@ -101,9 +101,9 @@ def write_next(
             str(row)
             if look.get("text") == ids[1][row]
             else ids[1][row],  # one and the same text is shown once
-            int(labels[row]) % len(answers),
+            int(labels[row]),
             usual[labels[row]],
-            float(e[row]),
+            float(wrong[labels[row]]),
             inclusion_probability=1 / float(weight[row]),
             **look,
         )
@@ -113,9 +113,10 @@ def write_next(
         f"{job.table.name}: {number:,} labels to check",
         [
             f"These {number:,} labels were drawn by chance from {len(labels):,}, more of those that are right less "
-            "often. Decide about every one, also where it seems plainly right."
+            "often. Decide about every one, also where it seems plainly right. P(wrong) is the same for all samples "
+            "with one label: the share of its checked samples that were wrong."
         ],
-        answers if (labels < 0).any() else names,
+        names,
         notes=notes,
         suspects=suspects,
         suspects_note="Export the decisions as a file, and measure again with --gold next.csv --checked-column checked "
@@ -124,9 +125,9 @@ def write_next(
     save_report(folder / "next.html", content)
 
 
-def no_answer(job: MeasureJob) -> str:
-    """What stands for no answer on the page."""
-    return (job.abstention or ("-1",))[0]
+def abstentions(job: MeasureJob) -> tuple[str, ...]:
+    """What stands for no answer, beside an empty cell."""
+    return ("-1",) if job.abstention is None else tuple(text.strip() for text in job.abstention)
 
 
 def _looks(job: MeasureJob, rows: list[int], id_column: str) -> tuple[list[dict[str, Any]], list[Note]]:
@@ -150,38 +151,51 @@ def _looks(job: MeasureJob, rows: list[int], id_column: str) -> tuple[list[dict[
 
 def take_reviewed(
     decisions: Sequence[Decision], given: Column, checked: Column, weights: Column, job: MeasureJob
-) -> tuple[Column, Column]:
-    """Checked labels with those that were decided on the page, and weights for rows that nobody decided about, too.
+) -> tuple[Column, Column, str]:
+    """Checked labels with those that were decided on the page, weights for rows that nobody decided about, and a note.
 
     Rows of one weight were drawn with one probability: those that were checked stand for the others.
 
     Raises:
-        InputError: If a decision is about a sample that was not to be checked, or about another label.
+        InputError: If a decision is about a sample that was not to be checked, about another label, or for no class.
     """
     listed = np.isfinite(weights)
-    checked, none = checked.copy(), no_answer(job)
+    checked, none = checked.copy(), ("", *(text.casefold() for text in abstentions(job)))
+    left_out: Counter[str] = Counter()
     for decision in decisions:
         row = decision.sample
-        label = (
-            str(none if missing(given[row]) else given[row]).strip().casefold()
-            if 0 <= row < len(given) and listed[row]
-            else None
-        )
-        if label != decision.given_label.strip().casefold():
+        label = None
+        if 0 <= row < len(given) and listed[row]:
+            label = "" if missing(given[row]) else str(given[row]).strip().casefold()
+        about = decision.given_label.strip().casefold()
+        if label != ("" if about in none else about):
+            there = f"{job.table} has {repr(label) if label else 'no answer'} there."
             raise InputError(
                 f"a decision of {job.reviewed} is about sample {row} ({decision.id}) with label "
-                f"{decision.given_label!r}; "
-                + (f"it is not in {job.gold}." if label is None else f"{job.table} has {label!r} there.")
-                + " Give the decisions that were exported from the page beside that table."
+                f"{decision.given_label!r}; {f'it is not in {job.gold}.' if label is None else there} "
+                "Give the decisions that were exported from the page beside that table."
             )
-        if decision.kind not in WITHOUT_LABEL and decision.new_label != none:
+        if decision.kind in WITHOUT_LABEL:
+            left_out[decision.kind] += 1
+        elif decision.new_label.strip().casefold() in none:
+            raise InputError(
+                f"a decision of {job.reviewed} gives sample {row} ({decision.id}) the label {decision.new_label!r}, "
+                "which stands for no answer and is no class. Put the true class there, or the decision 'unsure' "
+                "without a label."
+            )
+        else:
             checked[row] = decision.new_label
     known = np.array([not missing(value) for value in checked])
     result = weights.copy()
     for weight in np.unique(weights[listed]):
         rows = listed & (weights == weight)
         result[rows] = weight * rows.sum() / max(1, (rows & known).sum())
-    return checked, result
+    kinds = ", ".join(f"{kind}: {count:,}" for kind, count in sorted(left_out.items()))
+    note = (
+        f"{left_out.total():,} of {len(decisions):,} decisions name no class ({kinds}); other checked samples of the "
+        "same weight stand for these."
+    )
+    return checked, result, note if left_out else ""
 
 
 def missing(value: Any) -> bool:

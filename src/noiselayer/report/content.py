@@ -121,9 +121,9 @@ class Suspect:
     Attributes:
         sample: The sample's row, counted from 0.
         id: Its name in the data: a path, or the row as text.
-        given: The class, 0..K-1, that the label names.
-        suggested: The most probable class.
-        probability: That the given label is wrong.
+        given: The class, 0..K-1, that the label names; -1 of a sample without a label.
+        suggested: The most probable class; -1 if none is suggested.
+        probability: That the given label is wrong; NaN if nobody knows.
         image: A data URI, or None.
         pixels: Whether the image is so small that its pixels should be shown as squares.
         text: The sample as text, or None.
@@ -194,11 +194,19 @@ class ReportContent:
             if matrix is not None and matrix.shape != (K, K):
                 raise ValueError(f"{name} must be {K} x {K} for {K} class names; got {matrix.shape}.")
         for suspect in self.suspects:
-            if not (0 <= suspect.given < K and 0 <= suspect.suggested < K):
+            if not (-1 <= suspect.given < K and -1 <= suspect.suggested < K):
                 raise ValueError(
                     f"suspects must name classes in 0..{K - 1}; sample {suspect.sample} has given = "
-                    f"{suspect.given}, suggested = {suspect.suggested}."
+                    f"{suspect.given}, suggested = {suspect.suggested}; -1 is none."
                 )
+
+    def name_of(self, label: int) -> str:
+        """The name of a class, and what stands on the page where there is no label.
+
+        >>> ReportContent("A", [], ["cat"]).name_of(-1)
+        'no answer'
+        """
+        return "no answer" if label < 0 else self.class_names[label]
 
     @property
     def id(self) -> str:

@@ -7,6 +7,7 @@ import hashlib
 import json
 from collections import Counter
 from functools import cache
+from math import isnan
 from pathlib import Path
 from typing import Any
 
@@ -153,7 +154,7 @@ def _state(content: ReportContent, matrix: MatrixPicture | None) -> Markup:
         "classNames": list(content.class_names),
         "shownNames": [clip(name) for name in content.class_names],
         "suspects": [
-            [s.sample, s.id, s.given, s.suggested, round(s.probability, 6)]
+            [s.sample, s.id, s.given, s.suggested, None if isnan(s.probability) else round(s.probability, 6)]
             + ([] if s.inclusion_probability is None else [s.inclusion_probability])
             for s in content.suspects
         ],

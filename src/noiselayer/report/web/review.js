@@ -91,7 +91,7 @@
     if (!made) return "";
     if (made.label === null) return WITHOUT_LABEL[made.decision];
     const name = isolate(state.shownNames[made.label]);
-    return made.decision === "reject" ? "Kept as " + name : "Changed to " + name;
+    return made.decision === "reject" ? "Kept as " + name : (suspects[k].given < 0 ? "Labelled " : "Changed to ") + name;
   }
 
   function paint(k) {
@@ -118,8 +118,8 @@
   }
 
   const orders = {
-    sure: (a, b) => a.k - b.k,
-    unsure: (a, b) => b.k - a.k,
+    sure: (a, b) => b.probability - a.probability || a.k - b.k,
+    unsure: (a, b) => a.probability - b.probability || b.k - a.k,
     given: (a, b) => a.given - b.given || a.k - b.k,
     suggested: (a, b) => a.suggested - b.suggested || a.k - b.k,
     sample: (a, b) => a.sample - b.sample || a.k - b.k,
@@ -218,7 +218,9 @@
 
   function act(k, what) {
     const { given, suggested } = suspects[k];
-    if (what === "accept" && given !== suggested) decide(k, "accept", suggested);
+    if (given < 0 && what === "reject") openPicker((picking = k)); // no label that could be kept
+    else if (what === "accept" && suggested < 0) openPicker((picking = k));
+    else if (what === "accept" && given !== suggested) decide(k, "accept", suggested);
     else if (what === "accept" || what === "reject") decide(k, "reject", given);
     else if (what === "pick") openPicker((picking = k));
     else if (what === "enlarge") enlarge(k);
@@ -305,9 +307,9 @@
         return {
           sample: suspect.sample,
           id: suspect.id,
-          given_label: state.classNames[suspect.given],
-          suggested_label: state.classNames[suspect.suggested],
-          error_probability: suspect.probability,
+          given_label: state.classNames[suspect.given] ?? "",
+          suggested_label: state.classNames[suspect.suggested] ?? "",
+          error_probability: suspect.probability ?? "",
           decision: made.decision,
           new_label: made.label === null ? "" : state.classNames[made.label],
           ...(suspect.chance === undefined ? {} : { inclusion_probability: suspect.chance }),
