@@ -5,14 +5,11 @@ with a higher peak rate and weight decay than the default ones, which are for lo
 and its mirror image in prediction. On clean labels without a noise model; on CIFAR-10N's "worse" labels (40 % wrong)
 without one, and with a learned Q. experiments/small_network_choices.py compares the choices on images held out.
 
-A row says how many images a second the main stage took in, how many floating-point operations that is, and how many a
-product of two large matrices reaches on the same machine, measured just before, in the quicker one of 32 bits and the
-precision of the training.
+A row says how many images a second the main stage took in by the clock, and how many floating-point operations that is.
 """
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -60,21 +57,6 @@ def operations_per_sample(network: nn.Module, images: torch.Tensor) -> float:
     return float(counter.get_total_flops()) / len(images)
 
 
-def matrix_product_speed(dtype: torch.dtype, *, size: int = 2048, rounds: int = 5) -> float:
-    """Floating-point operations a second of the fastest of several products, after one that is not timed.
-
-    >>> matrix_product_speed(torch.float32, size=64, rounds=1) > 0
-    True
-    """
-    a = torch.ones(size, size, dtype=dtype)
-    seconds = []
-    for _ in range(rounds + 1):
-        began = time.perf_counter()
-        a @ a
-        seconds.append(time.perf_counter() - began)
-    return 2 * size**3 / min(seconds[1:])
-
-
 def run(cell: Cell, data: DataFolder, budget: Budget) -> Row:
     """All training images (a tenth of them held out for validation), and the speed of the main stage."""
     images = data.images(cell.settings["dataset"])
@@ -82,10 +64,6 @@ def run(cell: Cell, data: DataFolder, budget: Budget) -> Row:
     generator = torch.Generator().manual_seed(cell.seed)
     truth = torch.from_numpy(images.train.labels)
     given = truth if cell.settings["labels"] == "clean" else hurried_labels(images, everything, generator)
-    peak = matrix_product_speed(torch.float32)
-    if budget.precision == "bf16-mixed":  # a product in bfloat16 may be slow where a convolution in it is not
-        quick = matrix_product_speed(torch.bfloat16, size=256, rounds=1) > peak / 4
-        peak = max(peak, matrix_product_speed(torch.bfloat16)) if quick else peak
     either_way = images.name == "CIFAR-10"  # digits and letters are not to be mirrored
     trained = train(
         images.train.labeled(everything, given),
@@ -107,7 +85,6 @@ def run(cell: Cell, data: DataFolder, budget: Budget) -> Row:
         "stage_seconds": {stage.name: round(stage.seconds, 1) for stage in trained.stages},
         "images_per_second": round(per_second, 1),
         "gigaflops": round(per_second * operations / 1e9, 1),
-        "peak_gigaflops": round(peak / 1e9, 1),
         "threads": torch.get_num_threads(),
     }
 
@@ -121,9 +98,6 @@ def table(rows: Sequence[Row]) -> str:
             continue
         error, matrix_error, seeds = figures(chosen)
         speeds = [f"{row['images_per_second']:,.0f}" for row in chosen]
-        shares = [
-            f"{row['gigaflops']:,.0f} ({row['gigaflops'] / row['peak_gigaflops']:.0%})" for row in chosen
-        ]
         lines.append(
             [
                 NAMES[labels],
@@ -133,12 +107,12 @@ def table(rows: Sequence[Row]) -> str:
                 matrix_error if method == "learned" else "–",
                 ", ".join(f"{row['seconds'] / 60:.0f}" for row in chosen),
                 ", ".join(speeds),
-                ", ".join(shares),
+                ", ".join(f"{row['gigaflops']:,.0f}" for row in chosen),
                 seeds,
             ]
         )
     header = ["labels", "method", "filters, epochs", *FIGURES[:2], "minutes of one processor", "images/s"]
-    return markdown([*header, "GFLOP/s (share of a matrix product's)", "seeds"], lines)
+    return markdown([*header, "GFLOP/s", "seeds"], lines)
 
 
 def _size(row: Row) -> str:
