@@ -320,18 +320,12 @@ class _Fit:
     def _path(self, T: Tensor, used: Tensor) -> tuple[float, Tensor]:
         """The ridge by which targets held out are explained best, and all logits out of fold."""
         best: tuple[float, float, Tensor] | None = None
-        weights: list[Tensor | None] = [None] * _DEALT
+        seen = (self.folds != torch.arange(_DEALT)[:, None]) & used
+        weights: Tensor | None = None
         for ridge in _RIDGES:
+            weights = _without_each(self.Z, T.float(), seen, self.variances, ridge, weights, _STEPS)
             z = torch.zeros_like(T)
-            for k in range(_DEALT):
-                seen = (self.folds != k) & used
-                weights[k] = W = fit_soft_targets(
-                    [(self.Z[seen], T[seen].float())],
-                    self.variances,
-                    ridge,
-                    start=weights[k],
-                    iterations=_STEPS,
-                )
+            for k, W in enumerate(weights):
                 z[self.folds == k] = linear_logits(self.Z[self.folds == k], W).double()
             loss = -float((T[used] * z[used].log_softmax(dim=1)).sum())
             if best is not None and loss >= best[0]:
@@ -348,17 +342,15 @@ class _Fit:
         T = torch.nn.functional.one_hot(y, self.K).double()
         if name not in self.ridges:
             fold = self._dealt(y)
-            weights: dict[int, Tensor] = {}
+            dealt = torch.tensor(sorted(set(fold.tolist())))
+            weights: Tensor | None = None
             best: tuple[float, float, Tensor] | None = None
             rises = 0
             for ridge in RIDGES:
+                weights = _without_each(F, T, fold != dealt[:, None], variances, ridge, weights, 60)
                 z = torch.zeros_like(T)
-                for k in set(fold.tolist()):
-                    seen, out = fold != k, fold == k
-                    weights[k] = fit_soft_targets(
-                        [(F[seen], T[seen])], variances, ridge, start=weights.get(k)
-                    )
-                    z[out] = linear_logits(F[out], weights[k])
+                for k, W in zip(dealt, weights, strict=True):
+                    z[fold == k] = linear_logits(F[fold == k], W)
                 loss = float(torch.nn.functional.cross_entropy(z, y))
                 if best is None or loss < best[0]:
                     best, rises = (loss, ridge, z), 0
@@ -368,3 +360,18 @@ class _Fit:
             self.ridges[name] = best[1]
             self.scales[name] = fit_scale(best[2], y, torch.eye(self.K, dtype=torch.float64))
         return fit_soft_targets([(F, T)], variances, self.ridges[name])
+
+
+def _without_each(
+    F: Tensor,
+    T: Tensor,
+    seen: Tensor,
+    variances: Tensor,
+    ridge: float,
+    start: Tensor | None,
+    iterations: int,
+) -> Tensor:
+    """W of a classifier for every row of ``seen``, shape (B, N), all fitted at once."""
+    part = F, T.T * seen[:, None]
+    counts = seen.sum(dim=1)
+    return fit_soft_targets([part], variances, ridge, counts=counts, start=start, iterations=iterations)

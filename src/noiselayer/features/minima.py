@@ -81,9 +81,9 @@ def _inverse_hessian_times(
     q, kept = gradient.clone(), []
     for step, bend, weight in reversed(history):
         a = weight * (step * q).sum(dim=1, keepdim=True)
-        q -= a * bend
+        q.addcmul_(a, bend, value=-1)
         kept.append(a)
     q *= scale
     for (step, bend, weight), a in zip(history, reversed(kept), strict=True):
-        q += step * torch.where(weight > 0, a - weight * (bend * q).sum(dim=1, keepdim=True), 0)
+        q.addcmul_(step, a - weight * (bend * q).sum(dim=1, keepdim=True))
     return q

@@ -79,7 +79,7 @@ def fit_soft_targets(
     rows = max(1, _ENTRIES // (B * K))
     pieces: list[tuple[Tensor, Tensor, Tensor | None, Tensor]] = []
     for Z, T, *weights in parts:
-        T = (T if T.ndim == 3 else T.T[None]).expand(B, K, -1)
+        T = (T if T.ndim == 3 else T.T.contiguous()[None]).expand(B, K, -1)
         w = weights[0] if weights else None
         by = (T.amax(dim=1) if w is None else w).amax(dim=1) > 0  # the problems that see any of these samples
         if not by.all():
