@@ -315,6 +315,7 @@ def test_an_estimate_and_a_measurement_say_what_has_no_pair(tmp_path: Path) -> N
     )
     assert measured.figures.notes[0] == (
         "4 of 300 samples have no label, 3 of the checked ones among them; they count as not right, "
+        "and are left out of what the labels alone say."
     )
 
 

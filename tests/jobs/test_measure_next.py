@@ -112,6 +112,8 @@ def test_decisions_of_the_page_are_the_table_filled_in(tmp_path) -> None:
     named = [*state["classNames"], ""]  # the last is that of -1
     with (tmp_path / "out" / "next.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
+    assert list(rows[0]) == ["id", "label", "checked", "weight", "text"]
+    assert all(row["text"] == f"<b>{row['id']}</b>" for row in rows)
     place = {row["id"]: row for row in rows}
     decided = []
     for k, (sample, name, given, suggested, p, chance) in enumerate(state["suspects"]):

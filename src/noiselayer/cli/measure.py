@@ -46,8 +46,10 @@ def measure(job: MeasureJob) -> None:
     if job.suggest is not None:
         table = job.out / "next.csv"
         say(
-            f"{job.suggest:,} samples to check are in {table}: fill in the column checked, or decide on the page "
+            f"{job.suggest:,} samples to check are in {table}, below the {figures.num_checked:,} that were checked "
+            "before, whose column checked is filled in already: fill it in where it is empty, or decide on the page "
             f"next.html beside it and export. Then measure again with --gold {table} --checked-column checked "
-            "--weight-column weight, and --reviewed with what the page exported."
+            f"--weight-column weight{'' if job.id_column is None else f' --id-column {job.id_column}'}, and --reviewed "
+            "with what the page exported."
         )
     say(f"Written to {job.out}.")

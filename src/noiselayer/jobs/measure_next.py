@@ -20,7 +20,7 @@ from noiselayer.files.whole_file import for_spreadsheet, write_rows
 from noiselayer.jobs.measure_options import MeasureJob
 from noiselayer.report.content import Note, ReportContent, Suspect
 from noiselayer.report.page import save_report
-from noiselayer.report.samples import look_at
+from noiselayer.report.samples import Look, look_at
 from noiselayer.storage.review.decisions import WITHOUT_LABEL, Decision
 
 Column = npt.NDArray[Any]
@@ -89,25 +89,29 @@ def write_next(
         )
         for row in rows.tolist()
     ]
-    table = [[for_spreadsheet(cell) for cell in row] for row in cells]
-    write_rows(folder / "next.csv", (ids[0], *COLUMNS), table)
+    looks, as_text, notes = _looks(job, rows.tolist(), ids[0])
+    shown = [name for name, _ in looks[0].cells if name not in (ids[0], *COLUMNS)]  # something to judge by
+    table = [
+        [for_spreadsheet(cell) for cell in (*row, *(dict(look.cells)[name] for name in shown))]
+        for row, look in zip(cells, looks, strict=True)
+    ]
+    write_rows(folder / "next.csv", (ids[0], *COLUMNS, *shown), table)
     # The class behind each label most often; none where none was checked, and none of a sample without a label.
     behind = zip(figures.precision, figures.inverse_noise_matrix.T, strict=False)
     usual = [-1 if p is None else int(R.argmax()) for p, R in behind] + [-1]
-    looks, notes = _looks(job, drawn.tolist(), ids[0])
     suspects = [
         Suspect(
             row,
-            str(row)
-            if look.get("text") == ids[1][row]
-            else ids[1][row],  # one and the same text is shown once
+            str(row) if text == ids[1][row] else ids[1][row],  # one and the same text is shown once
             int(labels[row]),
             usual[labels[row]],
             float(wrong[labels[row]]),
             inclusion_probability=1 / float(weight[row]),
-            **look,
+            text=text,
+            cells=look.cells if text is None else (),
         )
-        for row, look in zip(drawn.tolist(), looks, strict=True)
+        for row, look in list(zip(rows.tolist(), looks, strict=True))[-number:]
+        for text in [look.cells[0][1] if as_text and look.cells else None]
     ]
     content = ReportContent(
         f"{job.table.name}: {number:,} labels to check",
@@ -130,8 +134,8 @@ def abstentions(job: MeasureJob) -> tuple[str, ...]:
     return ("-1",) if job.abstention is None else tuple(text.strip() for text in job.abstention)
 
 
-def _looks(job: MeasureJob, rows: list[int], id_column: str) -> tuple[list[dict[str, Any]], list[Note]]:
-    """What the page shows of samples: their text, or the columns that are no labels."""
+def _looks(job: MeasureJob, rows: list[int], id_column: str) -> tuple[list[Look], bool, list[Note]]:
+    """What is shown of samples, their text or the columns that are no labels; and whether it is a text alone."""
     labels = {
         job.label_column,
         job.checked_column,
@@ -144,9 +148,7 @@ def _looks(job: MeasureJob, rows: list[int], id_column: str) -> tuple[list[dict[
     shown = texts or [name for name in columns if name != id_column] or columns
     reading = Reading(str(job.table), label_column=job.label_column, show_columns=tuple(shown))
     looks, notes = look_at(reading, rows, [str(row) for row in rows])
-    return [
-        {"text": look.cells[0][1]} if texts and look.cells else {"cells": look.cells} for look in looks
-    ], notes
+    return looks, bool(texts), notes
 
 
 def take_reviewed(
