@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,8 @@ import torch
 
 from noiselayer.data import read_data
 from noiselayer.data.frames import TABLE_SUFFIXES, table_suffix, write_frame
-from noiselayer.data.reading import Reading
+from noiselayer.data.inputs import rows_read
+from noiselayer.data.reading import Reading, encoder_of
 from noiselayer.errors import InputError
 from noiselayer.estimation import estimate_from_pairs
 from noiselayer.jobs.audit import audit_files
@@ -22,6 +24,7 @@ from noiselayer.jobs.measure import measure_table
 from noiselayer.jobs.measure_options import MeasureJob
 from noiselayer.jobs.train_options import TrainJob
 from noiselayer.jobs.train_prepare import prepare_run
+from noiselayer.report.from_run import read_run_data
 from noiselayer.storage.run_sets import read_sets
 
 NAMES = np.array(["cat", "dog", "owl"])
@@ -82,7 +85,7 @@ def test_what_has_been_checked_is_the_clean_set_and_no_feature(data: tuple[str, 
     assert sets.clean.labels.tolist() == truth()[:CHECKED].tolist()
     assert sets.clean_given.tolist() == given()[:CHECKED].tolist()
     assert f"Of {CHECKED} labels that have been checked, 6 were wrong." in sets.summary()
-    assert sets.rows().tolist() == list(range(CHECKED, N))
+    assert rows_read(sets.noisy.inputs).tolist() == list(range(CHECKED, N))
 
 
 def test_an_audit_judges_the_others_and_says_what_checking_found(
@@ -346,3 +349,24 @@ def test_a_clean_table_whose_labels_have_another_name_is_told_how_to_name_them(t
         read_sets(
             Reading(str(tmp_path / "said.csv"), label_column="llm"), clean=str(tmp_path / "checked.csv")
         )
+
+
+@pytest.mark.filterwarnings("ignore:2 of 300 samples have no label:UserWarning")
+def test_a_run_finds_its_samples_again_among_those_without_a_label_and_those_checked(tmp_path: Path) -> None:
+    table = frame()
+    table.loc[[5, 200, 201], "llm_label"] = ""
+    path = write_table(table, tmp_path / "data.csv")
+    reading = Reading(str(path), label_column="llm_label", checked_column="human_label")
+    sets = read_sets(reading)
+    rows = rows_read(sets.noisy.inputs)
+    assert not {200, 201} & {*rows.tolist()}
+    np.savez(tmp_path / "splits.npz", train=rows[::2], validation=rows[1::2])
+    config = {"reading": reading.to_dict(), **sets.identity()}
+    run: Any = SimpleNamespace(folder=tmp_path, config=config, encoder=encoder_of(sets.noisy.inputs))
+    again = read_run_data(run)
+    assert rows_read(again.inputs).tolist() == rows.tolist()
+    assert again.given.tolist() == sets.noisy.given.tolist()
+    table.loc[250, "llm_label"] = "owl" if table.loc[250, "llm_label"] == "cat" else "cat"
+    write_table(table, path)
+    with pytest.raises(InputError, match="samples or labels differ"):
+        read_run_data(run)

@@ -113,6 +113,16 @@ class SubsetInputs(Inputs):
         return self.base.__getitems__(self.indices[np.asarray(indices, dtype=np.int64)])
 
 
+def rows_read(inputs: Inputs) -> npt.NDArray[np.int64]:
+    """Where each sample stands among all that were read, counted from 0.
+
+    >>> from noiselayer.data import ArrayInputs
+    >>> rows_read(SubsetInputs(ArrayInputs(np.eye(3)), [2, 0]))
+    array([2, 0])
+    """
+    return inputs.indices if isinstance(inputs, SubsetInputs) else np.arange(len(inputs))
+
+
 def keep_batch(batch: Tensor) -> Tensor:
     """The collate function for :class:`Inputs`, whose ``__getitems__`` has made the batch already.
 

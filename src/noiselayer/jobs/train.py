@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from noiselayer.data import LabeledData
+from noiselayer.data.inputs import rows_read
 from noiselayer.data.reading import encoder_of
 from noiselayer.errors import InputError
 from noiselayer.files.whole_file import writing
@@ -145,7 +146,7 @@ class PreparedRun:
             metrics |= trusted_error(trained, sets.test, device)
         metrics |= {"versions": versions(), "hardware": describe_hardware(self.hardware)}
         # In the files' own numbering, where samples were dropped from the noisy set.
-        rows = torch.from_numpy(sets.rows())
+        rows = torch.from_numpy(rows_read(sets.noisy.inputs))
         trained.splits |= {name: rows[trained.splits[name]] for name in ("train", "validation")}
         with writing(
             str(self.folder.path), "The training is done and kept: make room, and run it again with --resume."

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from noiselayer.checks import check_noise_model
 from noiselayer.data import LabeledData
+from noiselayer.data.inputs import rows_read
 from noiselayer.data.numpy_files import read_npy, read_npz
 from noiselayer.data.reading import Reading, fingerprint
 from noiselayer.errors import InputError
@@ -85,10 +86,10 @@ def read_run_data(run: LoadedRun, path: str | None = None) -> LabeledData:
     """The samples and noisy labels that a run was trained and validated on, read again; they must be the same."""
     reading = Reading.from_dict({**run.config["reading"], **({"path": path} if path else {})})
     data = reading.read(encoder=run.encoder)
-    rows = _used_rows(run)
-    same = len(rows) <= len(data) and (not len(rows) or int(rows[-1]) < len(data))
-    if same and len(rows) != len(data):
-        data = data.subset(rows)
+    wanted = np.isin(rows_read(data.inputs), _used_rows(run))  # those that were checked or set apart are not
+    same = int(wanted.sum()) == len(_used_rows(run))
+    if same and not wanted.all():
+        data = data.subset(wanted.nonzero()[0])
     if not same or fingerprint(data) != run.config["data"]["fingerprint"]:
         raise InputError(
             f"{reading.path} is not what the run in {run.folder} was trained on: samples or labels differ. Give "
@@ -152,7 +153,7 @@ def _about_suspects(called: int, shown: int, samples: int, held_out: int) -> str
 def _no_suspects(through_matrix: bool, data: LabeledData | None) -> str:
     if not through_matrix:
         return (
-            "This run took its labels to be right, so it has no opinion on which are wrong; noiselayer audit lists "
+            "This run has no noise matrix, so it has no opinion on which labels are wrong; noiselayer audit lists "
             "suspects, and noiselayer train --method learned finds a noise matrix."
         )
     return (

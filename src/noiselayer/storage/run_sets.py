@@ -6,8 +6,6 @@ import math
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -36,11 +34,6 @@ class RunSets:
     test: LabeledData | None = None
     dropped: int = 0
     clean_given: Tensor | None = None
-
-    def rows(self) -> npt.NDArray[np.int64]:
-        """Where each of the noisy samples stood in what was read, counted from 0."""
-        inputs = self.noisy.inputs
-        return inputs.indices if isinstance(inputs, SubsetInputs) else np.arange(len(inputs))
 
     def summary(self) -> str:
         """All sets that are trained on, in words, a line each."""
