@@ -60,7 +60,7 @@ def test_trusted_samples_those_of_no_class_and_the_audit_go_with_patches() -> No
         wrong(Y)[40:],
         X_clean=x[:40],
         y_clean=Y[:40],
-        X_outside=np.random.default_rng(2).random((9, 10, 10)),
+        X_outside=200 * np.random.default_rng(2).random((9, 10, 10)),
     )
     assert model.source_.name == "patches"
     by_two = NoisyLabelClassifier(random_state=0).fit(x, wrong(Y), annotators=["ann", "bob"] * 60)
@@ -110,3 +110,19 @@ def test_what_does_not_suit_is_said() -> None:
         model.predict(np.zeros((4, 10, 10)))
     with pytest.raises(InputError, match=r"X must hold images; got numbers of shape \(120, 5\)"):
         NoisyLabelFeaturesClassifier(embed="patches").fit(np.zeros((120, 5)), Y)
+
+
+@pytest.mark.parametrize("options", [{}, {"max_iter": 1}], ids=["patches", "network"])
+def test_pixels_of_other_units_than_in_fit_are_refused(options: dict[str, Any]) -> None:
+    X = (255 * np.random.default_rng(0).random((40, 8, 8))).astype(np.uint8)
+    model = NoisyLabelClassifier("normal", random_state=0, **options).fit(X, np.arange(40) % 2)
+    assert (model.predict(X.astype(np.float32)) == model.predict(X)).all()
+    assert len(model.predict(np.zeros((1, 8, 8)))) == 1  # a black image
+    with pytest.raises(InputError, match=r"largest pixel was 25\d; got .* at most. Multiply by 255"):
+        model.predict(X / 255)
+
+
+def test_tensors_of_a_type_that_numpy_lacks_are_images() -> None:
+    X = torch.rand(40, 8, 8, generator=torch.Generator().manual_seed(0)).requires_grad_()
+    model = NoisyLabelClassifier("normal", random_state=0).fit(X.bfloat16(), np.arange(40) % 2)
+    assert (model.predict(X.bfloat16().float()) == model.predict(X.bfloat16())).all()

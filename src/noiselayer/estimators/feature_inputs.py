@@ -7,17 +7,22 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import torch
 from sklearn.utils.validation import check_consistent_length, column_or_1d, validate_data
+from torch import Tensor
 
 from noiselayer.data.array_inputs import ArrayInputs
 from noiselayer.data.embedded_inputs import Pixels
 from noiselayer.errors import InputError
+from noiselayer.estimators.arguments import DTYPES as OF_NETWORKS
 from noiselayer.estimators.arguments import for_networks, plain_labels
 from noiselayer.features.by_name import KINDS, make_source
 from noiselayer.features.text import SparseFeatures
 from noiselayer.training.options import FEW_IMAGES
 
 DTYPES = (np.float64, np.float32, np.float16)
+_OF_BYTES = 32
+"""Pixels larger than this are 0 to 255, not 0 to 1 nor standardised."""
 _OF_BOTH = {"layout", "overlapping", "outside_weight", "folds"}
 """Further options that mean something to the head as well as to a network."""
 
@@ -36,6 +41,7 @@ def features_of(
     Sets ``source_`` of the estimator: None where X are numbers already.
     """
     y = y if isinstance(y, str) else plain_labels(y, "y" if reset else "y_clean")
+    check_units(estimator, X, reset=reset)
     if reset:
         estimator.source_ = None
     source: Any = getattr(estimator, "source_", None)
@@ -72,6 +78,13 @@ def features_of(
     return X if y is None else (X, y)
 
 
+def numbers_of(estimator: Any, X: Any, y: Any, name: str, *, reset: bool) -> Any:
+    """Vectors or images for a network, with y checked beside them unless it is a word; ``name`` is that of X."""
+    check_units(estimator, X, reset=reset)
+    y = y if isinstance(y, str) else plain_labels(y, name.replace("X", "y"))
+    return validate_data(estimator, stacked(X), y, reset=reset, dtype=OF_NETWORKS, allow_nd=True)
+
+
 def are_features_made(X: Any) -> bool:
     """Whether X are texts or a sparse matrix, of which features are made first.
 
@@ -93,6 +106,34 @@ def usual_embed(estimator: Any, X: Any) -> str | None:
     asked = estimator.model is not None or estimator.method == "refined"
     asked = asked or for_networks(estimator) or set(estimator.options or {}) - _OF_BOTH
     return "patches" if few and not asked else None
+
+
+def check_units(estimator: Any, X: Any, *, reset: bool) -> None:
+    """Raise an error on pixels of 0 to 1 where ``fit`` has seen 0 to 255, or the other way round.
+
+    Keeps ``largest_pixel_``, where X are images and ``reset``.
+
+    >>> from noiselayer import NoisyLabelClassifier
+    >>> model = NoisyLabelClassifier()
+    >>> check_units(model, np.full((2, 4, 4), 255), reset=True)
+    >>> check_units(model, np.full((2, 4, 4), 0.5), reset=False)
+    Traceback (most recent call last):
+    ...
+    noiselayer.errors.InputError: X must hold images in the units of fit, where the largest pixel was 255; got 0.5 at
+    most. Multiply by 255.
+    """
+    if len(getattr(X, "shape", ())) < 3 or not len(X):
+        return
+    largest = float((X.detach() if isinstance(X, Tensor) else np.asarray(X)).max())
+    if reset:
+        estimator.largest_pixel_ = largest
+        return
+    fitted = getattr(estimator, "largest_pixel_", largest)
+    if (0 < largest <= 1 and fitted > _OF_BYTES) or (0 < fitted <= 1 and largest > _OF_BYTES):
+        raise InputError(
+            f"X must hold images in the units of fit, where the largest pixel was {fitted:.3g}; got {largest:.3g} at "
+            f"most. {'Multiply' if largest <= 1 else 'Divide'} by 255."
+        )
 
 
 def texts_of(X: Any) -> list[str] | None:
@@ -120,7 +161,10 @@ def images_of(X: Any, layout: Any = "auto") -> Pixels | None:
     """
     if len(getattr(X, "shape", ())) < 3:
         return None
-    X = X if str(X.dtype).endswith("uint8") else np.asarray(X, dtype=np.float32)
+    if isinstance(X, Tensor):  # of a type that NumPy lacks, on any device, with a gradient
+        X = X if X.dtype == torch.uint8 else X.detach().cpu().float()
+    elif X.dtype != np.uint8:
+        X = np.asarray(X, dtype=np.float32)
     return Pixels(ArrayInputs(X, layout=layout, name="X"))
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from sklearn.base import clone
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
 from noiselayer.audit import AuditResult, audit_labels
@@ -21,16 +21,14 @@ from noiselayer.data.labeled import LabeledData
 from noiselayer.errors import InputError
 from noiselayer.estimators.arguments import (
     BESIDE_TRAINING,
-    DTYPES,
     REFUSED,
     as_matrix,
     codes_of,
     for_networks,
     options_of,
-    plain_labels,
     prediction_device,
 )
-from noiselayer.estimators.feature_inputs import are_features_made, features_of, stacked, usual_embed
+from noiselayer.estimators.feature_inputs import are_features_made, features_of, numbers_of, usual_embed
 from noiselayer.estimators.true_classes import TrueClassesMixin, check_pair
 from noiselayer.training.cross_fit import cross_fit
 from noiselayer.training.effects import check_effects
@@ -319,8 +317,7 @@ class NoisyLabelClassifier(TrueClassesMixin):
                 layout = self._setting("layout")
                 checked = features_of(self, X, y, embed=embed, layout=layout, reset=reset)
             else:
-                y = y if isinstance(y, str) else plain_labels(y, name.replace("X", "y"))
-                checked = validate_data(self, stacked(X), y, reset=reset, dtype=DTYPES, allow_nd=True)
+                checked = numbers_of(self, X, y, name, reset=reset)
         numbers, y = checked if isinstance(checked, tuple) else (checked, None)
         if self.source_ is not None:
             return EmbeddedInputs(X, self.source_, features=numbers), y

@@ -130,6 +130,7 @@ def read_sets(
 def take_test(data: LabeledData) -> tuple[LabeledData, LabeledData]:
     """The samples to train on, and those set apart for the test, with their checked labels where there are some.
 
+    >>> import numpy as np
     >>> from noiselayer.data import from_arrays
     >>> data = replace(from_arrays(np.eye(3), [0, 1, 1]), of_test=torch.tensor([False, True, False]))
     >>> [len(part) for part in take_test(data)]
@@ -157,7 +158,7 @@ def take_checked(data: LabeledData) -> tuple[LabeledData, LabeledData, Tensor]:
 
     The noisy label of a sample that has none is -1.
 
-    >>> import torch
+    >>> import numpy as np
     >>> from noiselayer.data import from_arrays
     >>> data = replace(from_arrays(np.eye(3), [0, 1, 1]), checked=torch.tensor([-1, 0, 1]))
     >>> noisy, clean, given = take_checked(data)
