@@ -165,7 +165,7 @@ class AuditResult:
     def summary(self) -> str:
         """The result in words."""
         w, names = self.wrong, self.class_names
-        labels, expected = as_tensor(w.labels), as_tensor(w.expected)
+        labels = as_tensor(w.labels)
         N = float(labels.sum())
         between = f"{w.total_low:,.0f} to {w.total_high:,.0f}"
         lines = [
@@ -185,9 +185,12 @@ class AuditResult:
             )
         if not w.known:
             return "\n".join(lines)
-        shares = expected / labels.clamp_min(1)
+        shares, low, high = (as_tensor(n) / labels.clamp_min(1) for n in (w.expected, w.low, w.high))
         worst = shares.argsort(descending=True)[:3].tolist()
-        shown = ", ".join(f"{names[k] if names else k} {float(shares[k]):.1%}" for k in worst)
+        shown = ", ".join(
+            f"{names[k] if names else k} {float(shares[k]):.1%} ({float(low[k]):.0%} to {float(high[k]):.0%})"
+            for k in worst
+        )
         lines.append(f"Largest shares of wrong labels: {shown}.")
         return "\n".join(lines)
 

@@ -103,9 +103,13 @@ class SavedAudit:
             )
         if every["expected"] is not None:
             shares = [
-                (row["expected"] / max(row["labels"], 1), row["class"]) for row in self.counts["per_class"]
+                (*(row[name] / max(row["labels"], 1) for name in ("expected", "low", "high")), row["class"])
+                for row in self.counts["per_class"]
             ]
-            worst = ", ".join(f"{name} {share:.1%}" for share, name in sorted(shares, reverse=True)[:3])
+            worst = ", ".join(
+                f"{name} {share:.1%} ({low:.0%} to {high:.0%})"
+                for share, low, high, name in sorted(shares, reverse=True)[:3]
+            )
             lines.append(f"Largest shares of wrong labels: {worst}.")
         lines += self.checked_in_words()
         if self.annotators is not None:
