@@ -64,7 +64,7 @@ def opened(browser: Any) -> Iterator[Callable[..., Watched]]:
     def open_page(path: Path, **options: Any) -> Watched:
         context = browser.new_context(accept_downloads=True, **options)
         contexts.append(context)
-        context.set_default_timeout(10_000)
+        context.set_default_timeout(60_000)  # a busy machine; nothing is waited for that does not come
         watched = Watched(context.new_page())
         watched.page.goto(path.as_uri())
         return watched
