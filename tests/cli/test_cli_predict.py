@@ -78,3 +78,24 @@ def test_bad_input(
     assert "Traceback" not in result.output
     assert {path.name for path in tmp_path.iterdir()} == before
     assert (tmp_path / "data.csv").read_text() == "mine"
+
+
+@pytest.mark.parametrize("embed", [(), ("--embed", "patches")], ids=["network", "patches"])
+def test_pixels_of_other_units_than_in_training_are_refused(
+    run: Run, tmp_path: Path, embed: tuple[str, ...]
+) -> None:
+    images = np.random.default_rng(0).integers(256, size=(30, 8, 8)).astype(np.float32)
+    np.savez(tmp_path / "data.npz", images=images, labels=np.arange(30) % 2)
+    np.savez(tmp_path / "scaled.npz", images=images / 255, labels=np.arange(30) % 2)
+    how = ("--method", "normal", *(embed or ("--from-scratch", "--epochs", 1)))
+    named = ("--labels", "labels")
+    assert run("train", tmp_path / "data.npz", *named, *how, "--out", tmp_path / "run").exit_code == 0
+    assert run("predict", tmp_path / "run", tmp_path / "data.npz").exit_code == 0
+    result = run("predict", tmp_path / "run", tmp_path / "scaled.npz")
+    assert result.exit_code == 2
+    assert "in the units of the run in" in result.stderr
+    assert "largest pixel was 255; got 1 at most. Multiply by 255." in result.stderr
+    how = (*how, "--test", tmp_path / "data.npz", "--out", tmp_path / "other", "--dry-run")
+    result = run("train", tmp_path / "scaled.npz", *named, *how)
+    assert result.exit_code == 2
+    assert "the test set must hold images in the units of the noisy set" in result.stderr

@@ -148,14 +148,19 @@ def test_an_audit_does_not_list_what_was_reviewed_before(run: Run, vectors: Path
 
 
 def test_pages_outlive_their_data(run: Run, trained: Path, vectors: Path, tmp_path: Path) -> None:
+    page, beside = trained / "report.html", trained / "report-without-data.html"
+    better = page.read_text(encoding="utf-8")
     moved = vectors.rename(tmp_path / "elsewhere.npz")
     result = run("report", trained)
     assert result.exit_code == 0, result.output
-    text = (trained / "report.html").read_text(encoding="utf-8")
-    assert "Data not at hand" in text
-    assert "0 labels to look at" in result.stderr
+    assert f"The data are not at hand, so {page} is kept: say where they are with --data." in result.stderr
+    assert f"Written to {beside}: 0 labels to look at" in result.stderr
+    assert page.read_text(encoding="utf-8") == better
+    assert "Data not at hand" in beside.read_text(encoding="utf-8")
+    page.unlink()
+    assert "Data not at hand" not in better
     assert run("report", trained, "--data", moved).exit_code == 0
-    assert "Data not at hand" not in (trained / "report.html").read_text(encoding="utf-8")
+    assert "Data not at hand" not in page.read_text(encoding="utf-8")
     with np.load(moved) as arrays:
         np.savez(tmp_path / "other.npz", **{**arrays, "x": arrays["x"] + 1})
     result = run("report", trained, "--data", tmp_path / "other.npz")

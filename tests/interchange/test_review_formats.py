@@ -380,5 +380,5 @@ def test_a_table_is_filled_in_with_little_typing(
 def test_a_table_without_suggestions_needs_both_cells(tmp_path: Path) -> None:
     path = tmp_path / "review.csv"
     path.write_text("sample,id,given_label,decision,new_label\n4,4,cat,accept,\n", encoding="utf-8")
-    with pytest.raises(InputError, match="decision 1 of .* has no new_label"):
+    with pytest.raises(InputError, match="decision 1 of .* so its new_label must name a class"):
         read_review(path)

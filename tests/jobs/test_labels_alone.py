@@ -131,7 +131,7 @@ def test_the_page_shows_the_rows_of_the_table(tmp_path: Path, probs: npt.NDArray
     )
     page = (out / "report.html").read_text(encoding="utf-8")
     assert "text number 50" in page
-    assert "Samples not shown" not in page
+    assert "Data not at hand" not in page
 
 
 def test_samples_that_are_there_are_not_taken_for_labels(tmp_path: Path) -> None:
@@ -139,7 +139,5 @@ def test_samples_that_are_there_are_not_taken_for_labels(tmp_path: Path) -> None
     np.savez(tmp_path / "data.npz", x=np.eye(4), y=[0, 0, 1, 1])
     assert read_labels_alone(Reading(f"{tmp_path}/x.npy", labels="y.npy")) is None
     assert read_labels_alone(Reading(f"{tmp_path}/data.npz")) is None
-    write_table(pd.DataFrame({"file": ["a.png"], "label": ["cat"]}), tmp_path / "images.csv")
-    assert read_labels_alone(Reading(f"{tmp_path}/images.csv", image_column="file")) is None
     with pytest.raises(InputError, match=r"there is no file of labels .*labels\.npy"):
         read_labels_alone(Reading(f"{tmp_path}/labels.npy"))

@@ -15,6 +15,7 @@ def report(job: ReportJob) -> None:
     from noiselayer import interchange
     from noiselayer.errors import InputError, argument
     from noiselayer.files.given import check_not_read, check_target, reading_folder
+    from noiselayer.report.content import NO_DATA
     from noiselayer.report.from_folder import content_from_folder, data_of_folder
     from noiselayer.report.page import save_report
     from noiselayer.report.reviewed import without_reviewed
@@ -34,6 +35,9 @@ def report(job: ReportJob) -> None:
         device=evaluation_device(Hardware(accelerator=job.accelerator)),
     )
     path = job.out or job.folder / "report.html"
+    if job.out is None and path.exists() and any(note.name == NO_DATA for note in content.notes):
+        say(f"The data are not at hand, so {path} is kept: say where they are with --data.")
+        path = path.with_stem("report-without-data")
     with reading_folder(job.folder):  # a number of its files may be none that can be printed
         if decisions:
             content = without_reviewed(content, decisions, job.top)

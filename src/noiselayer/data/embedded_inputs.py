@@ -109,10 +109,10 @@ class Pixels(Sequence[Any]):
     """
 
     def __init__(self, inputs: Inputs) -> None:
-        self._inputs = inputs
+        self.inputs = inputs
 
     def __len__(self) -> int:
-        return len(self._inputs)
+        return len(self.inputs)
 
     def __getitem__(self, index: Any) -> Any:
-        return self._inputs[index].permute(1, 2, 0).contiguous().numpy()
+        return self.inputs[index].permute(1, 2, 0).contiguous().numpy()

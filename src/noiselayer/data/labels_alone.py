@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from noiselayer.data.frames import is_table, match_columns, read_columns, read_frame, require_columns
 from noiselayer.data.inputs import NoInputs
@@ -11,14 +12,14 @@ from noiselayer.data.labeled import LabeledData, label_inputs
 from noiselayer.data.names import RowNumbers
 from noiselayer.data.numpy_files import npz_keys, read_npy, read_npz, split_address
 from noiselayer.data.read_arrays import INPUT_NAMES
-from noiselayer.data.reading import Reading
+from noiselayer.data.reading import UNSEEN, Reading
 from noiselayer.files.given import existing_file
 
 
 def read_labels_alone(reading: Reading) -> LabeledData | None:
-    r"""The labels of a table or of an array that holds nothing else; no feature is looked at.
+    r"""The labels of a table, of image files, or of an array that holds nothing else; no feature is looked at.
 
-    None where the samples are there to be shown: a folder of images, a table of their paths, arrays of them.
+    None where the samples lie in the same file: arrays of images or vectors.
 
     >>> import tempfile
     >>> from pathlib import Path
@@ -30,7 +31,10 @@ def read_labels_alone(reading: Reading) -> LabeledData | None:
     """
     path, key = split_address(reading.path)
     key = key or reading.inputs_key
-    if is_table(path) and reading.image_column is None:
+    if path.is_dir() or reading.image_column is not None:  # of any size, for no pixel is looked at
+        data = replace(reading, image_size=reading.image_size or UNSEEN).read()
+        return replace(data, inputs=NoInputs(data.inputs.ids))
+    if is_table(path):
         existing_file(path, "table")
         place = find_labels(path, reading.labels, reading.label_column)
     elif path.suffix.lower() in (".npy", ".npz") and (found := _labels_in(reading, key)) is not None:

@@ -33,7 +33,7 @@ _LABELS = {"labels", "label_column", "annotator_column", "checked_column"}
 _IMAGES = {"image_fit", "skip_unreadable"}
 _EMBEDDED = {"text_column", "embed"}
 _OF_TABLES = {"image_column", "id_column", "show_columns", "split_column"}
-_UNSEEN = (8, 8)
+UNSEEN = (8, 8)
 """Height and width that nobody looks at: a network of features brings images to a size of its own."""
 _ENCODED = {"feature_columns", "ignore_columns", "categorical_columns", "impute_missing"}
 _FORMS: dict[str, tuple[str, Any, set[str]]] = {
@@ -89,7 +89,7 @@ class Reading(ReadOptions):
                 raise InputError(
                     f"{size} has no effect with {embed}: what makes features brings images to a size of its own."
                 )
-            how = replace(how, embed=None, image_size=None if form in ("npy", "npz") else _UNSEEN)
+            how = replace(how, embed=None, image_size=None if form in ("npy", "npz") else UNSEEN)
         asked = [
             field.name
             for field in fields(how)

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from noiselayer.data.array_inputs import ArrayInputs
 from noiselayer.data.embedded_inputs import Pixels
+from noiselayer.data.pixel_units import check_pixel_units
 from noiselayer.errors import InputError
 from noiselayer.estimators.arguments import DTYPES as OF_NETWORKS
 from noiselayer.estimators.arguments import for_networks, plain_labels
@@ -21,8 +22,6 @@ from noiselayer.features.text import SparseFeatures
 from noiselayer.training.options import FEW_IMAGES
 
 DTYPES = (np.float64, np.float32, np.float16)
-_OF_BYTES = 32
-"""Pixels larger than this are 0 to 255, not 0 to 1 nor standardised."""
 _OF_BOTH = {"layout", "overlapping", "outside_weight", "folds"}
 """Further options that mean something to the head as well as to a network."""
 
@@ -109,31 +108,20 @@ def usual_embed(estimator: Any, X: Any) -> str | None:
 
 
 def check_units(estimator: Any, X: Any, *, reset: bool) -> None:
-    """Raise an error on pixels of 0 to 1 where ``fit`` has seen 0 to 255, or the other way round.
-
-    Keeps ``largest_pixel_``, where X are images and ``reset``.
+    """Keep ``largest_pixel_`` where X are images and ``reset``, else :func:`check_pixel_units` against it.
 
     >>> from noiselayer import NoisyLabelClassifier
     >>> model = NoisyLabelClassifier()
     >>> check_units(model, np.full((2, 4, 4), 255), reset=True)
-    >>> check_units(model, np.full((2, 4, 4), 0.5), reset=False)
-    Traceback (most recent call last):
-    ...
-    noiselayer.errors.InputError: X must hold images in the units of fit, where the largest pixel was 255; got 0.5 at
-    most. Multiply by 255.
+    >>> model.largest_pixel_
+    255.0
     """
     if len(getattr(X, "shape", ())) < 3 or not len(X):
         return
     largest = float((X.detach() if isinstance(X, Tensor) else np.asarray(X)).max())
     if reset:
         estimator.largest_pixel_ = largest
-        return
-    fitted = getattr(estimator, "largest_pixel_", largest)
-    if (0 < largest <= 1 and fitted > _OF_BYTES) or (0 < fitted <= 1 and largest > _OF_BYTES):
-        raise InputError(
-            f"X must hold images in the units of fit, where the largest pixel was {fitted:.3g}; got {largest:.3g} at "
-            f"most. {'Multiply' if largest <= 1 else 'Divide'} by 255."
-        )
+    check_pixel_units(largest, getattr(estimator, "largest_pixel_", None), "X", "fit")
 
 
 def texts_of(X: Any) -> list[str] | None:

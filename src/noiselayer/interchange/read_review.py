@@ -49,7 +49,7 @@ def read_review(path: str | Path) -> list[Decision]:
         else:
             decisions = decisions_from_fiftyone(content)
     except InputError as error:
-        raise InputError(f"{path}: {error}") from error
+        raise InputError(f"{path}: {error.args[0]}") from error
     if not decisions:
         what = f" Only answers of the control {CONTROL!r} count." if isinstance(content, list) else ""
         raise InputError(f"{path} holds no decisions; review some labels and export them again.{what}")

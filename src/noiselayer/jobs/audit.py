@@ -80,14 +80,18 @@ def audit_files(job: AuditJob, *, on_stage: Callable[[str], None] | None = None)
     """Audit the labels of files, and leave a folder with the result; None if the user stopped the training."""
     hardware, say = hardware_of(job), on_stage or (lambda message: None)
     reading, choice = Reading(job.data, **given(job, Reading)), ""
+    run = None if job.run is None else load_run(job.run)
     if job.trains:
         reading, choice = on_features(job, reading)
+    elif run is not None:
+        chosen = {name: value for name, value in given(job, Reading).items() if name in differing(job)}
+        reading = run.reading(job.data, **chosen)
     check_not_read((job.out,), (split_address(job.data)[0], job.clean, job.run, job.reviewed))
     decisions = [] if job.reviewed is None else read_review(job.reviewed)  # before hours of training
     with as_input_errors():
-        data, clean, checked = _read(job, reading)
+        data, clean, checked = _read(job, reading, run)
         Q = None if job.noise_matrix is None else read_noise_matrix(job.noise_matrix, data.class_names)
-        evidence = _given(job, reading, data, hardware)
+        evidence = _given(job, reading, run, data, hardware)
         options = _options(job, data)
         check_number(job, len(data))
         if job.trains:
@@ -148,7 +152,7 @@ def audit_files(job: AuditJob, *, on_stage: Callable[[str], None] | None = None)
             result, answers = corrected_by_checks(result, data, drawn, threshold=job.threshold)
     except (ValueError, TypeError) as error:
         folder.abandon()
-        raise InputError(str(error)) from error
+        raise InputError(*error.args) from error
     saved = _saved(reading, data, result, evidence, found)
     if drawn:
         saved = replace(saved, counts={**saved.counts, "drawn": answers})
@@ -160,10 +164,15 @@ def audit_files(job: AuditJob, *, on_stage: Callable[[str], None] | None = None)
     return saved
 
 
-def _read(job: AuditJob, reading: Reading) -> tuple[LabeledData, LabeledData | None, dict[str, int] | None]:
+def _read(
+    job: AuditJob, reading: Reading, run: LoadedRun | None
+) -> tuple[LabeledData, LabeledData | None, dict[str, int] | None]:
     """The labels to judge, clean samples, and how many labels have been checked: those are corrected here."""
     clean = None
-    if job.probs is None:
+    if run is not None:
+        data = run.read_as(reading, with_labels=True)
+        check_for_training(data, complete=False)
+    elif job.probs is None:
         sets = read_sets(reading, clean=job.clean, clean_labels=job.clean_labels, checked_apart=False)
         data, clean = sets.noisy, sets.clean
     else:  # no sample is looked at
@@ -205,14 +214,15 @@ def _report(
         warnings.warn(f"The report was not written: {error}", stacklevel=2)
 
 
-def _given(job: AuditJob, reading: Reading, data: LabeledData, hardware: Hardware) -> _Probabilities | None:
+def _given(
+    job: AuditJob, reading: Reading, run: LoadedRun | None, data: LabeledData, hardware: Hardware
+) -> _Probabilities | None:
     """Probabilities from a file or from a run; None if models are to be trained."""
     if job.probs is not None:
         assert job.probs_predict is not None
         probs, second = given_probs(job, reading, data), second_opinion(job, reading, data)
         return _Probabilities(probs, job.probs_predict, second_probs=second)
-    if job.run is not None:
-        run = load_run(job.run)
+    if run is not None:
         if tuple(run.class_names) != tuple(data.class_names):
             raise InputError(f"the run in {job.run} is of other classes than {data.origin}.")
         if not job.in_sample:

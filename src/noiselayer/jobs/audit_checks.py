@@ -14,7 +14,7 @@ from noiselayer.arrays.tensors import as_tensor
 from noiselayer.audit import AuditResult, audit_with_checks
 from noiselayer.audit.checked_labels import draw_checks
 from noiselayer.data import LabeledData
-from noiselayer.errors import InputError, argument
+from noiselayer.errors import InputError, argument, nearest
 from noiselayer.files.whole_file import for_spreadsheet, whole_file, write_rows
 from noiselayer.jobs.audit_options import AuditJob
 from noiselayer.report.content import ReportContent
@@ -123,8 +123,8 @@ def corrected_by_checks(
             )
         if one.kind != "none" and one.new_label not in names:
             raise InputError(
-                f"{argument('reviewed')} calls {short(one.id)} {short(one.new_label)}, which is none of the classes. "
-                "Where it should be none of them, decide none."
+                f"{argument('reviewed')} calls {short(one.id)} {short(one.new_label)}, which is none of the classes."
+                f"{nearest(one.new_label, names)} Where it should be none of them, decide none."
             )
         at.append(place)
         truth.append(-1 if one.kind == "none" else names[one.new_label])

@@ -65,7 +65,7 @@ def combine_table(job: CombineJob) -> CombinedTable:
             confidence=job.confidence,
         )
     except (ValueError, TypeError) as error:
-        raise InputError(str(error)) from error
+        raise InputError(*error.args) from error
     notes = tuple(note.replace("(true_labels)", "(true_column)") for note in combined.warnings)
     combined = replace(combined, warnings=notes)
     if combined.annotators is None:  # only where matrices are given

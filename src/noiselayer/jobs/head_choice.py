@@ -12,7 +12,7 @@ from PIL import Image
 from noiselayer.data.labeled import LabeledData
 from noiselayer.data.numpy_files import split_address
 from noiselayer.data.read_folder import images_below
-from noiselayer.data.reading import Reading
+from noiselayer.data.reading import UNSEEN, Reading
 from noiselayer.errors import InputError
 from noiselayer.extraction.at_hand import network_at_hand
 from noiselayer.jobs.option import differing
@@ -74,7 +74,8 @@ def _images(reading: Reading) -> int:
         return len(images_below(Path(reading.path)))
     with suppress(InputError):  # what cannot be read is for others to say
         if reading.image_column is not None or split_address(reading.path)[0].suffix in (".npy", ".npz"):
-            data = reading.read()
+            size = None if reading.image_column is None else UNSEEN
+            data = replace(reading, image_size=size).read(with_labels=False)
             return len(data) if data.inputs.kind == "image" and min(data.inputs.shape[1:]) > 2 else 0
     return 0
 

@@ -12,6 +12,7 @@ from torch import Tensor
 from noiselayer.data.encoder import TableEncoder
 from noiselayer.data.labeled import LabeledData
 from noiselayer.data.numpy_files import split_address
+from noiselayer.data.pixel_units import largest_pixel
 from noiselayer.data.reading import Reading, encoder_of
 from noiselayer.errors import InputError, argument, as_input_errors
 from noiselayer.files.given import check_not_read, check_writable
@@ -105,6 +106,7 @@ def run_config(
             "shape": list(data.inputs.shape),
             "dtype": str(data.inputs.dtype).removeprefix("torch."),
         },
+        "largest_pixel": largest_pixel(data.inputs),
         "encoder": known,
         **sets.identity(),
         "known_noise_matrix": None if noise_matrix is None else noise_matrix.tolist(),

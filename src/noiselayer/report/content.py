@@ -79,6 +79,10 @@ class Note:
     p_value: float | None = None
 
 
+NO_DATA = "Data not at hand"
+"""The title of the note that the data have moved or changed since, so that a page shows less than it could."""
+
+
 def notes_of(findings: Iterable[Finding]) -> list[Note]:
     """The findings of checks of the noise model."""
     return [Note(f.name.replace("_", " ").capitalize(), f.message, f.p_value) for f in findings]

@@ -10,7 +10,7 @@ from noiselayer.data.numpy_files import split_address
 from noiselayer.errors import InputError, argument
 from noiselayer.files.given import reading_folder
 from noiselayer.files.whole_file import read_json
-from noiselayer.report.content import Note, ReportContent
+from noiselayer.report.content import NO_DATA, Note, ReportContent
 
 
 def content_from_folder(
@@ -65,7 +65,7 @@ def _content(
             raise InputError(f"{argument('data')} must be the data of the run: {error.args[0]}") from error
         # The rest of the report needs no data, and a run outlives them.
         content = content_from_run(run, None, limit=limit, device=device)
-        return replace(content, notes=[*content.notes, Note("Data not at hand", str(error))])
+        return replace(content, notes=[*content.notes, Note(NO_DATA, str(error))])
     return content_from_run(run, data, limit=limit, device=device, data_path=data_path)
 
 

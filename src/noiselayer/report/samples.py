@@ -15,7 +15,7 @@ from noiselayer.data.label_files import names_in
 from noiselayer.data.numpy_files import split_address
 from noiselayer.errors import InputError
 from noiselayer.files.decode import decode_image
-from noiselayer.report.content import Note
+from noiselayer.report.content import NO_DATA, Note
 from noiselayer.report.thumbnails import PIXEL_ART, file_thumbnail, image_uri, tensor_thumbnail
 
 if TYPE_CHECKING:
@@ -44,12 +44,12 @@ def look_at(
     >>> from noiselayer.data.reading import Reading
     >>> looks, notes = look_at(Reading("nowhere.npz"), [0], ["0"])
     >>> looks, notes[0].name
-    ([Look(image=None, pixels=False, cells=())], 'Samples not shown')
+    ([Look(image=None, pixels=False, cells=())], 'Data not at hand')
     """
     try:
         return _looks(reading, samples, ids, inputs), []
     except (InputError, OSError) as error:
-        return [Look() for _ in samples], [Note("Samples not shown", f"The data could not be read: {error}")]
+        return [Look() for _ in samples], [Note(NO_DATA, f"Samples cannot be shown: {error}")]
 
 
 def rows_of(reading: Reading, samples: Sequence[int], ids: Sequence[str]) -> list[int]:

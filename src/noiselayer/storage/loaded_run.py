@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from noiselayer.arrays.kinds import shown
 from noiselayer.data import ArrayInputs, EmbeddedInputs, Inputs, LabeledData, TableEncoder, TableInputs
 from noiselayer.data.frames import is_table, require_columns
+from noiselayer.data.pixel_units import check_pixel_units, largest_pixel
 from noiselayer.data.reading import Encoder, Reading
 from noiselayer.errors import InputError, argument
 from noiselayer.files.given import check_regular, reading_folder
@@ -156,6 +157,18 @@ class LoadedRun:
         """Of one sample."""
         return tuple(self.config["inputs"]["shape"])
 
+    def reading(self, path: str | Path, **options: Any) -> Reading:
+        """How other samples are read: as those of the training were, but for ``options``."""
+        with reading_folder(self.folder / "config.json"):
+            image = self.config["inputs"]["kind"] == "image"
+            trained = Reading.from_dict(self.config["reading"])
+        like = trained.like_this(
+            str(path),
+            class_names=self.class_names,
+            image_size=self.input_shape[1:] if image else None,  # type: ignore[arg-type]
+        )
+        return replace(like, **options)
+
     def read(self, path: str | Path, **options: Any) -> LabeledData:
         """Read samples, without labels, as those of the training were read.
 
@@ -166,18 +179,14 @@ class LoadedRun:
         Raises:
             InputError: If the data are unfit or of another shape than the run's.
         """
-        with reading_folder(self.folder / "config.json"):
-            image = self.config["inputs"]["kind"] == "image"
-            trained = Reading.from_dict(self.config["reading"])
-        reading = trained.like_this(
-            str(path),
-            class_names=self.class_names,
-            image_size=self.input_shape[1:] if image else None,  # type: ignore[arg-type]
-        )
-        of_rows = is_table(path) and reading.image_column is None
+        return self.read_as(self.reading(path, **options), with_labels=False)
+
+    def read_as(self, reading: Reading, *, with_labels: bool) -> LabeledData:
+        """Read samples, encoded as those of the training were; the same errors as :meth:`read`."""
+        of_rows = is_table(reading.path) and reading.image_column is None
         of_images = getattr(self.encoder, "takes", None) == "images"
         encoder = self.encoder if of_rows or of_images else None
-        data = replace(reading, **options).read(encoder=encoder, with_labels=False)
+        data = reading.read(encoder=encoder, with_labels=with_labels)
         self._check(data.inputs, data.origin)
         return data
 
@@ -250,6 +259,8 @@ class LoadedRun:
                 f"the run in {self.folder} was trained on inputs of type {self.config['inputs']['dtype']}; "
                 f"{origin} is of {dtype}. Bytes (0..255) and floats are scaled differently: convert them."
             )
+        fitted = self.config.get("largest_pixel")  # none in runs of before 0.2
+        check_pixel_units(largest_pixel(inputs), fitted, origin, f"the run in {self.folder}")
 
 
 def load_run(folder: str | Path) -> LoadedRun:

@@ -209,7 +209,7 @@ def _read_like(
             hint = f" Its labels' own column is named with --{name}-labels."
         if isinstance(error, UnknownClassError) and name == "clean":
             hint = f" Mend it, or name all classes with {argument('class_names')} if it is one that no label names."
-        raise InputError(f"the {name} set {path}: {error}{hint}") from error
+        raise InputError(f"the {name} set {path}: {error.args[0]}{hint}") from error
     check_like(noisy.inputs, data.inputs, name)
     return data
 

@@ -11,6 +11,7 @@ from torch import Tensor
 from noiselayer.choices import Overlapping
 from noiselayer.data.inputs import Inputs
 from noiselayer.data.labeled import LabeledData, check_for_training
+from noiselayer.data.pixel_units import check_pixel_units, largest_pixel
 from noiselayer.data.splits import overlap
 from noiselayer.errors import InputError, argument, as_input_errors, list_some
 from noiselayer.estimation.noise_estimate import NoiseEstimate
@@ -215,3 +216,4 @@ def check_like(noisy: Inputs, other: Inputs, name: str) -> None:
             f"samples of the {name} set must be like the noisy ones, {noisy.shape} of {noisy.dtype}; got "
             f"{other.shape} of {other.dtype}. For images, give both the same {argument('image_size')}."
         )
+    check_pixel_units(largest_pixel(other), largest_pixel(noisy), f"the {name} set", "the noisy set")

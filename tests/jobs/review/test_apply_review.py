@@ -231,7 +231,7 @@ GOOD = {"sample": 0, "id": "0", "given_label": "cat", "decision": "accept", "new
     [
         ({"sample": "-1"}, "decision 1 of .* must name a sample by its number, counted from 0; got '-1'"),
         ({"decision": "maybe"}, "must be one of accept, reject, pick, unsure, none, exclude; got 'maybe'"),
-        ({"new_label": ""}, "has no new_label"),
+        ({"new_label": ""}, "so its new_label must name a class"),
         (
             {"decision": "reject"},
             "rejects the suggestion, so its new_label must be its given_label, 'cat'; got 'dog'",

@@ -99,7 +99,7 @@ def _from_csv(path: Path) -> list[dict[str, Any]]:
 def _completed(row: dict[str, Any]) -> dict[str, Any]:
     """The label of "accept" and "reject" where it was left out, and the decision where only a label was given."""
     given, suggested = row["given_label"], row.get("suggested_label")
-    decision = str(row["decision"] or "").strip()
+    decision = _word(row["decision"])
     if row["new_label"] == "" and decision in ("accept", "reject"):
         row["new_label"] = (suggested if decision == "accept" else given) or ""
     if decision == "" and row["new_label"]:
@@ -140,7 +140,7 @@ def _decision(row: Mapping[str, Any], where: str) -> Decision:
     sample = str(row["sample"]).strip()
     if not (sample.isascii() and sample.isdigit()):
         raise InputError(f"{where} must name a sample by its number, counted from 0; got {short(sample)}.")
-    kind = str(row["decision"]).strip()
+    kind = _word(row["decision"])
     if kind not in KINDS:
         raise InputError(f"{where} must be one of {', '.join(KINDS)}; got {short(kind)}.")
     given, new = str(row["given_label"]), str(row["new_label"])
@@ -152,13 +152,18 @@ def _decision(row: Mapping[str, Any], where: str) -> Decision:
             )
         return decision
     if not decision.new_label:
-        raise InputError(f"{where} has no new_label.")
+        raise InputError(f"{where} is {kind!r}, so its new_label must name a class; it is empty.")
     if kind == "reject" and decision.changes:
         raise InputError(
             f"{where} rejects the suggestion, so its new_label must be its given_label, "
             f"{short(decision.given_label)}; got {short(decision.new_label)}."
         )
     return decision
+
+
+def _word(cell: Any) -> str:
+    """A decision as somebody has typed it, "Accept " for example."""
+    return str(cell or "").strip().lower()
 
 
 def _chance(row: Mapping[str, Any], where: str) -> float | None:
