@@ -15,6 +15,7 @@ from noiselayer.arrays.tensors import as_tensor, in_kind
 from noiselayer.audit.audit_result import AuditResult
 from noiselayer.audit.candidates import candidates_of
 from noiselayer.audit.checked_batches import batches_of_arrays
+from noiselayer.audit.neighbours import mixed_with_neighbours
 from noiselayer.audit.noise_model import NoiseModel
 from noiselayer.audit.passes import Options, audit_batches
 from noiselayer.audit.second_look import accuracy_by_agreement, check_second_look, mean_of_both
@@ -28,6 +29,7 @@ def audit_labels(
     *,
     probs_predict: Literal["given", "true"] | None = None,
     second_probs: Any = None,
+    features: Any = None,
     standard_error: Any = None,
     calibrate: bool = True,
     verified: Any = None,
@@ -66,6 +68,9 @@ def audit_labels(
             and other folds. Labels are judged by the mean of both, and how often the two agree says how often it is
             right, which nothing else here can where people gave the labels; see
             :func:`noiselayer.audit.second_look.accuracy_by_agreement`.
+        features: Shape (N, D), numbers that describe the samples. Where the labels of a sample's neighbours explain its
+            label better than the model does, which then is too simple for the classes, labels are judged by a mixture
+            of both, and ``warnings`` says so; see :func:`noiselayer.audit.neighbours.mixed_with_neighbours`.
         standard_error: Of ``noise_matrix``, shape (K, K), for the intervals; it is taken as exact if None.
         calibrate: Sharpen or soften the probabilities so that the noisy labels are most likely. Without, they
             are taken as they are, which needs ``noise_matrix``.
@@ -149,10 +154,16 @@ def audit_labels(
         class_names=None if class_names is None else tuple(class_names),
         accuracy=accuracy,
     )
+    said: tuple[str, ...] = ()
+    if features is not None:
+        mixed = mixed_with_neighbours(as_tensor(labels), as_tensor(probs), _rows(features, N, probs_predict))
+        if mixed is not None:  # two models that miss the same agree too often
+            probs, said, options = mixed.probs, (mixed.warning,), replace(options, accuracy=None)
     result = audit_batches(
         batches_of_arrays(labels, probs, verified), options, num_classes=int(K), num_samples=int(N)
     )
 
+    result = replace(result, warnings=(*said, *result.warnings))
     judging = result._judging
     assert judging is not None
 
@@ -160,6 +171,20 @@ def audit_labels(
         return in_kind(_posterior(judging, labels, probs, verified), *given)
 
     return in_kind(replace(result, _posterior=posterior, _judging=None), *given)
+
+
+def _rows(features: Any, num_samples: int, probs_predict: str) -> Tensor:
+    if probs_predict != "given":
+        raise ValueError(
+            "features help where the model predicts the given label, as neighbours' labels do: with "
+            f"probs_predict={probs_predict!r} leave them out."
+        )
+    rows = as_tensor(features, "features")
+    if rows.ndim != 2 or len(rows) != num_samples:
+        raise ValueError(
+            f"features must have shape ({num_samples}, D), a row per sample; got {tuple(rows.shape)}."
+        )
+    return rows
 
 
 def _posterior(model: NoiseModel, labels: Tensor, probs: Tensor, verified: Tensor | None) -> Tensor:

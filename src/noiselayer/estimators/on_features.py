@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
+from scipy.sparse import issparse
 from sklearn.base import clone
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
@@ -254,6 +255,7 @@ class NoisyLabelFeaturesClassifier(TrueClassesMixin):
             probs_predict="given" if plain else "true",
             standard_error=None if plain or other.estimate_ is None else other.estimate_.standard_error,
             class_names=other._class_names(),
+            features=features_of(other, X) if plain and other.source_ is None and not issparse(X) else None,
             **options,
         )
 

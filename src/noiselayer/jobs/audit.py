@@ -15,6 +15,7 @@ from noiselayer.annotators.describe import describe_annotators
 from noiselayer.annotators.estimates import CombinedLabels
 from noiselayer.arrays.folds import check_folds
 from noiselayer.audit import AuditResult
+from noiselayer.audit.neighbours import mixed_with_neighbours
 from noiselayer.audit.stream import audit_stream
 from noiselayer.data import LabeledData, check_for_training
 from noiselayer.data.inputs import NoInputs
@@ -268,9 +269,13 @@ def _trained(
         )
     if fitted.interrupted:
         return None
-    return _Probabilities(
+    found = _Probabilities(
         fitted.probs, fitted.probs_predict, job.folds, fitted.noise_matrix, fitted.standard_error
     )
+    if found.probs_predict != "given" or data.inputs.kind not in ("table", "vector", "embedded"):
+        return found
+    mixed = mixed_with_neighbours(data.given, found.probs, data.inputs.__getitems__)
+    return found if mixed is None else replace(found, probs=mixed.probs, warnings=(mixed.warning,))
 
 
 def _saved(
