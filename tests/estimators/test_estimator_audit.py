@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
 
-from noiselayer import NoisyLabelClassifier, NoisyLabelMetaClassifier
+from noiselayer import NoisyLabelClassifier, NoisyLabelFeaturesClassifier, NoisyLabelMetaClassifier
 
 Q = [[1.0, 0.3], [0.0, 0.7]]  # three in ten dogs are called cats, no cat a dog
 
@@ -40,6 +40,27 @@ def test_audit_finds_what_is_wrong_and_leaves_the_estimator_alone(estimator: Any
     assert not hasattr(estimator, "classes_")
     assert repr(audit).startswith("AuditResult: ")
     assert "tensor" not in repr(audit)
+
+
+@pytest.mark.parametrize(
+    "estimator",
+    [
+        NoisyLabelMetaClassifier(LogisticRegression(), random_state=0),
+        NoisyLabelFeaturesClassifier(random_state=0),
+    ],
+    ids=["meta", "features"],
+)
+def test_mistakes_of_an_estimator_that_is_too_simple_are_not_taken_for_the_labels(estimator: Any) -> None:
+    generator = np.random.default_rng(2)
+    truth = np.arange(500) % 2
+    X = generator.normal(size=(500, 2))
+    X[:, 0] += (
+        4 * (1 - 2 * truth) * np.where(generator.random(500) < 0.25, -1, 1)
+    )  # a quarter on the other side
+    X[:, 1] += 4 * (X[:, 0] * (1 - 2 * truth) < 0)  # and above
+    audit = estimator.audit(X, truth)
+    assert audit.wrong.total < 10
+    assert audit.wrong.total_low < 1
 
 
 def test_one_trusted_half_is_an_error() -> None:

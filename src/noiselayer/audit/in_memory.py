@@ -173,7 +173,7 @@ def audit_labels(
     return in_kind(replace(result, _posterior=posterior, _judging=None), *given)
 
 
-def _rows(features: Any, num_samples: int, probs_predict: str) -> Tensor:
+def _rows(features: Any, num_samples: int, probs_predict: str | None) -> Tensor:
     if probs_predict != "given":
         raise ValueError(
             "features help where the model predicts the given label, as neighbours' labels do: with "

@@ -149,7 +149,7 @@ class _Neighbours:
 
     def of(self, samples: Tensor, number: int) -> Iterator[tuple[Tensor, Tensor]]:
         """Some samples at a time, and the positions of their nearest others, shape (n, number)."""
-        for some in samples.split(_AT_A_TIME):
+        for some in torch.split(samples, _AT_A_TIME):
             distance = torch.cdist(self._placed(self.rows(some).float()), self.places)
             distance.masked_fill_(self.among == some.unsqueeze(1), torch.inf)
             yield some, self.among[distance.topk(number, largest=False).indices]

@@ -19,6 +19,7 @@ from noiselayer.annotators.with_gold import fit_with_gold
 from noiselayer.audit import AuditResult, audit_labels
 from noiselayer.errors import InputError
 from noiselayer.estimators.arguments import as_matrix, codes_of
+from noiselayer.estimators.audited import audited
 from noiselayer.estimators.feature_inputs import features_of
 from noiselayer.estimators.gold_labels import GoldLabels
 from noiselayer.estimators.true_classes import TrueClassesMixin, check_pair
@@ -245,17 +246,20 @@ class NoisyLabelFeaturesClassifier(TrueClassesMixin):
         """
         other = clone(self).fit(X, y, X_clean=X_clean, y_clean=y_clean)
         probs = other.head_.out_of_fold.exp()
-        plain = other.taken_ != "noise matrix"
-        codes = np.searchsorted(other.classes_, np.asarray(y).ravel())
-        return audit_labels(
-            torch.from_numpy(codes),
-            probs / probs.sum(dim=1, keepdim=True),
-            # A plain classifier predicts the labels as they are given; the audit measures their noise itself.
-            None if plain else other.head_.noise_matrix,
-            probs_predict="given" if plain else "true",
-            standard_error=None if plain or other.estimate_ is None else other.estimate_.standard_error,
-            class_names=other._class_names(),
-            features=features_of(other, X) if plain and other.source_ is None and not issparse(X) else None,
+        probs /= probs.sum(dim=1, keepdim=True)
+        codes = torch.from_numpy(np.searchsorted(other.classes_, np.asarray(y).ravel()))
+        options["class_names"] = other._class_names()
+        rows = None
+        if other.source_ is None and not issparse(X):
+            rows = torch.from_numpy(np.asarray(features_of(other, X)))
+        if other.taken_ != "noise matrix":  # it predicts the labels as they are given
+            return audit_labels(codes, probs, probs_predict="given", features=rows, **options)
+        return audited(
+            codes,
+            probs,
+            other.head_.noise_matrix,
+            learned_from=rows if other.method_ == "learned" else None,
+            standard_error=None if other.estimate_ is None else other.estimate_.standard_error,
             **options,
         )
 

@@ -13,11 +13,12 @@ from sklearn.utils import check_random_state, get_tags
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from noiselayer.arrays.kinds import check_count
-from noiselayer.audit import AuditResult, audit_labels
+from noiselayer.audit import AuditResult
 from noiselayer.errors import InputError, as_input_errors
 from noiselayer.estimation.from_confusions import estimate_from_predictions
 from noiselayer.estimation.noise_estimate import NoiseEstimate
 from noiselayer.estimators.arguments import as_matrix, codes_of, plain_labels
+from noiselayer.estimators.audited import audited
 from noiselayer.estimators.meta.fold_predictions import (
     Array,
     Codes,
@@ -100,7 +101,8 @@ class NoisyLabelWrapper(MetaEstimatorMixin, TrueClassesMixin, ABC):  # type: ign
 
         The noise matrix is found as ``fit`` does; then ``cv`` copies are trained through it. The estimator stays
         as it is, fitted or not. A matrix that is learned or measured counts as exact in the intervals, unless
-        ``estimate_`` knows its error.
+        ``estimate_`` knows its error. One that is learned is left where the labels of neighbours in X contradict it,
+        see :func:`noiselayer.audit.neighbours.mixed_with_neighbours`.
 
         Args:
             X: As in ``fit``.
@@ -118,11 +120,12 @@ class NoisyLabelWrapper(MetaEstimatorMixin, TrueClassesMixin, ABC):  # type: ign
         copy = clone(self)
         X, codes, _, _, generator = copy._with_matrix(X, y, X_clean, y_clean)
         probs = copy._out_of_fold(X, codes, copy.noise_matrix_, generator).probs
-        return audit_labels(
+        learned = copy.noise_matrix is None and copy.estimate_ is None
+        return audited(
             torch.from_numpy(codes),
             torch.from_numpy(probs),
             torch.from_numpy(copy.noise_matrix_),
-            probs_predict="true",
+            learned_from=torch.from_numpy(X) if learned else None,
             standard_error=None if copy.estimate_ is None else copy.estimate_.standard_error,
             class_names=copy._class_names(),
             **options,
