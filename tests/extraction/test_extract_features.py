@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import tracemalloc
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -213,11 +214,26 @@ def test_two_networks_stand_beside_each_other_and_a_function_needs_a_name(tmp_pa
         return samples.mean(dim=1, keepdim=True)
 
     for _ in range(2):
-        extract_features(inputs(), mean, cache_dir=tmp_path)
-    assert len(calls) == 2  # nothing tells whether a function is what it was
+        found = extract_features(inputs(), mean, cache_dir=tmp_path)
+        np.testing.assert_allclose(found[:, 0], inputs().mean(1))
+    assert sum(calls) == 20  # nothing tells whether a function is what it was
     for _ in range(2):
         extract_features(inputs(), mean, cache_dir=tmp_path, name="mean-v1")
-    assert len(calls) == 3
+    assert sum(calls) == 30
+
+
+def test_texts_of_one_length_go_together(tmp_path) -> None:
+    texts = ["b" * n for n in (5, 400, 6, 390, 7, 380)]
+    batches = []
+
+    def lengths(some: Sequence[str], device: torch.device) -> torch.Tensor:
+        batches.append(sorted(map(len, some)))
+        return torch.tensor([[float(len(text))] for text in some])
+
+    network = Pretrained("lengths", "texts", None, lengths, str, "lengths")
+    features = extract_features(texts, network, cache_dir=tmp_path, batch_size=3)
+    assert features[:, 0].tolist() == [5, 400, 6, 390, 7, 380]
+    assert sorted(batches) == [[5, 6, 7], [380, 390, 400]]  # what is padded is little
 
 
 @pytest.mark.parametrize(

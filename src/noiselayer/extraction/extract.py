@@ -32,7 +32,7 @@ def extract_features(
     model: str | Pretrained | Callable[..., Any],
     *,
     cache_dir: str | Path | None = None,
-    batch_size: int = 32,
+    batch_size: int | None = None,
     device: str | torch.device = "cpu",
     views: int = 1,
     layers: Layers = "blocks",
@@ -54,7 +54,7 @@ def extract_features(
             whether it is what it was: it is cached only under a ``name``, which is yours to change when it does.
         cache_dir: Where features are kept; ``NOISELAYER_CACHE``, or ``noiselayer`` in the user's folder of caches, if
             None. Everything in it can be removed at any time.
-        batch_size: Samples at a time.
+        batch_size: Samples at a time; 8 on a CPU, where more of them do not fit its caches, and 64 elsewhere, if None.
         device: Where the network computes.
         views: 1, or 2 for the mean of an image's features and its mirror image's.
         layers: "blocks": beside the features of a convolutional network the means of its last blocks' maps; "end": its
@@ -86,10 +86,10 @@ def extract_features(
         return np.concatenate(each, axis=1)
     network = model if isinstance(model, Pretrained) else load_pretrained(model, name=name, layers=layers)
     if network.module is None and name is None and network.takes == "anything":
-        everything = range(len(inputs))
-        return np.concatenate(
-            [rows for _, rows in _batches(network, inputs, np.array(everything), batch_size, device, views)]
+        at, rows_of = zip(
+            *_batches(network, inputs, np.arange(len(inputs)), batch_size, device, views), strict=True
         )
+        return np.concatenate(rows_of)[np.concatenate(at).argsort()]
     recipe = {"format": _FORMAT, "network": network.fingerprint(), "views": views}
     cache = FeatureCache(_folder_of(network.name, recipe, cache_dir, say))
     keys = _keys(inputs, network.takes)
@@ -97,6 +97,8 @@ def extract_features(
     if say is not None:
         known = len(np.unique(keys)) - len(missing)  # some samples may be the same
         say(_in_words(network.name, len(keys), len(missing), known, cache.folder))
+    if network.takes == "texts":  # of one length side by side, so that little is padded
+        missing = missing[np.argsort([len(inputs[k]) for k in missing], kind="stable")]
     rank, world = _process()
     if world > 1:
         torch.distributed.barrier()  # all have seen the same rows missing
@@ -131,7 +133,7 @@ def _batches(
     network: Pretrained,
     inputs: Any,
     chosen: npt.NDArray[np.int64],
-    batch_size: int,
+    batch_size: int | None,
     device: str | torch.device,
     views: int,
     rank: int = 0,
@@ -141,7 +143,9 @@ def _batches(
     device = torch.device(device)
     if network.module is not None:
         network.module.to(device)
-    batches = [chosen[first : first + batch_size] for first in range(0, len(chosen), batch_size)]
+    size = batch_size or (8 if device.type == "cpu" else 64)
+    batches = [chosen[first : first + size] for first in range(0, len(chosen), size)]
+    np.random.default_rng(0).shuffle(batches)  # the time that the first ones take says how long all will
     for at in batches[rank::world]:
         samples = [_sample(inputs[k], int(k), network.takes) for k in at.tolist()]
         with torch.inference_mode():
