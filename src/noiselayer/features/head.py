@@ -46,7 +46,7 @@ from noiselayer.features.matrix_choice import (
 from noiselayer.features.projection import Projection, project_features
 from noiselayer.features.turns import Way, by_turns
 from noiselayer.joint.linear_fit import linear_logits
-from noiselayer.joint.matrix_fit import fit_scale
+from noiselayer.joint.matrix_fit import even_errors, fit_scale
 from noiselayer.joint.surest_labels import CONTRADICTED, contradicted
 from noiselayer.losses.annotator_rows import mean_matrix
 from noiselayer.losses.log_space import noisy_nll
@@ -55,6 +55,9 @@ from noiselayer.losses.top_down import uniform_conversion
 _ROUNDS = 4  # of climbing and measuring the matrix anew, at most
 BEYOND_CHANCE = 2.0  # standard errors that climbing must gain, and a matrix found with these labels
 _CERTAIN = 4.0  # beyond which the surest labels are not asked: people's are right there more often
+_MANY_WRONG = (
+    0.75  # mean of Q's diagonal: with more the plain classifier is nearly as good, and Q may be its own doubt
+)
 _MANY = 20_000  # samples, above which three folds say as much as five
 _AGAIN = 1  # time that discriminants are fitted to their own posteriors, where samples are that many
 
@@ -223,7 +226,8 @@ class _Fit:
         difference = before - after
         self.gain, self.gain_error = float(difference.mean()), standard_error(difference)
         learned = method == "learned"
-        if self.gain <= (BEYOND_CHANCE if learned else 1.0) * self.gain_error:
+        certain = self.gain > (BEYOND_CHANCE if learned else 1.0) * self.gain_error
+        if not certain and not (learned and self._uneven(step, judged, after)):
             return
         doubtful = learned and self.gain <= _CERTAIN * self.gain_error
         both = found.noise_matrix, found.surest  # noise may be rarer where samples are sure
@@ -236,6 +240,19 @@ class _Fit:
         if climbed:
             rows = self._rows_of(found.noise_matrix)
             self.targets, self.climbing = found.noise_matrix[rows].to(data.dtype), self.noisy_weight
+
+    def _uneven(self, step: Step, judged: MatrixChoice, losses: Tensor) -> bool:
+        """Whether many labels are wrong, of some classes more than of others: then the plain classifier is bent."""
+        Q = judged.found.noise_matrix
+        own = Q.diagonal()
+        renamed = bool((Q.argmax(dim=0) != torch.arange(len(Q))).any())
+        if renamed or self.gain <= -self.gain_error or float(own.mean()) > _MANY_WRONG:
+            return False
+        even = [
+            even_errors(float(other.noise_matrix.diagonal().mean()), len(Q)) for other in judged.of_others
+        ]
+        excess = calibrated_losses(step.logits, self.labels, self.fold_of, even, scale=self.scale) - losses
+        return float(excess.mean()) > BEYOND_CHANCE * standard_error(excess)
 
     def _through(self, Q: Tensor | None, groups: int, discriminant: Discriminant) -> Way:
         """The second path and what is climbed from there, with the last losses and whether anything was climbed."""
