@@ -1,18 +1,20 @@
 r"""The head on frozen features: multinomial logistic regression through a noise matrix (Eq. 2), in seconds.
 
-Climbing that likelihood directly is not convex, and a sample votes for its own posterior: along a path of ridges it
-may lose classes on the way. So the posterior comes from a classifier that has not seen the sample. A plain path of
-ridges comes first; its logits out of fold say how the matrix is smoothed. Discriminants, which wrong labels bend less
+Climbing that likelihood directly is not convex, and a sample votes for its own posterior: along a path of ridges it may
+lose classes on the way. So the posterior comes from a classifier that has not seen the sample. A plain path of ridges
+comes first; its logits out of fold say how the matrix is smoothed. Discriminants, which wrong labels bend less
 (:mod:`noiselayer.features.discriminant`), give the posterior, by a matrix for each group of confidence and, of many
 samples, in two rounds. A second path is fitted to that. From there the likelihood is climbed, as long as that gains
 more than two standard errors; what lets it gain are errors that depend on the class alone, so that one group's matrix
 counts. Of up to 20,000 samples, of which a matrix gains nothing so far, matrix and classifier may be found by turns
 (:mod:`noiselayer.features.turns`), which are kept if they gain more than four. Everything is chosen by the likelihood
 of noisy labels held out, those of the second path held out from the first as well. The plain classifier stays in the
-running, and is taken unless the noise matrix gains more than one standard error, two where it was learned; both with
-the factor and the biases that suit labels held out (:mod:`noiselayer.features.calibration`), or the matrix would be
-praised for mending what the ridge has done. A learned matrix that gains no more than four must not be contradicted by
-the surest labels (:mod:`noiselayer.joint.surest_labels`). The classifiers of all folds are fitted at once.
+running, and is taken unless the noise matrix gains more than one standard error, two where it was learned and says that
+few labels are wrong; both with the factor and the biases that suit labels held out
+(:mod:`noiselayer.features.calibration`), or the matrix would be praised for mending what the ridge has done. Where it
+says that many are wrong, and of some classes more than of others, the plain classifier is bent, which a thousand labels
+held out may not tell; then it is taken unless they speak against it by a standard error. A learned matrix that gains no
+more than four must not be contradicted by the surest labels (:mod:`noiselayer.joint.surest_labels`).
 """
 
 from __future__ import annotations
@@ -226,8 +228,10 @@ class _Fit:
         difference = before - after
         self.gain, self.gain_error = float(difference.mean()), standard_error(difference)
         learned = method == "learned"
-        certain = self.gain > (BEYOND_CHANCE if learned else 1.0) * self.gain_error
-        if not certain and not (learned and self._uneven(step, judged, after)):
+        own = found.noise_matrix.diagonal() if learned else torch.ones(1)
+        many_wrong = float(own.mean()) <= _MANY_WRONG and bool((own == found.noise_matrix.amax(dim=0)).all())
+        certain = self.gain > (BEYOND_CHANCE if learned and not many_wrong else 1.0) * self.gain_error
+        if not certain and not (many_wrong and self._uneven(step, judged, after)):
             return
         doubtful = learned and self.gain <= _CERTAIN * self.gain_error
         both = found.noise_matrix, found.surest  # noise may be rarer where samples are sure
@@ -242,17 +246,11 @@ class _Fit:
             self.targets, self.climbing = found.noise_matrix[rows].to(data.dtype), self.noisy_weight
 
     def _uneven(self, step: Step, judged: MatrixChoice, losses: Tensor) -> bool:
-        """Whether many labels are wrong, of some classes more than of others: then the plain classifier is bent."""
-        Q = judged.found.noise_matrix
-        own = Q.diagonal()
-        renamed = bool((Q.argmax(dim=0) != torch.arange(len(Q))).any())
-        if renamed or self.gain <= -self.gain_error or float(own.mean()) > _MANY_WRONG:
-            return False
-        even = [
-            even_errors(float(other.noise_matrix.diagonal().mean()), len(Q)) for other in judged.of_others
-        ]
+        """Whether some classes err more than others, for certain, and labels held out do not speak against it."""
+        own = [other.noise_matrix.diagonal() for other in judged.of_others]
+        even = [even_errors(float(diagonal.mean()), len(diagonal)) for diagonal in own]
         excess = calibrated_losses(step.logits, self.labels, self.fold_of, even, scale=self.scale) - losses
-        return float(excess.mean()) > BEYOND_CHANCE * standard_error(excess)
+        return self.gain > -self.gain_error and float(excess.mean()) > BEYOND_CHANCE * standard_error(excess)
 
     def _through(self, Q: Tensor | None, groups: int, discriminant: Discriminant) -> Way:
         """The second path and what is climbed from there, with the last losses and whether anything was climbed."""
