@@ -80,6 +80,27 @@ def test_another_spelling_of_a_class_is_taken_for_it_and_said(
     assert "'CAT' was taken for 'cat'" in done.stderr
 
 
+def test_words_for_no_answer_that_no_checked_label_is(run: Any, frame: pd.DataFrame, tmp_path: Path) -> None:
+    def shares(name: str, table: pd.DataFrame, *options: Any) -> tuple[dict[str, Any], str]:
+        table.to_csv(tmp_path / "said.csv", index=False)
+        named = ("--label-column", "llm", "--checked-column", "human", *options)
+        done = run("measure", tmp_path / "said.csv", *named, "--out", tmp_path / name)
+        assert done.exit_code == 0, done.stderr
+        return json.loads((tmp_path / name / "measure.json").read_text()), " ".join(done.stderr.split())
+
+    plain, _ = shares("a", frame)
+    unsure = frame.assign(llm=frame["llm"].replace("-1", "Unknown"), human=frame["human"].fillna("?"))
+    found, said = shares("b", unsure)
+    assert (found["class_names"], found["figures"]["shares"]) == (
+        plain["class_names"],
+        plain["figures"]["shares"],
+    )
+    assert "'Unknown' stands for no answer" in said
+    named, said = shares("c", unsure, "--class-names", "cat,dog,owl,Unknown")
+    assert len(named["class_names"]) == 4
+    assert "stands for no answer" not in said
+
+
 def test_people_it_may_stand_in_for(run: Any, frame: pd.DataFrame, tmp_path: Path) -> None:
     generator = np.random.default_rng(1)
     for name in ("ann", "bob"):

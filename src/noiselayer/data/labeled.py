@@ -17,7 +17,7 @@ from noiselayer.choices import Layout
 from noiselayer.data.array_inputs import ArrayInputs
 from noiselayer.data.inputs import Indices, Inputs, SubsetInputs
 from noiselayer.data.labels import check_class_names, encode_labels, rename_labels
-from noiselayer.data.no_answer import without_answer
+from noiselayer.data.no_answer import NOT_CHECKED, as_checked, renamed, without_answer
 from noiselayer.errors import InputError, argument, list_some
 
 _LISTED_CLASSES = 20
@@ -267,6 +267,7 @@ def label_inputs(
     names = class_names if own_names is None else own_names
     if own_names is None:
         values = without_answer(values, class_names, None if checked is None else checked[0])
+        values = values if checked is None else as_checked(values, class_names, checked[0])
     labels, known = encode_labels(values, names, name=f"labels ({where})", allow_missing=True)
     found = None if checked is None else _encode_checked(*checked, known, len(labels))
     if own_names is not None and class_names is not None:
@@ -305,16 +306,19 @@ def label_inputs(
 def _encode_checked(
     values: npt.NDArray[Any], where: str, class_names: Sequence[str], num_labels: int
 ) -> Tensor:
-    """Class indices, -1 where nobody has looked: an empty cell, NaN, or -1 in an array of integers."""
-    if values.dtype.kind == "i" and "-1" not in class_names:
+    """Class indices, -1 where nobody has looked: an empty cell, NaN, or a sign for it that is no class."""
+    signs = set(NOT_CHECKED) - set(class_names)
+    if values.dtype.kind == "i" and "-1" in signs:
         values = np.where(values == -1, np.nan, values)
+    elif values.dtype.kind in "OU" and (silent := signs & {str(one) for one in values}):
+        values = renamed(values, dict.fromkeys(silent, ""))
     if len(values) != num_labels:
         raise InputError(f"{where} must be as long as the labels, {num_labels:,}; it holds {len(values):,}.")
     try:
         found, _ = encode_labels(values, class_names, name=f"checked labels ({where})", allow_missing=True)
     except InputError as error:
         raise InputError(
-            f"{error} Mend it, or name all classes with {argument('class_names')} if it is one."
+            f"{error.args[0]} Mend it, or name all classes with {argument('class_names')} if it is one."
         ) from error
     if not bool((found >= 0).any()):
         raise InputError(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import warnings
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ import numpy.typing as npt
 from noiselayer.data.frames import read_columns, read_frame, require_columns
 from noiselayer.data.label_files import find_labels, labels_of_column, names_of_column
 from noiselayer.data.labels import encode_labels
+from noiselayer.data.no_answer import NOT_CHECKED, respellings
 from noiselayer.errors import InputError, argument, as_input_errors, list_some
 from noiselayer.estimation.labeller import Figure, LabellerFigures, measure_labels
 from noiselayer.estimation.stand_in import StandIn, alternative_annotator_test
@@ -83,15 +85,17 @@ def measure_table(job: MeasureJob) -> Measured:
             f"{argument('confidence')} must lie between 0 and 1, as in 0.95; got {job.confidence}."
         )
     given, checked, weights = _columns(job)
-    given, said = _without(given, abstentions(job)), ""
+    people, said = [_column(job.table, name) for name in job.people or ()], ""
+    checked = _without(checked, set(NOT_CHECKED) - set(job.class_names or ()))
+    none = abstentions(job, given, np.concatenate([checked, *people]))
+    given = _without(given, none)
     if job.reviewed is not None:
         if weights is None or job.gold is None:
             raise InputError(
                 f"{argument('reviewed')} are decisions about the samples of next.csv: give that table with "
                 f"{argument('gold')}, and {argument('weight_column')} weight."
             )
-        checked, weights, said = take_reviewed(read_review(job.reviewed), given, checked, weights, job)
-    people = [_column(job.table, name) for name in job.people or ()]
+        checked, weights, said = take_reviewed(read_review(job.reviewed), given, checked, weights, none, job)
     (labels, gold, *of_people), names, respelled = _encoded([given, checked, *people], job)
     certainty = None if job.confidence_column is None else _numbers(job.table, job.confidence_column)
     with as_input_errors(lambda message: message.replace("stated_confidence", "confidence_column", 1)):
@@ -105,6 +109,9 @@ def measure_table(job: MeasureJob) -> Measured:
         figures = replace(figures, notes=(note, *figures.notes))
     if said:
         figures = replace(figures, notes=(said, *figures.notes))
+    if words := sorted(set(none) - {"-1"}):
+        which = f"{list_some(map(repr, words))} stand{'s' if len(words) == 1 else ''} for no answer."
+        figures = replace(figures, notes=(which, *figures.notes))
     if respelled:
         figures = replace(figures, notes=(f"{respelled}.", *figures.notes))
     groups = () if job.group_column is None else _groups(job, labels, gold, names, certainty, weights)
@@ -229,7 +236,7 @@ def _numbers(table: Path, name: str, *, gaps: bool = False) -> npt.NDArray[np.fl
     return values
 
 
-def _without(given: Column, abstention: tuple[str, ...]) -> Column:
+def _without(given: Column, abstention: Collection[str]) -> Column:
     """An abstention is no class: None, as an empty cell is."""
     return np.array([None if str(value).strip() in abstention else value for value in given], dtype=object)
 
@@ -237,19 +244,11 @@ def _without(given: Column, abstention: tuple[str, ...]) -> Column:
 def _encoded(columns: list[Column], job: MeasureJob) -> tuple[list[Column], tuple[str, ...], str]:
     """The labeller's, checked and people's labels by class number, the classes, and what was taken for the same."""
     given, *by_people = columns
-    truths = {str(value).strip() for column in by_people for value in column if not missing(value)}
-    spelled = {truth.casefold(): truth for truth in truths}
-    same = {
-        str(value): spelled[str(value).strip().casefold()]
-        for value in given
-        if not missing(value)
-        and str(value).strip() not in truths
-        and str(value).strip().casefold() in spelled
-    }
+    same = respellings(given, np.concatenate(by_people))
     # As text, whatever the table's columns are of: empty where there is none.
     texts = ["" if missing(value) else same.get(str(value), str(value)) for value in np.concatenate(columns)]
     codes, names = encode_labels(np.array(texts), job.class_names, name="labels", allow_missing=True)
-    note = ", ".join(f"{label!r} was taken for {truth!r}" for label, truth in sorted(same.items()))
+    note = ", ".join(f"{label!r} was taken for {truth!r}" for label, truth in same.items())
     return list(codes.numpy().reshape(len(columns), -1)), names, note
 
 

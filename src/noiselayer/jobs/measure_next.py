@@ -13,6 +13,7 @@ import torch
 
 from noiselayer.audit.checked_labels import draw_checks
 from noiselayer.data.frames import read_columns
+from noiselayer.data.no_answer import NOT_CHECKED, no_answers
 from noiselayer.data.reading import Reading
 from noiselayer.errors import InputError, argument
 from noiselayer.estimation.labeller import LabellerFigures
@@ -129,9 +130,12 @@ def write_next(
     save_report(folder / "next.html", content)
 
 
-def abstentions(job: MeasureJob) -> tuple[str, ...]:
-    """What stands for no answer, beside an empty cell."""
-    return ("-1",) if job.abstention is None else tuple(text.strip() for text in job.abstention)
+def abstentions(job: MeasureJob, given: Column, checked: Column) -> tuple[str, ...]:
+    """What stands for no answer, beside an empty cell: what somebody says, or words for it that no checked label is."""
+    if job.abstention is not None:
+        return tuple(text.strip() for text in job.abstention)
+    words = no_answers(given.tolist(), checked.tolist())
+    return ("-1", *(word.strip() for word in words if word.strip() not in (job.class_names or ())))
 
 
 def _looks(job: MeasureJob, rows: list[int], id_column: str) -> tuple[list[Look], bool, list[Note]]:
@@ -152,7 +156,12 @@ def _looks(job: MeasureJob, rows: list[int], id_column: str) -> tuple[list[Look]
 
 
 def take_reviewed(
-    decisions: Sequence[Decision], given: Column, checked: Column, weights: Column, job: MeasureJob
+    decisions: Sequence[Decision],
+    given: Column,
+    checked: Column,
+    weights: Column,
+    abstentions: Sequence[str],
+    job: MeasureJob,
 ) -> tuple[Column, Column, str]:
     """Checked labels with those that were decided on the page, weights for rows that nobody decided about, and a note.
 
@@ -162,7 +171,7 @@ def take_reviewed(
         InputError: If a decision is about a sample that was not to be checked, about another label, or for no class.
     """
     listed = np.isfinite(weights)
-    checked, none = checked.copy(), ("", *(text.casefold() for text in abstentions(job)))
+    checked, none = checked.copy(), ("", *(text.casefold() for text in (*NOT_CHECKED, *abstentions)))
     left_out: Counter[str] = Counter()
     for decision in decisions:
         row = decision.sample

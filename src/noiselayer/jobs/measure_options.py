@@ -18,7 +18,9 @@ class MeasureJob:
     out: Path = option(..., "Folder for the page and the tables.", names=("--out", "-o"))
     label_column: str | None = option(None, "Column with the labeller's labels.")
     abstention: tuple[str, ...] | None = option(
-        None, "What stands for no answer, beside an empty cell: a,b.", shown="-1"
+        None,
+        "What stands for no answer, beside an empty cell: a,b.",
+        shown="-1, and unknown, n/a, ? and the like",
     )
     confidence_column: str | None = option(
         None, "Column with the certainty that the labeller states, 0 to 1."
