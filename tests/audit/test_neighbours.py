@@ -110,6 +110,20 @@ def test_columns_in_another_order_are_still_named() -> None:
     assert "another order" in audit.warnings[0]
 
 
+@pytest.mark.parametrize("rate", [0.0, 0.2], ids=["right labels", "a fifth wrong"])
+def test_probabilities_alone_show_that_a_model_misses_clusters(rate: float) -> None:
+    """By the class-conditional fit at least 71 of the right labels are wrong, and 229 of the 169 that are."""
+    X, truth = make_classification(
+        800, 10, n_informative=6, n_redundant=0, n_classes=5, n_clusters_per_class=2, class_sep=2.0 if rate else 1.5,
+        flip_y=0, random_state=5,
+    )  # fmt: skip
+    labels = np.where(np.random.default_rng(1000005).random(800) < rate, (truth + 1) % 5, truth)
+    audit = audit_labels(labels, by_lines(X, labels), probs_predict="given", check_model=False)
+    assert not audit.wrong.settled
+    assert audit.wrong.total_low <= (labels != truth).sum() <= audit.wrong.total_high
+    assert any("the model may miss something of the classes" in warning for warning in audit.warnings)
+
+
 def test_features_of_another_number_and_of_a_model_of_true_classes_are_errors() -> None:
     probs = np.full((40, 2), 0.5)
     y = np.arange(40) % 2

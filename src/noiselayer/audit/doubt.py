@@ -10,6 +10,7 @@ from torch import Tensor
 
 from noiselayer.audit.candidates import Candidates
 from noiselayer.audit.fit_noise_model import part_of_confusion
+from noiselayer.audit.neighbours import gain_by_neighbours
 from noiselayer.audit.noise_model import NoiseModel
 from noiselayer.checks.matrix_checks import without_dominance
 
@@ -34,6 +35,8 @@ _TREND, _NO_RISE = 3.0, -1.0  # standard errors
 # Of a model that is right on nine in ten: noise by class that the fit almost explains needs some trend to be another.
 _ALMOST, _SOME_TREND = 0.55, 1.64
 _LEAST_GAIN = 0.02  # nats a label, over no noise at all: with less, the data do not tell
+_LINE = 3  # classes: so few have their probabilities in a plane, where clusters that a model misses lie upon others
+_LEAST_PROBABILITY = 1e-6
 _SUREST = 0.1  # of the samples of every predicted class
 
 
@@ -53,6 +56,9 @@ class Doubt:
         by_sample: The noise depends on the sample: it does not vanish among the surest, and is more than the fit
             explains, or falls as the confidence rises.
         differing: How many labels differ from the prediction.
+        missed: Samples of like probabilities carry labels that the fit does not explain: the model misses something of
+            the classes. It is looked for where the model is right on less than nine in ten by a fit that would settle
+            it, or noise depends on the sample.
         learnable: The part of the disagreement that is more than that among the surest tenth of every predicted class,
             less a standard error: what is found there is noise by class, which no model learns.
     """
@@ -65,6 +71,7 @@ class Doubt:
     by_sample: bool
     differing: int = 0
     learnable: float = 1.0
+    missed: bool = False
 
     @property
     def accuracy(self) -> float:
@@ -98,7 +105,9 @@ def whose_doubt(samples: Candidates, model: NoiseModel, standard_error: Tensor |
     as i, T[j, i] of all of them are wrong with label j. The class-conditional fit is another such answer; the smaller
     number counts. A model that errs is sure of some of its mistakes: of one that is right on a share a of the samples
     by the fit, the part (a - 0.7) / 0.3 of the number is taken, none of it from 70 % down, unless the noise depends on
-    the sample.
+    the sample. Then all is taken, but none where samples of like probabilities carry labels that the fit does not
+    explain: the model misses something of the classes. Where there are three classes or fewer, whose probabilities
+    cannot show that, the part is taken all the same.
 
     *If the doubt is the labels'*, the model is right and every label that differs from its prediction is wrong.
 
@@ -141,10 +150,13 @@ def whose_doubt(samples: Candidates, model: NoiseModel, standard_error: Tensor |
 
     enough = _FAIR if model.learned_share == 1 else _GOOD
     settled = near and accuracy >= enough and _gain(samples, model) >= _LEAST_GAIN
+    missed = (by_sample or (settled and accuracy < _STRONG)) and _misses(samples, model)
     by_class, anchored = _by_label(e, labels, K), _anchored(predicted, labels, sureness, K)
     sample_end = min(by_class, anchored, key=lambda ends: float(ends.sum()))
     label_end = _by_label(differs, labels, K)
-    if not by_sample:
+    if by_sample and missed:
+        sample_end = torch.zeros_like(sample_end)
+    elif not by_sample or K <= _LINE:
         sample_end = sample_end * max(0.0, (accuracy - _WEAK) / (1 - _WEAK))
     carried = torch.bincount(labels, minlength=K).clamp_min(1)
     surest = differs[sureness >= 1 - _SUREST]
@@ -152,7 +164,8 @@ def whose_doubt(samples: Candidates, model: NoiseModel, standard_error: Tensor |
     among -= math.sqrt(among * (1 - among) / max(len(surest), 1))
     learnable = min(1.0, 1 - among / share) if share else 1.0
     ends = (sample_end / carried, label_end / carried)
-    return Doubt(*ends, fitted, lost, settled, by_sample, int(differs.sum()), max(0.0, learnable))
+    settled = settled and not missed
+    return Doubt(*ends, fitted, lost, settled, by_sample, int(differs.sum()), max(0.0, learnable), missed)
 
 
 def _by_sample(share: float, sure: float, explained: float, accuracy: float, trend: float) -> bool:
@@ -177,6 +190,15 @@ def _gain(samples: Candidates, model: NoiseModel) -> float:
     _, sharpness = part_of_confusion(samples, none)
     right = NoiseModel(none, sharpness)
     return float((model.log_likelihood(samples) - right.log_likelihood(samples)).mean())
+
+
+def _misses(samples: Candidates, model: NoiseModel) -> bool:
+    """Whether neighbours in probabilities explain labels that the fit does not; not looked for in many classes."""
+    if samples.index is not None:
+        return False
+    z = samples.probs.clamp_min(_LEAST_PROBABILITY).log()
+    likelihood = model.log_likelihood(samples).exp()
+    return gain_by_neighbours(samples.labels, likelihood, z - z.mean(dim=1, keepdim=True)) >= _LEAST_GAIN
 
 
 def _by_label(values: Tensor, labels: Tensor, num_classes: int) -> Tensor:

@@ -91,18 +91,8 @@ def mixed_with_neighbours(
     if len(y) <= _NUMBERS[0] or column_order(_counts(y, likeliest_class(p), K)) is not None:
         return None
     rows = features if callable(features) else features.__getitem__
-    generator = torch.Generator().manual_seed(0)
-    order = torch.randperm(len(y), generator=generator)
-    near = _Neighbours(rows, order[:_AMONG], generator)
-    asked = order[:_ASKED]
-    numbers = [k for k in _NUMBERS if k < len(near)]
-    own = p[asked, y[asked]].double().clamp_min(_TINY)
-    same = torch.cat([y[found] == y[some].unsqueeze(1) for some, found in near.of(asked, numbers[-1])])
-    sums = same.double().cumsum(dim=1)
-    weight, gain, error, k = max(
-        ((*_weigh(own, (sums[:, k - 1] + own) / (k + 1)), k) for k in numbers), key=lambda one: one[1]
-    )
-    if gain <= _STANDARD_ERRORS * error:
+    near, (k, weight, gain) = _look(y, p.gather(1, y.unsqueeze(1)).squeeze(1), rows)
+    if not gain:
         return None
     mixed = (1 - weight + weight / (k + 1)) * p
     for some, found in near.of(torch.arange(len(y)), k):
@@ -110,6 +100,35 @@ def mixed_with_neighbours(
     alone = torch.bincount(y, minlength=K)[y] == 1  # no other can speak for it
     mixed[alone] = p[alone]
     return MixedProbabilities(mixed / mixed.sum(dim=1, keepdim=True), k, weight, gain)
+
+
+def gain_by_neighbours(labels: Tensor, likelihood: Tensor, features: Tensor) -> float:
+    """How much better a mixture with neighbours' labels explains the labels, in nats each; 0 if by chance.
+
+    Args:
+        labels: Shape (N,).
+        likelihood: Shape (N,), of each label by a model that has not seen it.
+        features: Shape (N, D), where neighbours are near.
+    """
+    return _look(labels, likelihood, features.__getitem__)[1][2] if len(labels) > _NUMBERS[0] else 0.0
+
+
+def _look(labels: Tensor, likelihood: Tensor, rows: Rows) -> tuple[_Neighbours, tuple[int, float, float]]:
+    """The neighbours, how many of them explain most, their weight, and the gain in nats, 0 if it may be chance."""
+    generator = torch.Generator().manual_seed(0)
+    order = torch.randperm(len(labels), generator=generator)
+    near = _Neighbours(rows, order[:_AMONG], generator)
+    asked = order[:_ASKED]
+    numbers = [k for k in _NUMBERS if k < len(near)]
+    own = likelihood[asked].double().clamp_min(_TINY)
+    same = torch.cat(
+        [labels[found] == labels[some].unsqueeze(1) for some, found in near.of(asked, numbers[-1])]
+    )
+    sums = same.double().cumsum(dim=1)
+    weight, gain, error, k = max(
+        ((*_weigh(own, (sums[:, k - 1] + own) / (k + 1)), k) for k in numbers), key=lambda one: one[1]
+    )
+    return near, (k, weight, gain if gain > _STANDARD_ERRORS * error else 0.0)
 
 
 def _counts(labels: Tensor, predicted: Tensor, num_classes: int) -> Tensor:

@@ -38,6 +38,12 @@ def what_to_doubt(
             f"the model is right on no more than {doubt.accuracy:.0%} of the samples by the fit itself: what it "
             "confuses cannot be told from what the labels confuse, and the interval allows for no wrong label at all.",
         )
+    if doubt.missed:
+        said += (
+            "samples of like probabilities carry labels that neither the model nor noise by class explains: the model "
+            "may miss something of the classes, and its own mistakes be counted as wrong labels. Features, where they "
+            "were not given, another kind of model or some checked labels tell: --suggest-checks 100 draws them.",
+        )
     if agreed is not None and doubt.unlearned:
         said += (
             f"the two models agree as if they were right on {agreed:.0%}, but by the fit they are right on no more "
