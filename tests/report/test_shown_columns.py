@@ -16,6 +16,7 @@ def table(tmp_path: Path) -> Path:
     Image.new("RGB", (4, 4)).save(tmp_path / "a.png")
     frame = pd.DataFrame({"ticket": ["T1", "T2"], "text": ["one", "two"], "pay": [1.5, 2.0], "y": ["n", "p"]})
     frame["file"] = "a.png"
+    frame["day"] = ["2025-03-01 00:00:00", "2025-03-02 00:00:00"]  # as a spreadsheet's dates are read
     frame.to_csv(tmp_path / "t.csv", index=False)
     return tmp_path / "t.csv"
 
@@ -32,6 +33,11 @@ def table(tmp_path: Path) -> Path:
         ),
         ({"text_column": "text", "show_columns": ("pay",)}, (("text", "two"), ("pay", "2"))),
         ({"image_column": "file", "show_columns": ("pay",)}, (("pay", "2"),)),
+        ({"checked_column": "text", "show_columns": ("day",)}, (("day", "2025-03-02"),)),
+        (
+            {"checked_column": "text"},
+            (("ticket", "T2"), ("pay", "2"), ("file", "a.png"), ("day", "2025-03-02")),
+        ),
     ],
 )
 def test_the_columns_asked_for(table: Path, how: dict[str, object], cells: object) -> None:

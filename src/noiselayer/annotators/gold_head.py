@@ -91,9 +91,10 @@ class GoldHead:
         lines = []
         for c in self.candidates:
             taken = " (taken)" if c.name == self.taken else ""
-            line = f"{c.name}{taken}: {100 * c.accuracy:.1f} % of checked labels held out, loss {c.loss:.3f}"
+            name = "checked labels alone" if c.name == "gold" else c.name  # as a method has that name, too
+            line = f"{name}{taken}: {100 * c.accuracy:.1f} % of checked labels held out, loss {c.loss:.3f}"
             if c.name != "gold":
                 side = "below" if c.gain > 0 else "above"
-                line += f", {abs(c.gain):.3f} {side} that of gold (standard error {c.gain_error:.3f})"
+                line += f", {abs(c.gain):.3f} {side} that of the checked ones alone (standard error {c.gain_error:.3f})"
             lines.append(line + ".")
         return "\n".join(lines)

@@ -94,7 +94,8 @@ def apply_review(
         if row in seen:
             raise InputError(f"two decisions are about sample {row} of {store.origin}; leave one of them.")
         seen[row] = decision
-        if store.names[row] != decision.given_label:
+        carried, reviewed = (one.strip().casefold() for one in (store.names[row], decision.given_label))
+        if carried != reviewed:  # in other capitals where these are those of checked labels
             raise InputError(
                 f"sample {row} carries {short(store.names[row])} in {store.origin}, but the decision was about the "
                 f"label {short(decision.given_label)}: these are other labels than those reviewed. If labels are "

@@ -50,7 +50,7 @@ def content_from_audit(
             "all", audit.num_samples, counts["expected"], counts["low"], counts["high"], counts["flagged"]
         )
     notes += [Note("Checked labels", text) for text in audit.checked_in_words()]
-    notes += [Note("Warning", text) for text in audit.warnings]
+    notes += [Note("Warning", text[:1].upper() + text[1:]) for text in audit.warnings]
     notes += notes_of(audit.findings)
     answers, about_answers = _answers(audit)
     return ReportContent(

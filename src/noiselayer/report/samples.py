@@ -112,7 +112,7 @@ def _of_array(inputs: Inputs, sample: int) -> Look:
 
 
 def _of_rows(reading: Reading, path: Path, rows: Sequence[int]) -> list[Look]:
-    hidden = {reading.labels, reading.label_column}
+    hidden = {reading.labels, reading.label_column, reading.checked_column}
     frame = read_frame(path)
     if reading.show_columns:
         names = match_columns([str(name) for name in frame.columns], reading.show_columns, str(path))
@@ -133,4 +133,4 @@ def _of_rows(reading: Reading, path: Path, rows: Sequence[int]) -> list[Look]:
 def _cell(value: object) -> str:
     if isinstance(value, float):
         return "" if value != value else f"{value:.6g}"
-    return "" if value is None else str(value)
+    return "" if value is None else str(value).removesuffix(" 00:00:00")  # a date

@@ -361,3 +361,14 @@ def test_a_decision_without_a_label_has_none(tmp_path: Path) -> None:
             read_decisions(tmp_path / "d.csv")
         pd.DataFrame([row | {"new_label": ""}]).to_csv(tmp_path / "d.csv", index=False)
         assert read_decisions(tmp_path / "d.csv") == [Decision(0, "0", "cat", kind, "")]
+
+
+def test_a_label_in_other_capitals_than_those_of_checked_ones_is_the_same(tmp_path: Path) -> None:
+    (tmp_path / "data.csv").write_text("x,label\n1,Cat\n2,Cat\n3,dog\n")
+    done = apply_review(tmp_path / "data.csv", [decision(0, "cat", "dog")], labels="label")
+    assert (tmp_path / "data.corrected.csv").read_text() == "x,label\n1,dog\n2,Cat\n3,dog\n"
+    with pytest.raises(InputError, match="sample 2 carries 'dog' in"):
+        apply_review(
+            tmp_path / "data.csv", [decision(2, "Cat", "dog")], labels="label", out=tmp_path / "o.csv"
+        )
+    assert done.changed == 1
