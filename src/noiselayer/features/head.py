@@ -145,7 +145,7 @@ def fit_head(
     clean = None
     if clean_features is not None:
         clean = projection.apply(clean_features, dtype), class_numbers(clean_labels, "clean_labels").cpu()
-    fit = _Fit(data, rows[order], ridges, noisy_weight, clean)
+    fit = _Fit(data, rows[order], ridges, noisy_weight, clean, dense=standardize)
     if outside_features is not None:
         Z = projection.apply(outside_features, dtype)
         data.beside.append((Z, torch.full((len(Z), K), outside_weight / K, dtype=dtype)))
@@ -172,8 +172,11 @@ class _Fit:
         ridges: Sequence[float],
         noisy_weight: float,
         clean: tuple[Tensor, Tensor] | None,
+        *,
+        dense: bool,
     ) -> None:
         self.data, self.ridges, self.noisy_weight, self.clean = data, ridges, noisy_weight, clean
+        self.dense = dense  # of texts by their words a matrix that proves little did harm
         self.labels, self.fold_of = data.labels, data.fold_of
         self.rows = rows  # of Q, where those of annotators stand below each other
         self.identity = torch.eye(data.num_classes, dtype=torch.float64)
@@ -229,7 +232,8 @@ class _Fit:
         self.gain, self.gain_error = float(difference.mean()), standard_error(difference)
         learned = method == "learned"
         own = found.noise_matrix.diagonal() if learned else torch.ones(1)
-        many_wrong = float(own.mean()) <= _MANY_WRONG and bool((own == found.noise_matrix.amax(dim=0)).all())
+        many_wrong = self.dense and float(own.mean()) <= _MANY_WRONG
+        many_wrong &= bool((own == found.noise_matrix.amax(dim=0)).all())
         certain = self.gain > (BEYOND_CHANCE if learned and not many_wrong else 1.0) * self.gain_error
         if not certain and not (many_wrong and self._uneven(step, judged, after)):
             return
