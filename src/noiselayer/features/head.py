@@ -43,6 +43,7 @@ from noiselayer.features.matrix_choice import (
     cross_validated,
     group_posteriors,
     numbers_of_groups,
+    says_many_wrong,
     standard_error,
 )
 from noiselayer.features.projection import Projection, project_features
@@ -57,9 +58,6 @@ from noiselayer.losses.top_down import uniform_conversion
 _ROUNDS = 4  # of climbing and measuring the matrix anew, at most
 BEYOND_CHANCE = 2.0  # standard errors that climbing must gain, and a matrix found with these labels
 _CERTAIN = 4.0  # beyond which the surest labels are not asked: people's are right there more often
-_MANY_WRONG = (
-    0.75  # mean of Q's diagonal: with more the plain classifier is nearly as good, and Q may be its own doubt
-)
 _MANY = 20_000  # samples, above which three folds say as much as five
 _AGAIN = 1  # time that discriminants are fitted to their own posteriors, where samples are that many
 
@@ -145,7 +143,7 @@ def fit_head(
     clean = None
     if clean_features is not None:
         clean = projection.apply(clean_features, dtype), class_numbers(clean_labels, "clean_labels").cpu()
-    fit = _Fit(data, rows[order], ridges, noisy_weight, clean, dense=standardize)
+    fit = _Fit(data, rows[order], ridges, noisy_weight, clean, standardize)
     if outside_features is not None:
         Z = projection.apply(outside_features, dtype)
         data.beside.append((Z, torch.full((len(Z), K), outside_weight / K, dtype=dtype)))
@@ -172,7 +170,6 @@ class _Fit:
         ridges: Sequence[float],
         noisy_weight: float,
         clean: tuple[Tensor, Tensor] | None,
-        *,
         dense: bool,
     ) -> None:
         self.data, self.ridges, self.noisy_weight, self.clean = data, ridges, noisy_weight, clean
@@ -231,9 +228,7 @@ class _Fit:
         difference = before - after
         self.gain, self.gain_error = float(difference.mean()), standard_error(difference)
         learned = method == "learned"
-        own = found.noise_matrix.diagonal() if learned else torch.ones(1)
-        many_wrong = self.dense and float(own.mean()) <= _MANY_WRONG
-        many_wrong &= bool((own == found.noise_matrix.amax(dim=0)).all())
+        many_wrong = learned and self.dense and says_many_wrong(found.noise_matrix)
         certain = self.gain > (BEYOND_CHANCE if learned and not many_wrong else 1.0) * self.gain_error
         if not certain and not (many_wrong and self._uneven(step, judged, after)):
             return

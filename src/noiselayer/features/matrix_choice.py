@@ -25,6 +25,9 @@ COUNTS = (10.0, 30.0, 100.0)
 TRACE_PENALTIES = (0.0, 0.05, 0.1, 0.2)
 _GROUPS = 20  # at most
 _OF_A_CLASS = 50  # samples, that a group should have on average
+_MANY_WRONG = (
+    0.75  # on the diagonal, in the mean: above it Q gains little, and may be the classifier's own doubt
+)
 _FEW = 1500  # samples: with more of them one matrix is not tried
 _SAMPLES = 10_000  # that matrices are fitted to, at most: their own error is far below what is asked of them
 
@@ -204,6 +207,16 @@ def group_posteriors(logits: Tensor, labels: Tensor, seen: Tensor, smoothing: Sm
         rows = matrices[b].softmax(dim=-2)[groups[:, b], labels].clamp_min(1e-12)
         found[:, b] = (rows.log() + (logits[:, b] * scales[b]).log_softmax(dim=1)).softmax(dim=1)
     return found
+
+
+def says_many_wrong(noise_matrix: Tensor) -> bool:
+    """Whether a quarter of the labels and more are wrong by Q, and its own label is every class's most frequent one.
+
+    >>> says_many_wrong(torch.tensor([[0.6, 0.3], [0.4, 0.7]])), says_many_wrong(torch.tensor([[0.2, 0.3], [0.8, 0.7]]))
+    (True, False)
+    """
+    own = noise_matrix.diagonal()
+    return float(own.mean()) <= _MANY_WRONG and bool((own == noise_matrix.amax(dim=0)).all())
 
 
 def within_one_error(losses: Tensor, least: Tensor) -> bool:
