@@ -142,9 +142,15 @@ def test_matrices_of_annotators_need_annotators(crowd: pd.DataFrame) -> None:
 
 @pytest.mark.parametrize(
     ("annotators", "message"),
-    [(["a"], "one annotator per label"), (["a", "", "b"], r"no annotator in 1 rows \(1, counting from 0\)")],
+    [
+        (["a"], "one annotator per label"),
+        (["a", "", "b"], r"no annotator in 1 rows \(1, counting from 0\)"),
+        (["a", float("nan"), "b"], r"no annotator in 1 rows \(1, counting"),  # NumPy would make "nan" of it
+        (pd.array([1, 2, None], dtype="Int64"), r"no annotator in 1 rows \(2, counting"),
+        (["a", 1, "b"], "annotators must be of one type that sorts; got int, str. Make texts"),
+    ],
 )
-def test_annotators_that_do_not_fit(annotators: list[str], message: str) -> None:
+def test_annotators_that_do_not_fit(annotators: Any, message: str) -> None:
     with pytest.raises(InputError, match=message):
         from_arrays(np.eye(3), [0, 1, 1]).with_annotators(annotators, "annotators")
 

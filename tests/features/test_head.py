@@ -15,7 +15,7 @@ from noiselayer.features.matrix_fits import fit_matrices
 from noiselayer.features.minima import minimise_each
 from noiselayer.features.soft_targets import fit_soft_targets
 from noiselayer.joint.matrix_fit import even_errors, fit_matrix, log_columns
-from noiselayer.noise import pair_flip, symmetric
+from noiselayer.noise import symmetric
 
 Q = torch.tensor([[0.55, 0.05, 0.1], [0.4, 0.9, 0.0], [0.05, 0.05, 0.9]])
 
@@ -219,34 +219,6 @@ def test_order_of_samples_is_that_of_the_input() -> None:
     f, truth = blobs(600, dim=4)
     head = fit_head(f, truth, 3, method="normal")
     assert (head.out_of_fold.argmax(1) == truth).double().mean() > 0.8
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ({"method": "known"}, r"noise_matrix goes with method='known', and only with it"),
-        ({"noise_matrix": pair_flip(3, 0.1)}, r"got method='learned' and a matrix"),
-        (
-            {"method": "refined"},
-            r"method must be one of learned, estimated, known, top-down, normal; got 'refined'",
-        ),
-        ({"method": "estimated"}, r"needs clean_features and clean_labels"),
-        ({"clean_features": torch.zeros(2, 4)}, r"must be given together"),
-        ({"method": "known", "noise_matrix": torch.ones(3, 3)}, r"columns must sum to 1"),
-    ],
-)
-def test_errors_say_what_to_do(arguments, message) -> None:
-    f, truth = blobs(30, dim=4)
-    with pytest.raises(ValueError, match=message):
-        fit_head(f, truth, 3, **arguments)
-
-
-def test_labels_are_checked() -> None:
-    f, truth = blobs(30, dim=4)
-    with pytest.raises(ValueError, match=r"noisy_labels must have shape \(30,\)"):
-        fit_head(f, truth[:5], 3)
-    with pytest.raises(IndexError, match=r"noisy_labels must lie in 0..1; got 0 to 2"):
-        fit_head(f, truth, 2)
 
 
 def test_matrices_fitted_at_once_are_those_fitted_one_by_one() -> None:

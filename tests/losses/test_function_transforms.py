@@ -85,6 +85,28 @@ def test_forward_mode_and_a_map_over_matrices(skewed: Tensor) -> None:
     torch.testing.assert_close(got, torch.stack([indices(z, Q) for Q in many]))
 
 
+@LOSSES
+def test_forward_mode_without_torch_func(loss: Loss, skewed: Tensor) -> None:
+    z, direction = torch.randn(6, 3, dtype=F64), torch.randn(6, 3, dtype=F64)
+    with torch.autograd.forward_ad.dual_level():
+        dual = loss(torch.autograd.forward_ad.make_dual(z, direction), skewed)
+        slope = torch.autograd.forward_ad.unpack_dual(dual).tangent
+    torch.testing.assert_close(slope, (grad(loss)(z, skewed) * direction).sum())
+
+
+@pytest.mark.parametrize("label", ["smoothed", "soft"])
+def test_a_map_over_samples_of_annotators(label: str, skewed: Tensor) -> None:
+    matrices, annotators = torch.stack([skewed, torch.eye(3, dtype=F64)]), torch.tensor([0, 1, 0, 1])
+    z, soft = torch.randn(4, 3, dtype=F64), torch.full((4, 3), 1 / 3, dtype=F64)
+    labels, smoothing = (soft, 0.0) if label == "soft" else (torch.tensor([0, 1, 2, 2]), 0.2)
+    got = vmap(lambda z, y, a: noisy_label_loss(z, y, matrices, annotators=a, label_smoothing=smoothing))(
+        z, labels, annotators
+    )
+    for n in range(4):
+        one = noisy_label_loss(z[n], labels[n], matrices[annotators[n]], label_smoothing=smoothing)
+        torch.testing.assert_close(got[n], one)
+
+
 def test_impossible_labels_cost_infinity_and_move_nothing() -> None:
     Q = torch.tensor([[0.0, 0.0, 0.0], [0.5, 0.0, 0.7], [0.5, 1.0, 0.3]])
     z, labels = torch.randn(2, 3), torch.tensor([0, 1])

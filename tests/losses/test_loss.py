@@ -181,6 +181,9 @@ def test_what_is_ignored_cannot_spoil_the_rest(reduction: str) -> None:
     logits[1] = torch.nan
     loss = noisy_label_loss(logits, torch.tensor([-100, -100, 1]), Q, reduction=reduction)
     assert loss.item() == noisy_label_loss(logits[2], torch.tensor(1), Q).item()
+    weight = torch.tensor([0.0, 1.0, 1.0])  # what weighs nothing may be impossible
+    loss = noisy_label_loss(logits[[0, 2]], torch.tensor([0, 1]), Q, weight=weight, reduction=reduction)
+    assert loss.item() == noisy_label_loss(logits[2], torch.tensor(1), Q).item()
 
 
 def test_no_gradient_wanted_and_gradient_to_the_matrix_alone(skewed: Tensor) -> None:
@@ -321,6 +324,18 @@ LABELS = torch.tensor([0, 1])
             {"reduction": "avg"},
             ValueError,
             "'mean', 'sum' or 'none'; got 'avg'",
+        ),
+        (
+            (BATCH, LABELS, torch.eye(3)),
+            {"label_smoothing": "0.1"},
+            TypeError,
+            "label_smoothing must be a number; got '0.1'",
+        ),
+        (
+            (BATCH, LABELS, torch.eye(3).repeat(2, 1, 1)),
+            {"annotators": [0, 1]},
+            TypeError,
+            "annotators must be a torch.Tensor; got list. Use torch.as_tensor",
         ),
     ],
 )

@@ -115,6 +115,31 @@ def test_every_form_of_the_matrix(skewed: Tensor) -> None:
     assert (smooth[labels >= 0] > 0).all()
 
 
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")  # torch's own, about torch
+def test_smoothed_labels_of_annotators_compile_to_one_graph(skewed: Tensor) -> None:
+    logits = (5 * torch.randn(6, 3)).requires_grad_()
+    matrices = torch.stack([torch.eye(3), skewed.float()]).requires_grad_()
+    labels, annotators = torch.tensor([0, 1, 2, -100, 1, 0]), torch.tensor([0, 1, 1, 0, 1, 1])
+
+    def loss(logits: Tensor, matrices: Tensor) -> Tensor:
+        return noisy_label_loss(logits, labels, matrices, annotators=annotators, label_smoothing=0.1)
+
+    torch._dynamo.reset()
+    compiled = torch.compile(loss, fullgraph=True, dynamic=True, backend="aot_eager")(logits, matrices)
+    expected = loss(logits, matrices)
+    torch.testing.assert_close(compiled, expected)
+    got = torch.autograd.grad(compiled, [logits, matrices])
+    torch.testing.assert_close(got, torch.autograd.grad(expected, [logits, matrices]), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_layer_is_exported(skewed: Tensor) -> None:
+    layer, logits = NoiseLayer(3, skewed.float()).eval(), torch.randn(4, 3)
+    exported = torch.export.export(layer, (logits,)).module()
+    torch.testing.assert_close(exported(logits), layer(logits))
+
+
 def test_the_module_smooths_and_says_so() -> None:
     criterion = NoisyLabelLoss(torch.eye(3), label_smoothing=0.1)
     logits, labels = torch.randn(4, 3), torch.tensor([0, 1, 2, 0])

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from noiselayer.annotators.estimates import AnnotatorEstimate
 from noiselayer.arrays.tensors import as_tensor
-from noiselayer.features.projection import blocks
+from noiselayer.features.projection import as_rows, blocks
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,6 +80,7 @@ class GoldHead:
 
     def logits(self, features: Any) -> Tensor:
         """Logits of the true class, shape (N, K), double; rows are read in passes."""
+        features = as_rows(features, "features", self.weight.shape[1])
         return torch.cat(
             [torch.addmm(self.bias, f, self.weight.T) for _, f in blocks(features, torch.float64)]
         )

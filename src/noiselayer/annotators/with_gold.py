@@ -42,7 +42,7 @@ from noiselayer.arrays.folds import stratified_folds
 from noiselayer.features.calibration import fit_scale_and_shifts
 from noiselayer.features.cross_fitted import RIDGES
 from noiselayer.features.matrix_choice import standard_error
-from noiselayer.features.projection import Projection, project_features
+from noiselayer.features.projection import Projection, as_rows, project_features
 from noiselayer.features.soft_targets import fit_soft_targets
 from noiselayer.joint.linear_fit import linear_logits
 from noiselayer.joint.matrix_fit import fit_scale
@@ -91,6 +91,7 @@ def fit_with_gold(
     >>> bool((head.logits(features).argmax(dim=1) == truth).float().mean() > 0.85)
     True
     """
+    features = as_rows(features, "features")
     votes, checked = (
         class_numbers(x, name, missing=True).cpu() for x, name in ((labels, "labels"), (gold, "gold"))
     )

@@ -22,8 +22,21 @@ def check_number(value: Any, name: str) -> None:
         raise TypeError(f"{name} must be a number; got {shown(value)}.") from None
 
 
-def check_count(value: Any, name: str) -> None:
-    """Raise unless ``value`` is one whole number.
+def check_not_negative(value: Any, name: str) -> None:
+    """Raise unless ``value`` is a finite number from 0 up.
+
+    >>> check_not_negative(-1, "noisy_weight")
+    Traceback (most recent call last):
+    ...
+    ValueError: noisy_weight must be a number from 0 up; got -1.
+    """
+    check_number(value, name)
+    if not 0 <= value < float("inf"):
+        raise ValueError(f"{name} must be a number from 0 up; got {value}.")
+
+
+def check_count(value: Any, name: str, least: int | None = None) -> None:
+    """Raise unless ``value`` is one whole number, and no smaller than ``least``.
 
     >>> check_count(2.0, "num_classes")
     Traceback (most recent call last):
@@ -39,6 +52,8 @@ def check_count(value: Any, name: str) -> None:
     if abs(count) > _MOST:
         bound = f"at most {_MOST:,}" if count > 0 else f"at least {-_MOST:,}"
         raise ValueError(f"{name} must be {bound}; got {shown(value)}.")
+    if least is not None and count < least:
+        raise ValueError(f"{name} must be at least {least}; got {count}.")
 
 
 def check_confidence(value: Any, name: str = "confidence") -> None:

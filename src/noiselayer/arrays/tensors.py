@@ -52,6 +52,8 @@ def as_tensor(values: Any, name: str = "values") -> Tensor:
 
 
 def _real(values: Tensor, name: str) -> Tensor:
+    if values.layout != torch.strided:
+        raise TypeError(f"{name} must be a dense tensor; got {values.layout}. Use {name}.to_dense().")
     if values.is_complex():
         raise TypeError(f"{name} must be an array of real numbers; got {values.dtype}.")
     return values
@@ -87,7 +89,7 @@ def _native(values: Any) -> Any:
     elif array.dtype.kind == "f" and array.dtype.itemsize > 8:
         array = array.astype(np.float64)
     array = array.astype(array.dtype.newbyteorder("="), copy=False)
-    return np.ascontiguousarray(array) if any(stride < 0 for stride in array.strides) else array
+    return array.copy() if any(stride < 0 for stride in array.strides) else array
 
 
 def _content(values: Any) -> str:

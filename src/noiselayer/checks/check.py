@@ -210,9 +210,7 @@ def _memorising(
             raise ValueError("training_loss needs num_training, the number of samples it is the mean of.")
         num_training = len(noisy_labels)
     check_number(training_loss, "training_loss")
-    check_count(num_training, "num_training")
-    if num_training < 1:
-        raise ValueError(f"num_training must be at least 1; got {num_training}.")
+    check_count(num_training, "num_training", 1)
     if class_prior is not None:
         prior = check_prior(class_prior, len(Q))
     elif noisy_labels is not None and torch.linalg.cond(Q) < _INVERTIBLE:

@@ -13,6 +13,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from noiselayer.arrays.class_labels import is_missing
 from noiselayer.choices import Layout
 from noiselayer.data.array_inputs import ArrayInputs
 from noiselayer.data.inputs import Indices, Inputs, SubsetInputs
@@ -135,19 +136,26 @@ class LabeledData:
         >>> data.annotator_names, data.annotators
         (('ann', 'bob'), tensor([0, 1, 0]))
         """
-        values = np.asarray(annotators)
+        # A list as it is: beside texts NumPy would make the text "nan" of a gap.
+        values = np.asarray(annotators, dtype=object if isinstance(annotators, list | tuple) else None)
         if values.shape != (len(self),):
             raise InputError(
                 f"there must be one annotator per label: {self.origin} has {len(self):,} samples, {where} has shape "
                 f"{values.shape}."
             )
-        gaps = [row for row, value in enumerate(values.tolist()) if value in (None, "") or value != value]
+        gaps = [row for row, value in enumerate(values.tolist()) if is_missing(value) or value == ""]
         if gaps:
             raise InputError(
                 f"{where} has no annotator in {len(gaps):,} rows ({list_some(gaps)}, counting from 0). Give those "
                 "labels an annotator of their own, such as 'unknown'."
             )
-        names, codes = np.unique(values, return_inverse=True)
+        try:
+            names, codes = np.unique(values, return_inverse=True)
+        except TypeError as error:
+            kinds = sorted({type(value).__name__ for value in values.tolist()})
+            raise InputError(
+                f"{where} must be of one type that sorts; got {list_some(kinds)}. Make texts of them."
+            ) from error
         return replace(
             self,
             annotators=torch.from_numpy(codes.astype(np.int64)),

@@ -114,9 +114,7 @@ def accuracy_from_noisy_labels(
     labels = check_labels(noisy_labels, K, name="noisy_labels").cpu()
     check_same_samples(predicted, labels, "predictions and noisy_labels", at_least_one=True)
     z = normal_quantile(confidence)
-    check_count(num_bootstrap, "num_bootstrap")
-    if num_bootstrap < 2:
-        raise ValueError(f"num_bootstrap must be at least 2; got {num_bootstrap}.")
+    check_count(num_bootstrap, "num_bootstrap", 2)
     condition = float(torch.linalg.cond(Q))
     if not condition < _ILL_CONDITIONED:
         raise ValueError(

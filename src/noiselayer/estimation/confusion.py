@@ -132,9 +132,7 @@ class ConfusionCounts:
 
     def __post_init__(self) -> None:
         K = self.num_classes
-        check_count(K, "num_classes")
-        if K < 2:
-            raise ValueError(f"num_classes must be at least 2; got {K}.")
+        check_count(K, "num_classes", 2)
         self.sums = torch.zeros(K, K, dtype=torch.float64) if self.sums is None else self.sums
         self.num_samples = torch.zeros(K, dtype=torch.int64) if self.num_samples is None else self.num_samples
         if self.sums.shape != (K, K) or self.num_samples.shape != (K,):

@@ -66,11 +66,9 @@ def estimate_from_pairs(
     tensor([[0.6250, 0.1667],
             [0.3750, 0.8333]])
     """
-    check_count(num_classes, "num_classes")
+    check_count(num_classes, "num_classes", 2)
     check_number(prior_strength, "prior_strength")
     prior_strength = float(prior_strength)
-    if num_classes < 2:
-        raise ValueError(f"num_classes must be at least 2; got {num_classes}.")
     if not 0 <= prior_strength < math.inf:
         raise ValueError(
             f"prior_strength is a number of imagined samples, finite and at least 0; got {prior_strength}."

@@ -167,9 +167,7 @@ def options_of(estimator: Any, kind: Kind, num_samples: int) -> TrainingOptions:
     known = {name: getattr(estimator, name) for name in ("batch_size", "learning_rate", "weight_decay")}
     for name, given in (("max_iter", estimator.max_iter), ("n_iter_no_change", estimator.n_iter_no_change)):
         if given is not None:
-            check_count(given, name)
-        if given is not None and given < 1:
-            raise InputError(f"{name} must be at least 1; got {given}.")
+            check_count(given, name, 1)
     if estimator.max_iter is not None:
         known["max_epochs"] = estimator.max_iter
         known["warm_up_epochs"] = max(

@@ -11,6 +11,7 @@ import torch
 from sklearn.utils.validation import check_consistent_length, column_or_1d, validate_data
 from torch import Tensor
 
+from noiselayer.arrays.tensors import as_tensor
 from noiselayer.data.array_inputs import ArrayInputs
 from noiselayer.data.embedded_inputs import Pixels
 from noiselayer.data.pixel_units import check_pixel_units
@@ -149,8 +150,8 @@ def images_of(X: Any, layout: Any = "auto") -> Pixels | None:
     """
     if len(getattr(X, "shape", ())) < 3:
         return None
-    if isinstance(X, Tensor):  # of a type that NumPy lacks, on any device, with a gradient
-        X = X if X.dtype == torch.uint8 else X.detach().cpu().float()
+    if isinstance(X, Tensor):
+        X = X if X.dtype == torch.uint8 else stacked(X).float()
     elif X.dtype != np.uint8:
         X = np.asarray(X, dtype=np.float32)
     return Pixels(ArrayInputs(X, layout=layout, name="X"))
@@ -174,7 +175,10 @@ def samples_of(X: Any) -> list[Any] | None:
 
 
 def stacked(X: Any) -> Any:
-    """A column of embeddings as the array that it is; anything else as it is."""
+    """A column of embeddings as the array that it is, a tensor as one that NumPy has; anything else as it is."""
+    if isinstance(X, Tensor):  # of a type that NumPy lacks, on any device, with a gradient
+        X = as_tensor(X, "X").cpu()
+        return X.float() if X.dtype == torch.bfloat16 else X
     values = None if isinstance(X, list | tuple) else samples_of(X)
     if not values or not isinstance(values[0], Sequence | np.ndarray) or isinstance(values[0], str):
         return X

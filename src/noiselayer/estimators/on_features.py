@@ -16,6 +16,7 @@ from torch import Tensor
 
 from noiselayer.annotators.gold_head import GoldHead
 from noiselayer.annotators.with_gold import fit_with_gold
+from noiselayer.arrays.kinds import check_count
 from noiselayer.audit import AuditResult, audit_labels
 from noiselayer.errors import InputError
 from noiselayer.estimators.arguments import as_matrix, codes_of
@@ -162,6 +163,8 @@ class NoisyLabelFeaturesClassifier(TrueClassesMixin):
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         method = self._chosen(X_clean is not None)
         self.method_ = method
+        if self.cv is not None:
+            check_count(self.cv, "cv", 2)
         head = fit_head(
             X,
             torch.from_numpy(codes),

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from noiselayer.features.matrix_choice import standard_error
 from noiselayer.features.soft_targets import Part, fit_soft_targets
 from noiselayer.joint.linear_fit import linear_logits
 
@@ -155,7 +156,7 @@ class Folds:
             steps.append(Step(ridge, loss(logits), logits, weights))
             best = min(range(len(steps)), key=lambda k: steps[k].loss)
             rise = steps[-1].losses - steps[best].losses
-            certain = float(rise.mean()) > _BEYOND_CHANCE * float(rise.std() / len(rise) ** 0.5)
+            certain = float(rise.mean()) > _BEYOND_CHANCE * standard_error(rise)
             if len(steps) - 1 - best >= _RISES or certain:
                 break
         return steps

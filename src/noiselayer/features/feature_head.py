@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from noiselayer.estimation.noise_estimate import NoiseEstimate
-from noiselayer.features.projection import blocks
+from noiselayer.features.projection import as_rows, blocks
 
 Taken: TypeAlias = Literal["noise matrix", "plain", "top-down"]
 
@@ -49,6 +49,7 @@ class FeatureHead:
 
     def logits(self, features: Any) -> Tensor:
         """Logits of the true class, shape (N, K), double; rows are read in passes."""
+        features = as_rows(features, "features", self.weight.shape[1])
         return torch.cat(
             [torch.addmm(self.bias, f, self.weight.T) for _, f in blocks(features, torch.float64)]
         )

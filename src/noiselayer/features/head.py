@@ -34,7 +34,7 @@ from noiselayer.features.calibration import calibrated_losses, fit_scale_and_shi
 from noiselayer.features.cross_fitted import RIDGES, Folds, Step, best_step
 from noiselayer.features.discriminant import Discriminant
 from noiselayer.features.feature_head import FeatureHead, Taken
-from noiselayer.features.head_arguments import HeadMethod, check_arguments
+from noiselayer.features.head_arguments import HeadMethod, check_arguments, check_settings
 from noiselayer.features.matrix_choice import (
     Found,
     MatrixChoice,
@@ -46,7 +46,7 @@ from noiselayer.features.matrix_choice import (
     says_many_wrong,
     standard_error,
 )
-from noiselayer.features.projection import Projection, project_features
+from noiselayer.features.projection import Projection, as_rows, project_features
 from noiselayer.features.turns import Way, by_turns
 from noiselayer.joint.linear_fit import linear_logits
 from noiselayer.joint.matrix_fit import even_errors, fit_scale
@@ -122,17 +122,24 @@ def fit_head(
     >>> bool((head.logits(features).argmax(dim=1) == truth).float().mean() > 0.9)
     True
     """
+    ridges = check_settings(
+        num_classes, noisy_weight, outside_weight, ridges, folds, max_components, dtype, seed
+    )
+    features = as_rows(features, "features")
+    K, D = num_classes, features.shape[1]
     labels = class_numbers(noisy_labels, "noisy_labels").cpu()
-    K = num_classes
+    if clean_features is not None and clean_labels is not None:
+        clean_features = as_rows(clean_features, "clean_features", D)
+        clean_labels = class_numbers(clean_labels, "clean_labels").cpu()
     rows, Q = check_arguments(
-        features, labels, K, method, noise_matrix, annotators, clean_features, clean_labels
+        features, labels, K, method, noise_matrix, annotators, clean_features, clean_labels, noisy_weight
     )
     projection = project_features(
         features, max_components=max_components, standardize=standardize, dtype=dtype
     )
     count = folds or (3 if len(labels) > _MANY else 5)
     count = max(2, min(count, len(labels) // 2))
-    generator = torch.Generator().manual_seed(seed)
+    generator = torch.Generator().manual_seed(int(seed))
     fold_of = stratified_folds(
         labels, count, lambda rows: rows[torch.randperm(len(rows), generator=generator)]
     )
@@ -142,10 +149,11 @@ def fit_head(
     data = Folds(components, labels[order], sizes, K, projection.variances, dtype)
     clean = None
     if clean_features is not None:
-        clean = projection.apply(clean_features, dtype), class_numbers(clean_labels, "clean_labels").cpu()
+        clean = projection.apply(clean_features, dtype, "clean_features"), clean_labels
     fit = _Fit(data, rows[order], ridges, noisy_weight, clean, standardize)
     if outside_features is not None:
-        Z = projection.apply(outside_features, dtype)
+        outside_features = as_rows(outside_features, "outside_features", D)
+        Z = projection.apply(outside_features, dtype, "outside_features")
         data.beside.append((Z, torch.full((len(Z), K), outside_weight / K, dtype=dtype)))
     if method == "top-down":
         return fit.top_down(uniform_conversion(K, alpha).to(dtype)).head(projection, order)

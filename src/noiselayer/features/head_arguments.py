@@ -2,15 +2,58 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Literal
 
+import torch
 from torch import Tensor
 
+from noiselayer.arrays.kinds import check_count, check_not_negative
 from noiselayer.arrays.tensors import as_tensor
 from noiselayer.losses.annotator_rows import check_stack, rows_of_annotators
 from noiselayer.noise.matrices import check
+from noiselayer.noise.possible import check_possible
 
 HeadMethod = Literal["learned", "estimated", "known", "top-down", "normal"]
+
+
+def check_settings(
+    num_classes: Any,
+    noisy_weight: Any,
+    outside_weight: Any,
+    ridges: Sequence[float],
+    folds: Any,
+    max_components: Any,
+    dtype: torch.dtype,
+    seed: Any,
+) -> tuple[float, ...]:
+    """The ridges, falling, where every number of the head is one that it can be.
+
+    Raises:
+        TypeError: If one is no number.
+        ValueError: If one is out of range.
+
+    >>> check_settings(3, 1.0, 1.0, [0.1, 1.0], None, None, torch.float32, 0)
+    (1.0, 0.1)
+    >>> check_settings(3, 1.0, 1.0, [0.1], 1, None, torch.float32, 0)
+    Traceback (most recent call last):
+    ...
+    ValueError: folds must be at least 2; got 1.
+    """
+    check_count(num_classes, "num_classes", 2)
+    check_count(seed, "seed", 0)
+    for name, value, least in (("folds", folds, 2), ("max_components", max_components, 1)):
+        if value is not None:
+            check_count(value, name, least)
+    check_not_negative(noisy_weight, "noisy_weight")
+    check_not_negative(outside_weight, "outside_weight")
+    for ridge in ridges:
+        check_not_negative(ridge, "ridges")
+    if not len(ridges):
+        raise ValueError("ridges must hold at least one; got none.")
+    if dtype not in (torch.float32, torch.float64):
+        raise ValueError(f"dtype must be torch.float32 or torch.float64; got {dtype}.")
+    return tuple(sorted(map(float, ridges), reverse=True))
 
 
 def check_arguments(
@@ -21,7 +64,8 @@ def check_arguments(
     noise_matrix: Any,
     annotators: Any,
     clean_features: Any,
-    clean_labels: Any,
+    clean_labels: Tensor | None,
+    noisy_weight: float = 1.0,
 ) -> tuple[Tensor, Tensor | None]:
     """The row of the noise matrix that each label is, (N,), and the matrix, double, annotators' below one another.
 
@@ -29,7 +73,6 @@ def check_arguments(
         ValueError: If shapes do not fit, an argument does not suit the method, or a matrix is none.
         IndexError: If a label or an annotator is out of range.
 
-    >>> import torch
     >>> labels = torch.tensor([0, 1, 1, 0])
     >>> rows, Q = check_arguments(
     ...     torch.zeros(4, 2), labels, 2, "known", torch.stack([torch.eye(2)] * 3), [0, 1, 2, 2], None, None
@@ -45,10 +88,7 @@ def check_arguments(
         raise ValueError(
             f"features must hold at least 4 samples, so that some can be left out; got {len(labels)}."
         )
-    if int(labels.min()) < 0 or int(labels.max()) >= num_classes:
-        raise IndexError(
-            f"noisy_labels must lie in 0..{num_classes - 1}; got {int(labels.min())} to {int(labels.max())}."
-        )
+    _check_range(labels, num_classes, "noisy_labels")
     methods = HeadMethod.__args__  # type: ignore[attr-defined]
     if method not in methods:
         raise ValueError(f"method must be one of {', '.join(methods)}; got {method!r}.")
@@ -59,6 +99,15 @@ def check_arguments(
         )
     if (clean_features is None) != (clean_labels is None):
         raise ValueError("clean_features and clean_labels must be given together.")
+    if clean_labels is not None:
+        if tuple(clean_labels.shape) != (len(clean_features),):
+            raise ValueError(
+                f"clean_labels must have shape ({len(clean_features)},), one per row of clean_features; got "
+                f"{tuple(clean_labels.shape)}."
+            )
+        _check_range(clean_labels, num_classes, "clean_labels")
+    elif noisy_weight == 0:
+        raise ValueError("noisy_weight is 0 and there are no clean_features, so nothing would be learned.")
     if method == "estimated" and clean_features is None:
         raise ValueError(
             "method='estimated' needs clean_features and clean_labels to measure the matrix with."
@@ -75,7 +124,16 @@ def check_arguments(
             raise ValueError(
                 f"with annotators, noise_matrix must have shape (S, K, K), one for each; got {tuple(Q.shape)}."
             )
-        return labels, check(Q, num_classes=num_classes)
+        check_possible(check(Q, num_classes=num_classes), labels)
+        return labels, Q
     check_stack(Q, num_classes=num_classes)
-    who = None if annotators is None else as_tensor(annotators).cpu()
-    return rows_of_annotators(labels, who, Q, shape=labels.shape)
+    given_by = None if annotators is None else as_tensor(annotators).cpu()
+    rows, tall = rows_of_annotators(labels, given_by, Q, shape=labels.shape)
+    check_possible(Q, labels, annotators=given_by)
+    return rows, tall
+
+
+def _check_range(labels: Tensor, num_classes: int, name: str) -> None:
+    low, high = int(labels.min()), int(labels.max())
+    if low < 0 or high >= num_classes:
+        raise IndexError(f"{name} must lie in 0..{num_classes - 1}; got {low} to {high}.")

@@ -5,14 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
+
+from noiselayer.arrays.kinds import check_dense
+from noiselayer.arrays.tensors import as_tensor
 
 _ROWS = 8192
 _MOST = 1024  # components
 _HALF_ABOVE = 2**28
 """Numbers: what is more is kept in half precision, whose error is far below the features' own noise."""
+_EXTREME = 1e18
+"""Of it single precision holds the square, too."""
 
 
 @dataclass(frozen=True)
@@ -29,9 +33,17 @@ class Projection:
     directions: Tensor
     variances: Tensor
 
-    def apply(self, features: Any, dtype: torch.dtype = torch.float32) -> Tensor:
-        """Components, shape (N, r); N rows of shape (D,) are read in passes."""
-        return self._filled(features, torch.arange(len(features)), dtype)
+    def apply(self, features: Any, dtype: torch.dtype = torch.float32, name: str = "features") -> Tensor:
+        """Components, shape (N, r); N rows of shape (D,) are read in passes.
+
+        Raises:
+            ValueError: If one is not a finite number.
+        """
+        Z = self._filled(features, torch.arange(len(features)), dtype)
+        bad = (~Z.isfinite().all(dim=1)).nonzero()
+        if len(bad):
+            raise ValueError(f"{name} must be finite numbers; row {int(bad[0])} has one that is not.")
+        return Z
 
     def reordered(self, features: Any, order: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
         """Components with row ``order[k]`` in place k, although the features are read from first to last."""
@@ -48,9 +60,12 @@ class Projection:
         size = len(features) * self.directions.shape[1]
         kept = torch.float16 if size > _HALF_ABOVE and dtype == torch.float32 else dtype
         Z = torch.empty(len(features), self.directions.shape[1], dtype=kept)
-        mean, directions = self.mean.to(dtype), self.directions.to(dtype)
-        for rows, f in blocks(features, dtype):
-            Z[place[rows]] = ((f - mean) @ directions).to(kept)
+        scales = self.directions.abs().sum(dim=1)
+        if bool(((scales > 0) & ((scales < 1 / _EXTREME) | (scales > _EXTREME))).any()):
+            dtype = torch.float64  # units that single precision does not reach
+        directions = self.directions.to(dtype)
+        for rows, f in blocks(features, dtype, self.mean):
+            Z[place[rows]] = (f @ directions).to(kept)
         return Z
 
 
@@ -80,17 +95,17 @@ def project_features(
     tensor([[1.4142],
             [1.4142]])
     """
-    if getattr(features, "ndim", None) != 2 or not len(features):
-        raise ValueError(
-            f"features must have shape (N, D), a row per sample; got {tuple(getattr(features, 'shape', ()))}."
-        )
+    features = as_rows(features, "features")
     N, D = features.shape
-    shift = next(iter(blocks(features, torch.float64)))[1].nan_to_num(0, 0, 0).mean(dim=0)
+    first = next(iter(blocks(features, torch.float64)))[1].nan_to_num(0, 0, 0)
+    shift = first.mean(dim=0)
+    spread = (first - shift).abs().amax(dim=0)
+    unit = torch.where(spread > 0, spread, 1).log2().round().exp2()  # powers of two: they round nothing
     wide = N < D
     total = torch.zeros(D, dtype=torch.float64)
     squares = torch.zeros(D if wide else (D, D), dtype=torch.float64)
-    for rows, f in blocks(features, dtype):
-        f = f - shift.to(dtype)  # so that no variance is the difference of two large numbers
+    # Shifted, so that no variance is the difference of two large numbers, in units whose squares do not overflow.
+    for rows, f in blocks(features, dtype, shift, unit):
         block_total = f.sum(dim=0).double()
         if not block_total.isfinite().all():
             bad = rows.start + int((~f.isfinite().all(dim=1)).nonzero()[0])
@@ -99,18 +114,19 @@ def project_features(
         squares += f.square().sum(dim=0).double() if wide else gram(f).double()
     offset = total / N
     variance = (squares if wide else squares.diagonal()) / N - offset.square()
-    mean = shift + offset
-    std = variance.clamp_min(0).sqrt()
-    used = std > 1e-6 * mean.abs() + 1e-12  # a constant, but for rounding; whatever the units are
+    mean = shift + offset * unit
+    std = variance.clamp_min(0).sqrt() * unit
+    # A constant, but for rounding; whatever the units are.
+    used = std > (1e-12 if _is_double(features[:1]) else 1e-6) * mean.abs()
     if not standardize:
-        std = variance.clamp_min(0).mean().sqrt().expand(D)
+        std = std.square().mean().sqrt().expand(D)
     inverse = torch.where(used, 1 / std.clamp_min(1e-300), 0.0)
     if wide:
-        f = torch.cat([((block.double() - mean) * inverse).to(dtype) for _, block in blocks(features, dtype)])
+        f = torch.cat([(block * inverse).to(dtype) for _, block in blocks(features, torch.float64, mean)])
         variances, found = _eigh(f @ f.T / N, dtype)
     else:
-        covariance = squares / N - torch.outer(offset, offset)
-        variances, found = _eigh(inverse[:, None] * covariance * inverse, dtype)
+        covariance, scale = squares / N - torch.outer(offset, offset), inverse * unit
+        variances, found = _eigh(scale[:, None] * covariance * scale, dtype)
     most = max_components or min(max(64 if standardize else 512, N // 5), _MOST)
     least = 1e-6 if dtype == torch.float64 else 1e-5  # of the largest; what is less is rounding
     kept = (variances > least * variances[-1].clamp_min(1e-12)).nonzero().flatten()[-most:].flip(0)
@@ -137,14 +153,47 @@ def _eigh(symmetric: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
     return variances.double(), directions.double()
 
 
-def blocks(features: Any, dtype: torch.dtype) -> Any:
-    """Slices of some thousand rows and these rows as tensors, one after the other.
+def as_rows(features: Any, name: str, width: int | None = None) -> Any:
+    """Features whose rows can be read a few at a time: arrays and maps as they are, lists and tables as tensors.
 
-    >>> [(rows.stop, block.dtype) for rows, block in blocks(np.zeros((3, 2), np.float16), torch.float32)]
+    Raises:
+        TypeError: If they are sparse, or not real numbers.
+        ValueError: If they are not of shape (N, D), or D is not ``width``.
+
+    >>> as_rows([[1.0, 2.0]], "features", 3)
+    Traceback (most recent call last):
+    ...
+    ValueError: features must have shape (N, 3), a row per sample; got (1, 2).
+    """
+    check_dense(features, name)
+    if isinstance(features, list | tuple | Tensor) or hasattr(features, "to_numpy"):
+        features = as_tensor(features, name)
+    shape = tuple(getattr(features, "shape", ()))
+    if len(shape) != 2 or 0 in shape or shape[1] != (width or shape[1]):
+        columns = width or "D"
+        raise ValueError(f"{name} must have shape (N, {columns}), a row per sample; got {shape}.")
+    as_tensor(features[:1], name)
+    return features
+
+
+def blocks(features: Any, dtype: torch.dtype, shift: Tensor | None = None, unit: Tensor | None = None) -> Any:
+    """Slices of some thousand rows and these rows as tensors, one after the other, less a shift, divided by a unit.
+
+    >>> [(rows.stop, block.dtype) for rows, block in blocks(torch.zeros(3, 2).half(), torch.float32)]
     [(3, torch.float32)]
     """
     for first in range(0, len(features), _ROWS):
         rows = slice(first, min(first + _ROWS, len(features)))
-        some = features[rows]
-        block = some.detach().cpu() if isinstance(some, Tensor) else torch.from_numpy(np.array(some))
+        block = as_tensor(features[rows], "features").cpu()
+        if shift is not None:
+            # What is double loses no digits of large numbers that differ little, as times do.
+            block = block.to(torch.float64 if _is_double(block) else dtype)
+            block = block - shift.to(block.dtype)
+        if unit is not None:
+            block = block.div_(unit.to(block.dtype))
         yield rows, block.to(dtype)
+
+
+def _is_double(values: Any) -> bool:
+    """Whether single precision does not hold all digits."""
+    return as_tensor(values, "features").dtype in (torch.float64, torch.int64, torch.int32)

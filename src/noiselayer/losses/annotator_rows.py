@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from noiselayer.arrays.kinds import check_tensor
 from noiselayer.losses.shapes import readable
 from noiselayer.noise.matrices import check
 
@@ -56,6 +57,7 @@ def rows_of_annotators(
             "annotators; say which of them gave each label: annotators=..., integers in the shape of the "
             "labels."
         )
+    check_tensor(annotators, "annotators")
     if annotators.is_floating_point() or annotators.dtype == torch.bool:
         raise TypeError(f"annotators must be whole numbers 0..S-1; got {annotators.dtype}.")
     if annotators.shape != shape[: annotators.ndim]:

@@ -7,7 +7,7 @@ import copy
 import torch
 from torch import Tensor, nn
 
-from noiselayer.arrays.kinds import check_count, check_tensor
+from noiselayer.arrays.kinds import check_count, check_number, check_tensor
 from noiselayer.arrays.tensors import as_tensor
 from noiselayer.losses.annotator_rows import check_stack, rows_of_annotators
 from noiselayer.losses.log_space import noisy_nll, result_dtype
@@ -105,8 +105,8 @@ def noisy_label_loss(
     counts = (~ignored).to(loss.dtype)
     if weight is not None:
         counts = counts * weight.to(loss.dtype)[labels]
-    # where, not a product: an infinite loss of an ignored sample must not turn into NaN.
-    loss = torch.where(ignored, 0, loss * counts)
+    # where, not a product: an infinite loss of what does not count must not turn into NaN.
+    loss = torch.where(counts == 0, 0, loss * counts)
     return reduce_loss(loss, counts, reduction, shape).to(dtype)
 
 
@@ -121,6 +121,8 @@ def _soft_loss(
     label_smoothing: float,
 ) -> tuple[Tensor, Tensor | None]:
     """Losses (B,) of soft labels, or of class indices that are smoothed, and what a mean divides by (None: B)."""
+    if not isinstance(label_smoothing, float):
+        check_number(label_smoothing, "label_smoothing")
     if not 0 <= label_smoothing <= 1:
         raise ValueError(f"label_smoothing must lie between 0 and 1; got {label_smoothing}.")
     K = logits.shape[1]

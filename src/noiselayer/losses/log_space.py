@@ -35,7 +35,7 @@ def _at_least_float32(logits: Tensor, noise_matrix: Tensor) -> tuple[Tensor, Ten
 
 
 def is_transformed() -> bool:
-    """Whether torch.func differentiates, maps or linearises this call; no, where torch is silent.
+    """Whether torch.func or forward mode differentiates, maps or linearises this call; no, where torch is silent.
 
     >>> torch.func.vmap(lambda x: x + is_transformed())(torch.zeros(2))
     tensor([1., 1.])
@@ -43,7 +43,17 @@ def is_transformed() -> bool:
     if torch.compiler.is_compiling():
         return False
     active = getattr(torch._C, "_are_functorch_transforms_active", None)
-    return active is not None and bool(active())
+    dual = getattr(torch.autograd.forward_ad, "_current_level", -1) >= 0
+    return dual or (active is not None and bool(active()))
+
+
+def is_abstract(tensor: Tensor) -> bool:
+    """Whether no value may decide what is computed: in a compiled graph, under torch.func, on the device "meta".
+
+    >>> is_abstract(torch.zeros(2)), is_abstract(torch.zeros(2, device="meta"))
+    (False, True)
+    """
+    return torch.compiler.is_compiling() or tensor.is_meta or is_transformed()
 
 
 def is_differentiated_again() -> bool:
@@ -223,8 +233,11 @@ _SHORT_ROW = 64
 
 
 def log_noisy_probs(logits: Tensor, noise_matrix: Tensor) -> Tensor:
-    """The log of sum_i Q[j, i] softmax(logits)_i for every noisy label j, (B, K), unchecked; costs K^2 per row."""
-    if is_transformed():
+    """The log of sum_i Q[j, i] softmax(logits)_i for every noisy label j, (B, K), unchecked; costs K^2 per row.
+
+    Where :func:`is_abstract`, a matrix may be given for every row, (B, K, K).
+    """
+    if is_abstract(logits):
         return _composed_log_probs(logits, noise_matrix)
     log_probs: Tensor = _LogNoisyProbs.apply(logits, noise_matrix)
     return log_probs

@@ -229,8 +229,7 @@ def _per_annotator(
 ) -> Tensor:
     if isinstance(noise_matrix, SparseNoiseMatrix):
         raise ValueError("num_annotators needs dense matrices; got a SparseNoiseMatrix.")
-    if num_annotators < 1:
-        raise ValueError(f"num_annotators must be at least 1; got {num_annotators}.")
+    check_count(num_annotators, "num_annotators", 1)
     Q = identity(num_classes) if noise_matrix is None else noise_matrix
     if Q.ndim == 3:
         if len(Q) != num_annotators:

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from noiselayer.losses.annotator_rows import rows_of_annotators
-from noiselayer.losses.log_space import log_noisy_probs
+from noiselayer.losses.log_space import is_abstract, log_noisy_probs
 from noiselayer.losses.sparse_bottom_up import sparse_log_noisy_probs
 from noiselayer.noise.sparse_matrix import SparseNoiseMatrix
 
@@ -58,6 +58,8 @@ def all_log_noisy_probs(
     zeros = torch.zeros(len(logits), dtype=torch.long, device=logits.device)
     rows, _ = rows_of_annotators(zeros, annotators, noise_matrix, shape=shape, ignored=ignored)
     of_row = rows // noise_matrix.shape[-1]
+    if is_abstract(logits):  # which annotators there are cannot be asked
+        return log_noisy_probs(logits, noise_matrix[of_row])
     noisy = logits.new_empty(logits.shape, dtype=torch.promote_types(logits.dtype, torch.float32))
     for s in set(of_row.tolist()):
         at = (of_row == s).nonzero().flatten()

@@ -50,10 +50,8 @@ def uniform_conversion(num_classes: int, alpha: float, *, dtype: torch.dtype | N
             [0.1000, 0.8000, 0.1000],
             [0.1000, 0.1000, 0.8000]])
     """
-    check_count(num_classes, "num_classes")
+    check_count(num_classes, "num_classes", 2)
     check_number(alpha, "alpha")
-    if num_classes < 2:
-        raise ValueError(f"num_classes must be at least 2; got {num_classes}.")
     if not 0 <= alpha <= 1:
         raise ValueError(
             f"alpha is how far a noisy label is trusted, from 0 (not at all) to 1 (as it is); got {alpha}."

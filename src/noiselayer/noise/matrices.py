@@ -270,9 +270,7 @@ def rounding(Q: Tensor) -> float:
 
 
 def _check_num_classes(num_classes: int) -> None:
-    check_count(num_classes, "num_classes")
-    if num_classes < 2:
-        raise ValueError(f"num_classes must be at least 2; got {num_classes}.")
+    check_count(num_classes, "num_classes", 2)
 
 
 def _check_rate(rate: float) -> None:

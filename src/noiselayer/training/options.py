@@ -9,7 +9,7 @@ from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
-from noiselayer.arrays.kinds import check_number
+from noiselayer.arrays.kinds import check_not_negative, check_number
 from noiselayer.choices import (
     Augmentation,
     Logger,
@@ -159,8 +159,7 @@ class TrainingOptions:
                 "or method 'estimated', which measures the noise with trusted labels for a network."
             )
         for name in ("noisy_weight", "outside_weight"):
-            if not 0 <= getattr(self, name) < float("inf"):
-                raise ValueError(f"{name} must be a number from 0 up; got {getattr(self, name)}.")
+            check_not_negative(getattr(self, name), name)
             if getattr(self, name) > _LARGEST_RATE:
                 raise ValueError(f"{name} must be at most {_LARGEST_RATE:,}; got {getattr(self, name)}.")
         if self.start == "joint" and not self.fresh_network:

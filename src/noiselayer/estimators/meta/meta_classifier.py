@@ -109,9 +109,7 @@ class NoisyLabelMetaClassifier(NoisyLabelWrapper):
                 f"estimator must have predict_proba; {type(self.estimator).__name__} has not, as it is "
                 "configured."
             )
-        check_count(self.max_iter, "max_iter")
-        if self.max_iter < 1:
-            raise InputError(f"max_iter must be at least 1; got {self.max_iter!r}.")
+        check_count(self.max_iter, "max_iter", 1)
         if self.noise_trainable and not self.cross_fit:
             raise InputError(
                 "noise_trainable needs cross_fit=True: a classifier that repeats the labels it was fitted to "

@@ -19,6 +19,7 @@ from noiselayer.estimation.from_confusions import estimate_from_predictions
 from noiselayer.estimation.noise_estimate import NoiseEstimate
 from noiselayer.estimators.arguments import as_matrix, codes_of, plain_labels
 from noiselayer.estimators.audited import audited
+from noiselayer.estimators.feature_inputs import stacked
 from noiselayer.estimators.meta.fold_predictions import (
     Array,
     Codes,
@@ -64,7 +65,9 @@ class NoisyLabelWrapper(MetaEstimatorMixin, TrueClassesMixin, ABC):  # type: ign
 
     def _with_matrix(self, X: Any, y: Any, X_clean: Any, y_clean: Any) -> tuple[Any, ...]:
         """Check everything and find ``noise_matrix_``; what is left to do is to train through it."""
-        X, y = validate_data(self, X, plain_labels(y), dtype=np.float64, ensure_all_finite=self._finite())
+        X, y = validate_data(
+            self, stacked(X), plain_labels(y), dtype=np.float64, ensure_all_finite=self._finite()
+        )
         codes = self._codes(y)
         self._check_parameters()
         check_pair(X_clean, y_clean)
@@ -134,7 +137,7 @@ class NoisyLabelWrapper(MetaEstimatorMixin, TrueClassesMixin, ABC):  # type: ign
     def predict_proba(self, X: Any) -> Floats:
         """p(true class | x), shape (N, K), columns as in ``classes_``; never through the noise matrix."""
         check_is_fitted(self)
-        X = validate_data(self, X, reset=False, dtype=np.float64, ensure_all_finite=self._finite())
+        X = validate_data(self, stacked(X), reset=False, dtype=np.float64, ensure_all_finite=self._finite())
         return self._predict(X)
 
     def __sklearn_tags__(self) -> Any:
@@ -150,9 +153,7 @@ class NoisyLabelWrapper(MetaEstimatorMixin, TrueClassesMixin, ABC):  # type: ign
 
     def _check_parameters(self) -> None:
         for name, least in (("cv", 2), ("rounds", 1)):
-            check_count(getattr(self, name), name)
-            if getattr(self, name) < least:
-                raise InputError(f"{name} must be at least {least}; got {getattr(self, name)!r}.")
+            check_count(getattr(self, name), name, least)
 
     @abstractmethod
     def _fit_through(
@@ -222,7 +223,7 @@ class NoisyLabelWrapper(MetaEstimatorMixin, TrueClassesMixin, ABC):  # type: ign
     def _clean(self, X_clean: Any, y_clean: Any) -> tuple[Array, Codes]:
         X, y = validate_data(
             self,
-            X_clean,
+            stacked(X_clean),
             plain_labels(y_clean, "y_clean"),
             reset=False,
             dtype=np.float64,
