@@ -34,7 +34,7 @@ from noiselayer.features.calibration import calibrated_losses, fit_scale_and_shi
 from noiselayer.features.cross_fitted import RIDGES, Folds, Step, best_step
 from noiselayer.features.discriminant import Discriminant
 from noiselayer.features.feature_head import FeatureHead, Taken
-from noiselayer.features.head_arguments import HeadMethod, check_arguments, check_settings
+from noiselayer.features.head_arguments import HeadMethod, check_arguments, check_settings, trusted
 from noiselayer.features.matrix_choice import (
     Found,
     MatrixChoice,
@@ -128,32 +128,22 @@ def fit_head(
     features = as_rows(features, "features")
     K, D = num_classes, features.shape[1]
     labels = class_numbers(noisy_labels, "noisy_labels").cpu()
-    if clean_features is not None and clean_labels is not None:
-        clean_features = as_rows(clean_features, "clean_features", D)
-        clean_labels = class_numbers(clean_labels, "clean_labels").cpu()
-    rows, Q = check_arguments(
-        features, labels, K, method, noise_matrix, annotators, clean_features, clean_labels, noisy_weight
-    )
+    given, outside = trusted(clean_features, clean_labels, D), outside_features
+    rows, Q = check_arguments(features, labels, K, method, noise_matrix, annotators, given, noisy_weight)
     projection = project_features(
         features, max_components=max_components, standardize=standardize, dtype=dtype
     )
-    count = folds or (3 if len(labels) > _MANY else 5)
-    count = max(2, min(count, len(labels) // 2))
-    generator = torch.Generator().manual_seed(int(seed))
-    fold_of = stratified_folds(
-        labels, count, lambda rows: rows[torch.randperm(len(rows), generator=generator)]
-    )
+    count = max(2, min(folds or (3 if len(labels) > _MANY else 5), len(labels) // 2))
+    rng = torch.Generator().manual_seed(int(seed))
+    fold_of = stratified_folds(labels, count, lambda rows: rows[torch.randperm(len(rows), generator=rng)])
     order = fold_of.argsort(stable=True)
     sizes = torch.bincount(fold_of, minlength=count).tolist()
     components = projection.reordered(features, order, dtype)
     data = Folds(components, labels[order], sizes, K, projection.variances, dtype)
-    clean = None
-    if clean_features is not None:
-        clean = projection.apply(clean_features, dtype, "clean_features"), clean_labels
+    clean = given and (projection.apply(given[0], dtype, "clean_features"), given[1])
     fit = _Fit(data, rows[order], ridges, noisy_weight, clean, standardize)
-    if outside_features is not None:
-        outside_features = as_rows(outside_features, "outside_features", D)
-        Z = projection.apply(outside_features, dtype, "outside_features")
+    if outside is not None:
+        Z = projection.apply(as_rows(outside, "outside_features", D), dtype, "outside_features")
         data.beside.append((Z, torch.full((len(Z), K), outside_weight / K, dtype=dtype)))
     if method == "top-down":
         return fit.top_down(uniform_conversion(K, alpha).to(dtype)).head(projection, order)

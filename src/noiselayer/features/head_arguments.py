@@ -8,8 +8,10 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
+from noiselayer.arrays.class_labels import class_numbers
 from noiselayer.arrays.kinds import check_count, check_not_negative
 from noiselayer.arrays.tensors import as_tensor
+from noiselayer.features.projection import as_rows
 from noiselayer.losses.annotator_rows import check_stack, rows_of_annotators
 from noiselayer.noise.matrices import check
 from noiselayer.noise.possible import check_possible
@@ -56,6 +58,21 @@ def check_settings(
     return tuple(sorted(map(float, ridges), reverse=True))
 
 
+def trusted(features: Any, labels: Any, width: int) -> tuple[Any, Tensor] | None:
+    """Trusted features and their labels, if there are any.
+
+    >>> trusted(None, [0, 1], 3)
+    Traceback (most recent call last):
+    ...
+    ValueError: clean_features and clean_labels must be given together.
+    """
+    if (features is None) != (labels is None):
+        raise ValueError("clean_features and clean_labels must be given together.")
+    if features is None:
+        return None
+    return as_rows(features, "clean_features", width), class_numbers(labels, "clean_labels").cpu()
+
+
 def check_arguments(
     features: Any,
     labels: Tensor,
@@ -63,8 +80,7 @@ def check_arguments(
     method: str,
     noise_matrix: Any,
     annotators: Any,
-    clean_features: Any,
-    clean_labels: Tensor | None,
+    clean: tuple[Any, Tensor] | None = None,
     noisy_weight: float = 1.0,
 ) -> tuple[Tensor, Tensor | None]:
     """The row of the noise matrix that each label is, (N,), and the matrix, double, annotators' below one another.
@@ -75,7 +91,7 @@ def check_arguments(
 
     >>> labels = torch.tensor([0, 1, 1, 0])
     >>> rows, Q = check_arguments(
-    ...     torch.zeros(4, 2), labels, 2, "known", torch.stack([torch.eye(2)] * 3), [0, 1, 2, 2], None, None
+    ...     torch.zeros(4, 2), labels, 2, "known", torch.stack([torch.eye(2)] * 3), [0, 1, 2, 2]
     ... )
     >>> rows, Q.shape
     (tensor([0, 3, 5, 4]), torch.Size([6, 2]))
@@ -97,18 +113,16 @@ def check_arguments(
             f"noise_matrix goes with method='known', and only with it; got method={method!r} and "
             f"{'a matrix' if noise_matrix is not None else 'none'}."
         )
-    if (clean_features is None) != (clean_labels is None):
-        raise ValueError("clean_features and clean_labels must be given together.")
-    if clean_labels is not None:
-        if tuple(clean_labels.shape) != (len(clean_features),):
+    if clean is not None:
+        if tuple(clean[1].shape) != (len(clean[0]),):
             raise ValueError(
-                f"clean_labels must have shape ({len(clean_features)},), one per row of clean_features; got "
-                f"{tuple(clean_labels.shape)}."
+                f"clean_labels must have shape ({len(clean[0])},), one per row of clean_features; got "
+                f"{tuple(clean[1].shape)}."
             )
-        _check_range(clean_labels, num_classes, "clean_labels")
+        _check_range(clean[1], num_classes, "clean_labels")
     elif noisy_weight == 0:
         raise ValueError("noisy_weight is 0 and there are no clean_features, so nothing would be learned.")
-    if method == "estimated" and clean_features is None:
+    if method == "estimated" and clean is None:
         raise ValueError(
             "method='estimated' needs clean_features and clean_labels to measure the matrix with."
         )
