@@ -16,6 +16,7 @@ from typing import Any
 
 from cells import RESULTS, new_parser
 from many_classes import table as many_classes
+from matrix_start import table as matrix_start
 from no_harm import by_setting, summary
 
 from noiselayer.paper import EXPERIMENTS
@@ -119,6 +120,7 @@ TABLES = {
     "no-harm": by_setting,
     "no-harm-summary": summary,
     "many-classes": many_classes,
+    "matrix-start": matrix_start,
     "small-network-choices": small_network_choices,
     "small-network-labels": small_network_labels,
     **{name: partial(of_experiment, name) for name in EXPERIMENTS},

@@ -46,8 +46,8 @@ def test_three_lines_of_a_training_loop(names: dict[str, Any]) -> None:
     assert error(names["predicted"], names["truth"]) < 0.1
     columns = names["layer"].noise_matrix.detach()
     torch.testing.assert_close(columns.sum(dim=0), torch.ones(3))
-    # It moved from 0.15 towards the truth, where label 1 stands for class 0 often and for class 2 never.
-    assert columns[1, 0] > 0.15 > columns[1, 2]
+    # It moved from 0.25 towards the truth, where label 1 stands for class 0 often and for class 2 never.
+    assert columns[1, 0] > 0.3 > 0.2 > columns[1, 2]
 
 
 def test_the_lines_that_were_there_before_do_worse(names: dict[str, Any]) -> None:

@@ -1,6 +1,7 @@
 """``noiselayer measure``: one table or two, groups, abstentions, spellings, and what is refused."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,10 @@ def test_a_column_of_the_same_table(run: Any, frame: pd.DataFrame, tmp_path: Pat
         "measure.csv",
         "measure.html",
     }
+    page = (tmp_path / "m" / "measure.html").read_text(encoding="utf-8")
+    regions = re.findall(r'<div class="scroll"([^>]*)>', page)  # a keyboard scrolls what has the focus
+    assert len(regions) == 2
+    assert all('tabindex="0" role="region" aria-labelledby="' in one for one in regions)
     rows = pd.read_csv(tmp_path / "m" / "measure.csv")
     share = rows[(rows["figure"] == "share") & rows["group"].isna()].set_index("class")
     for name in ("cat", "dog", "owl"):
