@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from sklearn.naive_bayes import GaussianNB
 
-from noiselayer import NoisyLabelClassifier, NoisyLabelFeaturesClassifier
+from noiselayer import NoisyLabelClassifier, NoisyLabelFeaturesClassifier, NoisyLabelMetaClassifier
 from noiselayer.errors import InputError
 from noiselayer.estimators import feature_inputs
 
@@ -45,6 +46,33 @@ def test_images_of_every_form_are_told_apart_in_spite_of_wrong_labels(name: str)
         np.testing.assert_allclose(same.predict_proba(form), model.predict_proba(x), atol=1e-5)
     grey = classifiers()[name].fit(x[..., 0], wrong(Y))
     assert grey.score(x[..., 0], Y) > 0.8
+
+
+@pytest.mark.parametrize("name", classifiers())
+def test_a_list_of_images_is_their_array(name: str) -> None:
+    x = stripes(1, 8)[..., 0]
+    model = classifiers()[name].fit(list(x), wrong(Y))
+    assert model.source_.name == "patches"
+    expected = classifiers()[name].fit(x, wrong(Y)).predict_proba(x)
+    for form in (list(x), list(torch.from_numpy(x))):
+        np.testing.assert_array_equal(model.predict_proba(form), expected)
+
+
+def test_images_that_cannot_be_are_said() -> None:
+    with pytest.raises(InputError, match=r"one shape; got \(8, 8\), \(9, 8\). Resize them"):
+        NoisyLabelClassifier().fit([np.zeros((8, 8)), np.zeros((9, 8))], [0, 1])
+    with pytest.raises(InputError, match=r"pixels of at most 1e\+12; got 1e\+18. Divide them"):
+        NoisyLabelClassifier().fit(np.full((4, 8, 8), -1e18), [0, 1, 0, 1])
+
+
+def test_tables_as_tensors_of_every_kind() -> None:
+    x = torch.randn(60, 3, generator=torch.Generator().manual_seed(0)) + 4 * (Y[:60, None] == 0)
+    for model in (
+        NoisyLabelFeaturesClassifier("normal", random_state=0),
+        NoisyLabelMetaClassifier(GaussianNB(), noise_matrix=np.eye(2)),
+    ):
+        for form in (x.bfloat16(), x.clone().requires_grad_()):
+            assert model.fit(form, Y[:60]).score(form, Y[:60]) > 0.9
 
 
 def test_brightness_alone_tells_classes_apart() -> None:

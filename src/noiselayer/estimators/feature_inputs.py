@@ -15,14 +15,17 @@ from noiselayer.arrays.tensors import as_tensor
 from noiselayer.data.array_inputs import ArrayInputs
 from noiselayer.data.embedded_inputs import Pixels
 from noiselayer.data.pixel_units import check_pixel_units
-from noiselayer.errors import InputError
+from noiselayer.errors import InputError, list_some
 from noiselayer.estimators.arguments import DTYPES as OF_NETWORKS
 from noiselayer.estimators.arguments import for_networks, plain_labels
 from noiselayer.features.by_name import KINDS, make_source
+from noiselayer.features.patches import has_patches
 from noiselayer.features.text import SparseFeatures
 from noiselayer.training.options import FEW_IMAGES
 
 DTYPES = (np.float64, np.float32, np.float16)
+_LARGEST = 1e12
+"""A pixel whose square single precision bears, and sums of such squares."""
 _OF_BOTH = {"layout", "overlapping", "outside_weight", "folds"}
 """Further options that mean something to the head as well as to a network."""
 
@@ -41,6 +44,8 @@ def features_of(
     Sets ``source_`` of the estimator: None where X are numbers already.
     """
     y = y if isinstance(y, str) else plain_labels(y, "y" if reset else "y_clean")
+    if not callable(embed):
+        X = joined(X)
     check_units(estimator, X, reset=reset)
     if reset:
         estimator.source_ = None
@@ -80,6 +85,14 @@ def features_of(
 
 def numbers_of(estimator: Any, X: Any, y: Any, name: str, *, reset: bool) -> Any:
     """Vectors or images for a network, with y checked beside them unless it is a word; ``name`` is that of X."""
+    X = joined(X)
+    shapes = (
+        {tuple(image.shape) for image in X if getattr(image, "ndim", 0) > 1} if isinstance(X, list) else {}
+    )
+    if len(shapes) > 1:
+        raise InputError(
+            f"{name} must hold images of one shape; got {list_some(sorted(shapes), 3)}. Resize them."
+        )
     check_units(estimator, X, reset=reset)
     y = y if isinstance(y, str) else plain_labels(y, name.replace("X", "y"))
     return validate_data(estimator, stacked(X), y, reset=reset, dtype=OF_NETWORKS, allow_nd=True)
@@ -102,7 +115,9 @@ def usual_embed(estimator: Any, X: Any) -> str | None:
     >>> usual_embed(NoisyLabelClassifier(), X), usual_embed(NoisyLabelClassifier(max_iter=9), X)
     ('patches', None)
     """
-    few = len(getattr(X, "shape", ())) > 2 and len(X) < FEW_IMAGES and sorted(X.shape[1:])[-2] > 2
+    X = joined(X)
+    few = len(getattr(X, "shape", ())) > 2 and len(X) < FEW_IMAGES
+    few = few and has_patches((1, *sorted(X.shape[1:])[-2:]))  # wherever the channels are
     asked = estimator.model is not None or estimator.method == "refined"
     asked = asked or for_networks(estimator) or set(estimator.options or {}) - _OF_BOTH
     return "patches" if few and not asked else None
@@ -119,7 +134,12 @@ def check_units(estimator: Any, X: Any, *, reset: bool) -> None:
     """
     if len(getattr(X, "shape", ())) < 3 or not len(X):
         return
-    largest = float((X.detach() if isinstance(X, Tensor) else np.asarray(X)).max())
+    values = X.detach() if isinstance(X, Tensor) else np.asarray(X)
+    largest, least = float(values.max()), float(values.min())
+    if max(largest, -least) > _LARGEST:
+        raise InputError(
+            f"X must hold images with pixels of at most {_LARGEST:g}; got {max(largest, -least):.3g}. Divide them."
+        )
     if reset:
         estimator.largest_pixel_ = largest
     check_pixel_units(largest, getattr(estimator, "largest_pixel_", None), "X", "fit")
@@ -172,6 +192,19 @@ def samples_of(X: Any) -> list[Any] | None:
     if not isinstance(X, Sequence) or isinstance(X, str) or (len(X) and isinstance(X[0], int | float)):
         return None
     return list(X)
+
+
+def joined(X: Any) -> Any:
+    """A list of images of one shape as the array that they make; anything else as it is.
+
+    >>> joined([np.zeros((8, 8)), np.ones((8, 8))]).shape, joined(["good", "bad"])
+    ((2, 8, 8), ['good', 'bad'])
+    """
+    if not isinstance(X, list | tuple) or not all(isinstance(image, np.ndarray | Tensor) for image in X):
+        return X
+    if not X or X[0].ndim < 2 or len({tuple(image.shape) for image in X}) > 1:
+        return X
+    return torch.stack([torch.as_tensor(image) for image in X]) if isinstance(X[0], Tensor) else np.stack(X)
 
 
 def stacked(X: Any) -> Any:

@@ -21,6 +21,8 @@ _GRID = 3
 """Each centroid's activations are averaged over so many by so many parts of an image."""
 _SMALLEST, _LARGEST = 4, 5
 """Pixels of a patch's side."""
+_LEAST = 3
+"""Pixels of an image's shorter side: a centre and what surrounds it."""
 _LEARNED_FROM = 2000  # images
 _PATCHES = 60_000
 _ROUNDS = 12
@@ -129,6 +131,15 @@ def patch_features(images: Tensor, patches: PatchDictionary) -> Tensor:
     return torch.cat(found)
 
 
+def has_patches(shape: Sequence[int]) -> bool:
+    """Whether samples of that shape, (C, H, W), are images large enough.
+
+    >>> has_patches((1, 28, 28)), has_patches((1, 1, 30)), has_patches((64,))
+    (True, False, False)
+    """
+    return len(shape) == 3 and min(shape[1:]) >= _LEAST
+
+
 class PatchFeatures:
     """Images by name "patches": :func:`patch_features` of images of any size, and of files.
 
@@ -164,8 +175,10 @@ class PatchFeatures:
             raise InputError("there are no images to learn patches from.")
         chosen = np.linspace(0, count - 1, min(count, _LEARNED_FROM)).round().astype(int).tolist()
         shape = _shape(images[chosen[len(chosen) // 2]])
-        if min(shape[1:]) < 3:
-            raise InputError(f"images must have at least 3 x 3 pixels; got {shape[1]} x {shape[2]}.")
+        if not has_patches(shape):
+            raise InputError(
+                f"images must have at least {_LEAST} x {_LEAST} pixels; got {shape[1]} x {shape[2]}."
+            )
         shape = shape[0], min(shape[1], SIDE), min(shape[2], SIDE)
         return cls(learn_patches(_pixels(_some(images, chosen), shape)), shape)
 

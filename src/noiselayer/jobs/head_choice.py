@@ -15,6 +15,7 @@ from noiselayer.data.read_folder import images_below
 from noiselayer.data.reading import UNSEEN, Reading
 from noiselayer.errors import InputError
 from noiselayer.extraction.at_hand import network_at_hand
+from noiselayer.features.patches import has_patches
 from noiselayer.jobs.option import differing
 from noiselayer.training.frozen_head import HEAD, OF_NETWORKS
 from noiselayer.training.options import FEW_IMAGES
@@ -76,7 +77,7 @@ def _images(reading: Reading) -> int:
         if reading.image_column is not None or split_address(reading.path)[0].suffix in (".npy", ".npz"):
             size = None if reading.image_column is None else UNSEEN
             data = replace(reading, image_size=size).read(with_labels=False)
-            return len(data) if data.inputs.kind == "image" and min(data.inputs.shape[1:]) > 2 else 0
+            return len(data) if data.inputs.kind == "image" and has_patches(data.inputs.shape) else 0
     return 0
 
 

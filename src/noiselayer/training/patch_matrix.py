@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -32,15 +31,6 @@ class PatchMatrix(NamedTuple):
 
     noise_matrix: Tensor
     head: FeatureHead
-
-
-def has_patches(shape: Sequence[int]) -> bool:
-    """Whether samples of that shape are images large enough.
-
-    >>> has_patches((1, 28, 28)), has_patches((1, 1, 30)), has_patches((64,))
-    (True, False, False)
-    """
-    return len(shape) == 3 and min(shape[1:]) >= 3
 
 
 def matrix_of_patches(train: LabeledData, validation: LabeledData, seed: int) -> PatchMatrix:

@@ -15,6 +15,7 @@ from noiselayer.data.labeled import LabeledData
 from noiselayer.estimation.confusion import confusion_of_predictions
 from noiselayer.features.calibration import fit_scale_and_shifts
 from noiselayer.features.matrix_choice import standard_error
+from noiselayer.features.patches import has_patches
 from noiselayer.joint.alternating import alternate, fixed_matrix_losses, renamed_classes
 from noiselayer.joint.from_features import FeatureEstimate, estimate_from_features
 from noiselayer.joint.held_out_choice import Choice, choose_by_held_out_labels
@@ -23,7 +24,7 @@ from noiselayer.noise.simplex import project
 from noiselayer.training.batches import noisy_part
 from noiselayer.training.logits import features_and_logits
 from noiselayer.training.options import FEW_IMAGES, TrainingOptions
-from noiselayer.training.patch_matrix import has_patches, matrix_of_patches
+from noiselayer.training.patch_matrix import matrix_of_patches
 from noiselayer.training.stage import StageRunner
 
 
