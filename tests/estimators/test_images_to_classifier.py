@@ -66,7 +66,7 @@ def test_images_that_cannot_be_are_said() -> None:
 
 
 def test_tables_as_tensors_of_every_kind() -> None:
-    x = torch.randn(60, 3, generator=torch.Generator().manual_seed(0)) + 4 * (Y[:60, None] == 0)
+    x = torch.randn(60, 3, generator=torch.Generator().manual_seed(0)) + 4 * torch.from_numpy(Y[:60, None])
     for model in (
         NoisyLabelFeaturesClassifier("normal", random_state=0),
         NoisyLabelMetaClassifier(GaussianNB(), noise_matrix=np.eye(2)),
