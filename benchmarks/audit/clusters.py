@@ -82,6 +82,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path(__file__).parent.parent / "results")
     args = parser.parse_args()
     torch.set_num_threads(1)
+    args.out.mkdir(parents=True, exist_ok=True)
     stored = args.out / "audit_clusters.json"
     done: dict[str, list[dict[str, Any]]] = (
         json.loads(stored.read_text())["tables"] if stored.exists() else {}

@@ -15,6 +15,7 @@ from noiselayer.estimation.validate import check_labels, check_probs
 
 _NUMBERS = (5, 10, 20, 40)  # of neighbours, among which the labels choose
 _STANDARD_ERRORS = 3.0  # of what neighbours must explain better
+_LEAST_GAIN = 0.05  # nats a label: with less the mixture only blurs what the model knows
 _AMONG, _ASKED = 2**13, 2**11  # samples that neighbours are looked for among, and of which the labels choose
 _AT_A_TIME = 2**10
 _MOST_COLUMNS = 256  # of more, as many random mixtures keep the distances well enough
@@ -64,7 +65,7 @@ def mixed_with_neighbours(
 
     lambda is the most likely weight, and k the most likely of 5, 10, 20 and 40; no sample's own label is among its
     neighbours'. Columns count alike (they are divided by their standard deviation). Neighbours are looked for among
-    8,192 samples, and 2,048 tell whether the mixture is better by more than three standard errors.
+    8,192 samples, and 2,048 tell whether the mixture is better, by 0.05 nats a label and three standard errors.
 
     Args:
         labels: Shape (N,), the given labels.
@@ -92,7 +93,7 @@ def mixed_with_neighbours(
         return None
     rows = features if callable(features) else features.__getitem__
     near, (k, weight, gain) = _look(y, p.gather(1, y.unsqueeze(1)).squeeze(1), rows)
-    if not gain:
+    if gain < _LEAST_GAIN:
         return None
     mixed = (1 - weight + weight / (k + 1)) * p
     for some, found in near.of(torch.arange(len(y)), k):
