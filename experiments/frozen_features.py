@@ -10,8 +10,8 @@ are the 1,280 means after the last convolution and those of the last six blocks,
 (noiselayer.extraction.block_maps), 2,480 in all; with --layers end the first 1,280 alone, as they come and
 standardised. They are kept in --features, a folder of .npy files in half precision, and extracted where they are
 missing, once for every image. Each seed draws its training images; --size 0 takes all whose features the folder has,
-and no more are extracted. The test images are the first --test, 1,000 unless said. "Out of fold" is the accuracy, on
-the training images, of classifiers that have not seen their labels.
+and no more are extracted; a seed is then that of the head's folds. The test images are the first --test, 1,000 unless
+said. "Out of fold" is the accuracy, on the training images, of classifiers that have not seen their labels.
 
 The meta-estimator and cleanlab's CleanLearning (2.9.0, in an environment of its own, which --cleanlab-python names)
 have scikit-learn's logistic regression, C = .001 on standardised features, as their classifier; alone it is the row
@@ -121,6 +121,7 @@ def run(
     Q: torch.Tensor,
     cleanlab: str | None,
     standardize: bool,
+    seed: int = 0,
 ) -> dict[str, Any]:
     """What a method predicts for the test images, and what it knows of the matrix."""
     found: dict[str, Any] = {}
@@ -148,7 +149,7 @@ def run(
         labels = truth if method == "plain, true labels" else y
         kind = {"learned matrix": "learned", "true matrix": "known"}.get(method, "normal")
         known = Q if kind == "known" else None
-        head = fit_head(X, labels, 10, method=kind, noise_matrix=known, standardize=standardize)
+        head = fit_head(X, labels, 10, method=kind, noise_matrix=known, standardize=standardize, seed=seed)
         logits = head.logits(X_test)
         found |= {
             "ridge": head.ridge,
@@ -230,7 +231,7 @@ def main() -> None:
     Q /= Q.sum(dim=0)
     y_test = arrays["y_test"][: given.test]
     X_test = extract(arrays["x_test"], np.arange(given.test), given.features, "test", *how)
-    for seed in range(given.seeds if given.size else 1):
+    for seed in range(given.seeds):
         if given.size:
             chosen = np.random.RandomState(seed).choice(len(true), given.size, replace=False)
         else:
@@ -253,6 +254,7 @@ def main() -> None:
                 Q,
                 given.cleanlab_python,
                 given.layers == "end",
+                0 if given.size else seed,
             )
             row.setdefault("seconds", time.process_time() - started)
             row["test_accuracy"] = float(np.mean(row.pop("guesses") == y_test))
