@@ -52,6 +52,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path(__file__).parent.parent / "results")
     args = parser.parse_args()
     torch.set_num_threads(1)
+    args.out.mkdir(parents=True, exist_ok=True)
     stored = args.out / "audit_exact.json"
     rows: dict[str, Any] = json.loads(stored.read_text())["sets"] if stored.exists() else {}
     todo = [seed for seed in range(args.sets) if str(seed) not in rows]

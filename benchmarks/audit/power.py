@@ -37,6 +37,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path(__file__).parent.parent / "results")
     args = parser.parse_args()
     torch.set_num_threads(1)
+    args.out.mkdir(parents=True, exist_ok=True)
     stored = args.out / "audit_power.json"
     sets: dict[str, Any] = json.loads(stored.read_text())["sets"] if stored.exists() else {}
     lines = [

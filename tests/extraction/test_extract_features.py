@@ -222,6 +222,11 @@ def test_two_networks_stand_beside_each_other_and_a_function_needs_a_name(tmp_pa
     assert sum(calls) == 30
 
 
+def test_a_batch_holds_at_least_one_sample(tmp_path) -> None:
+    with pytest.raises(ValueError, match=r"batch_size must be at least 1; got 0\."):
+        extract_features(inputs(), Counting(), cache_dir=tmp_path, batch_size=0)
+
+
 def test_texts_of_one_length_go_together(tmp_path) -> None:
     texts = ["b" * n for n in (5, 400, 6, 390, 7, 380)]
     batches = []

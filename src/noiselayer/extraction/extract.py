@@ -14,6 +14,7 @@ import torch
 from PIL import Image, ImageOps
 from torch import Tensor
 
+from noiselayer.arrays.kinds import check_count
 from noiselayer.data.image_index import cache_folder
 from noiselayer.errors import InputError, argument
 from noiselayer.extraction.feature_cache import FeatureCache, Keys, keys_of
@@ -65,6 +66,7 @@ def extract_features(
 
     Raises:
         InputError: If there is no such network, a sample is damaged, or the disk is full.
+        ValueError: If a batch is to hold no sample.
 
     >>> import tempfile
     >>> X = torch.arange(12.0).reshape(4, 3)
@@ -74,6 +76,8 @@ def extract_features(
     """
     if views not in (1, 2):
         raise InputError(f"{argument('views')} must be 1 or 2; got {views}.")
+    if batch_size is not None:
+        check_count(batch_size, argument("batch_size"), 1)
     if not len(inputs):
         raise InputError("there are no samples to extract features of.")
     if isinstance(model, str) and "+" in model:
