@@ -77,7 +77,7 @@ def extract_features(
     if views not in (1, 2):
         raise InputError(f"{argument('views')} must be 1 or 2; got {views}.")
     if batch_size is not None:
-        check_count(batch_size, argument("batch_size"), 1)
+        check_count(batch_size, "batch_size", 1)
     if not len(inputs):
         raise InputError("there are no samples to extract features of.")
     if isinstance(model, str) and "+" in model:
