@@ -5,8 +5,8 @@ lose classes on the way. So the posterior comes from a classifier that has not s
 comes first; its logits out of fold say how the matrix is smoothed. Discriminants, which wrong labels bend less
 (:mod:`noiselayer.features.discriminant`), give the posterior, by a matrix for each group of confidence and, of many
 samples, in two rounds. A second path is fitted to that. From there the likelihood is climbed, as long as that gains
-more than two standard errors; what lets it gain are errors that depend on the class alone, so that one group's matrix
-counts. Of up to 20,000 samples, of which a matrix gains nothing so far, matrix and classifier may be found by turns
+more than two standard errors; where errors depend on the class alone it does, and one group's matrix counts. Of up to
+20,000 samples, of which a matrix gains nothing so far, matrix and classifier may be found by turns
 (:mod:`noiselayer.features.turns`), which are kept if they gain more than four. Everything is chosen by the likelihood
 of noisy labels held out, those of the second path held out from the first as well. The plain classifier stays in the
 running, and is taken unless the noise matrix gains more than one standard error, two where it was learned and says that
@@ -14,7 +14,9 @@ few labels are wrong; both with the factor and the biases that suit labels held 
 (:mod:`noiselayer.features.calibration`), or the matrix would be praised for mending what the ridge has done. Where it
 says that many are wrong, and of some classes more than of others, the plain classifier is bent, which a thousand labels
 held out may not tell; then it is taken unless they speak against it by a standard error. A learned matrix that gains no
-more than four must not be contradicted by the surest labels (:mod:`noiselayer.joint.surest_labels`).
+more than four must not be contradicted by the surest labels (:mod:`noiselayer.joint.surest_labels`). The last fit, to
+all samples, takes posteriors by the logits out of fold with these biases, which people's noise bends: no single matrix
+tells it whole. So of more than 20,000 samples the mean of the folds' classifiers stands for it.
 """
 
 from __future__ import annotations
@@ -58,7 +60,7 @@ from noiselayer.losses.top_down import uniform_conversion
 _ROUNDS = 4  # of climbing and measuring the matrix anew, at most
 BEYOND_CHANCE = 2.0  # standard errors that climbing must gain, and a matrix found with these labels
 _CERTAIN = 4.0  # beyond which the surest labels are not asked: people's are right there more often
-_MANY = 20_000  # samples, above which three folds say as much as five
+_MANY = 20_000  # samples, above which three folds say as much as five and their mean as much as a fit to all
 _AGAIN = 1  # time that discriminants are fitted to their own posteriors, where samples are that many
 
 
@@ -157,7 +159,7 @@ class _Fit:
     """One fit on its way: first plain, then through a matrix."""
 
     step: Step
-    targets: Tensor
+    targets: Tensor | None  # of the last fit; None where those of the folds stand for it
     tried: tuple[tuple[float, float], ...]
     scale: float
 
@@ -235,12 +237,15 @@ class _Fit:
         if doubtful and all(contradicted(M, plain.logits, self.labels) > CONTRADICTED for M in both):
             return
         self.taken, self.Q, self.step, self.scale = "noise matrix", found.noise_matrix, step, found.scale
-        logits = self._calibrated(step.logits)[:, None]
-        every = torch.ones(len(logits), 1, dtype=torch.bool)
-        self.targets = self._weighted(self._posteriors(logits, every, Q, judged.smoothing)[:, 0])
-        if climbed:
+        if len(self.labels) > _MANY:
+            self.targets = None
+        elif climbed:
             rows = self._rows_of(found.noise_matrix)
             self.targets, self.climbing = found.noise_matrix[rows].to(data.dtype), self.noisy_weight
+        else:
+            scale, shifts = self._scale_and_shifts()
+            logits, every = (step.logits * scale + shifts)[:, None], torch.ones(len(self.labels), 1).bool()
+            self.targets = self._weighted(self._posteriors(logits, every, Q, judged.smoothing)[:, 0])
 
     def _uneven(self, step: Step, judged: MatrixChoice, losses: Tensor) -> bool:
         """Whether some classes err more than others, for certain, and labels held out do not speak against it."""
@@ -320,11 +325,11 @@ class _Fit:
         return self.labels if len(Q) == self.data.num_classes else self.rows
 
     def head(self, projection: Projection, order: Tensor) -> FeatureHead:
-        """The last fit, to all folds."""
-        start = self.step.weights[:1]
-        [W] = self.data.fit(self.targets, self.step.ridge, start, [()], noisy_weight=self.climbing)
-        rows = self._rows_of(self.Q)
-        scale, shifts = fit_scale_and_shifts(self.step.logits, rows, self.Q, scale=self.scale)
+        """The last fit, to all folds, or the mean of theirs."""
+        step, W = self.step, self.step.weights.mean(dim=0)
+        if self.targets is not None:
+            [W] = self.data.fit(self.targets, step.ridge, step.weights[:1], [()], noisy_weight=self.climbing)
+        scale, shifts = self._scale_and_shifts()
         W = W.double() * scale
         W[:, -1] += shifts
         weight, bias = projection.weights_of_features(W.to(self.data.dtype))
@@ -375,11 +380,9 @@ class _Fit:
             losses[held] = noisy_nll(logits[held] * scale, rows[held], Q)
         return losses
 
-    def _calibrated(self, logits: Tensor) -> Tensor:
-        """With the scale and the shifts that suit the matrix taken."""
-        rows = self._rows_of(self.Q)
-        scale, shifts = fit_scale_and_shifts(logits, rows, self.Q, scale=self.scale)
-        return logits * scale + shifts
+    def _scale_and_shifts(self) -> tuple[float, Tensor]:
+        """That suit the matrix taken."""
+        return fit_scale_and_shifts(self.step.logits, self._rows_of(self.Q), self.Q, scale=self.scale)
 
     def _measured(self) -> Tensor:
         assert self.clean is not None
