@@ -76,6 +76,7 @@ NOISE = {
 OF_NETWORKS = {
     "none, 2,000": Noise(2_000, 0.0, True),
     "none, 10,000": Noise(10_000, 0.0, True),
+    "none, 50,000": Noise(50_000, 0.0, True),
     "symmetric 50 %": NOISE["symmetric 50 %"],
     "asymmetric 50 %": NOISE["asymmetric 50 %"],
     "asymmetric 50 %, 2,000": Noise(2_000, 0.5, False),

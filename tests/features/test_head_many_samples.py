@@ -17,7 +17,7 @@ from noiselayer.noise import symmetric
 def test_a_last_fit_to_all_samples_is_for_few_of_them(
     monkeypatch: pytest.MonkeyPatch, most_of_few: int, fits_to_all: int
 ) -> None:
-    monkeypatch.setattr(head, "_MANY", most_of_few)
+    monkeypatch.setattr(head, "MANY", most_of_few)
     fit = Folds.fit
     left_out: list[tuple[int, ...]] = []
 

@@ -17,7 +17,9 @@ RIDGES = (10.0, 3.0, 1.0, 0.3, 0.1, 0.03, 0.01, 3e-3, 1e-3, 3e-4, 1e-4, 1e-5)
 _RISES = 2  # in a row, and the path ends; so it does after one that is beyond chance
 _BEYOND_CHANCE = 2.0  # paired standard errors
 
+MANY = 20_000  # samples, above which three folds say as much as five and their mean as much as a fit to all
 _TOLERANCE = 1e-6  # nats: the standard error of what is compared is a thousand times that
+_OF_MANY = 1e-5  # and a hundred times, where a step takes long
 _TARGETS = 2**26  # numbers, of the classifiers that are fitted at once
 
 Loss = Callable[[Tensor], Tensor]
@@ -126,7 +128,7 @@ class Folds:
                     counts=seen.sum(dim=0) + beside,
                     start=None if start is None else start[some],
                     iterations=self.iterations,
-                    tolerance=_TOLERANCE,
+                    tolerance=_TOLERANCE if len(fold_of) <= MANY else _OF_MANY,
                 )
             )
         return torch.cat(found)

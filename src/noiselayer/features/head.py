@@ -33,7 +33,7 @@ from noiselayer.arrays.folds import stratified_folds
 from noiselayer.estimation.from_confusions import estimate_from_predictions
 from noiselayer.estimation.noise_estimate import NoiseEstimate
 from noiselayer.features.calibration import calibrated_losses, fit_scale_and_shifts
-from noiselayer.features.cross_fitted import RIDGES, Folds, Step, best_step
+from noiselayer.features.cross_fitted import MANY, RIDGES, Folds, Step, best_step
 from noiselayer.features.discriminant import Discriminant
 from noiselayer.features.feature_head import FeatureHead, Taken
 from noiselayer.features.head_arguments import HeadMethod, check_arguments, check_settings, trusted
@@ -60,7 +60,6 @@ from noiselayer.losses.top_down import uniform_conversion
 _ROUNDS = 4  # of climbing and measuring the matrix anew, at most
 BEYOND_CHANCE = 2.0  # standard errors that climbing must gain, and a matrix found with these labels
 _CERTAIN = 4.0  # beyond which the surest labels are not asked: people's are right there more often
-_MANY = 20_000  # samples, above which three folds say as much as five and their mean as much as a fit to all
 _AGAIN = 1  # time that discriminants are fitted to their own posteriors, where samples are that many
 
 
@@ -135,7 +134,7 @@ def fit_head(
     projection = project_features(
         features, max_components=max_components, standardize=standardize, dtype=dtype
     )
-    count = max(2, min(folds or (3 if len(labels) > _MANY else 5), len(labels) // 2))
+    count = max(2, min(folds or (3 if len(labels) > MANY else 5), len(labels) // 2))
     rng = torch.Generator().manual_seed(int(seed))
     fold_of = stratified_folds(labels, count, lambda rows: rows[torch.randperm(len(rows), generator=rng)])
     order = fold_of.argsort(stable=True)
@@ -207,7 +206,7 @@ class _Fit:
         discriminant = Discriminant(data)
         counts = [1] if Q is not None else numbers_of_groups(len(self.labels), data.num_classes)
         ways = [self._through(Q, groups, discriminant) for groups in counts]
-        if Q is None and len(self.labels) <= _MANY:
+        if Q is None and len(self.labels) <= MANY:
             gains = [plain.losses - way[1].losses for way in ways]
             if all(float(gain.mean()) <= BEYOND_CHANCE * standard_error(gain) for gain in gains):
                 through = partial(self._through, groups=1, discriminant=discriminant)
@@ -237,7 +236,7 @@ class _Fit:
         if doubtful and all(contradicted(M, plain.logits, self.labels) > CONTRADICTED for M in both):
             return
         self.taken, self.Q, self.step, self.scale = "noise matrix", found.noise_matrix, step, found.scale
-        if len(self.labels) > _MANY:
+        if len(self.labels) > MANY:
             self.targets = None
         elif climbed:
             rows = self._rows_of(found.noise_matrix)
@@ -301,7 +300,7 @@ class _Fit:
         """For every fold left out, posteriors from discriminants and matrices that have not seen its labels."""
         seen = self.fold_of[:, None] != torch.arange(len(self.data))
         posteriors = self._posteriors(discriminant.of_labels, seen, Q, smoothing)
-        for _ in range(_AGAIN if len(self.labels) > _MANY else 0):
+        for _ in range(_AGAIN if len(self.labels) > MANY else 0):
             posteriors = self._posteriors(discriminant.logits(posteriors), seen, Q, smoothing)
         return self._weighted(posteriors)
 
