@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from noiselayer import AuditResult, audit_labels, corrupt_labels
-from noiselayer.audit import count_with_checks, suggest_checks
+from noiselayer.audit import audit_with_checks, count_with_checks, suggest_checks
 from noiselayer.noise import symmetric
 
 
@@ -91,6 +91,21 @@ def test_no_wrong_label_among_the_checked_leaves_none_possible(audited: tuple[Au
     found = count_with_checks(audit, torch.arange(50), audit.labels[:50])
     assert (found.total, found.low) == (0.0, 0.0)
     assert 0 < found.high < 1500
+
+
+def test_checked_labels_answer_what_could_not_be_known_without() -> None:
+    """A model that guesses within two pairs of classes, told how many labels are wrong: none."""
+    generator = torch.Generator().manual_seed(0)
+    truth = torch.randint(4, (1500,), generator=generator)
+    guess = torch.where(torch.rand(1500, generator=generator) < 0.45, truth, truth + 1 - 2 * (truth % 2))
+    x = 2.5 * torch.eye(4)[guess] + 0.5 * torch.randn(1500, 4, generator=generator)
+    audit = audit_labels(truth, x.softmax(dim=1), probs_predict="given")
+    assert "cannot be known from these probabilities" in " ".join((audit.summary(), *audit.warnings))
+    corrected = audit_with_checks(audit, torch.arange(100), truth[:100])
+    said = " ".join((corrected.summary(), *corrected.warnings))
+    assert "cannot be known" not in said
+    assert "how many labels are wrong is known by those that were checked; which of the others are" in said
+    assert audit_with_checks(corrected, torch.arange(100), truth[:100]).warnings == corrected.warnings
 
 
 def test_a_rare_mistake_that_was_not_drawn_may_still_be(audited: tuple[AuditResult, Tensor]) -> None:

@@ -180,7 +180,10 @@ def test_a_number_that_cannot_be_known_is_not_named_until_somebody_looks(run: Ru
     assert again.exit_code == 0, again.output
     assert "Without them the audit could not know how many are wrong, 0 to" in " ".join(again.output.split())
     assert load_audit(tmp_path / "two").counts["all"]["expected"] == 0
-    assert "What the audit said without looking" in (tmp_path / "two" / "report.html").read_text("utf-8")
+    page = (tmp_path / "two" / "report.html").read_text("utf-8")
+    assert "What the audit said without looking" in page
+    assert "how many labels are wrong is known by those that were checked" in again.output
+    assert "cannot be known" not in again.output + page
 
 
 def test_what_it_refuses(run: Run, files: tuple[Path, np.ndarray], tmp_path: Path) -> None:

@@ -67,3 +67,17 @@ def test_one_trusted_half_is_an_error() -> None:
     X, y, _ = blobs()
     with pytest.raises(ValueError, match="X_clean and y_clean must be given together"):
         NoisyLabelMetaClassifier(LogisticRegression()).audit(X, y, X_clean=X)
+
+
+@pytest.mark.parametrize(
+    "estimator", [NoisyLabelMetaClassifier(LogisticRegression()), NoisyLabelFeaturesClassifier()]
+)
+@pytest.mark.parametrize(
+    ("name", "said"), [("class_names", "give y by name"), ("annotators", "audit_annotators")]
+)
+def test_options_that_no_audit_of_an_estimator_can_follow_are_named(
+    estimator: Any, name: str, said: str
+) -> None:
+    X, y, _ = blobs()
+    with pytest.raises(TypeError, match=f"audit takes the options .*; got {name}.*{said}"):
+        estimator.audit(X, y, **{name: ["a", "b"]})

@@ -75,6 +75,7 @@ class AuditResult:
     class_names: tuple[str, ...] | None = None
     _posterior: Callable[[], Tensor] | None = None
     _judging: NoiseModel | None = None
+    _doubts: tuple[str, ...] = ()  # those of the warnings that checked labels answer
 
     def __repr__(self) -> str:
         return f"AuditResult: {self.summary()}"

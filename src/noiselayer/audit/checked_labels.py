@@ -20,6 +20,10 @@ _LEAST_DOUBT = 0.04  # that the audit may be mistaken where it is sure: many lab
 _FLOOR = 1e-6  # of error probabilities whose log odds are taken
 _SPREAD = (2.0, 0.6, 0.7)  # of the line before any check, around 0, 1, 1: what the audit says
 _DRAWS = 1024
+_ANSWERED = (
+    "how many labels are wrong is known by those that were checked; which of the others are, and what they should be, "
+    "still rests on a model whose doubt cannot be told from the labels'."
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -170,7 +174,7 @@ def audit_with_checks(
     """The audit corrected by checked labels: its numbers, error probabilities, verdicts, ranks and suggestions.
 
     What was checked has the error probability 0 or 1. The numbers are those of :func:`count_with_checks`; the interval
-    of one class rests on the checked labels of that class alone.
+    of one class rests on the checked labels of that class alone. Warnings that the number is unknown are left out.
 
     Args:
         audit: With a row for every sample.
@@ -228,6 +232,11 @@ def audit_with_checks(
             settled=True,
             known=True,
         ),
+        warnings=(
+            *([_ANSWERED] if audit._doubts else []),
+            *(one for one in audit.warnings if one not in audit._doubts),
+        ),
+        _doubts=(),
     )
     return in_kind(result, audit.labels)
 

@@ -132,13 +132,13 @@ def audit_batches(
     del first, counts  # of thousands of classes there is room for two matrices, not for three
     model, draws = _fit(samples, confusion, options)
     _check_possible(model.noise_matrix, carried, options.class_names)
-    judging, ends, doubt = model, None, None
+    judging, ends, doubt, doubts = model, None, None, ()
     if options.noise_matrix is None:
         doubt = whose_doubt(samples, model, draws.standard_error)
         judging = _judging(samples, confusion, model, doubt, options)
         ends = _ends(samples, carried, agreeing, judging, doubt, options)
         if in_order:
-            notes = (*what_to_doubt(model, judging, doubt, options.accuracy), *notes)
+            doubts = what_to_doubt(model, judging, doubt, options.accuracy)
     reported = model if judging.by_confidence is None else judging
     findings = _findings(samples, reported, draws, options) if options.check_model else ()
     threshold = options.threshold
@@ -180,9 +180,10 @@ def audit_batches(
         learned_share=model.learned_share,
         model_accuracy=options.accuracy,
         findings=findings,
-        warnings=notes,
+        warnings=(*doubts, *notes),
         class_names=options.class_names,
         _judging=single,
+        _doubts=doubts,
     )
 
 

@@ -10,6 +10,27 @@ from torch import Tensor
 from noiselayer.audit import AuditResult, audit_labels
 from noiselayer.audit.neighbours import Rows, mixed_with_neighbours
 
+_OPTIONS = ("verified", "threshold", "top", "calibrate", "check_model")
+
+
+def check_audit_options(options: dict[str, Any]) -> None:
+    """Raise before anything is trained if an estimator's audit cannot follow one of its options.
+
+    >>> check_audit_options({"annotators": [0, 1]})
+    Traceback (most recent call last):
+    ...
+    TypeError: audit takes the options verified, threshold, top, calibrate and check_model; got annotators. ...
+    """
+    for name in options.keys() - set(_OPTIONS):
+        more = {
+            "class_names": "The classes are the sorted labels: give y by name where they have names.",
+            "annotators": "Which label came from whom is for noiselayer.annotators.audit_annotators, with out-of-fold "
+            "probabilities.",
+        }.get(name, "Others are for noiselayer.audit_labels, with out-of-fold probabilities.")
+        raise TypeError(
+            f"audit takes the options {', '.join(_OPTIONS[:-1])} and {_OPTIONS[-1]}; got {name}. {more}"
+        )
+
 
 def audited(
     labels: Tensor, probs: Tensor, noise_matrix: Tensor, *, learned_from: Tensor | Rows | None, **options: Any

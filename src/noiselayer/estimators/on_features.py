@@ -20,7 +20,7 @@ from noiselayer.arrays.kinds import check_count
 from noiselayer.audit import AuditResult, audit_labels
 from noiselayer.errors import InputError
 from noiselayer.estimators.arguments import as_matrix, codes_of
-from noiselayer.estimators.audited import audited
+from noiselayer.estimators.audited import audited, check_audit_options
 from noiselayer.estimators.feature_inputs import features_of
 from noiselayer.estimators.gold_labels import GoldLabels
 from noiselayer.estimators.true_classes import TrueClassesMixin, check_pair
@@ -239,7 +239,8 @@ class NoisyLabelFeaturesClassifier(TrueClassesMixin):
             y: As in ``fit``.
             X_clean: As in ``fit``.
             y_clean: As in ``fit``.
-            **options: Of :func:`noiselayer.audit_labels`: ``verified``, ``threshold``, ``top``, ``calibrate``.
+            **options: Of :func:`noiselayer.audit_labels`: ``verified``, ``threshold``, ``top``, ``calibrate``,
+                ``check_model``.
 
         Returns:
             The result; its labels are numbers, positions in the sorted labels, ``class_names``.
@@ -247,6 +248,7 @@ class NoisyLabelFeaturesClassifier(TrueClassesMixin):
         Raises:
             ValueError: As ``fit`` does.
         """
+        check_audit_options(options)
         other = clone(self).fit(X, y, X_clean=X_clean, y_clean=y_clean)
         probs = other.head_.out_of_fold.exp()
         probs /= probs.sum(dim=1, keepdim=True)

@@ -18,7 +18,7 @@ from noiselayer.errors import InputError, as_input_errors
 from noiselayer.estimation.from_confusions import estimate_from_predictions
 from noiselayer.estimation.noise_estimate import NoiseEstimate
 from noiselayer.estimators.arguments import as_matrix, codes_of, plain_labels
-from noiselayer.estimators.audited import audited
+from noiselayer.estimators.audited import audited, check_audit_options
 from noiselayer.estimators.feature_inputs import stacked
 from noiselayer.estimators.meta.fold_predictions import (
     Array,
@@ -112,7 +112,8 @@ class NoisyLabelWrapper(MetaEstimatorMixin, TrueClassesMixin, ABC):  # type: ign
             y: As in ``fit``.
             X_clean: As in ``fit``.
             y_clean: As in ``fit``.
-            **options: Of :func:`noiselayer.audit_labels`: ``verified``, ``threshold``, ``top``, ``calibrate``.
+            **options: Of :func:`noiselayer.audit_labels`: ``verified``, ``threshold``, ``top``, ``calibrate``,
+                ``check_model``.
 
         Returns:
             The result; its labels are numbers, positions in the sorted labels, ``class_names``.
@@ -120,6 +121,7 @@ class NoisyLabelWrapper(MetaEstimatorMixin, TrueClassesMixin, ABC):  # type: ign
         Raises:
             ValueError: As ``fit`` does.
         """
+        check_audit_options(options)
         copy = clone(self)
         X, codes, _, _, generator = copy._with_matrix(X, y, X_clean, y_clean)
         probs = copy._out_of_fold(X, codes, copy.noise_matrix_, generator).probs
