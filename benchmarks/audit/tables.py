@@ -4,8 +4,9 @@
 
 Eight tables of scikit-learn, two models each, whose probabilities are cross-validated (five folds); pair, symmetric and
 random noise, and noise on the samples that a linear model finds hard. The rules of the audit were set with tables like
-these in view. Beside it are cleanlab, and neighbours on the features: the share of a sample's ten nearest ones with
-another label, as in SimiFeat. Some minutes.
+these in view, from probabilities alone, and with the features too, as ``noiselayer audit`` reads a table. Beside it are
+cleanlab, and neighbours on the features: the share of a sample's ten nearest ones with another label, as in SimiFeat.
+Some minutes.
 """
 
 from __future__ import annotations
@@ -112,6 +113,36 @@ def unlike_neighbours(X: Any, y: np.ndarray) -> np.ndarray:
     return (y[near] != y[:, None]).mean(axis=1)
 
 
+def audited(y: np.ndarray, probs: np.ndarray, wrong: np.ndarray, features: Any = None) -> dict[str, Any]:
+    """What the audit finds, beside the truth."""
+    audit = audit_labels(y, probs, probs_predict="given", features=features, check_model=False)
+    count = audit.wrong
+    return {
+        "ap": float(average_precision_score(wrong, -audit.rank)),
+        "f1": f1(audit.is_error, wrong),
+        "expected": count.total,
+        "interval": [count.total_low, count.total_high],
+        "settled": count.settled,
+    }
+
+
+def in_words(found: list[dict[str, Any]], rows: list[dict[str, Any]]) -> str:
+    """Figures of the audits of all sets."""
+    gain = [one["ap"] - row["own"] for one, row in zip(found, rows, strict=True)]
+    covered = sum(covers(one, row) for one, row in zip(found, rows, strict=True))
+    ap, score = (np.mean([one[k] for one in found]) for k in ("ap", "f1"))
+    return (
+        f"average precision is {ap:.3f}, {np.mean(gain):+.3f} beside the label's own probability in the mean, more "
+        f"than 0.01 below it on {sum(g < -0.01 for g in gain)}, at worst {min(gain):+.3f}; F1 is {score:.3f}; the "
+        f"interval covers {covered} of {len(rows)}."
+    )
+
+
+def covers(one: dict[str, Any], row: dict[str, Any]) -> bool:
+    """Whether the interval holds the true number."""
+    return bool(one["interval"][0] <= row["wrong"] <= one["interval"][1])
+
+
 def main() -> None:
     """One row per table, noise and model."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
@@ -128,21 +159,17 @@ def main() -> None:
             unlike = unlike_neighbours(X, y)
             for model in models:
                 probs = out_of_fold(model, X, y, int(true.max()) + 1)
-                audit, wrong = audit_labels(y, probs, probs_predict="given", check_model=False), y != true
-                count, own = audit.wrong, probs[np.arange(len(y)), y]
+                wrong, own = y != true, probs[np.arange(len(y)), y]
                 rows.append(
                     {
                         **{"table": name, "noise": f"{kind} {rate:.0%}", "model": model},
                         "right": float((probs.argmax(axis=1) == true).mean()),
-                        "ap": float(average_precision_score(wrong, -audit.rank)),
+                        **audited(y, probs, wrong),
+                        "features": audited(y, probs, wrong, X),
                         "own": float(average_precision_score(wrong, -own)),
                         "neighbours": float(average_precision_score(wrong, unlike)),
-                        "f1": f1(audit.is_error, wrong),
                         "argmax_f1": f1(probs.argmax(axis=1) != y, wrong),
                         "wrong": int(wrong.sum()),
-                        "expected": count.total,
-                        "interval": [count.total_low, count.total_high],
-                        "settled": count.settled,
                     }
                 )
                 given[f"{len(rows) - 1:03d}"] = (y, probs, wrong)
@@ -150,31 +177,34 @@ def main() -> None:
     theirs = ask_cleanlab({name: (y, probs) for name, (y, probs, _) in given.items()}, args.cleanlab_python)
     for row, (name, (_, _, wrong)) in zip(rows, given.items(), strict=True):
         row["cleanlab"] = cleanlab_of(theirs[name], wrong)
-    ap, own_ap, near, score, argmax = (
-        np.mean([row[k] for row in rows]) for k in ("ap", "own", "neighbours", "f1", "argmax_f1")
-    )
+    own, near, argmax = (np.mean([row[k] for row in rows]) for k in ("own", "neighbours", "argmax_f1"))
     best, default = (np.mean([row["cleanlab"][k] for row in rows]) for k in ("ap", "f1"))
-    gain = [row["ap"] - row["own"] for row in rows]
-    covered = [row["interval"][0] <= row["wrong"] <= row["interval"][1] for row in rows]
+    with_features = [row["features"] for row in rows]
     lines = [
         "# The audit on tables",
         "",
-        f"`python benchmarks/audit/tables.py`; {len(rows)} sets. Average precision is {np.mean(gain):+.3f} beside the "
-        f"label's own probability in the mean, more than 0.01 below it on {sum(g < -0.01 for g in gain)}, at worst "
-        f"{min(gain):+.3f}; the interval covers {sum(covered)} of {len(rows)}.",
+        f"`python benchmarks/audit/tables.py`; {len(rows)} sets.",
         "",
-        f"Means: average precision {ap:.3f}, cleanlab's best score {best:.3f}, own probability {own_ap:.3f}, "
-        f"neighbours {near:.3f}; F1 {score:.3f}, cleanlab's default {default:.3f}, argmax differs {argmax:.3f}.",
+        f"- From probabilities alone {in_words(rows, rows)}",
+        f"- With the features {in_words(with_features, rows)}",
+        f"- Average precision of cleanlab's best score {best:.3f}, own probability {own:.3f}, neighbours {near:.3f}; "
+        f"F1 of cleanlab's default {default:.3f}, argmax differs {argmax:.3f}.",
         "",
-        "| table | noise | model | right | AP | own probability | neighbours | cleanlab's best "
-        "| F1 | cleanlab's default | wrong | expected (interval) | settled | covered |",
-        "|---|---|---|---|---|---|---|---|---|---|---|---|---|---|",
+        "| table | noise | model | right | AP | with features | own probability | neighbours | cleanlab's best | F1 "
+        "| with features | cleanlab's default | wrong | expected (interval) | with features |",
+        "|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|",
         *(
             f"| {row['table']} | {row['noise']} | {row['model']} | {row['right']:.0%} | {row['ap']:.3f} "
-            f"| {row['own']:.3f} | {row['neighbours']:.3f} | {row['cleanlab']['ap']:.3f} | {row['f1']:.3f} "
-            f"| {row['cleanlab']['f1']:.3f} | {row['wrong']:,} | {row['expected']:,.0f} ({row['interval'][0]:,.0f} to "
-            f"{row['interval'][1]:,.0f}) | {'yes' if row['settled'] else 'no'} | {'yes' if one else 'no'} |"
-            for row, one in zip(rows, covered, strict=True)
+            f"| {two['ap']:.3f} | {row['own']:.3f} | {row['neighbours']:.3f} | {row['cleanlab']['ap']:.3f} "
+            f"| {row['f1']:.3f} | {two['f1']:.3f} | {row['cleanlab']['f1']:.3f} | {row['wrong']:,} | "
+            + " | ".join(
+                f"{one['expected']:,.0f} ({one['interval'][0]:,.0f} to {one['interval'][1]:,.0f})"
+                + ("" if one["settled"] else ", not settled")
+                + ("" if covers(one, row) else ", **missed**")
+                for one in (row, two)
+            )
+            + " |"
+            for row, two in zip(rows, with_features, strict=True)
         ),
         "",
     ]
