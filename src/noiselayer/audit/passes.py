@@ -132,7 +132,8 @@ def audit_batches(
     del first, counts  # of thousands of classes there is room for two matrices, not for three
     model, draws = _fit(samples, confusion, options)
     _check_possible(model.noise_matrix, carried, options.class_names)
-    judging, ends, doubt, doubts = model, None, None, ()
+    judging, ends, doubt = model, None, None
+    doubts: tuple[str, ...] = ()
     if options.noise_matrix is None:
         doubt = whose_doubt(samples, model, draws.standard_error)
         judging = _judging(samples, confusion, model, doubt, options)
