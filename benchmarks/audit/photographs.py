@@ -1,12 +1,13 @@
 """The audit of a folder of 50,000 photographs whose features are cached, from the folder to the page.
 
     python benchmarks/audit/photographs.py --data DIR --features FEATURES --folder PHOTOS [--labels cifar10n_worse]
+        [--pixels 224]
 
 PHOTOS gets CIFAR-10's training images as files, in folders by the labels that people gave them (CIFAR-10N, 40 % of
 "worse" are wrong), where they are not there yet. FEATURES holds what ``experiments/frozen_features.py``
-has extracted, of a frozen EfficientNet-Lite0 whose weights were trained on ImageNet, images enlarged to 160 pixels; it
+has extracted with the same --pixels, of a frozen EfficientNet-Lite0 whose weights were trained on ImageNet; it
 goes into the cache under the network's fingerprint, and eight images are extracted anew to show that the cache holds
-what the network gives. Then ``noiselayer audit PHOTOS --embed lite0:160`` runs in this process, whose seconds begin
+what the network gives. Then ``noiselayer audit PHOTOS --embed lite0:224`` runs in this process, whose seconds begin
 after the imports: files are read and looked up in the cache, a head is fitted to each fold, labels are judged, the page
 is written.
 
@@ -42,10 +43,9 @@ from noiselayer.storage.environment import versions
 
 EXPERIMENTS = Path(__file__).parents[2] / "experiments"
 RESULTS = Path(__file__).parents[1] / "results"
-NAME = "lite0:160"
 
 
-def network() -> Pretrained:
+def network(pixels: int) -> Pretrained:
     """The frozen network of ``experiments/frozen_features.py``."""
     sys.path.insert(0, str(EXPERIMENTS))
     from frozen_features import load_network
@@ -55,13 +55,15 @@ def network() -> Pretrained:
 
     def prepare(image: Any) -> torch.Tensor:
         x = torch.from_numpy(np.array(image)).permute(2, 0, 1)[None].float() / 127.5 - 1
-        return torch.nn.functional.interpolate(x, size=(160, 160), mode="bicubic").clamp(-1, 1)[0]
+        return torch.nn.functional.interpolate(x, size=(pixels, pixels), mode="bicubic").clamp(-1, 1)[0]
 
     def embed(samples: Any, device: torch.device) -> torch.Tensor:
         return module(torch.stack(list(samples)).to(device))
 
     beside = with_block_maps(embed, blocks_of(module))
-    return Pretrained(NAME, "images", module, beside, prepare, "bicubic 160 blocks", layers="blocks")
+    return Pretrained(
+        f"lite0:{pixels}", "images", module, beside, prepare, f"bicubic {pixels} blocks", layers="blocks"
+    )
 
 
 def make_folder(folder: Path, images: np.ndarray, labels: np.ndarray, names: list[str]) -> list[Path]:
@@ -91,12 +93,13 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, required=True)
     parser.add_argument("--labels", default="cifar10n_worse")
     parser.add_argument("--count", type=int, default=50_000, help="the first so many images")
+    parser.add_argument("--pixels", type=int, default=224)
     args = parser.parse_args()
     with np.load(args.data / "cifar10.npz") as file:
         images, true, noisy = (file[name][: args.count] for name in ("x_train", "y_train", args.labels))
         names = [str(name) for name in file["class_names"]]
     paths = make_folder(args.folder, images, noisy, names)
-    net = network()
+    net = network(args.pixels)
     KINDS["lite0"] = Kind(
         lambda name, samples: NetworkFeatures(net), lambda state, arrays: NetworkFeatures(net)
     )
@@ -107,7 +110,7 @@ def main() -> None:
         out = args.folder.parent / f"{args.folder.name}-audit"
         shutil.rmtree(out, ignore_errors=True)
         began, processor = time.perf_counter(), time.process_time()
-        saved = audit_files(AuditJob(data=str(args.folder), embed=NAME, out=out), on_stage=print)
+        saved = audit_files(AuditJob(data=str(args.folder), embed=net.name, out=out), on_stage=print)
         seconds = {"wall": time.perf_counter() - began, "processor": time.process_time() - processor}
     labels = saved.labels
     k = labels["id"].str.extract(r"(\d+)\.png$")[0].astype(int).to_numpy()
@@ -115,6 +118,7 @@ def main() -> None:
     result = {
         "labels": args.labels,
         "images": len(paths),
+        "pixels": args.pixels,
         "seconds": seconds,
         "threads": torch.get_num_threads(),
         "average_precision": float(average_precision_score(wrong, labels["error_probability"])),

@@ -19,7 +19,6 @@ _BEYOND_CHANCE = 2.0  # paired standard errors
 
 MANY = 20_000  # samples, above which three folds say as much as five and their mean as much as a fit to all
 _TOLERANCE = 1e-6  # nats: the standard error of what is compared is a thousand times that
-_OF_MANY = 1e-5  # and a hundred times, where a step takes long
 _TARGETS = 2**26  # numbers, of the classifiers that are fitted at once
 
 Loss = Callable[[Tensor], Tensor]
@@ -128,7 +127,7 @@ class Folds:
                     counts=seen.sum(dim=0) + beside,
                     start=None if start is None else start[some],
                     iterations=self.iterations,
-                    tolerance=_TOLERANCE if len(fold_of) <= MANY else _OF_MANY,
+                    tolerance=_TOLERANCE,
                 )
             )
         return torch.cat(found)

@@ -94,7 +94,9 @@ def fit_soft_targets(
         gradient = torch.zeros_like(W)
         for Z, T, w, by in pieces:
             Z, W_ = Z.to(dtype), W[by].view(-1, r + 1)
-            log_p = torch.addmm(W_[:, -1:], W_[:, :-1], Z.T).view(-1, K, len(Z)).log_softmax(dim=1)
+            # Samples first in the product: three quarters of the time on two threads.
+            z = torch.addmm(W_[:, -1], Z, W_[:, :-1].T).T.contiguous()
+            log_p = z.view(-1, K, len(Z)).log_softmax(dim=1)
             if w is None:
                 loss[by] -= (T * log_p).sum(dim=1).sum(dim=1, dtype=torch.float64)
                 grad_z = log_p.exp_().mul_(T.sum(dim=1, keepdim=True)).sub_(T)
