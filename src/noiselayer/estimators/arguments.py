@@ -14,7 +14,7 @@ from sklearn.utils import check_random_state
 from torch import Tensor
 
 from noiselayer.arrays.class_labels import is_missing
-from noiselayer.arrays.kinds import check_count
+from noiselayer.arrays.kinds import check_count, check_unmasked
 from noiselayer.data.inputs import Kind
 from noiselayer.errors import InputError, list_some, nearest
 from noiselayer.training.frozen_head import OF_NETWORKS
@@ -83,6 +83,7 @@ def plain_labels(y: Any, name: str = "y") -> Any:
     noiselayer.errors.InputError: Input y contains NaN: 1 of 3 samples have no label (rows 1, counting from 0). Leave
     them out of X and y.
     """
+    check_unmasked(y, name)
     array = np.asarray(y, dtype=object if isinstance(y, list | tuple) else None)
     if array.ndim != 1:
         return y
@@ -92,6 +93,13 @@ def plain_labels(y: Any, name: str = "y") -> Any:
         raise InputError(
             f"Input {name} contains NaN: {len(gaps):,} of {len(array):,} samples have no label (rows "
             f"{list_some(gaps)}, counting from 0). Leave them out of {name.replace('y', 'X')} and {name}."
+        )
+    texts = [isinstance(value, str) for value in ([] if known else array.tolist())]
+    if any(texts) and not all(texts):
+        text, other = texts.index(True), texts.index(False)
+        raise InputError(
+            f"{name} must hold labels of one kind; got the text {str(array[text])!r} in row {text} and "
+            f"{array[other]} in row {other}, which is none. Use str({name}[n]) for all."
         )
     kind: Any = getattr(y, "dtype", None)
     whole = (

@@ -11,6 +11,8 @@ import torch
 from sklearn.utils.validation import check_consistent_length, column_or_1d, validate_data
 from torch import Tensor
 
+from noiselayer.arrays.class_labels import is_missing
+from noiselayer.arrays.kinds import check_unmasked
 from noiselayer.arrays.tensors import as_tensor
 from noiselayer.data.array_inputs import ArrayInputs
 from noiselayer.data.embedded_inputs import Pixels
@@ -212,17 +214,32 @@ def stacked(X: Any) -> Any:
     if isinstance(X, Tensor):  # of a type that NumPy lacks, on any device, with a gradient
         X = as_tensor(X, "X").cpu()
         return X.float() if X.dtype == torch.bfloat16 else X
+    check_unmasked(X, "X")
     values = None if isinstance(X, list | tuple) else samples_of(X)
-    if not values or not isinstance(values[0], Sequence | np.ndarray) or isinstance(values[0], str):
-        return X
+    first = next((row for row, value in enumerate(values or ()) if value is not None), 0)
+    if not values or not isinstance(values[first], Sequence | np.ndarray) or isinstance(values[first], str):
+        return _of_numbers(X)
     lengths = [len(value) if hasattr(value, "__len__") else -1 for value in values]
     if len(set(lengths)) > 1:
-        wrong = next(row for row, length in enumerate(lengths) if length != lengths[0])
+        wrong = next(row for row, length in enumerate(lengths) if length != lengths[first])
         raise InputError(
-            f"X must hold embeddings of one length; row 0 has {len(values[0])} numbers, row {wrong} holds "
+            f"X must hold embeddings of one length; row {first} has {lengths[first]} numbers, row {wrong} holds "
             f"{str(values[wrong])[:60]}."
         )
     return np.array(values)
+
+
+def _of_numbers(X: Any) -> Any:
+    """X; raises on a frame's column that holds no numbers."""
+    for name, column in X.items() if hasattr(X, "dtypes") and hasattr(X, "items") else ():
+        some = next((value for value in column if not is_missing(value)), 0)
+        try:
+            float(some)  # of a text, too, that is a number
+        except (TypeError, ValueError):
+            raise InputError(
+                f"X must hold numbers; column {name!r} holds {str(some)[:40]!r}. Encode it first, or leave it out."
+            ) from None
+    return X
 
 
 def _source(embed: Any, samples: Sequence[Any]) -> Any:

@@ -1,0 +1,56 @@
+"""Inputs that hold no numbers, or hide some, are named by argument, row and column."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from noiselayer import NoisyLabelFeaturesClassifier, audit_labels
+
+generator = np.random.default_rng(0)
+Y = generator.integers(3, size=120)
+X = generator.normal(size=(120, 4)) + 2 * np.eye(3, 4)[Y]
+FRAME = pd.DataFrame(X, columns=list("abcd"))
+
+
+def model() -> NoisyLabelFeaturesClassifier:
+    return NoisyLabelFeaturesClassifier("known", noise_matrix=np.eye(3), cv=2, random_state=0)
+
+
+def test_masked_values_do_not_count_as_values() -> None:
+    with pytest.raises(ValueError, match=r"X must have a value everywhere; \d+ of 480 are masked"):
+        model().fit(np.ma.masked_array(X, mask=X > 2), Y)
+    with pytest.raises(ValueError, match=r"y must have a value everywhere; \d+ of 120 are masked"):
+        model().fit(X, np.ma.masked_array(Y, mask=Y > 1))
+    with pytest.raises(ValueError, match="X must have a value everywhere"):
+        model().fit(X, Y).predict(np.ma.masked_array(X, mask=X > 2))
+    probs = np.full((120, 3), 1 / 3)
+    with pytest.raises(ValueError, match=r"labels must have a value everywhere; \d+ of 120 are masked"):
+        audit_labels(np.ma.masked_array(Y, mask=Y > 1), probs)
+    found = model().fit(np.ma.masked_array(X), np.ma.masked_array(Y))
+    assert (found.predict(X) == model().fit(X, Y).predict(X)).all()
+
+
+@pytest.mark.parametrize(
+    ("column", "held"),
+    [
+        ("u", "'u'"),
+        (pd.Timestamp("2020-01-01"), "'2020-01-01 00:00:00'"),
+        (pd.Categorical(np.array(["p", "q", "r"])[Y]), "'[pqr]'"),
+    ],
+)
+def test_a_column_without_numbers_is_named(column: object, held: str) -> None:
+    with pytest.raises(ValueError, match=f"X must hold numbers; column 'd' holds {held}"):
+        model().fit(FRAME.assign(d=column), Y)
+
+
+def test_embeddings_of_which_the_first_is_missing() -> None:
+    with pytest.raises(ValueError, match="row 1 has 4 numbers, row 0 holds None"):
+        model().fit(pd.Series([None, *X.tolist()[1:]]), Y)
+
+
+def test_labels_of_which_some_are_texts() -> None:
+    mixed = np.array(["cat" if label == 1 else label for label in Y], dtype=object)
+    with pytest.raises(
+        ValueError, match=r"y must hold labels of one kind; got the text 'cat' in row \d+ and \d"
+    ):
+        model().fit(X, mixed)
