@@ -3,7 +3,7 @@
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from sklearn.datasets import load_digits
+from sklearn.datasets import load_digits, make_blobs
 
 from noiselayer import corrupt_labels, noise
 from noiselayer.arrays.folds import shuffled_folds
@@ -137,6 +137,28 @@ def test_images_need_no_network_to_find_the_noise_matrix() -> None:
         "Labels of samples held out are not explained better through a noise matrix by a linear classifier of patches "
         "than without ("
     )
+
+
+def test_few_rows_of_a_table_need_no_network_to_find_that_many_labels_are_wrong() -> None:
+    columns, truth = make_blobs(800, centers=5, n_features=6, cluster_std=4.0, random_state=0)
+    Q = noise.random(5, 0.5, generator=torch.Generator().manual_seed(0))
+    labels = corrupt_labels(torch.from_numpy(truth), Q, generator=torch.Generator().manual_seed(1))
+    told: list[str] = []
+
+    def stages(labels: torch.Tensor) -> list[str]:
+        data = from_arrays(torch.from_numpy(columns).float(), labels)
+        options = default_options("vector", method="learned", max_epochs=1, warm_up_epochs=1)
+        trained = fit_classifier(data, options, on_stage=told.append)
+        assert trained.start_matrix is not None
+        found.append(trained.start_matrix)
+        return [stage.name for stage in trained.stages]
+
+    found: list[torch.Tensor] = []
+    assert not any("warm-up" in name for name in stages(labels))
+    assert (found[0] - Q).abs().sum(dim=0).mean() < 0.3
+    assert told[0].startswith("A linear classifier of the columns finds where Q starts, or else")
+    assert "warm-up-0" in stages(torch.from_numpy(truth))
+    assert found[1].diagonal().mean() > 0.9
 
 
 def test_annotators_of_images_are_judged_by_patches() -> None:

@@ -38,8 +38,8 @@ def planned_stages(
 ) -> list[PlannedStage]:
     """The stages that :func:`noiselayer.training.methods.fit_classifier` would run.
 
-    Where the warm-up finds that most labels are wrong it runs once more, which is not foreseen here. Samples held
-    out are not counted. ``shape`` is that of a sample.
+    Where the warm-up finds that most labels are wrong it runs once more, and where few rows of a table say so by
+    themselves not at all, which is not foreseen here. Samples held out are not counted. ``shape`` is that of a sample.
 
     >>> [stage.epochs for stage in planned_stages(TrainingOptions(max_epochs=5, warm_up_epochs=2), 100)]
     [2, 2, 5]

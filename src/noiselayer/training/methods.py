@@ -38,7 +38,7 @@ from noiselayer.training.set_checks import (
     trainable,
 )
 from noiselayer.training.stage import StageRunner
-from noiselayer.training.start import by_patches, starting_matrix
+from noiselayer.training.start import by_columns, by_patches, starting_matrix
 from noiselayer.training.trained import TrainedClassifier
 
 
@@ -206,11 +206,14 @@ def _learned_by_folds(sets: TrainingSets, runner: StageRunner, say: Callable[[st
     """From noisy labels of samples that the models had not seen."""
     options, trained = runner.options, runner.trained
     noisy = sets.noisy
-    say(
-        "A linear classifier of patches finds where Q starts."
-        if by_patches(noisy.inputs.shape, noisy.num_classes, len(noisy) + len(sets.noisy_validation), options)
-        else f"Warm-up: {options.folds} models with Q = I, each on its folds, to find where Q starts."
-    )
+    shown = noisy.inputs.shape, noisy.num_classes, len(noisy) + len(sets.noisy_validation), options
+    models = f"{options.folds} models with Q = I, each on its folds,"
+    if by_patches(*shown):
+        say("A linear classifier of patches finds where Q starts.")
+    elif by_columns(*shown):
+        say(f"A linear classifier of the columns finds where Q starts, or else, in a warm-up, {models} do.")
+    else:
+        say(f"Warm-up: {models} to find where Q starts.")
     found = starting_matrix(noisy, sets.noisy_validation, options, runner)
     if found is None:
         return None

@@ -1,4 +1,4 @@
-"""A noise matrix from noisy labels and features of patches: these have seen no label and need no network."""
+"""A noise matrix from noisy labels and features that have seen none: patches of images, or columns of a table."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from noiselayer.features.feature_head import FeatureHead
 from noiselayer.features.head import fit_head
 from noiselayer.features.matrix_choice import choose_matrix
 from noiselayer.features.patches import PatchFeatures
+from noiselayer.features.waves import with_waves
 from noiselayer.joint.linear_fit import evenly_spaced
 from noiselayer.joint.matrix_fit import fit_matrix, log_columns
 from noiselayer.noise.simplex import project
@@ -44,6 +45,13 @@ def matrix_of_patches(train: LabeledData, validation: LabeledData, seed: int) ->
         features.append(torch.from_numpy(source.transform(images)))
         labels.append(part.given[rows])
     return matrix_of_features(torch.cat(features), torch.cat(labels), train.num_classes, seed)
+
+
+def matrix_of_columns(train: LabeledData, validation: LabeledData, seed: int) -> PatchMatrix:
+    """By a table's columns and waves of them, of the samples held out for validation as well."""
+    columns = torch.cat([part.inputs.__getitems__(range(len(part))).float() for part in (train, validation)])
+    labels = torch.cat([train.given, validation.given])
+    return matrix_of_features(with_waves(columns, seed), labels, train.num_classes, seed)
 
 
 def matrix_of_features(features: Tensor, labels: Tensor, num_classes: int, seed: int) -> PatchMatrix:

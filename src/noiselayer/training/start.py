@@ -14,7 +14,7 @@ from noiselayer.arrays.folds import shuffled_folds
 from noiselayer.data.labeled import LabeledData
 from noiselayer.estimation.confusion import confusion_of_predictions
 from noiselayer.features.calibration import fit_scale_and_shifts
-from noiselayer.features.matrix_choice import standard_error
+from noiselayer.features.matrix_choice import says_many_wrong, standard_error
 from noiselayer.features.patches import has_patches
 from noiselayer.joint.alternating import alternate, fixed_matrix_losses, renamed_classes
 from noiselayer.joint.from_features import FeatureEstimate, estimate_from_features
@@ -24,7 +24,7 @@ from noiselayer.noise.simplex import project
 from noiselayer.training.batches import noisy_part
 from noiselayer.training.logits import features_and_logits
 from noiselayer.training.options import FEW_IMAGES, TrainingOptions
-from noiselayer.training.patch_matrix import matrix_of_patches
+from noiselayer.training.patch_matrix import PatchMatrix, matrix_of_columns, matrix_of_patches
 from noiselayer.training.stage import StageRunner
 
 
@@ -47,7 +47,8 @@ def starting_matrix(
 ) -> Found | None:
     """Train a model per fold with Q = I, look at the samples it has not seen, and average what they say of Q.
 
-    Of images the features of patches say as much, steadier, and need no model: :func:`_from_patches`.
+    Of images the features of patches say as much, steadier, and need no model. Of few rows of a table its columns are
+    asked first, and taken at their word where they say that a quarter of the labels and more are wrong.
     Where linear classifiers do not gain by it for certain, and samples are few, models are trained through it too, and
     it is kept only if these explain labels that they have not seen better than the first ones: by a standard error
     where linear classifiers gain two, else by two. Where it says that more labels are wrong than right, it is read from
@@ -55,7 +56,11 @@ def starting_matrix(
     """
     K = train.num_classes
     if by_patches(train.inputs.shape, K, len(train) + len(validation), options):
-        return _from_patches(train, validation, options.seed)
+        return _from_features(matrix_of_patches(train, validation, options.seed), len(train))
+    if by_columns(train.inputs.shape, K, len(train) + len(validation), options):
+        of_columns = matrix_of_columns(train, validation, options.seed)
+        if of_columns.head.taken != "plain" and says_many_wrong(of_columns.noise_matrix):
+            return _from_features(of_columns, len(train))
     fold_of = shuffled_folds(train.given, options.folds, options.seed + 1)
     warm_up = _warm_up(train, validation, options, runner, fold_of)
     if warm_up is None:
@@ -128,13 +133,25 @@ def by_patches(shape: Sequence[int], num_classes: int, num_samples: int, options
     return options.start == "features" and has_patches(shape) and few
 
 
-def _from_patches(train: LabeledData, validation: LabeledData, seed: int) -> Found:
-    """The matrix that features of patches tell, if they tell one."""
-    found, head = matrix_of_patches(train, validation, seed)
-    logits = head.out_of_fold[: len(train)].float()
+def by_columns(shape: Sequence[int], num_classes: int, num_samples: int, options: TrainingOptions) -> bool:
+    """Whether a table's columns are asked before networks are: of as few rows as networks tell little of.
+
+    >>> options = TrainingOptions()
+    >>> by_columns((20,), 10, 1000, options), by_columns((20,), 10, 50_000, options), by_columns((20,), 10, 50, options)
+    (True, False, False)
+    """
+    fits = len(shape) == 1 and shape[0] <= _MAX_RAW_FEATURES and num_classes <= _MOST_CLASSES_IN_TURNS
+    return options.start == "features" and fits and 2 * _FEWEST_IN_TURNS <= num_samples < _FEW
+
+
+def _from_features(of: PatchMatrix, train: int) -> Found:
+    """The matrix that features tell, if they tell one, with the logits of so many training samples."""
+    found, head = of
+    logits = head.out_of_fold[:train].float()
     if head.taken == "plain":
-        note = _note(" by a linear classifier of patches", head.gain, head.gain_error)
-        return Found(found, [], logits, note)
+        return Found(
+            found, [], logits, _note(" by a linear classifier of patches", head.gain, head.gain_error)
+        )
     return Found(found, [], logits, logits_predict="true")
 
 
