@@ -91,6 +91,7 @@ class Folds:
         left_out: Sequence[tuple[int, ...]],
         *,
         noisy_weight: float | None = None,
+        iterations: int | None = None,
     ) -> Tensor:
         """W of classifiers that have not seen some folds, shape (B, K, r + 1).
 
@@ -100,6 +101,7 @@ class Folds:
             start: W to begin with.
             left_out: For every classifier, the folds.
             noisy_weight: If given, ``targets`` are rows of noise matrices, Q[label, i], and the likelihood is climbed.
+            iterations: Of L-BFGS, at most, in the place of those of all fits.
         """
         fold_of, found = self.fold_of, []
         at_once = max(1, _TARGETS // (len(fold_of) * self.num_classes))
@@ -126,7 +128,7 @@ class Folds:
                     ridge,
                     counts=seen.sum(dim=0) + beside,
                     start=None if start is None else start[some],
-                    iterations=self.iterations,
+                    iterations=iterations or self.iterations,
                     tolerance=_TOLERANCE,
                 )
             )

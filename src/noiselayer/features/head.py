@@ -1,22 +1,22 @@
 r"""The head on frozen features: multinomial logistic regression through a noise matrix (Eq. 2), in seconds.
 
-Climbing that likelihood directly is not convex, and a sample votes for its own posterior: along a path of ridges it may
-lose classes on the way. So the posterior comes from a classifier that has not seen the sample. A plain path of ridges
-comes first; its logits out of fold say how the matrix is smoothed. Discriminants, which wrong labels bend less
+Climbing it directly is not convex, and a sample votes for its own posterior: along a path of ridges it may lose classes
+on the way. So the posterior comes from a classifier that has not seen the sample. A plain path of ridges comes first;
+its logits out of fold say how the matrix is smoothed. Discriminants, which wrong labels bend less
 (:mod:`noiselayer.features.discriminant`), give the posterior, by a matrix for each group of confidence and, of many
 samples, in two rounds. A second path is fitted to that. From there the likelihood is climbed, as long as that gains
-more than two standard errors; where errors depend on the class alone it does, and one group's matrix counts. Of up to
-20,000 samples, of which a matrix gains nothing so far, matrix and classifier may be found by turns
-(:mod:`noiselayer.features.turns`), which are kept if they gain more than four. Everything is chosen by the likelihood
-of noisy labels held out, those of the second path held out from the first as well. The plain classifier stays in the
-running, and is taken unless the noise matrix gains more than one standard error, two where it was learned and says that
-few labels are wrong; both with the factor and the biases that suit labels held out
-(:mod:`noiselayer.features.calibration`), or the matrix would be praised for mending what the ridge has done. Where it
-says that many are wrong, and of some classes more than of others, the plain classifier is bent, which a thousand labels
-held out may not tell; then it is taken unless they speak against it by a standard error. A learned matrix that gains no
-more than four must not be contradicted by the surest labels (:mod:`noiselayer.joint.surest_labels`). The last fit, to
-all samples, takes posteriors by the logits out of fold with these biases, which people's noise bends: no single matrix
-tells it whole. So of more than 20,000 samples the mean of the folds' classifiers stands for it.
+more than two standard errors; where errors depend on the class alone it does, and one group's matrix counts. Up to
+20,000 samples, where a matrix gains nothing so far, matrix and classifier may be found by turns
+(:mod:`noiselayer.features.turns`), kept if they gain more than four. Everything is chosen by the likelihood of noisy
+labels held out, those of the second path held out from the first as well. The plain classifier is taken unless the
+noise matrix gains more than one standard error, two where it was learned and says that few labels are wrong; both with
+the factor and the biases that suit labels held out (:mod:`noiselayer.features.calibration`), or the matrix would be
+praised for mending what the ridge has done. Where it says that many are wrong, and of some classes more than of others,
+the plain classifier is bent, which a thousand labels held out may not tell; then it is taken unless they speak against
+it by a standard error. A learned matrix that gains no more than four must not be contradicted by the surest labels
+(:mod:`noiselayer.joint.surest_labels`). The last fit, to all samples, takes posteriors by the logits out of fold with
+these biases, which people's noise bends: no single matrix tells it whole. So of more than 20,000 samples the mean of
+the folds' classifiers stands for it.
 """
 
 from __future__ import annotations
@@ -58,6 +58,7 @@ from noiselayer.losses.log_space import noisy_nll
 from noiselayer.losses.top_down import uniform_conversion
 
 _ROUNDS = 4  # of climbing and measuring the matrix anew, at most
+_STEPS = 10  # of L-BFGS in each, where samples are many: enough to see whether it gains
 BEYOND_CHANCE = 2.0  # standard errors that climbing must gain, and a matrix found with these labels
 _CERTAIN = 4.0  # beyond which the surest labels are not asked: people's are right there more often
 _AGAIN = 1  # time that discriminants are fitted to their own posteriors, where samples are that many
@@ -215,8 +216,7 @@ class _Fit:
                 if turned and float(excess.mean()) > _CERTAIN * standard_error(excess):
                     ways.append(turned)
         step, judged, climbed = min(ways, key=lambda way: float(way[1].losses.mean()))
-        found = judged.found
-        self.found = found.noise_matrix
+        self.found = (found := judged.found).noise_matrix
         before, after = (
             calibrated_losses(z, self._rows_of(matrices[0]), self.fold_of, matrices, scale=self.scale)
             for z, matrices in (
@@ -227,7 +227,7 @@ class _Fit:
         difference = before - after
         self.gain, self.gain_error = float(difference.mean()), standard_error(difference)
         learned = method == "learned"
-        many_wrong = learned and self.dense and says_many_wrong(found.noise_matrix)
+        many_wrong = learned and self.dense and says_many_wrong(self.found)
         certain = self.gain > (BEYOND_CHANCE if learned and not many_wrong else 1.0) * self.gain_error
         if not certain and not (many_wrong and self._uneven(step, judged, after)):
             return
@@ -282,7 +282,8 @@ class _Fit:
     def _climbed(self, step: Step, rows: Tensor) -> Step:
         """Eq. 2 climbed by every fold's classifier through the matrix of the others, from where a step has led."""
         folds = [(k,) for k in range(len(self.data))]
-        W = self.data.fit(rows, step.ridge, step.weights, folds, noisy_weight=self.noisy_weight)
+        most, gamma = _STEPS if len(self.labels) > MANY else None, self.noisy_weight
+        W = self.data.fit(rows, step.ridge, step.weights, folds, noisy_weight=gamma, iterations=most)
         return Step(step.ridge, step.losses, self.data.held_out(W), W)
 
     def _judged(self, logits: Tensor, Q: Tensor | None, smoothing: Smoothing | None) -> MatrixChoice:
