@@ -5,8 +5,6 @@ from __future__ import annotations
 import operator
 from typing import Any
 
-import numpy as np
-
 
 def check_number(value: Any, name: str) -> None:
     """Raise unless ``value`` is one real number; NumPy's and torch's count.
@@ -111,15 +109,16 @@ def check_dense(value: Any, name: str) -> None:
 def check_unmasked(value: Any, name: str) -> None:
     """Raise on a masked array of NumPy with masked entries, whose values would count as any others.
 
+    >>> import numpy as np
     >>> check_unmasked(np.ma.masked_array([0, 1, 2], mask=[0, 1, 0]), "labels")
     Traceback (most recent call last):
     ...
     ValueError: labels must have a value everywhere; 1 of 3 are masked. Leave them out or use labels.filled(...).
     """
-    if np.ma.is_masked(value):
-        masked = int(np.ma.getmaskarray(value).sum())
+    masked = int(value.mask.sum()) if hasattr(value, "mask") and hasattr(value, "filled") else 0
+    if masked:
         raise ValueError(
-            f"{name} must have a value everywhere; {masked:,} of {np.size(value):,} are masked. "
+            f"{name} must have a value everywhere; {masked:,} of {value.size:,} are masked. "
             f"Leave them out or use {name}.filled(...)."
         )
 
