@@ -1,6 +1,6 @@
 r"""The head on frozen features: multinomial logistic regression through a noise matrix (Eq. 2), in seconds.
 
-Climbing it directly is not convex, and a sample votes for its own posterior: along a path of ridges it may lose classes
+Climbing Eq. 2 is not convex, and a sample votes for its own posterior: along a path of ridges it may lose classes
 on the way. So the posterior comes from a classifier that has not seen the sample. A plain path of ridges comes first;
 its logits out of fold say how the matrix is smoothed. Discriminants, which wrong labels bend less
 (:mod:`noiselayer.features.discriminant`), give the posterior, by a matrix for each group of confidence and, of many
