@@ -70,7 +70,8 @@ def test_one_trusted_half_is_an_error() -> None:
 
 
 @pytest.mark.parametrize(
-    "estimator", [NoisyLabelMetaClassifier(LogisticRegression()), NoisyLabelFeaturesClassifier()]
+    "estimator",
+    [NoisyLabelMetaClassifier(LogisticRegression()), NoisyLabelFeaturesClassifier(), NoisyLabelClassifier()],
 )
 @pytest.mark.parametrize(
     ("name", "said"), [("class_names", "give y by name"), ("annotators", "audit_annotators")]

@@ -28,6 +28,7 @@ from noiselayer.estimators.arguments import (
     options_of,
     prediction_device,
 )
+from noiselayer.estimators.audited import check_audit_options
 from noiselayer.estimators.feature_inputs import are_features_made, features_of, numbers_of, usual_embed
 from noiselayer.estimators.true_classes import TrueClassesMixin, check_pair
 from noiselayer.training.cross_fit import cross_fit
@@ -223,6 +224,7 @@ class NoisyLabelClassifier(TrueClassesMixin):
         Raises:
             ValueError: As ``fit`` does.
         """
+        check_audit_options(options)
         other = clone(self)
         data = other._labeled(X, y)
         clean = other._clean(X_clean, y_clean, data)

@@ -18,6 +18,10 @@ from noiselayer.errors import InputError, argument
 
 _ORIENTATION = 0x0112  # the EXIF tag; its values 5 to 8 stand for a quarter turn
 _CHUNK = 64
+_LOOK = 16
+"""Pixels that a JPEG has at least when it is only looked at."""
+_SURELY_RGB = {"1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "YCbCr"}
+"""Modes of Pillow that become RGB whatever the pixels are."""
 _T = TypeVar("_T")
 _R = TypeVar("_R")
 
@@ -115,21 +119,35 @@ def map_chunks(function: Callable[[Sequence[_T]], _R], items: Sequence[_T]) -> I
 
 def _check(path: Path) -> ImageCheck:
     try:
-        return ImageCheck(path, _read(path, (8, 8))[1], None)
+        with _opened(path) as image:
+            size = _upright_size(image)
+            image.draft(None, (_LOOK, _LOOK))
+            image.load()
+            if image.mode not in _SURELY_RGB:
+                _to_rgb(image)
+        return ImageCheck(path, size, None)
     except Exception as error:
         return ImageCheck(path, None, _reason(error))
+
+
+def _opened(path: Path) -> Image.Image:
+    if path.exists() and not path.is_file():
+        raise ValueError("no regular file")
+    return Image.open(path)
+
+
+def _upright_size(image: Image.Image) -> tuple[int, int]:
+    """Height and width, turned as the EXIF tag says."""
+    width, height = image.size
+    return (width, height) if image.getexif().get(_ORIENTATION, 1) >= 5 else (height, width)
 
 
 def _read(
     path: Path, size: tuple[int, int], fit: ImageFit = "squash"
 ) -> tuple[npt.NDArray[np.uint8], tuple[int, int]]:
     """The image at ``size``, and the (height, width) that the file has."""
-    if path.exists() and not path.is_file():
-        raise ValueError("no regular file")
-    with Image.open(path) as image:
-        width, height = image.size
-        if image.getexif().get(_ORIENTATION, 1) >= 5:
-            width, height = height, width
+    with _opened(path) as image:
+        file_size = _upright_size(image)
         # JPEG can be decoded at 1/2, 1/4 or 1/8: far quicker, and twice the wanted size keeps it sharp.
         image.draft(None, (2 * max(size), 2 * max(size)))
         rgb = _to_rgb(ImageOps.exif_transpose(image))
@@ -140,7 +158,7 @@ def _read(
             fitted = ImageOps.pad(rgb, wanted, smooth, color="white")
         else:
             fitted = rgb.resize(wanted, smooth)
-        return np.array(fitted, dtype=np.uint8), (height, width)
+        return np.array(fitted, dtype=np.uint8), file_size
 
 
 def _reason(error: Exception) -> str:

@@ -48,7 +48,8 @@ def starting_matrix(
     """Train a model per fold with Q = I, look at the samples it has not seen, and average what they say of Q.
 
     Of images the features of patches say as much, steadier, and need no model. Of few rows of a table its columns are
-    asked first, and taken at their word where they say that a quarter of the labels and more are wrong.
+    asked first; where they say that a quarter of the labels and more are wrong, models are trained through their
+    matrix, and it is read from these models' features, if that explains labels held out better.
     Where linear classifiers do not gain by it for certain, and samples are few, models are trained through it too, and
     it is kept only if these explain labels that they have not seen better than the first ones: by a standard error
     where linear classifiers gain two, else by two. Where it says that more labels are wrong than right, it is read from
@@ -57,11 +58,15 @@ def starting_matrix(
     K = train.num_classes
     if by_patches(train.inputs.shape, K, len(train) + len(validation), options):
         return _from_features(matrix_of_patches(train, validation, options.seed), len(train))
+    fold_of = shuffled_folds(train.given, options.folds, options.seed + 1)
     if by_columns(train.inputs.shape, K, len(train) + len(validation), options):
         of_columns = matrix_of_columns(train, validation, options.seed)
         if of_columns.head.taken != "plain" and says_many_wrong(of_columns.noise_matrix):
-            return _from_features(of_columns, len(train))
-    fold_of = shuffled_folds(train.given, options.folds, options.seed + 1)
+            again = _warm_up(train, validation, options, runner, fold_of, of_columns.noise_matrix)
+            if again is None:
+                return None
+            looked = _looked_at_again(again[0], of_columns.noise_matrix, validation.given)
+            return _from_features(of_columns._replace(noise_matrix=looked), len(train))
     warm_up = _warm_up(train, validation, options, runner, fold_of)
     if warm_up is None:
         return None
