@@ -9,8 +9,10 @@ from noiselayer import corrupt_labels, noise
 from noiselayer.arrays.folds import shuffled_folds
 from noiselayer.data import from_arrays
 from noiselayer.estimation.confusion import confusion_of_predictions
+from noiselayer.features.head import fit_head
 from noiselayer.training.methods import fit_classifier
 from noiselayer.training.options import default_options
+from noiselayer.training.patch_matrix import matrix_of_heads
 from noiselayer.training.start import _gain_of_networks, _looked_at_again, _View
 
 LABELS = st.lists(st.integers(0, 3), min_size=1, max_size=40)
@@ -173,3 +175,24 @@ def test_annotators_of_images_are_judged_by_patches() -> None:
     careful, careless = trained.annotator_matrices
     assert careful.diagonal().min() > 0.9
     assert abs(float(careless.diagonal().mean()) - 0.5) < 0.1
+
+
+def test_heads_whose_mistakes_differ_tell_more_together() -> None:
+    generator = torch.Generator().manual_seed(0)
+    truth = torch.randint(3, (3000,), generator=generator)
+    Q = torch.tensor([[0.6, 0.3, 0.0], [0.0, 0.7, 0.4], [0.4, 0.0, 0.6]])
+    labels = corrupt_labels(truth, Q, generator=generator)
+    views = [torch.eye(3)[truth] + 0.8 * torch.randn(3000, 3, generator=generator) for _ in range(2)]
+    heads = [fit_head(view, labels, 3) for view in views]
+    assert [head.taken for head in heads] == ["noise matrix"] * 2
+    alone = [float((matrix_of_heads([head], labels, 3).noise_matrix - Q).abs().sum()) for head in heads]
+    both = matrix_of_heads(heads, labels, 3)
+    assert float((both.noise_matrix - Q).abs().sum()) < min(alone)
+    right = [
+        float((z.argmax(dim=1) == truth).double().mean())
+        for z in (heads[0].out_of_fold, both.head.out_of_fold)
+    ]
+    assert right[1] > right[0] + 0.02
+    plain = fit_head(views[1], labels, 3, method="normal")
+    mixed = matrix_of_heads([heads[0], plain], labels, 3)
+    assert torch.equal(mixed.noise_matrix, matrix_of_heads(heads[:1], labels, 3).noise_matrix)

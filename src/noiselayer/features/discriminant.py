@@ -37,7 +37,7 @@ def linear_rule(covariance: Tensor, means: Tensor, shares: Tensor) -> tuple[Tens
     >>> linear_rule(torch.eye(1), torch.tensor([[-1.0], [1.0]]), torch.tensor([0.5, 0.5]))[0].flatten()
     tensor([-1.,  1.])
     """
-    W = torch.linalg.solve(covariance, means.T).T
+    W = torch.cholesky_solve(means.T, torch.linalg.cholesky(covariance)).T
     return W, shares.log() - (W * means).sum(dim=1) / 2
 
 

@@ -160,12 +160,13 @@ class PatchFeatures:
         self.patches, self.shape = patches, shape
 
     @classmethod
-    def fit(cls, images: Any) -> PatchFeatures:
+    def fit(cls, images: Any, seed: int = 0) -> PatchFeatures:
         """Learn from images, of at most 2,000 of them.
 
         Args:
             images: N arrays of shape (H, W) or (H, W, C), Pillow images or paths of files, or an array of shape
                 (N, H, W) or (N, H, W, C); a tensor has shape (N, C, H, W).
+            seed: Of what is drawn.
 
         Raises:
             InputError: If there are none, they are smaller than 3 x 3 pixels, or a file cannot be read.
@@ -180,7 +181,7 @@ class PatchFeatures:
                 f"images must have at least {_LEAST} x {_LEAST} pixels; got {shape[1]} x {shape[2]}."
             )
         shape = shape[0], min(shape[1], SIDE), min(shape[2], SIDE)
-        return cls(learn_patches(_pixels(_some(images, chosen), shape)), shape)
+        return cls(learn_patches(_pixels(_some(images, chosen), shape), seed=seed), shape)
 
     def transform(self, samples: Any) -> npt.NDArray[np.float32]:
         """Shape (N, 9 k + 18 C), of images in the form of those that it was fitted to."""

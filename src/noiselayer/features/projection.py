@@ -123,7 +123,7 @@ def project_features(
     inverse = torch.where(used, 1 / std.clamp_min(1e-300), 0.0)
     if wide:
         f = torch.cat([(block * inverse).to(dtype) for _, block in blocks(features, torch.float64, mean)])
-        variances, found = _eigh(f @ f.T / N, dtype)
+        variances, found = _eigh(gram(f.T) / N, dtype)
     else:
         covariance, scale = squares / N - torch.outer(offset, offset), inverse * unit
         variances, found = _eigh(scale[:, None] * covariance * scale, dtype)

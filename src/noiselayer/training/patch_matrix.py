@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import torch
@@ -35,16 +37,24 @@ class PatchMatrix(NamedTuple):
 
 
 def matrix_of_patches(train: LabeledData, validation: LabeledData, seed: int) -> PatchMatrix:
-    """By images, those held out for validation as well; of more than 30,000 some are looked at."""
-    features, labels = [], []
-    source: PatchFeatures | None = None
+    """By images, those held out for validation as well; of more than 30,000 some are looked at.
+
+    Of 10,000 and more by two dictionaries of patches: what either gets wrong is what is left of the matrix's error.
+    """
+    total = len(train) + len(validation)
+    images, labels = [], []
     for part in (train, validation):
-        rows = evenly_spaced(len(part), _MOST * len(part) // (len(train) + len(validation)) + 1)
-        images = Pixels(part.subset(rows).inputs)
-        source = source or PatchFeatures.fit(images)
-        features.append(torch.from_numpy(source.transform(images)))
+        rows = evenly_spaced(len(part), _MOST * len(part) // total + 1)
+        images.append(Pixels(part.subset(rows).inputs))
         labels.append(part.given[rows])
-    return matrix_of_features(torch.cat(features), torch.cat(labels), train.num_classes, seed)
+    heads: list[FeatureHead] = []
+    for look in range(1 if total < FEW_IMAGES else 2):
+        source = PatchFeatures.fit(images[0], seed=look)
+        features = torch.cat([torch.from_numpy(source.transform(some)) for some in images])
+        heads.append(fit_head(features, torch.cat(labels), train.num_classes, seed=seed + look))
+        if heads[-1].taken == "plain":
+            break
+    return matrix_of_heads(heads, torch.cat(labels), train.num_classes)
 
 
 def matrix_of_columns(train: LabeledData, validation: LabeledData, seed: int) -> PatchMatrix:
@@ -72,13 +82,18 @@ def matrix_of_features(features: Tensor, labels: Tensor, num_classes: int, seed:
             [0., 1., 0.],
             [0., 0., 1.]])
     """
-    head = fit_head(features, labels, num_classes, seed=seed)
-    if head.taken == "plain":
-        return PatchMatrix(torch.eye(num_classes), head)
-    chosen = choose_matrix(head.out_of_fold, labels, torch.arange(len(labels)) % 5)
+    return matrix_of_heads([fit_head(features, labels, num_classes, seed=seed)], labels, num_classes)
+
+
+def matrix_of_heads(heads: Sequence[FeatureHead], labels: Tensor, num_classes: int) -> PatchMatrix:
+    """By the mean logits out of fold of heads that take a noise matrix; the first speaks for those that take none."""
+    if heads[0].taken == "plain":
+        return PatchMatrix(torch.eye(num_classes), heads[0])
+    logits = torch.stack([head.out_of_fold for head in heads if head.taken != "plain"]).mean(dim=0)
+    chosen = choose_matrix(logits, labels, torch.arange(len(labels)) % 5)
     found, (counts, trace_penalty, _) = chosen.found.noise_matrix, chosen.smoothing
     if len(labels) >= FEW_IMAGES:  # the choice is made with some of them
         found = fit_matrix(
-            head.out_of_fold, labels, log_columns(found), counts=counts, trace_weight=trace_penalty
+            logits, labels, log_columns(found), counts=counts, trace_weight=trace_penalty
         ).noise_matrix
-    return PatchMatrix(project(found.float()), head)
+    return PatchMatrix(project(found.float()), replace(heads[0], out_of_fold=logits.log_softmax(dim=1)))
