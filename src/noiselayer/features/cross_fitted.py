@@ -18,8 +18,9 @@ _RISES = 2  # in a row, and the path ends; so it does after one that is beyond c
 _BEYOND_CHANCE = 2.0  # paired standard errors
 
 MANY = 20_000  # samples, above which three folds say as much as five and their mean as much as a fit to all
-_TOLERANCE = 1e-6  # nats: the standard error of what is compared is a thousand times that
+_TOLERANCE = 2e-4  # nats, over the root of N: the standard error of what is compared is a thousand times that
 _TARGETS = 2**26  # numbers, of the classifiers that are fitted at once
+_ONE_PART = 2**17  # of these numbers
 
 Loss = Callable[[Tensor], Tensor]
 """Logits, shape (N, K), to the loss of every sample, shape (N,)."""
@@ -115,10 +116,12 @@ class Folds:
             columns = [T * weights[:, None]]
             if noisy_weight is not None:
                 columns = [T.expand(len(weights), -1, -1), noisy_weight * weights]
-            # A part for every fold: classifiers that have not seen it cost nothing there.
+            # A part for every fold: classifiers that have not seen it cost nothing there. Of few samples they cost
+            # less than the parts.
+            sizes = self.sizes if seen.numel() * self.num_classes > _ONE_PART else [len(fold_of)]
             by_fold = zip(
-                torch.split(self.components, self.sizes),
-                *(torch.split(column, self.sizes, dim=-1) for column in columns),
+                torch.split(self.components, sizes),
+                *(torch.split(column, sizes, dim=-1) for column in columns),
                 strict=True,
             )
             found.append(
@@ -129,7 +132,7 @@ class Folds:
                     counts=seen.sum(dim=0) + beside,
                     start=None if start is None else start[some],
                     iterations=iterations or self.iterations,
-                    tolerance=_TOLERANCE,
+                    tolerance=_TOLERANCE / len(fold_of) ** 0.5,
                 )
             )
         return torch.cat(found)
