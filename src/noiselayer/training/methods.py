@@ -211,7 +211,7 @@ def _learned_by_folds(sets: TrainingSets, runner: StageRunner, say: Callable[[st
     if by_patches(*shown):
         say("A linear classifier of patches finds where Q starts.")
     elif by_columns(*shown):
-        say(f"A linear classifier of the columns finds where Q starts, or else, in a warm-up, {models} do.")
+        say(f"Warm-up: a linear classifier of the columns, then {models} or Q as that one finds it.")
     else:
         say(f"Warm-up: {models} to find where Q starts.")
     found = starting_matrix(noisy, sets.noisy_validation, options, runner)
