@@ -37,9 +37,16 @@ class PatchMatrix(NamedTuple):
 
 
 def matrix_of_patches(train: LabeledData, validation: LabeledData, seed: int) -> PatchMatrix:
-    """By images, those held out for validation as well; of more than 30,000 some are looked at.
+    """By images, those held out for validation as well; of more than 30,000 some are looked at."""
+    return matrix_of_heads(*heads_of_patches(train, validation, seed), train.num_classes)
 
-    Of 10,000 and more by two dictionaries of patches: what either gets wrong is what is left of the matrix's error.
+
+def heads_of_patches(
+    train: LabeledData, validation: LabeledData, seed: int
+) -> tuple[list[FeatureHead], Tensor]:
+    """A head, of 10,000 images and more two with a dictionary of patches each, and the labels they were fitted to.
+
+    What a dictionary does not see is most of what is left of the matrix's error with so many images.
     """
     total = len(train) + len(validation)
     images, labels = [], []
@@ -54,7 +61,7 @@ def matrix_of_patches(train: LabeledData, validation: LabeledData, seed: int) ->
         heads.append(fit_head(features, torch.cat(labels), train.num_classes, seed=seed + look))
         if heads[-1].taken == "plain":
             break
-    return matrix_of_heads(heads, torch.cat(labels), train.num_classes)
+    return heads, torch.cat(labels)
 
 
 def matrix_of_columns(train: LabeledData, validation: LabeledData, seed: int) -> PatchMatrix:
