@@ -15,6 +15,7 @@ from noiselayer.features.minima import minimise_each
 from noiselayer.joint.matrix_fit import even_errors
 
 _ENTRIES = 2**18  # of probabilities at a time
+_TOLERANCE = 4e-5  # nats, over the root of N: far below the standard error of a mean loss
 
 
 def fit_matrices(
@@ -93,5 +94,5 @@ def fit_matrices(
         return loss, torch.cat([(grad_s / each)[:, None], grad_A.view(B, -1)], dim=1)
 
     x = torch.cat([scales.log()[:, None], start.reshape(B, -1)], dim=1)
-    x = minimise_each(value, x, iterations)
+    x = minimise_each(value, x, iterations, tolerance_change=_TOLERANCE / len(labels) ** 0.5)
     return x[:, 1:].view(B, G, K, K), x[:, 0].exp()
