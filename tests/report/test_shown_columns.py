@@ -53,3 +53,16 @@ def test_the_columns_asked_for(table: Path, how: dict[str, object], cells: objec
 def test_a_column_that_is_not_there_is_named(table: Path) -> None:
     with pytest.raises(InputError, match="no column 'txt'.* Did you mean 'text'"):
         Reading(str(table), label_column="y", feature_columns=("pay",), show_columns=("txt",)).read()
+
+
+def test_an_image_that_cannot_be_read_hides_no_other(tmp_path: Path) -> None:
+    for name in ("a", "c"):
+        Image.new("RGB", (4, 4)).save(tmp_path / f"{name}.png")
+    (tmp_path / "b.png").write_text("no image")
+    looks, [note] = look_at(Reading(str(tmp_path)), [0, 1, 2], ["a.png", "b.png", "c.png"])
+    assert [look.image is not None for look in looks] == [True, False, True]
+    assert note.name == "Some samples cannot be shown"
+    assert "1 of 3" in note.message
+    assert "b.png" in note.message
+    _, [note] = look_at(Reading(str(tmp_path)), [1], ["b.png"])
+    assert note.name == "Data not at hand"  # a page that shows them is not written over

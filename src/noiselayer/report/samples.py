@@ -39,17 +39,25 @@ def look_at(
 ) -> tuple[list[Look], list[Note]]:
     """Fetch what can be shown of some samples; nothing else is read.
 
-    A note comes beside the looks if they cannot be shown: the data may have moved since they were used.
+    A note comes beside the looks if they, or some of the image files, cannot be shown: the data may have moved since
+    they were used.
 
     >>> from noiselayer.data.reading import Reading
     >>> looks, notes = look_at(Reading("nowhere.npz"), [0], ["0"])
     >>> looks, notes[0].name
     ([Look(image=None, pixels=False, cells=())], 'Data not at hand')
     """
+    unreadable: list[str] = []
     try:
-        return _looks(reading, samples, ids, inputs), []
+        looks = _looks(reading, samples, ids, inputs, unreadable)
     except (InputError, OSError) as error:
         return [Look() for _ in samples], [Note(NO_DATA, f"Samples cannot be shown: {error}")]
+    if not unreadable:
+        return looks, []
+    name = NO_DATA if len(unreadable) == len(looks) else "Some samples cannot be shown"
+    return looks, [
+        Note(name, f"{len(unreadable)} of {len(looks)} cannot be read. The first: {unreadable[0]}")
+    ]
 
 
 def rows_of(reading: Reading, samples: Sequence[int], ids: Sequence[str]) -> list[int]:
@@ -70,13 +78,16 @@ def rows_of(reading: Reading, samples: Sequence[int], ids: Sequence[str]) -> lis
     ]
 
 
-def _looks(reading: Reading, samples: Sequence[int], ids: Sequence[str], inputs: Inputs | None) -> list[Look]:
+def _looks(
+    reading: Reading, samples: Sequence[int], ids: Sequence[str], inputs: Inputs | None, unreadable: list[str]
+) -> list[Look]:
+    """Of each sample; what is wrong with image files that cannot be read is added to ``unreadable``."""
     path = split_address(reading.path)[0]
     table = is_table(path)
     if path.is_dir():
-        return [_of_file(path / name, reading.image_size) for name in ids]
+        return [_of_file(path / name, reading.image_size, unreadable) for name in ids]
     if table and reading.image_column is not None:
-        looks = [_of_file(path.parent / name, reading.image_size) for name in ids]
+        looks = [_of_file(path.parent / name, reading.image_size, unreadable) for name in ids]
         if not reading.show_columns:
             return looks
         rows = _of_rows(reading, path, rows_of(reading, samples, ids))
@@ -91,14 +102,18 @@ def _looks(reading: Reading, samples: Sequence[int], ids: Sequence[str], inputs:
     return [_of_array(inputs, sample) for sample in samples]
 
 
-def _of_file(path: Path, image_size: tuple[int, int] | None) -> Look:
-    if image_size is None:
-        with Image.open(path) as image:
-            width, height = ImageOps.exif_transpose(image).size
-        image_size = (height, width)
-        if max(image_size) <= PIXEL_ART:
-            return Look(image=image_uri(decode_image(path, image_size)), pixels=True)
-    return Look(image=file_thumbnail(path, image_size))
+def _of_file(path: Path, image_size: tuple[int, int] | None, unreadable: list[str]) -> Look:
+    try:
+        if image_size is None:
+            with Image.open(path) as image:
+                width, height = ImageOps.exif_transpose(image).size
+            image_size = (height, width)
+            if max(image_size) <= PIXEL_ART:
+                return Look(image=image_uri(decode_image(path, image_size)), pixels=True)
+        return Look(image=file_thumbnail(path, image_size))
+    except (InputError, OSError) as error:
+        unreadable.append(str(error))
+        return Look()
 
 
 def _of_array(inputs: Inputs, sample: int) -> Look:
