@@ -1,5 +1,6 @@
 """Labels in every kind of column: the same classes and predictions, and gaps that are named."""
 
+import enum
 from typing import Any
 
 import numpy as np
@@ -8,7 +9,10 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from noiselayer import NoisyLabelClassifier, NoisyLabelFeaturesClassifier
+from noiselayer.arrays.class_labels import class_numbers
+from noiselayer.data.labels import encode_labels
 from noiselayer.errors import InputError
+from noiselayer.estimators.gold_labels import GoldLabels
 from noiselayer.estimators.meta import NoisyLabelMetaClassifier
 
 ESTIMATORS: dict[str, Any] = {
@@ -52,6 +56,42 @@ def test_missing_labels_are_counted_and_placed(name: str, kind: str, gap: Any) -
         match=r"2 of 40 samples have no label \(rows 3, 7, counting from 0\). Leave them out of X and y",
     ):
         ESTIMATORS[name].fit(X, y)
+
+
+Mood = enum.Enum("Mood", {"GOOD": "very good", "BAD": "very bad"}, type=str)
+
+
+@pytest.mark.parametrize("kind", [list, np.array, pd.Series])
+@pytest.mark.parametrize("name", list(ESTIMATORS))
+def test_members_of_an_enumeration_are_the_texts_that_they_are(name: str, kind: Any) -> None:
+    y = kind([Mood.GOOD] * 20 + [Mood.BAD] * 20, **({} if kind is list else {"dtype": object}))
+    fitted = ESTIMATORS[name].fit(X, y)
+    assert fitted.classes_.tolist() == ["very bad", "very good"]
+    assert set(fitted.predict(X).tolist()) <= {"very bad", "very good"}
+
+
+@pytest.mark.parametrize("name", list(ESTIMATORS))
+def test_members_that_are_neither_text_nor_numbers_are_refused(name: str) -> None:
+    kind = enum.Enum("kind", "ONE TWO")
+    with pytest.raises(
+        TypeError, match=r"y must hold text or numbers; got kind.ONE, of an enumeration. Use \["
+    ):
+        ESTIMATORS[name].fit(X, [kind.ONE] * 20 + [kind.TWO] * 20)
+
+
+def test_members_of_an_enumeration_as_classes_by_name() -> None:
+    assert class_numbers([Mood.BAD, Mood.GOOD], "labels", ["very good", "very bad"]).tolist() == [1, 0]
+    assert encode_labels([Mood.BAD, Mood.GOOD])[1] == ("very bad", "very good")
+    gold = GoldLabels.of([Mood.BAD, Mood.GOOD], [Mood.BAD, None], None, 2)
+    assert gold.classes.tolist() == ["very bad", "very good"]
+
+
+@pytest.mark.parametrize(
+    "y", [np.eye(2)[[0, 1] * 20], np.full((40, 2), 0.5), np.eye(3, dtype=bool)[[0, 1] * 20]]
+)
+def test_one_hot_labels_are_not_taken_for_labellers(y: Any) -> None:
+    with pytest.raises(InputError, match=r"as one-hot labels .* Give the classes: y.argmax\(axis=1\)"):
+        NoisyLabelFeaturesClassifier().fit(X, y)
 
 
 @pytest.mark.parametrize("name", list(ESTIMATORS))

@@ -36,11 +36,26 @@ def test_masked_values_do_not_count_as_values() -> None:
         ("u", "'u'"),
         (pd.Timestamp("2020-01-01"), "'2020-01-01 00:00:00'"),
         (pd.Categorical(np.array(["p", "q", "r"])[Y]), "'[pqr]'"),
+        ([1.5, "u", *X[2:, 0].tolist()], "'u'"),
     ],
 )
 def test_a_column_without_numbers_is_named(column: object, held: str) -> None:
     with pytest.raises(ValueError, match=f"X must hold numbers; column 'd' holds {held}"):
         model().fit(FRAME.assign(d=column), Y)
+
+
+@pytest.mark.parametrize("kind", ["pyarrow", "a dictionary of pyarrow", "polars"])
+def test_a_column_of_text_of_another_library_is_named(kind: str) -> None:
+    columns = {"a": X[:, 0].tolist(), "d": np.array(["p", "q", "r"])[Y].tolist()}
+    if kind == "polars":
+        table = pytest.importorskip("polars").DataFrame(columns)
+    else:
+        pyarrow = pytest.importorskip("pyarrow")
+        table = pyarrow.table(columns)
+        if kind != "pyarrow":
+            table = table.set_column(1, "d", table["d"].dictionary_encode())
+    with pytest.raises(ValueError, match="X must hold numbers; column 'd' holds '[pqr]'"):
+        model().fit(table, Y)
 
 
 def test_embeddings_of_which_the_first_is_missing() -> None:

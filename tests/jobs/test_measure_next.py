@@ -74,15 +74,55 @@ def test_what_cannot_be_drawn_is_named_and_nothing_is_left(tmp_path) -> None:
     assert not (tmp_path / "out" / "measure.json").exists()
     text = (tmp_path / "said.csv").read_text()
     (tmp_path / "said.csv").write_text(text.replace("id,", "number,", 1))
-    with pytest.raises(InputError, match="needs a column of .* that says which sample is which"):
-        measure_table(job(tmp_path, suggest=5))
     measure_table(job(tmp_path, suggest=5, id_column="number"))
     assert (tmp_path / "out" / "next.csv").read_text().startswith("number,label,checked,weight")
     (tmp_path / "said.csv").write_text(text.replace("t7,", "t8,", 1))
     with pytest.raises(InputError, match="'id' of .* says the same of 1 rows as of others"):
-        measure_table(job(tmp_path, suggest=5, force=True))
+        measure_table(job(tmp_path, suggest=5, force=True, id_column="id"))
     with pytest.raises(InputError, match="cannot weigh on after"):
         measure_table(job(tmp_path, suggest=5, weight_column="w"))
+
+
+def again(folder, **more):
+    return MeasureJob(
+        table=folder / "said.csv",
+        label_column="said",
+        gold=folder / "out" / "next.csv",
+        checked_column="checked",
+        weight_column="weight",
+        out=folder / "again",
+        **more,
+    )
+
+
+def test_rows_that_no_column_tells_apart_are_numbered(tmp_path) -> None:
+    _, _, looked = labelled(tmp_path)
+    lines = (tmp_path / "said.csv").read_text().splitlines()
+    said = ["text,said,human", *(f"text {k % 7},{line.split(',', 1)[1]}" for k, line in enumerate(lines[1:]))]
+    (tmp_path / "said.csv").write_text("\n".join(said))
+    before = measure_table(job(tmp_path, suggest=20))
+    with (tmp_path / "out" / "next.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert list(rows[0]) == ["sample", "label", "checked", "weight", "text"]
+    assert {int(row["sample"]) for row in rows if row["checked"]} == looked
+    assert all(row["text"] == f"text {int(row['sample']) % 7}" for row in rows)
+    found = measure_table(again(tmp_path)).figures
+    assert found.num_checked == 120
+    assert found.accuracy.value == pytest.approx(before.figures.accuracy.value, abs=0.02)
+    (tmp_path / "said.csv").write_text("\n".join([said[0], *sorted(said[1:], key=lambda line: line[-7:])]))
+    with pytest.raises(InputError, match=r"lists row \d+ with label '(yes|no)', where .* has '(yes|no)' now"):
+        measure_table(again(tmp_path, force=True))
+
+
+def test_names_and_labels_that_look_like_formulas_come_back(tmp_path) -> None:
+    labelled(tmp_path)
+    text = (tmp_path / "said.csv").read_text()
+    text = text.replace("yes", "+yes").replace("no", "@no").replace("\nt", "\n@t")
+    (tmp_path / "said.csv").write_text(text)
+    measure_table(job(tmp_path, suggest=20))
+    found = measure_table(again(tmp_path))
+    assert found.class_names == ("+yes", "@no")
+    assert found.figures.num_checked == 120
 
 
 def test_decisions_of_the_page_are_the_table_filled_in(tmp_path) -> None:

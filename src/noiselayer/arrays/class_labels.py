@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from enum import Enum
 from typing import Any
 
 import numpy as np
@@ -73,6 +74,28 @@ def is_missing(value: Any) -> bool:
     return not hasattr(value, "__len__") and bool(value != value)
 
 
+def value_of_member(value: Any, name: str) -> Any:
+    """The text or number that a member of an enumeration is, which NumPy takes for the member's name, cut short.
+
+    Raises:
+        TypeError: If a member is neither.
+
+    >>> from enum import Enum
+    >>> Mood = Enum("Mood", {"GOOD": "good", "BAD": "bad"}, type=str)
+    >>> value_of_member(Mood.GOOD, "y"), value_of_member("bad", "y")
+    ('good', 'bad')
+    """
+    if not isinstance(value, Enum):
+        return value
+    if isinstance(value, str):
+        return str.__str__(value)
+    if isinstance(value, int):
+        return int(value)
+    raise TypeError(
+        f"{name} must hold text or numbers; got {value}, of an enumeration. Use [member.value for member in {name}]."
+    )
+
+
 def _from_objects(values: Any, name: str, class_names: Sequence[str] | None, missing: bool) -> Tensor:
     """Names, numbers with gaps among them, or what is neither."""
     if hasattr(values, "to_pylist"):  # pyarrow, which copies text and gaps only when told to
@@ -99,6 +122,7 @@ def _number(value: Any, place: int, name: str, code: dict[str, int], missing: bo
         raise TypeError(
             f"{name} must be class indices (integers); sample {place} has {value}. Leave samples without a label out."
         )
+    value = value_of_member(value, name)
     if isinstance(value, str | bytes):
         text = value.decode() if isinstance(value, bytes) else str(value)
         if not code:

@@ -15,6 +15,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from noiselayer.arrays.class_labels import value_of_member
 from noiselayer.errors import InputError, UnknownClassError, argument, list_some, nearest, reason
 
 _COMMON = 20  # samples
@@ -248,6 +249,8 @@ def _classes(
     values: npt.NDArray[Any] | Tensor | Sequence[Any], class_names: Sequence[str] | None, name: str
 ) -> tuple[list[str], npt.NDArray[Any]]:
     """The different values, each with its class as text ("": none), and for every row which of them it has."""
+    if isinstance(values, list | tuple):
+        values = [value_of_member(value, name) for value in values]
     array = values.detach().cpu().numpy() if isinstance(values, Tensor) else np.asarray(values)
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]

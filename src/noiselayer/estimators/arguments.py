@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import fields, replace
+from enum import Enum
 from numbers import Integral
 from typing import Any
 
@@ -13,7 +14,7 @@ import torch
 from sklearn.utils import check_random_state
 from torch import Tensor
 
-from noiselayer.arrays.class_labels import is_missing
+from noiselayer.arrays.class_labels import is_missing, value_of_member
 from noiselayer.arrays.kinds import check_count, check_unmasked
 from noiselayer.data.inputs import Kind
 from noiselayer.errors import InputError, list_some, nearest
@@ -101,6 +102,8 @@ def plain_labels(y: Any, name: str = "y") -> Any:
             f"{name} must hold labels of one kind; got the text {str(array[text])!r} in row {text} and "
             f"{array[other]} in row {other}, which is none. Use str({name}[n]) for all."
         )
+    if not known and any(isinstance(value, Enum) for value in array.tolist()):
+        return np.array([value_of_member(value, name) for value in array.tolist()])
     kind: Any = getattr(y, "dtype", None)
     whole = (
         hasattr(kind, "numpy_dtype") and kind.kind in "iub"

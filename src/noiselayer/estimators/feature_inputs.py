@@ -230,15 +230,20 @@ def stacked(X: Any) -> Any:
 
 
 def _of_numbers(X: Any) -> Any:
-    """X; raises on a frame's column that holds no numbers."""
-    for name, column in X.items() if hasattr(X, "dtypes") and hasattr(X, "items") else ():
-        some = next((value for value in column if not is_missing(value)), 0)
-        try:
-            float(some)  # of a text, too, that is a number
-        except (TypeError, ValueError):
-            raise InputError(
-                f"X must hold numbers; column {name!r} holds {str(some)[:40]!r}. Encode it first, or leave it out."
-            ) from None
+    """X; raises on a frame's column, or a table's of pyarrow, that holds no numbers."""
+    names: Any = getattr(X, "column_names", None) or getattr(X, "columns", ())
+    of_pandas = hasattr(X, "dtypes") and hasattr(X, "items")
+    for name, column in X.items() if of_pandas else [(name, X[name]) for name in names]:
+        array = np.asarray(column)
+        if array.dtype.kind in "biufc":
+            continue
+        for value in column if of_pandas else array.tolist():
+            try:
+                float(0 if is_missing(value) else value)  # of a text, too, that is a number
+            except (TypeError, ValueError):
+                raise InputError(
+                    f"X must hold numbers; column {name!r} holds {str(value)[:40]!r}. Encode it first, or leave it out."
+                ) from None
     return X
 
 

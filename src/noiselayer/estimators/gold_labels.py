@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from noiselayer.arrays.class_labels import is_missing
+from noiselayer.arrays.class_labels import is_missing, value_of_member
 from noiselayer.errors import InputError, list_some
 from noiselayer.estimation.labeller import selected_by_label
 
@@ -43,6 +43,7 @@ class GoldLabels:
         labels = labels[:, None] if labels.ndim == 1 else labels
         true = np.full(N, None) if gold is None else _objects(gold)
         more = np.empty(0, object) if y_clean is None else _objects(y_clean)
+        _check_not_one_hot(labels)
         if labels.ndim != 2 or len(labels) != N or true.shape != (N,):
             raise InputError(
                 f"y must have shape ({N},) or ({N}, S) and gold ({N},), a row per row of X; got {labels.shape} and "
@@ -51,7 +52,8 @@ class GoldLabels:
         everything = np.concatenate([labels.ravel(), true, more])
         none = np.array([_missing(value) for value in everything])
         try:
-            classes, codes = np.unique(everything[~none].tolist(), return_inverse=True)
+            known = [value_of_member(value, "y") for value in everything[~none].tolist()]
+            classes, codes = np.unique(known, return_inverse=True)
         except TypeError as error:
             raise InputError(f"y and gold must hold labels of one type: {error}.") from error
         if len(classes) < 2:
@@ -106,6 +108,21 @@ class GoldLabels:
 
     def _names(self, which: Array) -> str:
         return list_some([repr(name) for name in self.classes[which].tolist()])
+
+
+def _check_not_one_hot(labels: Array) -> None:
+    """Raise on a column per class: columns are labellers here, and these would say 0 and 1 of every sample."""
+    if labels.ndim != 2 or not len(labels) or labels.shape[1] < 2:
+        return
+    try:
+        numbers = labels.astype(float)
+    except (TypeError, ValueError):
+        return  # names, or gaps
+    if (numbers >= 0).all() and (abs(numbers.sum(axis=1) - 1) < 1e-3).all():
+        raise InputError(
+            f"y has a row of {labels.shape[1]} numbers that sum to 1 for every sample, as one-hot labels and "
+            "probabilities do; its columns are labellers here. Give the classes: y.argmax(axis=1)."
+        )
 
 
 def _objects(values: Any) -> Array:

@@ -21,13 +21,14 @@ from noiselayer.errors import InputError, argument, as_input_errors, list_some
 from noiselayer.estimation.labeller import Figure, LabellerFigures, measure_labels
 from noiselayer.estimation.stand_in import StandIn, alternative_annotator_test
 from noiselayer.files.given import check_not_read, check_target
-from noiselayer.files.whole_file import whole_files, write_json, write_rows, writing
+from noiselayer.files.whole_file import from_spreadsheet, whole_files, write_json, write_rows, writing
 from noiselayer.interchange.read_review import read_review
-from noiselayer.jobs.measure_next import abstentions, missing, take_reviewed, write_next
+from noiselayer.jobs.measure_next import COLUMNS, abstentions, missing, take_reviewed, write_next
 from noiselayer.jobs.measure_options import MeasureJob
 from noiselayer.report.measure_page import render_measure
 
 Column = npt.NDArray[Any]
+_ROW = "sample"  # the column of rows' numbers in next.csv, where no other names the samples
 
 
 @dataclass(frozen=True)
@@ -153,9 +154,14 @@ def _columns(job: MeasureJob) -> tuple[Column, Column, Column | None]:
         weights = None if job.weight_column is None else _numbers(job.table, job.weight_column, gaps=True)
         return given, _column(job.table, job.checked_column), weights
     own, theirs = read_columns(job.table), read_columns(job.gold)
-    key = job.id_column or _key(job, own, theirs)
+    listed = theirs[1:4] == list(COLUMNS)  # by write_next
+    by_row = listed and theirs[0] == _ROW and _ROW not in own and job.id_column is None
+    key = _ROW if by_row else job.id_column or _key(job, own, theirs)
     place = find_labels(job.gold, None, job.checked_column)
-    ids, of_gold = _names(job.table, key), _names(job.gold, key)
+    ids = list(map(str, range(len(given)))) if by_row else _names(job.table, key)
+    of_gold, truth = _names(job.gold, key), place.read()
+    if listed:
+        of_gold, truth = list(map(from_spreadsheet, of_gold)), _read_back(truth)
     row_of = {value: row for row, value in enumerate(ids)}
     unknown = [value for value in of_gold if value not in row_of]
     if unknown:
@@ -174,8 +180,10 @@ def _columns(job: MeasureJob) -> tuple[Column, Column, Column | None]:
     rows = np.array([row_of[value] for value in of_gold], dtype=np.int64)
     if len(set(rows.tolist())) < len(rows):
         raise InputError(f"{job.gold} holds some samples twice by column {key!r}; keep one row of each.")
+    if by_row:
+        _check_same(job, given[rows], _read_back(_column(job.gold, COLUMNS[0])), of_gold)
     checked = np.full(len(ids), None, dtype=object)
-    checked[rows] = place.read()
+    checked[rows] = truth
     weights = None
     if job.weight_column is not None:
         weights = np.full(len(ids), np.nan)
@@ -184,21 +192,38 @@ def _columns(job: MeasureJob) -> tuple[Column, Column, Column | None]:
 
 
 def _ids(job: MeasureJob) -> tuple[str, list[str]]:
-    """The column of the samples' names, and these."""
+    """The column of the samples' names, and these; rows' numbers, counted from 0, where no column names them."""
     own = read_columns(job.table)
-    name = next((name for name in (job.id_column, "id", "text") if name in own), None)
-    if name is None:
-        raise InputError(
-            f"{argument('suggest')} needs a column of {job.table} that says which sample is which; name it with "
-            f"{argument('id_column')}."
-        )
-    ids = _names(job.table, name)
-    if again := len(ids) - len(set(ids)):
+    again = 0
+    for name in [job.id_column] if job.id_column is not None else [n for n in ("id", "text") if n in own]:
+        ids = _names(job.table, name)
+        if not (again := len(ids) - len(set(ids))):
+            return name, ids
+    if job.id_column is None and _ROW not in own:
+        return _ROW, list(map(str, range(len(read_frame(job.table)))))
+    if again:
         raise InputError(
             f"column {name!r} of {job.table} says the same of {again:,} rows as of others, so what is checked would "
             f"have no one place. Name another with {argument('id_column')}, a number of each row if there is none."
         )
-    return name, ids
+    raise InputError(
+        f"{argument('suggest')} needs a column of {job.table} that says which sample is which; name it with "
+        f"{argument('id_column')}."
+    )
+
+
+def _check_same(job: MeasureJob, given: Column, listed: Column, rows: list[str]) -> None:
+    """Rows are known by their numbers alone: the labels that were listed beside them must still be theirs."""
+
+    def plain(value: Any) -> str:
+        return "" if missing(value) else str(value).strip().removesuffix(".0").casefold()
+
+    for row, now, then in zip(rows, given.tolist(), listed.tolist(), strict=True):
+        if plain(then) and plain(now) != plain(then):
+            raise InputError(
+                f"{job.gold} numbers the rows of {job.table} from 0, and lists row {row} with label {str(then)!r}, "
+                f"where {job.table} has {str(now)!r} now. Give the table that {job.gold} was drawn from."
+            )
 
 
 def _key(job: MeasureJob, own: list[str], theirs: list[str]) -> str:
@@ -234,6 +259,13 @@ def _numbers(table: Path, name: str, *, gaps: bool = False) -> npt.NDArray[np.fl
     if not gaps and np.isnan(values).any():
         raise InputError(f"column {name!r} of {table} has no number in {int(np.isnan(values).sum()):,} rows.")
     return values
+
+
+def _read_back(cells: Column) -> Column:
+    """Cells as they were before they were written for spreadsheets."""
+    return np.array(
+        [from_spreadsheet(cell) if isinstance(cell, str) else cell for cell in cells], dtype=object
+    )
 
 
 def _without(given: Column, abstention: Collection[str]) -> Column:
