@@ -73,8 +73,8 @@ MADE_UP = (  # classes, shares, how far apart, seed
 def tables(seed: int) -> Iterator[Set]:
     """Two models of each, each with a noise of its own."""
     rows = [(name, *encoded(of_r(name), target)) for name, target in TABLES]
-    for name, classes, shares, apart, seed in MADE_UP:
-        kinds = {"n_informative": 12, "n_clusters_per_class": 1, "class_sep": apart, "random_state": seed}
+    for name, classes, shares, apart, drawn in MADE_UP:
+        kinds = {"n_informative": 12, "n_clusters_per_class": 1, "class_sep": apart, "random_state": drawn}
         rows.append((name, *make_classification(MOST, 24, n_classes=classes, weights=shares, **kinds)))
     names = list(MODELS)
     for t, (name, X, true) in enumerate(rows):

@@ -110,6 +110,18 @@ def test_a_weak_models_interval_allows_for_no_wrong_label() -> None:
     assert "the interval allows for no wrong label at all" in audit.warnings[0]
 
 
+def test_where_nothing_tells_no_label_that_agrees_is_called_wrong() -> None:
+    probs, labels, _ = by_class(symmetric(4, 0.3), N=2000, sharpness=0.4)
+    agrees = probs.argmax(dim=1) == labels
+    audit = audit_labels(labels, probs, probs_predict="given", check_model=False)
+    as_doubtful = audit.error_probability[agrees] > audit.threshold
+    assert int(as_doubtful.sum()) > 300
+    assert audit.flagged == int(audit.is_error.sum()) > 1000
+    assert not bool((audit.is_error & agrees).any())
+    asked = audit_labels(labels, probs, probs_predict="given", threshold=audit.threshold, check_model=False)
+    assert bool((asked.is_error == (asked.error_probability > asked.threshold)).all())
+
+
 def test_noise_that_the_surest_show_too_is_not_taken_to_be_learned() -> None:
     found = []
     for Q in (symmetric(4, 0.3), torch.eye(4)):

@@ -34,7 +34,8 @@ class AuditResult:
         error_probability: Shape (M,), float32, that the label is wrong; 0 where it is verified.
         suggested_label: Shape (M,), the most probable true class; of a label that is called wrong, the most
             probable other one.
-        is_error: Shape (M,), bool, the verdict: ``error_probability > threshold``.
+        is_error: Shape (M,), bool, the verdict: ``error_probability > threshold``; where nothing tells whose the doubt
+            is, only of labels that differ from the prediction, see :func:`noiselayer.audit.best_threshold`.
         rank: Shape (M,), from 0, the label most likely wrong.
         threshold: Of the verdict.
         num_samples: N.

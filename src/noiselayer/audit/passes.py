@@ -142,7 +142,7 @@ def audit_batches(
             doubts = what_to_doubt(model, judging, doubt, options.accuracy)
     reported = model if judging.by_confidence is None else judging
     findings = _findings(samples, reported, draws, options) if options.check_model else ()
-    threshold = options.threshold
+    threshold, either = options.threshold, False
     if threshold is None:
         judged = samples if samples.verified is None else samples.take(~samples.verified)
         e = judging.score(judged).error_probability
@@ -160,6 +160,8 @@ def audit_batches(
         one = torch.ones_like(e) if batch.verified is None else (~batch.verified).double()
         sums.index_add_(1, batch.labels, torch.stack([one, e, e * (1 - e)]))
         flagged = e > threshold
+        if either:
+            flagged &= found.predicted() != found.labels
         suggested = torch.where(flagged, scores.other, scores.suggested)
         rows.add(batch.start, batch.labels, scores.log_odds, suggested, flagged)
     if rows.seen != N:

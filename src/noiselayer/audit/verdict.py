@@ -26,8 +26,9 @@ def best_threshold(
     that are equally doubtful are called wrong together or not at all.
 
     Where nothing tells whose the doubt is, the error probabilities are one answer, and that every label is wrong
-    which differs from the model's most likely class is another. The best k is then that of a mean of both scores, the
-    former counted six times (Theorem 1: the smaller trace), and may lie below 0.1.
+    which differs from the model's most likely class is another. Only those that differ are called so, and the best k of
+    them is that of a mean of both scores, the former counted six times (Theorem 1: the smaller trace); the threshold
+    may lie below 0.1.
 
     Args:
         error_probability: Shape (N,), calibrated.
@@ -36,7 +37,8 @@ def best_threshold(
             not tell whose the doubt is; None where they do.
 
     Returns:
-        A label is called wrong if its error probability is above it; 0.5 or more where none is.
+        A label is called wrong if its error probability is above it, and of ``differs`` only if it differs; 0.5 or more
+        where none is.
 
     >>> best_threshold(torch.tensor([1.0, 1.0, 0.0, 0.0]))
     0.5
@@ -46,21 +48,25 @@ def best_threshold(
     0.5
     >>> e, differs = torch.tensor([0.9, 0.3, 0.3, 0.1, 0.0]), torch.tensor([True, True, True, False, False])
     >>> round(best_threshold(e), 2), round(best_threshold(e, differs=differs), 2)
-    (0.35, 0.2)
+    (0.35, 0.15)
     """
     e, order = error_probability.double().sort(descending=True)
     if not len(e):
         return 0.5
     copies = (len(e) if num_labels is None else num_labels) / len(e)
-    if copies * float(e.sum()) < _LEAST_EXPECTED:
+    expected = e.sum()
+    if copies * float(expected) < _LEAST_EXPECTED:
         return 0.5
-    k = torch.arange(1, len(e) + 1, dtype=torch.float64)
-    score = e.cumsum(0) / (k + e.sum())  # half of F1
     nothing = float((copies * (-e).clamp_max(0).log1p().sum()).exp())
+    if differs is not None and not bool(differs.any()):
+        differs = None
+    if differs is not None:
+        e, nothing = e[differs[order]], _SMALLER_TRACE * nothing
+    k = torch.arange(1, len(e) + 1, dtype=torch.float64)
+    score = e.cumsum(0) / (k + expected)  # half of F1
     after = torch.cat([e[1:], e.new_zeros(1)])
-    if differs is not None and bool(differs.any()):
-        d, nothing = differs[order].double(), _SMALLER_TRACE * nothing
-        score = _SMALLER_TRACE * score + (1 - _SMALLER_TRACE) * d.cumsum(0) / (k + d.sum())
+    if differs is not None:
+        score = _SMALLER_TRACE * score + (1 - _SMALLER_TRACE) * k / (k + len(e))
         score = score.masked_fill(e == after, 0.0)  # together or not at all
     best, last = float(score.max()), int(score.argmax())
     if nothing >= 2 * best:
