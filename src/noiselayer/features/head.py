@@ -13,15 +13,17 @@ noise matrix gains more than one standard error, two where it was learned and sa
 the factor and the biases that suit labels held out (:mod:`noiselayer.features.calibration`), or the matrix would be
 praised for mending what the ridge has done. Where it says that many are wrong, and of some classes more than of others,
 the plain classifier is bent, which a thousand labels held out may not tell; then it is taken unless they speak against
-it by a standard error. A learned matrix that gains no more than four must not be contradicted by the surest labels
-(:mod:`noiselayer.joint.surest_labels`). The last fit, to all samples, takes posteriors by the logits out of fold with
-these biases, which people's noise bends: no single matrix tells it whole. So of more than 20,000 samples the mean of
-the folds' classifiers stands for it.
+it by a standard error. A learned one that gains no more than four must not be contradicted by the surest labels
+(:mod:`noiselayer.joint.surest_labels`). Of features that are not standardised, as texts by their words, such a one is
+taken halfway instead (:mod:`noiselayer.features.averaged`), if it says that many are wrong. The last fit, to all, takes
+posteriors by the logits out of fold with these biases, which people's noise bends: no single matrix tells it whole. So
+of more than 20,000 samples the mean of the folds' classifiers stands for it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -30,27 +32,29 @@ from torch import Tensor
 
 from noiselayer.arrays.class_labels import class_numbers
 from noiselayer.arrays.folds import stratified_folds
-from noiselayer.estimation.from_confusions import estimate_from_predictions
 from noiselayer.estimation.noise_estimate import NoiseEstimate
+from noiselayer.features.averaged import averaged
 from noiselayer.features.calibration import calibrated_losses, fit_scale_and_shifts
 from noiselayer.features.cross_fitted import MANY, RIDGES, Folds, Step, best_step
 from noiselayer.features.discriminant import Discriminant
 from noiselayer.features.feature_head import FeatureHead, Taken
 from noiselayer.features.head_arguments import HeadMethod, check_arguments, check_settings, trusted
 from noiselayer.features.matrix_choice import (
+    MANY_WRONG,
     Found,
     MatrixChoice,
     Smoothing,
     choose_matrix,
     cross_validated,
     group_posteriors,
+    losses_through,
     numbers_of_groups,
     says_many_wrong,
     standard_error,
 )
+from noiselayer.features.measured import measured
 from noiselayer.features.projection import Projection, as_rows, project_features
 from noiselayer.features.turns import Way, by_turns
-from noiselayer.joint.linear_fit import linear_logits
 from noiselayer.joint.matrix_fit import even_errors, fit_scale
 from noiselayer.joint.surest_labels import CONTRADICTED, contradicted
 from noiselayer.losses.annotator_rows import mean_matrix
@@ -61,6 +65,7 @@ _ROUNDS = 4  # of climbing and measuring the matrix anew, at most
 _STEPS = 10  # of L-BFGS in each, where samples are many: enough to see whether it gains
 BEYOND_CHANCE = 2.0  # standard errors that climbing must gain, and a matrix found with these labels
 _CERTAIN = 4.0  # beyond which the surest labels are not asked: people's are right there more often
+_MADE_UP = 1000.0  # samples that hold the shares of the classes, where labels prove little
 _AGAIN = 1  # time that discriminants are fitted to their own posteriors, where samples are that many
 
 
@@ -173,7 +178,7 @@ class _Fit:
         dense: bool,
     ) -> None:
         self.data, self.ridges, self.noisy_weight, self.clean = data, ridges, noisy_weight, clean
-        self.dense = dense  # of texts by their words a matrix that proves little did harm
+        self.dense = dense  # of texts by their words a matrix that proves little is taken halfway
         self.labels, self.fold_of = data.labels, data.fold_of
         self.rows = rows  # of Q, where those of annotators stand below each other
         self.identity = torch.eye(data.num_classes, dtype=torch.float64)
@@ -182,6 +187,7 @@ class _Fit:
         self.gain = self.gain_error = 0.0
         self.estimate: NoiseEstimate | None = None
         self.climbing: float | None = None  # gamma, where the targets are rows of Q
+        self.parts: list[Step] = []  # what the step is the mean of; plain first
 
     def plain(self) -> None:
         """The path of plain regression; of a given ridge, too, nothing else is known yet."""
@@ -203,7 +209,9 @@ class _Fit:
         """The second path, on posteriors, and the likelihood climbed from there; kept if labels held out say so."""
         data, plain = self.data, self.step
         if method == "estimated":
-            Q = self._measured()
+            assert self.clean is not None
+            self.estimate = measured(self.clean, plain, self.scale, self.labels)
+            Q = torch.as_tensor(self.estimate.noise_matrix).double()
         discriminant = Discriminant(data)
         counts = [1] if Q is not None else numbers_of_groups(len(self.labels), data.num_classes)
         ways = [self._through(Q, groups, discriminant) for groups in counts]
@@ -217,21 +225,23 @@ class _Fit:
                     ways.append(turned)
         step, judged, climbed = min(ways, key=lambda way: float(way[1].losses.mean()))
         self.found = (found := judged.found).noise_matrix
-        before, after = (
-            calibrated_losses(z, self._rows_of(matrices[0]), self.fold_of, matrices, scale=self.scale)
-            for z, matrices in (
-                (plain.logits, [self.identity] * len(data)),
-                (step.logits, [other.noise_matrix for other in judged.of_others]),
-            )
-        )
-        difference = before - after
-        self.gain, self.gain_error = float(difference.mean()), standard_error(difference)
         learned = method == "learned"
-        many_wrong = learned and self.dense and says_many_wrong(self.found)
+        others = [other.noise_matrix for other in judged.of_others]
+        before, after = self._calibrated(plain, [self.identity] * len(data)), self._calibrated(step, others)
+        self.gain, self.gain_error = float((before - after).mean()), standard_error(before - after)
+        many_wrong = learned and says_many_wrong(self.found)
         certain = self.gain > (BEYOND_CHANCE if learned and not many_wrong else 1.0) * self.gain_error
-        if not certain and not (many_wrong and self._uneven(step, judged, after)):
+        halfway = learned and not self.dense and self.gain <= _CERTAIN * self.gain_error
+        if halfway:
+            mean, right = averaged([plain, step]), float(self.found.diagonal().mean())
+            gained = before - self._calibrated(mean, others, _MADE_UP)
+            self.gain, self.gain_error = float(gained.mean()), standard_error(gained)
+            certain = 1 / data.num_classes < right <= MANY_WRONG and self.gain > -self.gain_error
+        elif not certain and many_wrong:
+            certain = self._uneven(step, others, after)
+        if not certain:
             return
-        doubtful = learned and self.gain <= _CERTAIN * self.gain_error
+        doubtful = learned and not halfway and self.gain <= _CERTAIN * self.gain_error
         both = found.noise_matrix, found.surest  # noise may be rarer where samples are sure
         if doubtful and all(contradicted(M, plain.logits, self.labels) > CONTRADICTED for M in both):
             return
@@ -245,12 +255,18 @@ class _Fit:
             scale, shifts = self._scale_and_shifts()
             logits, every = (step.logits * scale + shifts)[:, None], torch.ones(len(self.labels), 1).bool()
             self.targets = self._weighted(self._posteriors(logits, every, Q, judged.smoothing)[:, 0])
+        if halfway:
+            self.step, self.parts = mean, [plain, step]
 
-    def _uneven(self, step: Step, judged: MatrixChoice, losses: Tensor) -> bool:
+    def _calibrated(self, step: Step, others: list[Tensor], made_up: float = 0.0) -> Tensor:
+        """Losses of labels held out, each through the matrix that has not seen it."""
+        rows, scale = self._rows_of(others[0]), self.scale
+        return calibrated_losses(step.logits, rows, self.fold_of, others, scale=scale, made_up=made_up)
+
+    def _uneven(self, step: Step, others: list[Tensor], losses: Tensor) -> bool:
         """Whether some classes err more than others, for certain, and labels held out do not speak against it."""
-        own = [other.noise_matrix.diagonal() for other in judged.of_others]
-        even = [even_errors(float(diagonal.mean()), len(diagonal)) for diagonal in own]
-        excess = calibrated_losses(step.logits, self.labels, self.fold_of, even, scale=self.scale) - losses
+        even = [even_errors(float(Q.diagonal().mean()), len(Q)) for Q in others]
+        excess = self._calibrated(step, even) - losses
         return self.gain > -self.gain_error and float(excess.mean()) > BEYOND_CHANCE * standard_error(excess)
 
     def _through(self, Q: Tensor | None, groups: int, discriminant: Discriminant) -> Way:
@@ -292,7 +308,7 @@ class _Fit:
             assert smoothing is not None
             return cross_validated(logits, self.labels, self.fold_of, [smoothing])[0]
         found = Found(Q, fit_scale(logits, self.rows, Q), Q)
-        losses = self._scaled_losses(logits, Q)
+        losses = losses_through(logits, self._rows_of(Q), self.fold_of, Q)
         return MatrixChoice(found, [found] * len(self.data), losses, Smoothing(0.0, 0.0))
 
     def _targets_of_others(
@@ -326,9 +342,11 @@ class _Fit:
 
     def head(self, projection: Projection, order: Tensor) -> FeatureHead:
         """The last fit, to all folds, or the mean of theirs."""
-        step, W = self.step, self.step.weights.mean(dim=0)
+        W = self.step.weights.mean(dim=0)
         if self.targets is not None:
-            [W] = self.data.fit(self.targets, step.ridge, step.weights[:1], [()], noisy_weight=self.climbing)
+            *plain, step = self.parts or [self.step]
+            last = [self._last(other, self.data.of_labels() * self.noisy_weight) for other in plain]
+            [W] = averaged([*last, self._last(step, self.targets, self.climbing)]).weights
         scale, shifts = self._scale_and_shifts()
         W = W.double() * scale
         W[:, -1] += shifts
@@ -348,6 +366,11 @@ class _Fit:
             self._of_all(self.found),
             self.estimate,
         )
+
+    def _last(self, step: Step, targets: Tensor, gamma: float | None = None) -> Step:
+        """Fitted to all folds, from where a path has led."""
+        W = self.data.fit(targets, step.ridge, step.weights[:1], [()], noisy_weight=gamma)
+        return replace(step, weights=W)
 
     def _of_all(self, Q: Tensor) -> Tensor:
         """One matrix: of annotators' the mean, weighted by their labels."""
@@ -371,30 +394,7 @@ class _Fit:
     def _weighted(self, posteriors: Tensor) -> Tensor:
         return (posteriors * self.noisy_weight).to(self.data.dtype)
 
-    def _scaled_losses(self, logits: Tensor, Q: Tensor) -> Tensor:
-        """Of every label, the scale fitted to the other folds."""
-        rows, losses = self._rows_of(Q), torch.empty(len(logits), dtype=torch.float64)
-        for fold in range(len(self.data)):
-            held = self.fold_of == fold
-            scale = fit_scale(logits[~held], rows[~held], Q)
-            losses[held] = noisy_nll(logits[held] * scale, rows[held], Q)
-        return losses
-
     def _scale_and_shifts(self) -> tuple[float, Tensor]:
         """That suit the matrix taken."""
-        return fit_scale_and_shifts(self.step.logits, self._rows_of(self.Q), self.Q, scale=self.scale)
-
-    def _measured(self) -> Tensor:
-        assert self.clean is not None
-        Z, y = self.clean
-        probs = [
-            linear_logits(Z.to(W.dtype), W).double().mul(self.scale).softmax(dim=1) for W in self.step.weights
-        ]
-        self.estimate = estimate_from_predictions(
-            torch.stack(probs).mean(dim=0),
-            y,
-            (self.step.logits * self.scale).softmax(dim=1),
-            self.labels,
-            num_bootstrap=0,
-        )
-        return torch.as_tensor(self.estimate.noise_matrix).double()
+        rows, made_up = self._rows_of(self.Q), _MADE_UP if self.parts else 0.0
+        return fit_scale_and_shifts(self.step.logits, rows, self.Q, scale=self.scale, made_up=made_up)

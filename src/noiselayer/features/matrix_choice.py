@@ -25,7 +25,7 @@ COUNTS = (10.0, 30.0, 100.0)
 TRACE_PENALTIES = (0.0, 0.05, 0.1, 0.2)
 _GROUPS = 20  # at most
 _OF_A_CLASS = 50  # samples, that a group should have on average
-_MANY_WRONG = (
+MANY_WRONG = (
     0.75  # on the diagonal, in the mean: above it Q gains little, and may be the classifier's own doubt
 )
 _FEW = 1500  # samples: with more of them one matrix is not tried
@@ -209,6 +209,27 @@ def group_posteriors(logits: Tensor, labels: Tensor, seen: Tensor, smoothing: Sm
     return found
 
 
+def losses_through(logits: Tensor, rows: Tensor, fold_of: Tensor, noise_matrix: Tensor) -> Tensor:
+    """Of every label, shape (N,), double, through a matrix that is given; the scale is fitted to the other folds.
+
+    Args:
+        logits: Shape (N, K), double, by classifiers that have not seen the label.
+        rows: Of the matrix, shape (N,): which row each label is.
+        fold_of: Shape (N,), 0..F-1.
+        noise_matrix: Shape (R, K).
+
+    >>> z, y = torch.eye(2, dtype=torch.float64).repeat(50, 1), torch.tensor([0, 1]).repeat(50)
+    >>> bool((losses_through(z, y, torch.arange(100) // 50, torch.eye(2).double()) < 0.1).all())
+    True
+    """
+    losses = torch.empty(len(logits), dtype=torch.float64)
+    for fold in range(int(fold_of.max()) + 1):
+        held = fold_of == fold
+        scale = fit_scale(logits[~held], rows[~held], noise_matrix)
+        losses[held] = noisy_nll(logits[held] * scale, rows[held], noise_matrix)
+    return losses
+
+
 def says_many_wrong(noise_matrix: Tensor) -> bool:
     """Whether a quarter of the labels and more are wrong by Q, and its own label is every class's most frequent one.
 
@@ -216,7 +237,7 @@ def says_many_wrong(noise_matrix: Tensor) -> bool:
     (True, False)
     """
     own = noise_matrix.diagonal()
-    return float(own.mean()) <= _MANY_WRONG and bool((own == noise_matrix.amax(dim=0)).all())
+    return float(own.mean()) <= MANY_WRONG and bool((own == noise_matrix.amax(dim=0)).all())
 
 
 def within_one_error(losses: Tensor, least: Tensor) -> bool:
