@@ -52,8 +52,8 @@ from noiselayer.features.matrix_choice import (
     says_many_wrong,
     standard_error,
 )
-from noiselayer.features.measured import measured
 from noiselayer.features.projection import Projection, as_rows, project_features
+from noiselayer.features.trusted_matrix import measured
 from noiselayer.features.turns import Way, by_turns
 from noiselayer.joint.matrix_fit import even_errors, fit_scale
 from noiselayer.joint.surest_labels import CONTRADICTED, contradicted
