@@ -97,3 +97,11 @@ def test_units_do_not_matter(scale: float, shift: float, dim: int) -> None:
         expected = fit_head(f, truth, 3, method="normal", dtype=dtype).logits(f)
         head = fit_head(other, truth, 3, method="normal", dtype=dtype)
         torch.testing.assert_close(head.logits(other), expected, rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize("scale", [1e-3, 1.0, 1e4])
+def test_samples_of_a_class_may_be_alike(scale: float) -> None:
+    y = torch.arange(60) % 3
+    X = torch.randn(3, 40, generator=torch.Generator().manual_seed(0))[y] * scale
+    head = fit_head(X, y, 3, seed=0)
+    assert bool((head.logits(X).argmax(dim=1) == y).all())

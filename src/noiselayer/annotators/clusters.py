@@ -38,7 +38,8 @@ def cluster_weights(Z: Tensor, targets: Tensor) -> Tensor:
     X = X - middle
     means = (T.T @ X) / n[:, None].clamp_min(1e-3)
     within = (X.T @ X - (means.T * n) @ means) / len(X)
-    even = within.diagonal().mean().clamp_min(1e-12) * torch.eye(len(within), dtype=torch.float64)
+    variance = within.diagonal().mean().clamp_min(1e-9 * X.square().mean()).clamp_min(1e-12)
+    even = variance * torch.eye(len(within), dtype=torch.float64)
     shrunk = (1 - _SHRINKAGE) * within + _SHRINKAGE * even
     slopes, biases = linear_rule(shrunk, means, (n / n.sum()).clamp_min(1e-6))
     W = torch.zeros(T.shape[1], Z.shape[1] + 1, dtype=torch.float64)

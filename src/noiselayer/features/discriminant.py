@@ -25,6 +25,7 @@ from noiselayer.losses.log_space import noisy_nll
 
 SHRINKAGES = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
 """What part of the mean variance is added to S."""
+_LEAST = 1e-5  # of all samples' mean square
 _ROWS = 8192
 
 Sums: TypeAlias = tuple[Tensor, Tensor, Tensor]
@@ -107,8 +108,10 @@ class Discriminant:
         squares, totals, counts = (torch.stack(each).sum(dim=0) for each in zip(*seen, strict=True))
         share = counts / counts.sum()
         means = totals / counts.clamp_min(1e-12)[:, None]
-        S = squares / counts.sum() - (means * share[:, None]).T @ means
-        S.diagonal().add_(shrinkage * S.diagonal().mean().clamp_min(1e-12))
+        total = squares / counts.sum()
+        S = total - (means * share[:, None]).T @ means
+        least = _LEAST * total.diagonal().mean()  # where samples of a class are alike, S is rounding
+        S.diagonal().add_((shrinkage * S.diagonal().mean()).clamp_min(least).clamp_min(1e-12))
         W, b = linear_rule(S, means, share.clamp_min(1e-12))
         Z = self.parts[fold].to(self.data.dtype)
         logits: Tensor = (Z @ W.T.to(Z.dtype)).double() + b
