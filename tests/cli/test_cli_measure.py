@@ -154,3 +154,18 @@ def test_refusals(
     assert done.exit_code == 2
     assert message in " ".join(done.stderr.split())
     assert not (tmp_path / "m").exists()
+
+
+def test_plus_and_minus_are_two_classes(run: Any, frame: pd.DataFrame, tmp_path: Path) -> None:
+    frame[["llm", "human"]] = frame[["llm", "human"]].replace({"cat": "+", "dog": "-", "owl": "-"})
+    frame.drop(columns="truth").to_csv(tmp_path / "said.csv", index=False)
+    words = ("measure", tmp_path / "said.csv", "--label-column", "llm", "--checked-column", "human")
+    done = run(*words, "--out", tmp_path / "m")
+    assert done.exit_code == 0, done.stderr
+    content = json.loads((tmp_path / "m" / "measure.json").read_text())
+    assert content["class_names"] == ["+", "-"]
+    assert content["figures"]["num_checked"] == frame["human"].notna().sum()
+    frame.loc[5:, "human"] = None
+    frame.drop(columns="truth").to_csv(tmp_path / "said.csv", index=False)
+    done = run(*words, "--out", tmp_path / "few")
+    assert "--checked-column must hold at least 10 checked labels" in " ".join(done.stderr.split())

@@ -19,6 +19,7 @@ from noiselayer.data import read_data
         ([0, -1, 1], [0, 1, 1], {}, ("0", "1")),
         ([0, -1, 1], [0, -1, 1], {"class_names": ["-1", "0", "1"]}, ("-1", "0", "1")),
         ([1, -1, 1], [1, 1, 1], {}, ("-1", "1")),  # two classes, as some write them
+        (["+", "-", "+"], ["+", "-", "+"], {}, ("+", "-")),
     ],
 )
 def test_it_is_no_label_where_it_can_be_none(
@@ -27,7 +28,8 @@ def test_it_is_no_label_where_it_can_be_none(
     table = pd.DataFrame({"x": np.arange(30.0), "said": said * 10})
     options: dict[str, Any] = {"label_column": "said", **named}
     if human is not None:
-        table["human"] = pd.array([*(human * 4), *[None] * 18], dtype="Int64")
+        kind = "Int64" if isinstance(human[0], int) else "object"
+        table["human"] = pd.array([*(human * 4), *[None] * 18], dtype=kind)
         options["checked_column"] = "human"
     table.to_csv(tmp_path / "data.csv", index=False)
     with warnings.catch_warnings(record=True) as caught:
@@ -35,7 +37,7 @@ def test_it_is_no_label_where_it_can_be_none(
         data = read_data(tmp_path / "data.csv", **options)
     assert data.class_names == classes
     noticed = [str(w.message) for w in caught if "-1 is taken for no label" in str(w.message)]
-    assert bool(noticed) == ("-1" not in classes)
+    assert bool(noticed) == ("-1" in map(str, said) and "-1" not in classes)
 
 
 @pytest.mark.parametrize(

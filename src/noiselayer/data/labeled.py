@@ -18,7 +18,7 @@ from noiselayer.choices import Layout
 from noiselayer.data.array_inputs import ArrayInputs
 from noiselayer.data.inputs import Indices, Inputs, SubsetInputs
 from noiselayer.data.labels import check_class_names, encode_labels, rename_labels
-from noiselayer.data.no_answer import NOT_CHECKED, as_checked, renamed, without_answer
+from noiselayer.data.no_answer import as_checked, renamed, signs_beside, without_answer
 from noiselayer.errors import InputError, argument, list_some
 
 _LISTED_CLASSES = 20
@@ -315,7 +315,7 @@ def _encode_checked(
     values: npt.NDArray[Any], where: str, class_names: Sequence[str], num_labels: int
 ) -> Tensor:
     """Class indices, -1 where nobody has looked: an empty cell, NaN, or a sign for it that is no class."""
-    signs = set(NOT_CHECKED) - set(class_names)
+    signs = signs_beside(class_names) - set(class_names)
     if values.dtype.kind == "i" and "-1" in signs:
         values = np.where(values == -1, np.nan, values)
     elif values.dtype.kind in "OU" and (silent := signs & {str(one) for one in values}):

@@ -14,7 +14,6 @@ from noiselayer.errors import argument, list_some
 NOT_CHECKED = ("-1", "?", "-")
 """Signs for no label also in a column of checked ones."""
 _WORDS = {
-    *NOT_CHECKED[1:],
     "n/a",
     "na",
     "none",
@@ -27,6 +26,15 @@ _WORDS = {
 }
 
 
+def signs_beside(*labels: Iterable[Any]) -> set[str]:
+    """The signs for no label; "-" beside a "+" is a class.
+
+    >>> sorted(signs_beside(["yes", "no"])), sorted(signs_beside(["+", "-"], ["+"]))
+    (['-', '-1', '?'], ['-1', '?'])
+    """
+    return {*NOT_CHECKED} - ({"-"} if any(_plain(one) == "+" for each in labels for one in each) else set())
+
+
 def no_answers(labels: Iterable[Any], checked: Iterable[Any]) -> list[str]:
     """Labels as they are written that stand for no answer: "?", "-", or a word for it that no checked label is.
 
@@ -35,7 +43,8 @@ def no_answers(labels: Iterable[Any], checked: Iterable[Any]) -> list[str]:
     >>> no_answers(["yes", "unknown"], ["yes", "unknown"])
     []
     """
-    words = (_WORDS - set(map(_plain, checked))).union(NOT_CHECKED[1:])
+    labels, checked = list(labels), list(checked)
+    words = (_WORDS - set(map(_plain, checked))) | signs_beside(labels, checked) - {"-1"}
     return sorted({str(label) for label in labels if _plain(label) in words})
 
 

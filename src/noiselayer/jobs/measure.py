@@ -16,7 +16,7 @@ import numpy.typing as npt
 from noiselayer.data.frames import read_columns, read_frame, require_columns
 from noiselayer.data.label_files import find_labels, labels_of_column, names_of_column
 from noiselayer.data.labels import encode_labels
-from noiselayer.data.no_answer import NOT_CHECKED, respellings
+from noiselayer.data.no_answer import respellings, signs_beside
 from noiselayer.errors import InputError, argument, as_input_errors, list_some
 from noiselayer.estimation.labeller import Figure, LabellerFigures, measure_labels
 from noiselayer.estimation.stand_in import StandIn, alternative_annotator_test
@@ -87,7 +87,7 @@ def measure_table(job: MeasureJob) -> Measured:
         )
     given, checked, weights = _columns(job)
     people, said = [_column(job.table, name) for name in job.people or ()], ""
-    checked = _without(checked, set(NOT_CHECKED) - set(job.class_names or ()))
+    checked = _without(checked, signs_beside(given, checked) - set(job.class_names or ()))
     none = abstentions(job, given, np.concatenate([checked, *people]))
     given = _without(given, none)
     if job.reviewed is not None:
@@ -99,7 +99,12 @@ def measure_table(job: MeasureJob) -> Measured:
         checked, weights, said = take_reviewed(read_review(job.reviewed), given, checked, weights, none, job)
     (labels, gold, *of_people), names, respelled = _encoded([given, checked, *people], job)
     certainty = None if job.confidence_column is None else _numbers(job.table, job.confidence_column)
-    with as_input_errors(lambda message: message.replace("stated_confidence", "confidence_column", 1)):
+
+    def with_options(message: str) -> str:
+        message = message.replace("stated_confidence", "confidence_column", 1)
+        return message if job.gold else message.replace("gold ", "checked_column ", 1)
+
+    with as_input_errors(with_options):
         figures = _measure(labels, gold, names, certainty, weights, job)
     without = labels < 0
     if without.any():

@@ -13,7 +13,7 @@ import torch
 
 from noiselayer.audit.checked_labels import draw_checks
 from noiselayer.data.frames import read_columns
-from noiselayer.data.no_answer import NOT_CHECKED, no_answers
+from noiselayer.data.no_answer import no_answers, signs_beside
 from noiselayer.data.reading import Reading
 from noiselayer.errors import InputError, argument
 from noiselayer.estimation.labeller import LabellerFigures
@@ -171,7 +171,8 @@ def take_reviewed(
         InputError: If a decision is about a sample that was not to be checked, about another label, or for no class.
     """
     listed = np.isfinite(weights)
-    checked, none = checked.copy(), ("", *(text.casefold() for text in (*NOT_CHECKED, *abstentions)))
+    signs = signs_beside(given, checked)
+    checked, none = checked.copy(), ("", *(text.casefold() for text in (*signs, *abstentions)))
     left_out: Counter[str] = Counter()
     for decision in decisions:
         row = decision.sample
