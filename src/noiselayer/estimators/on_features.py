@@ -35,8 +35,8 @@ class NoisyLabelFeaturesClassifier(TrueClassesMixin):
     Multinomial logistic regression through the noise matrix, its ridge chosen by the likelihood of noisy labels held
     out (:func:`noiselayer.features.fit_head`). Where the matrix gains no more than two standard errors of that, or no
     more than four and the surest labels contradict it, the plain regression of the same path is taken, and ``taken_``
-    says so. Of texts by their words a learned matrix that gains no more than four is taken halfway, if it says that
-    many labels are wrong: the classifier is the mean of both.
+    says so. Of texts by their words a learned matrix that says that many labels are wrong, and gains no more than four,
+    is taken halfway: the classifier is the mean of both.
 
     Args:
         method: "auto" ("known" with a matrix, "gold" with ``gold`` or several labels per sample, "estimated" with

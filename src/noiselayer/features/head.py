@@ -231,12 +231,12 @@ class _Fit:
         self.gain, self.gain_error = float((before - after).mean()), standard_error(before - after)
         many_wrong = learned and says_many_wrong(self.found)
         certain = self.gain > (BEYOND_CHANCE if learned and not many_wrong else 1.0) * self.gain_error
-        halfway = learned and not self.dense and self.gain <= _CERTAIN * self.gain_error
+        half = 1 / data.num_classes < float(self.found.diagonal().mean()) <= MANY_WRONG and not self.dense
+        halfway = learned and half and self.gain <= _CERTAIN * self.gain_error
         if halfway:
-            mean, right = averaged([plain, step]), float(self.found.diagonal().mean())
-            gained = before - self._calibrated(mean, others, _MADE_UP)
+            gained = before - self._calibrated(mean := averaged([plain, step]), others, _MADE_UP)
             self.gain, self.gain_error = float(gained.mean()), standard_error(gained)
-            certain = 1 / data.num_classes < right <= MANY_WRONG and self.gain > -self.gain_error
+            certain = self.gain > -self.gain_error
         elif not certain and many_wrong:
             certain = self._uneven(step, others, after)
         if not certain:
