@@ -107,6 +107,7 @@ def measured(
         "wrong": int(wrong.sum()),
         "accuracy": float((probs.argmax(axis=1) == truth).mean()),
         "argmax_f1": f1(probs.argmax(axis=1) != labels, wrong),
+        "own": float(average_precision_score(wrong, -probs[np.arange(len(labels)), labels])),
         "noiselayer": figures(audit, wrong),
         "cleanlab": cleanlab_of(theirs, wrong),
     }

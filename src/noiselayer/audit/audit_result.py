@@ -35,7 +35,8 @@ class AuditResult:
         suggested_label: Shape (M,), the most probable true class; of a label that is called wrong, the most
             probable other one.
         is_error: Shape (M,), bool, the verdict: ``error_probability > threshold``; where nothing tells whose the doubt
-            is, only of labels that differ from the prediction, see :func:`noiselayer.audit.best_threshold`.
+            is, only of labels that differ from the prediction (and from the calibrated one, if there is one), see
+            :func:`noiselayer.audit.best_threshold`.
         rank: Shape (M,), from 0, the label most likely wrong.
         threshold: Of the verdict.
         num_samples: N.

@@ -102,3 +102,14 @@ def even_noise(samples: Candidates, like: Tensor) -> NoiseModel:
     Q = others.mul_(rate)
     Q.diagonal().fill_(1 - rate)
     return NoiseModel(Q, sharpness)
+
+
+def is_even(noise_matrix: Tensor) -> bool:
+    """Whether a matrix, shape (K, K), is of :func:`even_noise`: each class as noisy, its labels spread evenly.
+
+    >>> from noiselayer.noise import pair_flip, symmetric
+    >>> is_even(symmetric(3, 0.2)), is_even(pair_flip(3, 0.2))
+    (True, False)
+    """
+    even = torch.full_like(noise_matrix, float(noise_matrix[0, 1])).fill_diagonal_(float(noise_matrix[0, 0]))
+    return bool(torch.equal(even, noise_matrix))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -11,6 +12,7 @@ from torch import Tensor
 from noiselayer.audit.candidates import Candidates
 
 _FLOOR = 1e-30
+_LEAST_PROBABILITY, _LEAST_LOG = 1e-9, math.log(1e-6)
 _FEWEST = 1e-3  # the share that unmixed probabilities give to all candidates alike: none is impossible
 _ODDS = (-15.0, 15.0)  # of a blend: beyond it, the logarithm of next to nothing says nothing
 _UNMIX_STEPS = 15
@@ -63,6 +65,27 @@ class NoiseByConfidence:
 
 
 @dataclass(frozen=True, eq=False)
+class Calibration:
+    r"""What brings probabilities to the labels: :math:`q_j \propto ((1 - \lambda) p_j + \lambda / K)^a \exp(b_j)`.
+
+    Attributes:
+        power: a, shape (1,).
+        floor: lambda, shape (1,), from 0 to 1.
+        bias: b, shape (K,).
+    """
+
+    power: Tensor
+    floor: Tensor
+    bias: Tensor
+
+    def log_probs(self, probs: Tensor) -> Tensor:
+        """The logarithm of q, shape (n, K), of probabilities of all classes."""
+        floor, power, bias = (one.to(probs.dtype) for one in (self.floor, self.power, self.bias))
+        z = ((1 - floor) * probs + floor / probs.shape[1]).clamp_min(_LEAST_PROBABILITY).log()
+        return (z * power + bias).log_softmax(dim=1)
+
+
+@dataclass(frozen=True, eq=False)
 class NoiseModel:
     r"""How labels come about: a sharpness, a noise matrix, and how much of it the probabilities show already.
 
@@ -78,6 +101,8 @@ class NoiseModel:
         by_confidence: How the noise depends on the model's confidence; None if on the class alone.
         blend: Factors of the log odds that a label is wrong and of the margin by which another class is ahead of it,
             see :func:`noiselayer.audit.changed_labels.blended`; None for the log odds alone.
+        calibration: The margin of the blend is that of probabilities calibrated by it, in logarithms, see
+            :func:`noiselayer.audit.calibrated_halfway.calibrated_halfway`; None for that of probabilities as they are.
     """
 
     noise_matrix: Tensor
@@ -86,6 +111,7 @@ class NoiseModel:
     shift: float = 0.0
     by_confidence: NoiseByConfidence | None = None
     blend: tuple[float, float] | None = None
+    calibration: Calibration | None = None
 
     @cached_property
     def _row_sums(self) -> Tensor:
@@ -113,8 +139,18 @@ class NoiseModel:
             a, b = self.blend
             others = z.masked_fill(own, -torch.inf).logsumexp(dim=1, keepdim=True)
             odds = (others - z.masked_fill(~own, -torch.inf).amax(dim=1, keepdim=True)).clamp_(*_ODDS)
-            z = torch.where(own, others - a * odds - b * margin(samples).unsqueeze(1).to(z.dtype), z)
+            ahead = margin(samples)
+            if self.calibration is not None:
+                ahead = log_margin(self.calibration.log_probs(samples.probs), own)
+            z = torch.where(own, others - a * odds - b * ahead.unsqueeze(1).to(z.dtype), z)
         return z.sub_(own.to(z.dtype), alpha=self.shift) if self.shift else z
+
+    def differs(self, samples: Candidates) -> Tensor:
+        """Whether a label is another one than the likeliest class, calibrated and not, shape (n,), bool."""
+        differs = samples.predicted() != samples.labels
+        if self.calibration is None:
+            return differs
+        return differs & (self.calibration.log_probs(samples.probs).argmax(dim=1) != samples.labels)
 
     def true_probs(self, samples: Candidates) -> Tensor:
         """Probabilities of the true class before the label is looked at, shape as ``samples.probs``."""
@@ -147,6 +183,12 @@ def margin(samples: Candidates) -> Tensor:
     """By how much the likeliest other class is ahead of the given label, shape (n,), from -1 to 1."""
     p, own = samples.probs[:, : samples.num_candidates], samples.own()[:, : samples.num_candidates]
     return p.masked_fill(own, -1.0).amax(dim=1) - p.masked_fill(~own, 0.0).sum(dim=1)
+
+
+def log_margin(log_probs: Tensor, own: Tensor) -> Tensor:
+    """The same in logarithms, none below that of a millionth, shape (n,), from shapes (n, K)."""
+    z = log_probs.clamp_min(_LEAST_LOG)
+    return z.masked_fill(own, -torch.inf).amax(dim=1) - z.masked_fill(~own, -torch.inf).amax(dim=1)
 
 
 def unmix(

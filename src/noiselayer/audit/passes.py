@@ -10,7 +10,8 @@ from torch import Tensor
 
 from noiselayer.arrays.kinds import check_count, check_number
 from noiselayer.audit.audit_result import AuditResult
-from noiselayer.audit.candidates import Candidates, candidates_of
+from noiselayer.audit.calibrated_halfway import calibrated_halfway
+from noiselayer.audit.candidates import FEW, Candidates, candidates_of
 from noiselayer.audit.changed_labels import blended
 from noiselayer.audit.checked_batches import Batches, checked_batches
 from noiselayer.audit.column_order import column_order, totals
@@ -18,7 +19,7 @@ from noiselayer.audit.confidence_noise import fit_noise_by_confidence
 from noiselayer.audit.doubt import Doubt, whose_doubt
 from noiselayer.audit.fit_noise_model import LEARNED_SHARES, fit_noise_model, shrunk_confusion
 from noiselayer.audit.intervals import FORM, Draws, Ends, WrongLabels, draw_models, wrong_labels
-from noiselayer.audit.judge import judging_model
+from noiselayer.audit.judge import is_even, judging_model
 from noiselayer.audit.noise_model import NoiseModel
 from noiselayer.audit.notes import what_to_doubt, what_to_know
 from noiselayer.audit.subsample import VAST, first_pass
@@ -147,7 +148,7 @@ def audit_batches(
         judged = samples if samples.verified is None else samples.take(~samples.verified)
         e = judging.score(judged).error_probability
         either = doubt is not None and doubt.open and judging.by_confidence is None
-        differs = judged.predicted() != judged.labels if either else None
+        differs = judging.differs(judged) if either else None
         threshold = best_threshold(e, num_labels=int(carried.sum()), differs=differs)
 
     single = replace(judging, noise_matrix=judging.noise_matrix.float())
@@ -161,7 +162,7 @@ def audit_batches(
         sums.index_add_(1, batch.labels, torch.stack([one, e, e * (1 - e)]))
         flagged = e > threshold
         if either:
-            flagged &= found.predicted() != found.labels
+            flagged &= single.differs(found)
         suggested = torch.where(flagged, scores.other, scores.suggested)
         rows.add(batch.start, batch.labels, scores.log_odds, suggested, flagged)
     if rows.seen != N:
@@ -282,6 +283,10 @@ def _judging(
         plausible=not doubt.lost and (doubt.settled or model.sharpness >= 1),
         most=float(doubt.differing) if doubt.lost else None,
     )
+    if doubt.open and K <= FEW and is_even(judging.noise_matrix):
+        halfway = calibrated_halfway(samples, judging)
+        if halfway.calibration is not None:
+            return halfway
     if doubt.settled or not 2 < K <= VAST or model.learned_share or doubt.lost:
         return judging
     return blended(samples, judging, Q)

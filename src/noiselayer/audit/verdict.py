@@ -33,8 +33,9 @@ def best_threshold(
     Args:
         error_probability: Shape (N,), calibrated.
         num_labels: How many labels these stand for, if they are a sample of more.
-        differs: Shape (N,), bool, whether a label is another one than the model's most likely class, where the data do
-            not tell whose the doubt is; None where they do.
+        differs: Shape (N,), bool, whether a label is another one than the model's most likely class (calibrated and
+            not, see :mod:`noiselayer.audit.calibrated_halfway`), where the data do not tell whose the doubt is; None
+            where they do.
 
     Returns:
         A label is called wrong if its error probability is above it, and of ``differs`` only if it differs; 0.5 or more
