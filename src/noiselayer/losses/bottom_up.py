@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -10,6 +11,7 @@ from torch import Tensor, nn
 from noiselayer.arrays.kinds import check_count, check_number, check_tensor
 from noiselayer.arrays.tensors import as_tensor
 from noiselayer.losses.annotator_rows import check_stack, rows_of_annotators
+from noiselayer.losses.loaded import is_sound
 from noiselayer.losses.log_space import noisy_nll, result_dtype
 from noiselayer.losses.shapes import (
     check_range,
@@ -209,6 +211,7 @@ class NoisyLabelLoss(nn.CrossEntropyLoss):
 
     Raises:
         ValueError: If ``noise_matrix`` is not one (see :func:`noiselayer.noise.check`).
+        RuntimeError: From ``load_state_dict``, if the one that is loaded is none.
 
     >>> from noiselayer.noise import pair_flip
     >>> criterion = NoisyLabelLoss(pair_flip(10, 0.45))  # was: nn.CrossEntropyLoss()
@@ -235,8 +238,7 @@ class NoisyLabelLoss(nn.CrossEntropyLoss):
         if isinstance(noise_matrix, SparseNoiseMatrix):
             self.noise_matrix = copy.deepcopy(noise_matrix).requires_grad_(False)
         else:
-            Q = as_tensor(noise_matrix, "noise_matrix")
-            Q = check_stack(Q) if Q.ndim == 3 else check(Q)
+            Q = _one_or_many(as_tensor(noise_matrix, "noise_matrix"))
             self.register_buffer("noise_matrix", Q.clone())
 
     def forward(self, logits: Tensor, noisy_labels: Tensor, annotators: Tensor | None = None) -> Tensor:
@@ -252,7 +254,17 @@ class NoisyLabelLoss(nn.CrossEntropyLoss):
             label_smoothing=self.label_smoothing,
         )
 
+    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any) -> None:
+        loaded = state_dict.get(f"{prefix}noise_matrix")
+        if is_sound(loaded, self.noise_matrix, _one_or_many, errors=args[-1]):
+            super()._load_from_state_dict(state_dict, prefix, *args)
+
     def extra_repr(self) -> str:
         """Shown by ``print``."""
         smoothing = f", label_smoothing={self.label_smoothing}" if self.label_smoothing else ""
         return f"num_classes={self.noise_matrix.shape[-1]}, reduction={self.reduction!r}{smoothing}"
+
+
+def _one_or_many(Q: Tensor) -> Tensor:
+    """Q itself, if it is a noise matrix, or one per annotator."""
+    return check_stack(Q) if Q.ndim == 3 else check(Q)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import warnings
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from noiselayer.arrays.kinds import check_count, check_number, check_tensor
 from noiselayer.arrays.tensors import as_tensor
+from noiselayer.losses.loaded import is_sound
 from noiselayer.losses.log_space import result_dtype
 from noiselayer.losses.shapes import check_range, check_square, check_weight, flatten, reduce_loss
 from noiselayer.noise.matrices import check, check_entries, check_sums, rounding
@@ -216,6 +218,7 @@ class TopDownLoss(nn.Module):
     Raises:
         TypeError: If ``conversion_matrix`` is not a floating-point tensor.
         ValueError: If ``conversion_matrix`` is not square and finite with columns that sum to 1.
+        RuntimeError: From ``load_state_dict``, if the one that is loaded is none.
 
     >>> criterion = TopDownLoss(uniform_conversion(10, 0.5))  # was: nn.CrossEntropyLoss()
     >>> criterion(torch.zeros(4, 10), torch.tensor([0, 1, 2, 3]))
@@ -253,6 +256,11 @@ class TopDownLoss(nn.Module):
             ignore_index=self.ignore_index,
             reduction=self.reduction,
         )
+
+    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any) -> None:
+        loaded = state_dict.get(f"{prefix}conversion_matrix")
+        if is_sound(loaded, self.conversion_matrix, _check_conversion, errors=args[-1]):
+            super()._load_from_state_dict(state_dict, prefix, *args)
 
     def extra_repr(self) -> str:
         """Shown by ``print``."""
