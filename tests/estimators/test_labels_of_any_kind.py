@@ -101,3 +101,26 @@ def test_a_missing_trusted_label_is_named_as_one(name: str) -> None:
         InputError, match=r"Input y_clean contains NaN: 1 of 40 .* Leave them out of X_clean and y_clean"
     ):
         ESTIMATORS[name].set_params(noise_matrix=None).fit(X, y, X_clean=X, y_clean=[None, *y[1:].tolist()])
+
+
+@pytest.mark.parametrize(
+    ("labels", "checked", "message"),
+    [
+        ([0, 1], ["0", "1"], "y has 0, which is no text, and {} the text '0'. Give all as texts"),
+        (["a", "b"], [0.0, 1.0], "{} has 0(\\.0)?, which is no text, and y the text 'a'"),
+        ([0, 1], ["yes", "no"], "y has 0, which is no text, and {} the text '(yes|no)'"),
+    ],
+)
+def test_numbers_and_texts_are_not_classes_of_one_problem(labels, checked, message: str) -> None:
+    X = np.random.default_rng(0).normal(size=(40, 3))
+    gold = pd.Series([*np.repeat(checked, 10), *[None] * 20], dtype=object)
+    y = np.repeat(labels, 20)
+    with pytest.raises(
+        InputError, match="y and gold must hold labels of one kind; " + message.format("gold")
+    ):
+        NoisyLabelFeaturesClassifier().fit(X, y, gold=gold)
+    other = NoisyLabelClassifier("estimated", model="linear", max_iter=1)
+    with pytest.raises(
+        InputError, match="y and y_clean must hold labels of one kind; " + message.format("y_clean")
+    ):
+        other.fit(X, y, X_clean=X[:20], y_clean=np.repeat(checked, 10))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from enum import Enum
 from typing import Any
 
@@ -12,6 +12,7 @@ from torch import Tensor
 
 from noiselayer.arrays.kinds import check_dense
 from noiselayer.arrays.tensors import as_tensor
+from noiselayer.errors import InputError
 
 MISSING = -1
 MULTI_LABEL = "a multi-label tool, such as cleanlab.multilabel_classification"
@@ -94,6 +95,32 @@ def value_of_member(value: Any, name: str) -> Any:
     raise TypeError(
         f"{name} must hold text or numbers; got {value}, of an enumeration. Use [member.value for member in {name}]."
     )
+
+
+def check_one_kind(**labels: Iterable[Any]) -> None:
+    """Raise if some labels are texts and others are none: NumPy would make texts of all.
+
+    Raises:
+        InputError: With one label of each kind, and whose they are.
+
+    >>> check_one_kind(y=[0, 1], gold=["1", "0"])
+    Traceback (most recent call last):
+    ...
+    noiselayer.errors.InputError: y and gold must hold labels of one kind; y has 0, which is no text, and gold the text
+    '1'. Give all as texts, or all as numbers.
+    """
+    texts: dict[str, Any] = {}
+    others: dict[str, Any] = {}
+    for name, values in labels.items():
+        for value in values:
+            (texts if isinstance(value, str) else others).setdefault(name, value)
+    if texts and others:
+        (text_of, text), (other_of, other) = next(iter(texts.items())), next(iter(others.items()))
+        names = " and ".join(name for name in labels if name in (text_of, other_of))
+        raise InputError(
+            f"{names} must hold labels of one kind; {other_of} has {other}, which is no text, and {text_of} the text "
+            f"{_short(text)!r}. Give all as texts, or all as numbers."
+        )
 
 
 def _from_objects(values: Any, name: str, class_names: Sequence[str] | None, missing: bool) -> Tensor:

@@ -14,7 +14,7 @@ import torch
 from sklearn.utils import check_random_state
 from torch import Tensor
 
-from noiselayer.arrays.class_labels import is_missing, value_of_member
+from noiselayer.arrays.class_labels import check_one_kind, is_missing, value_of_member
 from noiselayer.arrays.kinds import check_count, check_unmasked
 from noiselayer.data.inputs import Kind
 from noiselayer.errors import InputError, list_some, nearest
@@ -120,6 +120,7 @@ def codes_of(y_clean: npt.NDArray[Any], classes: npt.NDArray[Any]) -> Tensor:
     position = {label: code for code, label in enumerate(classes.tolist())}
     distinct, inverse = np.unique(y_clean, return_inverse=True)
     unknown = [label for label in distinct.tolist() if label not in position]
+    check_one_kind(y=position, y_clean=unknown)
     if unknown:
         raise InputError(
             f"y_clean must hold labels that y has too, {list_some(map(repr, position))}; it has "

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from noiselayer.arrays.class_labels import is_missing, value_of_member
+from noiselayer.arrays.class_labels import check_one_kind, is_missing, value_of_member
 from noiselayer.errors import InputError, list_some
 from noiselayer.estimation.labeller import selected_by_label
 
@@ -49,8 +49,12 @@ class GoldLabels:
                 f"y must have shape ({N},) or ({N}, S) and gold ({N},), a row per row of X; got {labels.shape} and "
                 f"{true.shape}. gold is missing (None, NaN, -1) where nobody has looked."
             )
-        everything = np.concatenate([labels.ravel(), true, more])
+        parts = {"y": labels.ravel(), "gold": true, "y_clean": more}
+        everything = np.concatenate(list(parts.values()))
         none = np.array([_missing(value) for value in everything])
+        check_one_kind(
+            **{name: [v for v in values.tolist() if not _missing(v)] for name, values in parts.items()}
+        )
         try:
             known = [value_of_member(value, "y") for value in everything[~none].tolist()]
             classes, codes = np.unique(known, return_inverse=True)
