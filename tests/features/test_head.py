@@ -11,10 +11,7 @@ from noiselayer.features import fit_head, project_features
 from noiselayer.features.cross_fitted import Folds
 from noiselayer.features.discriminant import Discriminant
 from noiselayer.features.matrix_choice import Smoothing, group_posteriors
-from noiselayer.features.matrix_fits import fit_matrices
-from noiselayer.features.minima import minimise_each
 from noiselayer.features.soft_targets import fit_soft_targets
-from noiselayer.joint.matrix_fit import even_errors, fit_matrix, log_columns
 from noiselayer.noise import symmetric
 
 Q = torch.tensor([[0.55, 0.05, 0.1], [0.4, 0.9, 0.0], [0.05, 0.05, 0.9]])
@@ -219,59 +216,6 @@ def test_order_of_samples_is_that_of_the_input() -> None:
     f, truth = blobs(600, dim=4)
     head = fit_head(f, truth, 3, method="normal")
     assert (head.out_of_fold.argmax(1) == truth).double().mean() > 0.8
-
-
-def test_matrices_fitted_at_once_are_those_fitted_one_by_one() -> None:
-    generator = torch.Generator().manual_seed(0)
-    truth = torch.randint(3, (900,), generator=generator)
-    z = 2 * torch.eye(3, dtype=torch.float64)[truth] + torch.randn(900, 3, generator=generator)
-    labels = noisy(truth)
-    groups = torch.randint(2, (900,), generator=generator)
-    start = log_columns(even_errors(0.7, 3)).repeat(2, 1, 1)
-    seen = torch.ones(900, 2, dtype=torch.bool)
-    seen[:300, 1] = False
-    counts, traces = torch.tensor([20.0, 5.0]).double(), torch.tensor([0.0, 0.1]).double()
-    A, scales = fit_matrices(
-        z,
-        labels,
-        seen,
-        start.repeat(2, 1, 1, 1),
-        torch.ones(2).double(),
-        groups=groups[:, None].expand(-1, 2),
-        counts=counts,
-        trace_weights=traces,
-        iterations=200,
-    )
-    for b in range(2):
-        s = seen[:, b]
-        one = fit_matrix(
-            z[s],
-            labels[s],
-            start,
-            groups=groups[s],
-            counts=float(counts[b]),
-            trace_weight=float(traces[b]),
-            iterations=200,
-        )
-        torch.testing.assert_close(A[b].softmax(dim=-2), one.noise_matrix, atol=0.01, rtol=0)
-        assert float(scales[b]) == pytest.approx(one.scale, rel=0.02)
-
-
-def test_problems_minimised_at_once_do_not_touch_each_other() -> None:
-    centre = torch.tensor([[1.0, -2.0], [30.0, 5.0], [0.0, 0.0]], dtype=torch.float64)
-
-    def value(x: torch.Tensor, c: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        # Rosenbrock's valley: curved, and not convex where it starts.
-        a, b = (x - c).unbind(1)
-        loss = (1 - a).square() + 10 * (b - a.square()).square()
-        slope = torch.stack([-2 * (1 - a) - 40 * a * (b - a.square()), 20 * (b - a.square())], dim=1)
-        return loss, slope
-
-    together = minimise_each(lambda x: value(x, centre), torch.zeros(3, 2).double(), 500)
-    torch.testing.assert_close(together, centre + 1, atol=0.01, rtol=0)
-    for k in range(3):
-        alone = minimise_each(lambda x, k=k: value(x, centre[k : k + 1]), torch.zeros(1, 2).double(), 500)
-        torch.testing.assert_close(alone[0], together[k], atol=0.01, rtol=0)
 
 
 def test_the_likelihood_climbed_is_equation_2() -> None:

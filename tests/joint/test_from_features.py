@@ -160,7 +160,7 @@ def test_gradients_in_closed_form_equal_autograds(seed: int, num_classes: int) -
     expected = noisy_nll(features @ W[:, :2].T + W[:, 2], labels, Q).mean()
     of_W, of_Q = torch.autograd.grad(expected, [W, Q])
     fit = LinearFit(features, labels, K, iterations=1)
-    loss, grad_W, grad_Q = fit._likelihood(W.detach(), Q.detach())
+    loss, grad_W, grad_Q = fit.likelihood(W.detach(), Q.detach())
     torch.testing.assert_close(loss, expected.detach())
     torch.testing.assert_close(grad_W, of_W)
     torch.testing.assert_close(grad_Q, of_Q)

@@ -10,14 +10,14 @@ from noiselayer.paper.experiment import Cell, Row
 
 # "later" needs an interpreter with cleanlab.
 EXPERIMENTS_HERE = [name for name in EXPERIMENTS if name != "later"]
-# Quick ones: where the matrix is learned or estimated, a cell takes ten times as long.
+# Quick ones: where the matrix is estimated, or learned by networks, a cell takes ten times as long.
 FEW: dict[str, list[str]] = {
     "fig4a": ["size-400_rate-0.5_normal", "size-400_rate-0.5_true"],
     "fig4b": ["size-1300_rate-0.3_normal", "size-1300_rate-0.3_true"],
-    "fig4c": ["size-800_rate-0.5_estimated"],
+    "fig4c": ["size-800_rate-0.5_learned"],
     "fig5a": ["right-600_wrong-0_normal", "right-600_wrong-600_normal"],
     "fig5b": ["right-600_wrong-600_normal"],
-    "table1": ["size-800_rate-0.5_true", "size-800_rate-0.5_estimated"],
+    "table1": ["size-800_rate-0.5_true", "size-800_rate-0.5_learned"],
     "table2": [
         "clean-300_extra-loose_extra-size-600_weight-1.0_normal",
         "clean-300_extra-loose_extra-size-600_weight-0.2_normal",

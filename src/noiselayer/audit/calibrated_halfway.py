@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import torch
 from torch import Tensor
+from torch.nn.functional import nll_loss
 
 from noiselayer.audit.candidates import Candidates
 from noiselayer.audit.judge import as_many_wrong
 from noiselayer.audit.noise_model import Calibration, NoiseModel, log_margin
+from noiselayer.joint.linear_fit import minimise
 
 # Set with the data of docs/evidence/audit.md in view.
 _LEAST_GAIN, _SURE = 0.02, 3.0  # nats a label, and standard errors
@@ -80,19 +83,17 @@ def calibration_of(samples: Candidates) -> Calibration:
     tensor([[0.7500, 0.2500]], dtype=torch.float64)
     """
     K, n = samples.probs.shape[1], len(samples)
-    power, bias = torch.ones(1, dtype=torch.float64), torch.zeros(K, dtype=torch.float64)
-    floor = torch.tensor([_FIRST_FLOOR], dtype=torch.float64).logit()
-    parameters = [one.requires_grad_() for one in (power, bias, floor)]
-    optimizer = torch.optim.LBFGS(parameters, max_iter=_STEPS, line_search_fn="strong_wolfe")
+    start = torch.zeros(K + 2, dtype=torch.float64)
+    start[0], start[1] = 1.0, math.log(_FIRST_FLOOR / (1 - _FIRST_FLOOR))
 
-    def loss() -> Tensor:
-        optimizer.zero_grad()
-        z = Calibration(power, floor.sigmoid(), bias).log_probs(samples.probs)
-        prior = bias.square().sum() + (power - 1).square().sum()
-        value: Tensor = torch.nn.functional.nll_loss(z, samples.labels) + prior / n
-        value.backward()  # type: ignore[no-untyped-call]
-        return value
+    def of(x: Tensor) -> Calibration:
+        return Calibration(x[:1], x[1:2].sigmoid(), x[2:])
 
-    with torch.enable_grad():
-        optimizer.step(loss)  # type: ignore[no-untyped-call]
-    return Calibration(power.detach(), floor.detach().sigmoid(), bias.detach())
+    def value(x: Tensor) -> tuple[Tensor, Tensor]:
+        with torch.enable_grad():
+            found = of(x := x.detach().requires_grad_())
+            prior = found.bias.square().sum() + (found.power - 1).square().sum()
+            loss = nll_loss(found.log_probs(samples.probs), samples.labels) + prior / n
+            return loss.detach(), torch.autograd.grad(loss, x)[0]
+
+    return of(minimise(value, start, _STEPS))

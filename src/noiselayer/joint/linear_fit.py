@@ -1,7 +1,7 @@
 r"""A linear classifier and a noise matrix fitted together by L-BFGS, with gradients in closed form.
 
-On a few hundred samples the time goes into calls and not into arithmetic, so there is no autograd here: one
-exponential an entry gives the likelihood and both its gradients,
+On a few hundred samples the time goes into calls and not into arithmetic, so there is no autograd here, and the
+minimiser is SciPy's, which is compiled: one exponential an entry gives the likelihood and both its gradients,
 
 .. math:: \frac{\partial \ell}{\partial z_i} = p_i - \frac{Q_{\tilde y i}\, p_i}{\sum_k Q_{\tilde y k}\, p_k}, \qquad
           \frac{\partial \ell}{\partial Q_{\tilde y i}} = - \frac{p_i}{\sum_k Q_{\tilde y k}\, p_k}.
@@ -10,8 +10,9 @@ exponential an entry gives the likelihood and both its gradients,
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -30,7 +31,7 @@ class LinearFit:
         Q = A.softmax(dim=0)
 
         def value(x: Tensor) -> tuple[Tensor, Tensor]:
-            loss, grad_W, _ = self._likelihood(W := x.view(shape), Q)
+            loss, grad_W, _ = self.likelihood(W := x.view(shape), Q)
             return self._with_ridge(loss, grad_W, W, ridge), grad_W.flatten()
 
         start = self.f.new_zeros(shape) if start is None else start
@@ -42,7 +43,7 @@ class LinearFit:
 
         def value(x: Tensor) -> tuple[Tensor, Tensor]:
             W_, Q = x[:size].view_as(W), x[size:].view_as(A).softmax(dim=0)
-            loss, grad_W, grad_Q = self._likelihood(W_, Q)
+            loss, grad_W, grad_Q = self.likelihood(W_, Q)
             loss = self._with_ridge(loss, grad_W, W_, ridge) + trace_weight * Q.diagonal().mean()
             grad_Q.diagonal().add_(trace_weight / K)
             grad_A = Q * (grad_Q - (Q * grad_Q).sum(dim=0))
@@ -51,20 +52,10 @@ class LinearFit:
         x = minimise(value, torch.cat([W.flatten(), A.flatten()]), self.iterations)
         return x[:size].view_as(W), x[size:].view_as(A)
 
-    def _likelihood(self, W: Tensor, Q: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def likelihood(self, W: Tensor, Q: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Mean loss, and its gradients with respect to W and Q."""
-        z = self.f @ W.T
-        p = z.sub_(z.amax(dim=1, keepdim=True)).exp_()  # up to a factor, which cancels in the gradients
-        joint = self.given @ Q
-        joint *= p
-        total = p.sum(dim=1, keepdim=True)
-        # Q is a softmax and the largest p is 1: this is above 0, unless a column's logits are 700 apart.
-        evidence = joint.sum(dim=1, keepdim=True).clamp_min_(1e-300)
-        loss = (total / evidence).log_().mean()
-        share = p / evidence
-        grad_Q = (self.given.T @ share).div_(-len(p))
-        grad_z = p.div_(total).sub_(joint.div_(evidence))
-        return loss, (grad_z.T @ self.f).div_(len(p)), grad_Q
+        loss, grad_z, grad_Q = noisy_likelihood(self.f @ W.T, self.given, Q)
+        return loss, grad_z.T @ self.f, grad_Q
 
     @staticmethod
     def _with_ridge(loss: Tensor, grad_W: Tensor, W: Tensor, ridge: float) -> Tensor:
@@ -72,6 +63,33 @@ class LinearFit:
         weights = W[:, :-1]
         grad_W[:, :-1].add_(weights, alpha=ridge)
         return loss + ridge / 2 * weights.square().sum()
+
+
+def noisy_likelihood(z: Tensor, given: Tensor, Q: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Mean loss of noisy labels, and its gradients with respect to logits and Q.
+
+    Args:
+        z: Logits of the true class, shape (N, K), float64.
+        given: Noisy labels, one-hot, shape (N, K).
+        Q: Shape (K, K), columns = true classes.
+
+    >>> z, Q = torch.zeros(1, 2, dtype=torch.float64), torch.tensor([[0.9, 0.3], [0.1, 0.7]], dtype=torch.float64)
+    >>> loss, by_logits, by_matrix = noisy_likelihood(z, torch.tensor([[1.0, 0.0]], dtype=torch.float64), Q)
+    >>> loss.exp()  # 1 / (0.9 / 2 + 0.3 / 2)
+    tensor(1.6667, dtype=torch.float64)
+    >>> by_logits, by_matrix[0]
+    (tensor([[-0.2500,  0.2500]], dtype=torch.float64), tensor([-0.8333, -0.8333], dtype=torch.float64))
+    """
+    p = (z - z.amax(dim=1, keepdim=True)).exp_()  # up to a factor, which cancels in the gradients
+    joint = given @ Q
+    joint *= p
+    total = p.sum(dim=1, keepdim=True)
+    # Q is a softmax and the largest p is 1: this is above 0, unless a column's logits are 700 apart.
+    evidence = joint.sum(dim=1, keepdim=True).clamp_min_(1e-300)
+    loss = (total / evidence).log_().mean()
+    grad_Q = (given.T @ (p / evidence)).div_(-len(p))
+    grad_z = p.div_(total).sub_(joint.div_(evidence)).div_(len(p))
+    return loss, grad_z, grad_Q
 
 
 def linear_logits(features: Tensor, W: Tensor) -> Tensor:
@@ -129,25 +147,17 @@ def minimise(
     tolerance_change: float = 1e-8,
     tolerance_gradient: float = 1e-7,
 ) -> Tensor:
-    """L-BFGS on one flat vector, from a function that gives the loss and its gradient.
+    """L-BFGS on one flat vector of float64, from a function that gives the loss and its gradient.
 
-    >>> minimise(lambda x: ((x - 1).square().sum(), 2 * (x - 1)), torch.zeros(2), 10)
-    tensor([1., 1.])
+    >>> start = torch.zeros(2, dtype=torch.float64)
+    >>> minimise(lambda x: ((x - 1).square().sum(), 2 * (x - 1)), start, 10)
+    tensor([1., 1.], dtype=torch.float64)
     """
-    x = start.clone()
-    optimizer = torch.optim.LBFGS(
-        [x],
-        max_iter=iterations,
-        history_size=20,
-        line_search_fn="strong_wolfe",
-        tolerance_change=tolerance_change,
-        tolerance_grad=tolerance_gradient,
-    )
+    from scipy.optimize import minimize
 
-    def closure() -> Tensor:
-        loss, x.grad = value(x)
-        return loss
+    def at(x: npt.NDArray[np.float64]) -> tuple[float, npt.NDArray[np.float64]]:
+        loss, gradient = value(torch.from_numpy(x))
+        return float(loss), gradient.numpy()
 
-    step: Any = optimizer.step  # torch leaves its closure form untyped
-    step(closure)
-    return x
+    options = {"maxiter": iterations, "maxcor": 20, "ftol": tolerance_change, "gtol": tolerance_gradient}
+    return torch.from_numpy(minimize(at, start.numpy(), jac=True, method="L-BFGS-B", options=options).x)

@@ -7,7 +7,9 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
+from torch.nn.functional import one_hot
 
+from noiselayer.joint.linear_fit import minimise, noisy_likelihood
 from noiselayer.losses.log_space import noisy_nll
 
 
@@ -15,7 +17,7 @@ class MatrixFit(NamedTuple):
     """What :func:`fit_matrix` has found.
 
     Attributes:
-        log_matrix: Shape (K, K), or (G, K, K) for groups, double; its softmax over rows is Q.
+        log_matrix: Shape (K, K), double; its softmax over rows is Q.
         scale: s, the factor of the logits.
         loss: Mean loss of the labels through both, in nats, without what was added to it.
     """
@@ -26,8 +28,8 @@ class MatrixFit(NamedTuple):
 
     @property
     def noise_matrix(self) -> Tensor:
-        """Q, shape (K, K), or (G, K, K) for groups, double, columns = true classes."""
-        return self.log_matrix.softmax(dim=-2)
+        """Q, shape (K, K), double, columns = true classes."""
+        return self.log_matrix.softmax(dim=0)
 
 
 def log_columns(noise_matrix: Tensor) -> Tensor:
@@ -55,7 +57,6 @@ def fit_matrix(
     labels: Tensor,
     start: Tensor,
     *,
-    groups: Tensor | None = None,
     scale: float = 1.0,
     counts: float = 0.0,
     trace_weight: float = 0.0,
@@ -69,11 +70,10 @@ def fit_matrix(
     Args:
         logits: z, shape (N, K), double.
         labels: Shape (N,), integers 0..K-1.
-        start: Logits of Q's columns to begin with, shape (K, K), double (:func:`log_columns`); (G, K, K) for groups.
-        groups: Shape (N,), integers 0..G-1: samples that have a Q of their own, and s in common.
+        start: Logits of Q's columns to begin with, shape (K, K), double (:func:`log_columns`).
         scale: s to begin with.
         counts: c, made-up samples of every class, as often right as the mean class is at the start and else wrong
-            evenly (E); shared out among groups.
+            evenly (E).
         trace_weight: mu, of Theorem 1's trace.
         iterations: Of L-BFGS.
 
@@ -83,29 +83,28 @@ def fit_matrix(
     >>> bool((fit.noise_matrix.diagonal() > 0.99).all()), fit.scale > 1
     (True, True)
     """
-    log_scale = torch.tensor(math.log(scale), dtype=torch.float64, requires_grad=True)
-    A, K = start.clone().requires_grad_(), start.shape[-1]
-    G = A.numel() // K**2
-    rows = labels if groups is None else groups * K + labels  # of the matrices, one below another
-    even = even_errors(float(start.softmax(dim=-2).diagonal(dim1=-2, dim2=-1).mean()), K)
-    optimizer = torch.optim.LBFGS([log_scale, A], max_iter=iterations, line_search_fn="strong_wolfe")
+    N, K = logits.shape
+    given = one_hot(labels, K).to(logits)
+    even = even_errors(float(start.softmax(dim=0).diagonal().mean()), K)
 
-    def loss_of() -> Tensor:
-        return noisy_nll(logits * log_scale.exp(), rows, A.softmax(dim=-2).view(-1, K)).mean()
+    def likelihood(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """The labels' mean loss, by (log s, A), and its gradients with respect to log s and Q."""
+        scaled = logits * x[0].exp()
+        loss, grad_z, grad_Q = noisy_likelihood(scaled, given, x[1:].view(K, K).softmax(dim=0))
+        return loss, (grad_z * scaled).sum(), grad_Q
 
-    def closure() -> Tensor:
-        optimizer.zero_grad()
-        loss = loss_of()
-        if counts:
-            loss = loss - counts / (G * len(labels)) * (even * A.log_softmax(dim=-2)).sum()
-        if trace_weight:
-            loss = loss + trace_weight * A.softmax(dim=-2).diagonal(dim1=-2, dim2=-1).mean()
-        loss.backward()  # type: ignore[no-untyped-call]
-        return loss
+    def value(x: Tensor) -> tuple[Tensor, Tensor]:
+        loss, grad_s, grad_Q = likelihood(x)
+        log_Q = x[1:].view(K, K).log_softmax(dim=0)
+        Q = log_Q.exp()
+        loss = loss - counts / N * (even * log_Q).sum() + trace_weight * Q.diagonal().mean()
+        grad_Q.diagonal().add_(trace_weight / K)
+        grad_A = Q * (grad_Q - (Q * grad_Q).sum(dim=0)) + counts / N * (Q - even)
+        return loss, torch.cat([grad_s[None], grad_A.flatten()])
 
-    optimizer.step(closure)  # type: ignore[no-untyped-call]
-    with torch.no_grad():
-        return MatrixFit(A.detach(), float(log_scale.exp()), float(loss_of()))
+    x = torch.cat([start.new_tensor([math.log(scale)]), start.flatten()])
+    x = minimise(value, x, iterations, tolerance_change=1e-9)
+    return MatrixFit(x[1:].view(K, K), float(x[0].exp()), float(likelihood(x)[0]))
 
 
 def fit_scale(logits: Tensor, labels: Tensor, noise_rows: Tensor, *, iterations: int = 20) -> float:

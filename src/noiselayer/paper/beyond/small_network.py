@@ -127,7 +127,10 @@ EXPERIMENT = Experiment(
     cells=cells,
     budgets={
         scale: Budget(
-            epochs=epochs, warm_up_epochs=epochs // 2, model="small", model_options={"widths": WIDTHS}
+            epochs=epochs,
+            warm_up_epochs=epochs // 2,
+            model="small",
+            model_options={"widths": [8, 12, 16] if scale == "small" else WIDTHS},
         )
         for scale, epochs in BUDGETS.items()
     },
