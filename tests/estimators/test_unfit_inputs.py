@@ -4,7 +4,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from noiselayer import NoisyLabelFeaturesClassifier, audit_labels
+from noiselayer import (
+    NoisyLabelBoostingClassifier,
+    NoisyLabelClassifier,
+    NoisyLabelFeaturesClassifier,
+    audit_labels,
+)
 
 generator = np.random.default_rng(0)
 Y = generator.integers(3, size=120)
@@ -42,6 +47,28 @@ def test_masked_values_do_not_count_as_values() -> None:
 def test_a_column_without_numbers_is_named(column: object, held: str) -> None:
     with pytest.raises(ValueError, match=f"X must hold numbers; column 'd' holds {held}"):
         model().fit(FRAME.assign(d=column), Y)
+
+
+@pytest.mark.parametrize(
+    "codes", [Y, Y.astype(float), Y > 0, Y.astype(str)], ids=["int", "float", "bool", "text"]
+)
+def test_categories_that_numbers_stand_for_are_no_numbers(codes: np.ndarray) -> None:
+    frame = FRAME.assign(d=pd.Categorical(codes))
+    boosted = NoisyLabelBoostingClassifier(noise_matrix=np.eye(3))
+    for estimator in (model(), boosted, NoisyLabelClassifier()):
+        with pytest.raises(ValueError, match=r"column 'd' holds categories.*X\.astype\({'d': float}\)"):
+            estimator.fit(frame, Y)
+    with pytest.raises(ValueError, match="column 'd' holds categories"):
+        model().fit(FRAME, Y).predict(frame)
+
+
+def test_categories_in_the_order_of_their_numbers_are_numbers() -> None:
+    frame = FRAME.assign(d=pd.Categorical(Y, ordered=True))
+    expected = model().fit(FRAME.assign(d=Y), Y).predict_proba(FRAME.assign(d=Y))
+    assert np.array_equal(model().fit(frame, Y).predict_proba(frame), expected)
+    turned = FRAME.assign(d=pd.Categorical(Y, categories=[2, 0, 1], ordered=True))
+    with pytest.raises(ValueError, match="column 'd' holds categories"):
+        model().fit(turned, Y)
 
 
 @pytest.mark.parametrize("kind", ["pyarrow", "a dictionary of pyarrow", "polars"])

@@ -17,6 +17,7 @@ SKEWED = torch.tensor([[0.7, 0.0, 0.4], [0.3, 0.8, 0.0], [0.0, 0.2, 0.6]])
     [
         (SKEWED.T, r"columns must sum to 1.*; column 2 sums to 0\.8\. Its rows do"),
         (torch.full((3, 3), float("nan")), "finite|NaN"),
+        (torch.ones(3, 3, dtype=torch.int64), "columns must sum to 1.*; column 0 sums to 3"),
     ],
 )
 def test_what_is_no_such_matrix_is_refused_and_the_old_one_stays(
@@ -27,6 +28,12 @@ def test_what_is_no_such_matrix_is_refused_and_the_old_one_stays(
         with pytest.raises(RuntimeError, match=rf"{name} .*{message}"):
             criterion.load_state_dict({f"loss.{name}": loaded}, strict=strict)
     assert torch.equal(getattr(criterion["loss"], name), torch.eye(3))
+
+
+def test_an_identity_of_integers_is_loaded() -> None:
+    criterion = NoisyLabelLoss(SKEWED)
+    criterion.load_state_dict({"noise_matrix": torch.eye(3, dtype=torch.int64)})
+    assert torch.equal(criterion.noise_matrix, torch.eye(3))
 
 
 def test_a_negative_probability_is_refused() -> None:

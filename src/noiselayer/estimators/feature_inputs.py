@@ -230,21 +230,31 @@ def stacked(X: Any) -> Any:
 
 
 def _of_numbers(X: Any) -> Any:
-    """X; raises on a frame's column, or a table's of pyarrow, that holds no numbers."""
+    """X; raises on a frame's column, or a table's of pyarrow, that holds no numbers, or numbers that are names."""
     names: Any = getattr(X, "column_names", None) or getattr(X, "columns", ())
     of_pandas = hasattr(X, "dtypes") and hasattr(X, "items")
     for name, column in X.items() if of_pandas else [(name, X[name]) for name in names]:
         array = np.asarray(column)
-        if array.dtype.kind in "biufc":
-            continue
-        for value in column if of_pandas else array.tolist():
+        numbers = array.dtype.kind in "biufc"
+        for value in () if numbers else column if of_pandas else array.tolist():
             try:
                 float(0 if is_missing(value) else value)  # of a text, too, that is a number
             except (TypeError, ValueError):
                 raise InputError(
                     f"X must hold numbers; column {name!r} holds {str(value)[:40]!r}. Encode it first, or leave it out."
                 ) from None
+        if str(getattr(column, "dtype", "")) == "category" and not _is_ranked(column.cat):
+            raise InputError(
+                f"X must hold numbers; column {name!r} holds categories. Encode it first, or make numbers of it "
+                "where they measure something: X.astype({" + f"{name!r}: float" + "})."
+            )
     return X
+
+
+def _is_ranked(categories: Any) -> bool:
+    """Whether categories of pandas have an order, that of numbers: then these say all that the categories do."""
+    values = categories.categories
+    return bool(categories.ordered and values.dtype.kind in "biuf" and values.is_monotonic_increasing)
 
 
 def _source(embed: Any, samples: Sequence[Any]) -> Any:
