@@ -131,7 +131,10 @@ def test_a_class_without_clean_samples(sets: dict[str, Array]) -> None:
             {"y_clean": np.arange(60) % 4},
             "y_clean must hold labels that y has too, 0, 1, 2; it has 3 besides",
         ),
-        ({"y_clean": np.array(["a", "b", "c"] * 20)}, "it has 'a', 'b', 'c' besides"),
+        (
+            {"y_clean": np.array(["a", "b", "c"] * 20)},
+            "y and y_clean must hold labels of one kind; y has 0, which is no text, and y_clean the text 'a'",
+        ),
         ({"y_clean": np.arange(59) % 3}, "inconsistent numbers of samples"),
         ({"X_clean": np.zeros((60, 3))}, "3 features, but NoisyLabelClassifier is expecting 2"),
         ({"X_clean": np.full((60, 2), np.nan)}, "NaN"),
