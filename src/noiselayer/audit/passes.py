@@ -152,7 +152,7 @@ def audit_batches(
         threshold = best_threshold(e, num_labels=int(carried.sum()), differs=differs)
 
     single = replace(judging, noise_matrix=judging.noise_matrix.float())
-    rows = _Rows(options.top, threshold)
+    rows = _Rows(options.top)
     sums = torch.zeros(3, K, dtype=torch.float64)  # labels, expected errors, their variance
     for batch in checked_batches(make, K, thorough=False):
         found = candidates_of(batch.probs.float(), batch.labels, batch.verified)
@@ -194,8 +194,8 @@ def audit_batches(
 class _Rows:
     """The rows that are kept: all, or the top ones of what has come so far."""
 
-    def __init__(self, top: int | None, threshold: float) -> None:
-        self.top, self.threshold = top, threshold
+    def __init__(self, top: int | None) -> None:
+        self.top = top
         self.seen, self.flagged = 0, 0
         self._parts: list[tuple[Tensor, ...]] = []
 
