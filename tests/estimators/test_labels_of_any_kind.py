@@ -124,3 +124,13 @@ def test_numbers_and_texts_are_not_classes_of_one_problem(labels, checked, messa
         InputError, match="y and y_clean must hold labels of one kind; " + message.format("y_clean")
     ):
         other.fit(X, y, X_clean=X[:20], y_clean=np.repeat(checked, 10))
+
+
+@pytest.mark.parametrize("twins", [("cat", "cat "), ("caf\u00e9", "cafe\u0301"), ("Cat", "cat")])
+def test_classes_that_look_like_one_are_told(twins: tuple[str, str]) -> None:
+    y = np.array([*twins, "dog"])[np.arange(60) % 3]
+    inputs = np.random.default_rng(0).normal(size=(60, 2))
+    model = NoisyLabelFeaturesClassifier("known", noise_matrix=np.eye(3), cv=2)
+    with pytest.warns(UserWarning, match="differ in capitals, accents or spaces alone"):
+        model.fit(inputs, y)
+    assert len(model.classes_) == 3

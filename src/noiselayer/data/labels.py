@@ -90,7 +90,7 @@ def encode_labels(
                 f"Remove such rows, or give {argument('class_names')} with '-1' among them if it is a class."
             )
         names = check_class_names(sort_classes(found))
-        _warn_of_near_duplicates(names)
+        warn_of_near_duplicates(names)
         _warn_of_slips(names, Counter(np.array(classes)[inverse].tolist()))
     else:
         names = check_class_names(class_names)
@@ -310,7 +310,8 @@ def _no_label(rows: npt.NDArray[Any], name: str) -> str:
     )
 
 
-def _warn_of_near_duplicates(names: Sequence[str]) -> None:
+def warn_of_near_duplicates(names: Sequence[str]) -> None:
+    """Warn of classes that look like one: "cat" and "Cat ", or an accent composed in one and not in the other."""
     alike: dict[str, list[str]] = defaultdict(list)
     for known in names:
         folded = unicodedata.normalize("NFKD", known).casefold()

@@ -9,6 +9,7 @@ import numpy.typing as npt
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets
 
+from noiselayer.data.labels import warn_of_near_duplicates
 from noiselayer.errors import InputError
 
 
@@ -38,6 +39,7 @@ class TrueClassesMixin(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                 f"all {len(y):,} labels in y are of one class, {self.classes_.tolist()[0]!r}; a classifier "
                 "needs at least two."
             )
+        warn_of_near_duplicates([label for label in self.classes_.tolist() if isinstance(label, str)])
         return codes.astype(np.int64)
 
     def _class_names(self) -> tuple[str, ...]:
