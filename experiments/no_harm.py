@@ -5,7 +5,8 @@
 DIR may hold the tables of R's package mlbench 2.1 (its ``data/*.rda``; they are UCI's, and need Python's ``rdata`` to
 be read), Fashion-MNIST (Debian's package of it is found anywhere), TREC's questions (``trec_*.csv`` with columns text
 and true_label), titles of Hausa news (``hausa_*.tsv`` with news_title and label), ``vaderSentiment-2.5.tar.gz`` (see
-``text_gold_set.py``) and ``cifar10.npz``; a set whose file is not there is left out, as are cells that have a result.
+``text_gold_set.py``), ``fortunes/`` (of Debian's package, 1.99.1), ``verses.txt`` (``bible -f ge1:1-re22:21`` of
+its bible-kjv, 4.38) and ``cifar10.npz``; a set whose file is not there is left out, as are cells that have a result.
 Estimators are called as their users call them, :class:`NoisyLabelClassifier` for tables and photographs and
 :class:`NoisyLabelFeaturesClassifier` for texts, with nothing chosen but the seed, which also draws the samples and
 their wrong labels. 1,000 samples have 50 % of wrong labels or none, 5,000 (or as many as there are) have 70 %; 2,000
@@ -17,7 +18,6 @@ Rules of the library were changed with the sets marked "design" in view; the oth
 
 from __future__ import annotations
 
-import csv
 import json
 import time
 import warnings
@@ -32,7 +32,7 @@ import torch
 from cells import RESULTS as FOLDER
 from cells import load_arrays, new_parser, write_json
 from sklearn.datasets import load_digits, make_classification
-from text_gold_set import read
+from text_sets import fortunes, questions, sentences, titles, verses
 
 import noiselayer
 from noiselayer import NoisyLabelClassifier, NoisyLabelFeaturesClassifier
@@ -121,32 +121,6 @@ def table(name: str, label: str) -> Callable[[Path], tuple[np.ndarray, np.ndarra
     return load
 
 
-def questions(folder: Path) -> tuple[np.ndarray, np.ndarray]:
-    """TREC's, with what kind of answer each asks for."""
-    rows: list[dict[str, str]] = []
-    for part in ("train", "valid", "test"):
-        with (folder / f"trec_{part}.csv").open(encoding="utf-8", newline="") as file:
-            rows += csv.DictReader(file)
-    return np.array([row["text"] for row in rows], object), np.array([int(row["true_label"]) for row in rows])
-
-
-def titles(folder: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Hausa news, and what each is about."""
-    rows: list[dict[str, str]] = []
-    for part in ("train_clean", "dev", "test"):
-        with (folder / f"hausa_{part}.tsv").open(encoding="utf-8", newline="") as file:
-            rows += csv.DictReader(file, delimiter="\t")
-    labels = np.unique([row["label"] for row in rows], return_inverse=True)[1]
-    return np.array([row["news_title"] for row in rows], object), labels
-
-
-def sentences(folder: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Which of four kinds of source a sentence is from."""
-    path = folder / "vaderSentiment-2.5.tar.gz"
-    found = read(path)
-    return np.array(found.texts, object), found.domain
-
-
 def embedded(load: Callable[[Path], Any]) -> Callable[[Path], Any]:
     """The same texts, where the package with the network's weights is installed."""
 
@@ -196,6 +170,8 @@ SETS = {
     "CIFAR-10, network": Set(images("cifar10"), design=True, kind="images"),
     "sentences": Set(sentences, kind="texts"),
     "Hausa": Set(titles, kind="texts"),
+    "fortunes": Set(fortunes, kind="texts"),
+    "verses": Set(verses, kind="texts"),
     "TREC": Set(questions, design=True, kind="texts"),
     "sentences, embedded": Set(embedded(sentences), kind="embedded texts"),
     "Hausa, embedded": Set(embedded(titles), kind="embedded texts"),

@@ -15,9 +15,9 @@ praised for mending what the ridge has done. Where it says that many are wrong, 
 the plain classifier is bent, which a thousand labels held out may not tell; then it is taken unless they speak against
 it by a standard error. A learned one that gains no more than four must not be contradicted by the surest labels
 (:mod:`noiselayer.joint.surest_labels`). Of features that are not standardised, as texts by their words, such a one is
-taken halfway instead (:mod:`noiselayer.features.averaged`), if it says that many are wrong. The last fit, to all, takes
-posteriors by the logits out of fold with these biases, which people's noise bends: no single matrix tells it whole. So
-of more than 20,000 samples the mean of the folds' classifiers stands for it.
+taken halfway instead (:mod:`noiselayer.features.averaged`), if it says that many are wrong and gains a standard error,
+or labels held out are seldom repeated. The last fit, to all, takes posteriors by the logits out of fold with these
+biases, which people's noise bends. So of more than 20,000 samples the mean of the folds' classifiers stands for it.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from torch import Tensor
 from noiselayer.arrays.class_labels import class_numbers
 from noiselayer.arrays.folds import stratified_folds
 from noiselayer.estimation.noise_estimate import NoiseEstimate
-from noiselayer.features.averaged import averaged
+from noiselayer.features.averaged import averaged, seldom_repeated
 from noiselayer.features.calibration import calibrated_losses, fit_scale_and_shifts
 from noiselayer.features.cross_fitted import MANY, RIDGES, Folds, Step, best_step
 from noiselayer.features.discriminant import Discriminant
@@ -236,7 +236,7 @@ class _Fit:
         if halfway:
             gained = before - self._calibrated(mean := averaged([plain, step]), others, _MADE_UP)
             self.gain, self.gain_error = float(gained.mean()), standard_error(gained)
-            certain = self.gain > -self.gain_error
+            certain = self.gain > self.gain_error or seldom_repeated(plain.logits, self.labels)
         elif not certain and many_wrong:
             certain = self._uneven(step, others, after)
         if not certain:
