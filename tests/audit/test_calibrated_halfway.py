@@ -84,3 +84,13 @@ def test_an_audit_ranks_and_calls_by_it() -> None:
     q = calibration_of(samples).log_probs(samples.probs)
     differs = (samples.predicted() != labels) & (q.argmax(dim=1) != labels)
     assert torch.equal(audit.is_error, (audit.error_probability > audit.threshold) & differs)
+
+
+def test_classes_by_other_names_are_not_calibrated_away() -> None:
+    truth = torch.arange(90) % 3
+    probs = (
+        0.94 * torch.eye(3, dtype=torch.float64)[(truth + 1) % 3] + 0.02
+    )  # sure of another class than the label
+    samples, judging = candidates_of(probs, truth), NoiseModel(symmetric(3, 0.2).double())
+    assert float(calibration_of(samples).power) < 0
+    assert calibrated_halfway(samples, judging) is judging

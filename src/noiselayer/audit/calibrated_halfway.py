@@ -36,8 +36,8 @@ def calibrated_halfway(samples: Candidates, judging: NoiseModel) -> NoiseModel:
     .. math:: \frac{l}{2} + \frac{s_l}{2 s_m}\, m + c
 
     where s are standard deviations, and c keeps the expected number of wrong labels. Nothing is changed where q
-    explains the labels by less than 0.02 nats each or three standard errors better than p does, or where b spans more
-    than 2.
+    explains the labels by less than 0.02 nats each or three standard errors better than p does, where b spans more than
+    2, or where a is not positive: labels that the model gives least are not what it is calibrated to.
 
     Args:
         samples: What the model was fitted to; all classes are candidates.
@@ -61,7 +61,8 @@ def calibrated_halfway(samples: Candidates, judging: NoiseModel) -> NoiseModel:
     own = few.own()
     gain = (found.log_probs(few.probs) - few.log_of_each(few.probs))[own]
     least = max(_LEAST_GAIN, _SURE * float(gain.std(correction=0)) / len(few) ** 0.5)
-    if float(gain.mean()) < least or float(found.bias.max() - found.bias.min()) > _WIDEST:
+    span = float(found.bias.max() - found.bias.min())
+    if float(gain.mean()) < least or span > _WIDEST or float(found.power) <= 0:  # classes by other names, say
         return judging
     plain = replace(judging, shift=0.0, blend=None)
     spread = replace(plain, blend=(1.0, 0.0)).score(few.to(plain.noise_matrix.dtype)).log_odds.double().std()
